@@ -1,0 +1,67 @@
+"""The reasons for which we say no, free of any protocol's codes.
+
+A refusal carries two texts: ``client_text`` is safe to show to whoever asked, ``reason`` is for the log.
+One table per protocol (``mailserver.smtp.replies``, ``mailserver.imap.grammar.responses``) maps the class to
+its codes.  Anything that is raised and is not a refusal is a bug, and is answered as one.
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818  (a refusal is a decision, not an error of ours)
+    """A request that is understood and not granted."""
+
+    default_text = "Request refused"
+
+    def __init__(self, client_text: str = "", reason: str = "") -> None:
+        self.client_text = client_text or self.default_text
+        self.reason = reason or self.client_text
+        super().__init__(self.reason)
+
+
+class NoSuchMailbox(Refusal):
+    default_text = "No such mailbox"
+
+
+class MailboxExists(Refusal):
+    default_text = "Mailbox already exists"
+
+
+class NoSuchMessage(Refusal):
+    default_text = "No such message"
+
+
+class NoSuchRecipient(Refusal):
+    default_text = "No such recipient here"
+
+
+class OverQuota(Refusal):
+    default_text = "Mailbox is full"
+
+
+class NotPermitted(Refusal):
+    default_text = "Not permitted"
+
+
+class CannotDo(Refusal):
+    """The operation can never succeed on this object (delete INBOX, a name with a control character)."""
+
+    default_text = "This cannot be done"
+
+
+class LimitReached(Refusal):
+    default_text = "A limit was reached"
+
+
+class TooLarge(Refusal):
+    default_text = "Message is too large"
+
+
+class MalformedMessage(Refusal):
+    default_text = "Message is malformed"
+
+
+class TryLater(Refusal):
+    """Nothing is wrong with the request; we cannot serve it now (disk full, database locked)."""
+
+    default_text = "Temporary failure, try again later"
