@@ -1,0 +1,306 @@
+"""The installation's settings: one commented TOML file, read once into frozen values.
+
+Every section is a dataclass below; a field's default, unit and comment stand together, and ``render`` writes the
+commented file from the same fields, so that no option exists that the file does not show.  ``load`` collects
+every mistake of a file, each named with its line, before it gives up.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+MEBIBYTE = 1024 * 1024
+
+
+class ConfigFault(ValueError):
+    """The file has mistakes; ``problems`` lists them as ``file:line: what is wrong``."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def _option(default: Any, doc: str, **more: Any) -> Any:
+    if isinstance(default, dict | list):
+        return field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **more})
+    return field(default=default, metadata={"doc": doc, **more})
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    domain: str = _option("thanhpho.example", "The city's mail domain; officials' addresses end in it.")
+    domains: tuple[str, ...] = _option((), "Further domains that are ours.")
+    hostname: str = _option("mail.thanhpho.example", "The name of this server, as it greets and as its certificate says.")
+    name: str = _option("Thành phố", "The city's name, shown in the webmail.")
+
+    @property
+    def all_domains(self) -> tuple[str, ...]:
+        return (self.domain, *self.domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    data: str = _option("data", "Folder of everything that is kept. Relative to this file.")
+    database: str = _option(
+        "",
+        "Database URL of the mail store. Empty: SQLite in the data folder.\n"
+        "PostgreSQL: postgresql+psycopg://user:password@host/name",
+    )
+    directory: str = _option("", "Database URL of the staff directory. Empty: as database, or SQLite in the data folder.")
+    inline_limit: int = _option(131_072, "Bodies up to this many octets are kept in the database, larger ones in files.", low=0)
+    recoverable_days: int = _option(30, "Days for which removed mail can be brought back.", low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    host: str = _option("0.0.0.0", "Address to listen on.")  # noqa: S104  (a mail server serves the network)
+    smtp: int = _option(25, "Mail from other servers. 0 turns a service off, here and below.", low=0, high=65535)
+    submission: int = _option(587, "Submission with STARTTLS.", low=0, high=65535)
+    submissions: int = _option(465, "Submission under TLS.", low=0, high=65535)
+    lmtp: int = _option(0, "LMTP (standard port 24), for trusted networks only.", low=0, high=65535)
+    imap: int = _option(143, "IMAP with STARTTLS.", low=0, high=65535)
+    imaps: int = _option(993, "IMAP under TLS.", low=0, high=65535)
+    http: int = _option(80, "Webmail: redirects to HTTPS, but for networks named in [webmail] plain_http.", low=0, high=65535)
+    https: int = _option(443, "Webmail.", low=0, high=65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    certificate: str = _option("", "PEM file: certificate of this server and its intermediates.")
+    key: str = _option("", "PEM file: its private key.")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    mail: int = _option(2, "Processes that serve SMTP, IMAP and LMTP.", low=1, high=256)
+    web: int = _option(1, "Processes that serve the webmail. 0 turns it off.", low=0, high=256)
+    threads: int = _option(8, "Threads of each process for heavy work.", low=1, high=256)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    failures_per_hour: int = _option(20, "Wrong passwords that one network may try in an hour before it is slowed.", low=1)
+    longest_delay: int = _option(60, "Longest delay of an answer to a guesser, seconds.", low=1)
+    never_slowed: tuple[Network, ...] = _option((), "Networks that are never slowed, as [\"127.0.0.0/8\"].")
+    plaintext_networks: tuple[Network, ...] = _option((), "Networks that may log in to IMAP without TLS.")
+    proven_minutes: int = _option(15, "Minutes for which a proven login is not hashed again.", low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    max_message_size: int = _option(50 * MEBIBYTE, "Largest message, octets.", low=65_536)
+    max_recipients: int = _option(1000, "Recipients of one transaction (RFC 5321 §4.5.3.1.8 asks for 100).", low=100)
+    max_hops: int = _option(50, "Received fields at which a message is taken for a loop.", low=10)
+    lmtp_networks: tuple[Network, ...] = _option((), "Networks that may deliver over LMTP.")
+    max_connections_per_client: int = _option(50, "Connections of one address at a time.", low=1)
+    connection_exempt: tuple[Network, ...] = _option((), "Networks without that limit.")
+
+
+@dataclass(frozen=True, slots=True)
+class Imap:
+    append_limit: int = _option(50 * MEBIBYTE, "Largest message that APPEND takes, octets (RFC 7889).", low=65_536)
+    max_connections_per_account: int = _option(100, "Connections of one account at a time.", low=1)
+    idle_minutes: int = _option(30, "Minutes of silence after which a client is logged out (RFC 9051 §5.4: 30 at least).", low=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    enabled: bool = _option(True, "Send mail to other servers.")
+    resolver: str = _option("", "Address of the DNS resolver, as 127.0.0.1 or 127.0.0.1:5353. Empty: the system's.")
+    smarthost: str = _option("", "host:port through which everything goes. Empty: to each domain's own MX.")
+    port: int = _option(25, "Port of other servers.", low=1, high=65535)
+    routes: Mapping[str, str] = _option({}, "Domains with a route of their own: { \"bo.example\" = \"mail.bo.example:25\" }")
+    schedule: tuple[int, ...] = _option(
+        (300, 900, 1800, 3600, 7200, 14_400),
+        "Seconds until the next try, one for each failure; the last repeats (RFC 5321 §4.5.4.1).",
+    )
+    give_up_after: int = _option(5 * 86_400, "Seconds after which a message that cannot be sent is returned.", low=60)
+    warn_after: int = _option(4 * 3600, "Seconds after which its sender is told of the delay. 0: never.", low=0)
+    concurrency: int = _option(50, "Connections to other servers at a time.", low=1)
+    per_destination: int = _option(5, "Connections to one server at a time.", low=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Webmail:
+    session_idle_minutes: int = _option(30, "Minutes of silence after which a session ends.", low=1)
+    session_hours: int = _option(12, "Hours after which a session ends in any case.", low=1)
+    plain_http: tuple[Network, ...] = _option((), "Networks that may use the webmail without TLS.")
+    language: str = _option("vi", "Language before a person has chosen: vi or en.", choices=("vi", "en"))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str = _option("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
+    format: str = _option("text", "text or json.", choices=("text", "json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    city: City = field(default_factory=City, metadata={"doc": "The city"})
+    storage: Storage = field(default_factory=Storage, metadata={"doc": "Where mail is kept"})
+    listen: Listen = field(default_factory=Listen, metadata={"doc": "Addresses and ports"})
+    tls: Tls = field(default_factory=Tls, metadata={"doc": "The server's certificate; reloaded on SIGHUP"})
+    workers: Workers = field(default_factory=Workers, metadata={"doc": "Processes"})
+    login: Login = field(default_factory=Login, metadata={"doc": "Passwords and guessing"})
+    smtp: Smtp = field(default_factory=Smtp, metadata={"doc": "Receiving and submission"})
+    imap: Imap = field(default_factory=Imap, metadata={"doc": "IMAP"})
+    relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
+    webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
+    log: Log = field(default_factory=Log, metadata={"doc": "Log"})
+    path: Path | None = field(default=None, metadata={"internal": True})
+
+    @property
+    def data(self) -> Path:
+        base = self.path.parent if self.path else Path.cwd()
+        return (base / self.storage.data).resolve()
+
+    def resolve(self, name: str) -> Path:
+        """A file named in the configuration, relative to it."""
+        return ((self.path.parent if self.path else Path.cwd()) / name).resolve()
+
+    @property
+    def store_url(self) -> str:
+        return self.storage.database or f"sqlite:///{self.data / 'mail.db'}"
+
+    @property
+    def directory_url(self) -> str:
+        return self.storage.directory or self.storage.database or f"sqlite:///{self.data / 'directory.db'}"
+
+
+def load(path: Path) -> Config:
+    """Read the file.  Raises ConfigFault naming every mistake with its line, OSError if it cannot be read."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigFault([f"{path}: {fault}"]) from None
+    reader = _Reader(text)
+    sections: dict[str, Any] = {}
+    known = {f.name: f for f in fields(Config) if not f.metadata.get("internal")}
+    for name, value in document.items():
+        if name not in known:
+            reader.complain(name, None, f"unknown section [{name}]" if isinstance(value, dict) else f"unknown key {name!r}")
+        elif not isinstance(value, dict):
+            reader.complain(name, None, f"{name!r} must be a section, [{name}]")
+        else:
+            section_type = typing.cast(type, known[name].default_factory)
+            sections[name] = reader.section(name, section_type, value)
+    if reader.problems:
+        raise ConfigFault([f"{path}:{line}: {what}" for line, what in sorted(reader.problems)])
+    return Config(**sections, path=path.resolve())
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.problems: list[tuple[int, str]] = []
+        self.lines = _locate_keys(text)
+
+    def complain(self, section: str, key: str | None, what: str) -> None:
+        line = self.lines.get((section, key)) or self.lines.get((section, None)) or self.lines.get(("", section), 1)
+        self.problems.append((line, what))
+
+    def section(self, name: str, section_type: type, values: dict[str, Any]) -> Any:
+        hints = typing.get_type_hints(section_type)
+        known = {f.name: f for f in fields(section_type)}
+        accepted: dict[str, Any] = {}
+        for key, value in values.items():
+            if key not in known:
+                self.complain(name, key, f"unknown key {key!r} in [{name}]; known: {', '.join(known)}")
+                continue
+            try:
+                accepted[key] = _convert(value, hints[key], known[key].metadata)
+            except ValueError as fault:
+                self.complain(name, key, f"[{name}] {key}: {fault}")
+        return section_type(**accepted)
+
+
+def _convert(value: Any, wanted: Any, rules: Mapping[str, Any]) -> Any:
+    origin = typing.get_origin(wanted)
+    if wanted is bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"must be true or false, not {value!r}")
+    elif wanted is int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"must be a whole number, not {value!r}")
+        if "low" in rules and value < rules["low"]:
+            raise ValueError(f"must be at least {rules['low']}, not {value}")
+        if "high" in rules and value > rules["high"]:
+            raise ValueError(f"must be at most {rules['high']}, not {value}")
+    elif wanted is str:
+        if not isinstance(value, str):
+            raise ValueError(f"must be a text in quotes, not {value!r}")
+        if "choices" in rules and value not in rules["choices"]:
+            raise ValueError(f"must be one of {', '.join(rules['choices'])}, not {value!r}")
+    elif origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"must be a list in brackets, not {value!r}")
+        return tuple(_convert(item, typing.get_args(wanted)[0], {}) for item in value)
+    elif origin is types.UnionType:  # Network
+        try:
+            return ipaddress.ip_network(value)
+        except ValueError as fault:
+            raise ValueError(f"{value!r} is not a network: {fault}") from None
+    else:  # Mapping[str, str]
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise ValueError('must be a table of texts, { "a" = "b" }')
+        return types.MappingProxyType(dict(value))
+    return value
+
+
+def _locate_keys(text: str) -> dict[tuple[str, str | None], int]:
+    """(section, key) → line; (section, None) → line of its header.  Only for messages: tomllib gives no lines."""
+    places: dict[tuple[str, str | None], int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\[\].]+?)\s*(?:\.\s*([^\[\].]+?)\s*)?\]", line)
+        if header:
+            section = header[1].strip("\"'")
+            places.setdefault((section, None), number)
+            if header[2]:
+                places.setdefault((section, header[2].strip("\"'")), number)
+            continue
+        key = re.match(r"\s*([A-Za-z0-9_-]+|\"[^\"]+\"|'[^']+')\s*(?:\.|=)", line)
+        if key:
+            places.setdefault((section, key[1].strip("\"'")), number)
+    return places
+
+
+def render(values: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """The whole configuration as a commented TOML text; options not in ``values`` are shown commented out."""
+    values = values or {}
+    out = ["# CityMail. A line that begins with '#' and a name shows the default; remove the '#' to change it.", ""]
+    for part in fields(Config):
+        if part.metadata.get("internal"):
+            continue
+        section_type = part.default_factory
+        assert section_type is not MISSING and is_dataclass(section_type)
+        out += [f"# {part.metadata['doc']}", f"[{part.name}]"]
+        given = values.get(part.name, {})
+        for option in fields(section_type):
+            default = option.default if option.default is not MISSING else {}
+            out += [f"# {line}" for line in option.metadata["doc"].split("\n")]
+            prefix = "" if option.name in given else "#"
+            out.append(f"{prefix}{option.name} = {_toml(given.get(option.name, default))}")
+        out.append("")
+    return "\n".join(out)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item if isinstance(item, str | int) else str(item)) for item in value) + "]"
+    return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"

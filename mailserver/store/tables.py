@@ -1,0 +1,207 @@
+"""The store's tables, the same on SQLite and PostgreSQL.
+
+``message`` is content and is shared; ``placement`` puts it into a mailbox.  A notice to 200,000 people is one
+``message``, one ``message_octets`` and 200,000 rows of ``placement`` of some 30 octets each.
+
+``placement`` is clustered on (mailbox, uid) and has two more indexes, both cheap to write at delivery: by message
+(grows at its end), and by (mailbox, modseq) of only those rows that changed after they arrived (``touched``); what
+arrived since a modseq is found from the end of the mailbox (``changes.changed_since``).
+
+``account_id`` is the directory's opaque id as text; no foreign key leaves this package.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite only makes "INTEGER PRIMARY KEY" the row's own key.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+# Counters that outlive what they counted: message ids, mailbox ids, UIDVALIDITY (RFC 9051 §2.3.1.1 wants it never
+# repeated for a name; one that only grows is never repeated for any name).
+sequence = Table(
+    "sequence",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("account_id", Text, nullable=False),
+    Column("name", Text, nullable=False),  # NFC, '/' between levels; a removed mailbox has "name\x01id"
+    Column("special_use", Text),  # '\Sent' …, RFC 6154
+    Column("uid_validity", BigInteger, nullable=False),
+    Column("uid_next", BigInteger, nullable=False),
+    Column("highest_modseq", BigInteger, nullable=False),
+    Column("vanished_horizon", BigInteger, nullable=False),  # QRESYNC can be answered from this modseq on
+    Column("messages", Integer, nullable=False),
+    Column("unseen", Integer, nullable=False),
+    Column("deleted", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),  # octets
+    Column("created_at", BigInteger, nullable=False),
+    Column("removed_at", BigInteger),
+    UniqueConstraint("account_id", "name"),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # may name no mailbox, RFC 9051 §6.3.7
+    sqlite_with_rowid=False,
+)
+
+mailbox_keyword = Table(
+    "mailbox_keyword",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("bit", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("header_size", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("has_attachments", Boolean, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("bodystructure", LargeBinary, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("base_subject", Text, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("author_address", Text, nullable=False),
+    Column("to_text", Text, nullable=False),
+    Column("sort_from", Text, nullable=False),
+    Column("sort_to", Text, nullable=False),
+    Column("sort_cc", Text, nullable=False),
+    Column("message_id_header", Text, nullable=False),
+    Column("thread_key", Text, nullable=False),
+    Column("preview", Text, nullable=False),
+    Column("search_text", Text, nullable=False),
+    Column("parts", LargeBinary, nullable=False),
+    Index(None, "thread_key"),
+    Index(None, "message_id_header"),
+)
+
+# Where a message's octets are.  format 0: header + text, both here.  format 1: the octets as received are a file
+# named by their SHA-256; header holds our trace header fields (the first prefix_size octets) and theirs.
+FORMAT_INLINE, FORMAT_FILE = 0, 1
+message_octets = Table(
+    "message_octets",
+    metadata,
+    Column("message_id", _Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("format", SmallInteger, nullable=False),
+    Column("prefix_size", Integer, nullable=False),
+    Column("digest", LargeBinary),
+    Column("header", LargeBinary, nullable=False),
+    Column("text", LargeBinary),
+    Index("ix_message_octets_digest", "digest", sqlite_where=Column("digest").isnot(None)),
+)
+
+placement = Table(
+    "placement",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id"), primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", _Id, ForeignKey("message.id"), nullable=False),
+    Column("flags", BigInteger, nullable=False),
+    Column("modseq", BigInteger, nullable=False),
+    Column("touched", Boolean, nullable=False, server_default=false()),
+    Column("internal_date", BigInteger, nullable=False),
+    Column("saved_at", BigInteger, nullable=False),
+    Index(None, "message_id"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_placement_touched",
+    placement.c.mailbox_id,
+    placement.c.modseq,
+    sqlite_where=placement.c.touched,
+    postgresql_where=placement.c.touched,
+)
+
+# Tombstones: VANISHED for QRESYNC (RFC 7162), and the way back for what was removed by mistake.
+expunged = Table(
+    "expunged",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id"), primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("modseq", BigInteger, nullable=False),
+    Column("message_id", _Id, ForeignKey("message.id"), nullable=False),
+    Column("flags", BigInteger, nullable=False),
+    Column("internal_date", BigInteger, nullable=False),
+    Column("expunged_at", BigInteger, nullable=False),
+    Index(None, "mailbox_id", "modseq"),
+    Index(None, "message_id"),
+    Index(None, "expunged_at"),
+    sqlite_with_rowid=False,
+)
+
+# Outbound mail.  One item is one message under one envelope; each recipient has its own fate.
+spool_item = Table(
+    "spool_item",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("message_id", _Id, ForeignKey("message.id"), nullable=False),
+    Column("reverse_path", Text, nullable=False),
+    Column("submitter", Text, nullable=False, server_default=""),  # account id, empty for our own reports
+    Column("envelope_id", Text, nullable=False, server_default=""),  # RFC 3461 ENVID
+    Column("ret", Text, nullable=False, server_default=""),  # RFC 3461 RET: FULL or HDRS
+    Column("smtputf8", Boolean, nullable=False, server_default=false()),
+    Column("eight_bit", Boolean, nullable=False, server_default=false()),
+    Column("created_at", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Column("delay_reported", Boolean, nullable=False, server_default=false()),
+    Index(None, "message_id"),
+)
+
+spool_recipient = Table(
+    "spool_recipient",
+    metadata,
+    Column("item_id", _Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("forward_path", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("state", Text, nullable=False),  # due, sent, failed
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("lease_owner", Text, nullable=False, server_default=""),
+    Column("last_reply", Text, nullable=False, server_default=""),
+    Column("notify", Text, nullable=False, server_default=""),  # RFC 3461 NOTIFY
+    Column("original_recipient", Text, nullable=False, server_default=""),  # RFC 3461 ORCPT
+    Index(None, "state", "next_attempt_at"),
+    sqlite_with_rowid=False,
+)
