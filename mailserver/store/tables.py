@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData(
@@ -128,7 +129,12 @@ message_octets = Table(
     Column("digest", LargeBinary),
     Column("header", LargeBinary, nullable=False),
     Column("text", LargeBinary),
-    Index("ix_message_octets_digest", "digest", sqlite_where=Column("digest").isnot(None)),
+    Index(
+        "ix_message_octets_digest",
+        "digest",
+        sqlite_where=text("digest IS NOT NULL"),
+        postgresql_where=text("digest IS NOT NULL"),
+    ),
 )
 
 placement = Table(
@@ -149,8 +155,9 @@ Index(
     "ix_placement_touched",
     placement.c.mailbox_id,
     placement.c.modseq,
-    sqlite_where=placement.c.touched,
-    postgresql_where=placement.c.touched,
+    # SQLite takes a partial index only for a condition written like this, as SQLAlchemy writes it.
+    sqlite_where=text("touched = 1"),
+    postgresql_where=text("touched"),
 )
 
 # Tombstones: VANISHED for QRESYNC (RFC 7162), and the way back for what was removed by mistake.

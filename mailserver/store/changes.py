@@ -1,0 +1,75 @@
+"""What changed in a mailbox since a MODSEQ: the truth that every session, push and resynchronisation reads.
+
+Messages that arrived are found from the end of the mailbox: UIDs and MODSEQs are taken together, so among messages
+never touched since they arrived, a lower UID has a lower MODSEQ, and the walk stops at the first old one.  Messages
+whose flags changed are in the index of touched rows.
+
+Standards: RFC 7162 §3.1.4 (CHANGEDSINCE), §3.2.7 and §3.2.10 (VANISHED).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, false, func, select, true, union_all
+
+from mailserver.store.tables import expunged, mailbox, placement
+
+_KNOWN = (
+    select(placement.c.uid)
+    .where(placement.c.mailbox_id == bindparam("mailbox_id"))
+    .where(placement.c.touched == false(), placement.c.modseq <= bindparam("modseq"))
+    .order_by(placement.c.uid.desc())
+    .limit(1)
+    .correlate(None)
+    .scalar_subquery()
+)
+_COLUMNS = (placement.c.uid, placement.c.flags, placement.c.modseq)
+_ARRIVED = select(*_COLUMNS).where(
+    placement.c.mailbox_id == bindparam("mailbox_id"),
+    placement.c.uid > func.coalesce(_KNOWN, 0),
+    placement.c.touched == false(),
+)
+_TOUCHED = select(*_COLUMNS).where(
+    placement.c.mailbox_id == bindparam("mailbox_id"),
+    placement.c.touched == true(),
+    placement.c.modseq > bindparam("modseq"),
+)
+_CHANGED = union_all(_ARRIVED, _TOUCHED)
+
+
+def changed_since(connection: Connection, mailbox_id: int, modseq: int) -> list[tuple[int, int, int]]:
+    """(uid, flags, modseq) of what arrived or changed after a MODSEQ, in UID order."""
+    rows = connection.execute(_CHANGED, {"mailbox_id": mailbox_id, "modseq": modseq})
+    return sorted((row[0], row[1], row[2]) for row in rows)
+
+
+_VANISHED = (
+    select(expunged.c.uid)
+    .where(expunged.c.mailbox_id == bindparam("mailbox_id"), expunged.c.modseq > bindparam("modseq"))
+    .order_by(expunged.c.uid)
+)
+_HORIZON = select(mailbox.c.vanished_horizon).where(mailbox.c.id == bindparam("mailbox_id"))
+
+
+def vanished_since(connection: Connection, mailbox_id: int, modseq: int) -> list[int] | None:
+    """UIDs expunged after a MODSEQ; None where tombstones that old are purged, and all that is gone must be told."""
+    horizon = connection.execute(_HORIZON, {"mailbox_id": mailbox_id}).scalar_one_or_none()
+    if horizon is None or modseq < horizon:
+        return None
+    return list(connection.execute(_VANISHED, {"mailbox_id": mailbox_id, "modseq": modseq}).scalars())
+
+
+_STATE = select(
+    mailbox.c.uid_validity,
+    mailbox.c.uid_next,
+    mailbox.c.highest_modseq,
+    mailbox.c.messages,
+    mailbox.c.unseen,
+    mailbox.c.removed_at,
+).where(mailbox.c.id == bindparam("mailbox_id"))
+
+
+def state(connection: Connection, mailbox_id: int) -> Any:
+    """(uid_validity, uid_next, highest_modseq, messages, unseen, removed_at), the cheap first look of a poll."""
+    return connection.execute(_STATE, {"mailbox_id": mailbox_id}).first()

@@ -1,0 +1,261 @@
+"""The database under the store: snapshots for readers, one group-committing door for writers.
+
+``read()`` gives a snapshot on a connection that belongs to the calling thread, so entering costs microseconds.
+
+``write(job)`` hands a job to this process's writer and returns a future.  The writer takes every job that waits,
+runs them in one transaction, commits once, wakes who is watching, and only then resolves the futures: a future
+that has resolved is on disk (``synchronous=FULL``).  There is no artificial delay; what gathers during one fsync
+goes into the next.  A job may run more than once (after a neighbour failed, or PostgreSQL reported a deadlock),
+so it must do nothing but talk to its transaction.
+
+On SQLite, writers of several processes queue on a file lock, which is fair and wakes at once, rather than on
+SQLite's polling.  On PostgreSQL several writers work at once, each batch locking its mailboxes in id order.
+
+A job that fails takes nobody with it: the batch is rolled back and its jobs run again, each behind a savepoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from mailserver.refusals import Refusal, TryLater
+from mailserver.store.engines import Engine, open_engine
+
+log = logging.getLogger("citymail.store")
+
+T = TypeVar("T")
+
+# Jobs that one transaction may carry.  More would only make the first of them wait longer.
+MAX_BATCH = 400
+# How often a job is tried again after PostgreSQL ended its transaction in favour of another's.
+MAX_ATTEMPTS = 10
+
+Announce = Callable[["Transaction"], None]
+
+
+class Transaction:
+    """One write transaction as a job sees it.
+
+    ``now`` is the time of the batch in epoch seconds.  ``touch`` names a mailbox whose watchers are to look again
+    once this is on disk; ``wake_spool`` does the same for the relay.
+    """
+
+    __slots__ = ("connection", "now", "scratch", "spool_touched", "touched")
+
+    def __init__(self, connection: Connection, now: int) -> None:
+        self.connection = connection
+        self.now = now
+        self.touched: set[int] = set()
+        self.spool_touched = False
+        # Values that the store's functions remember for the length of the transaction.
+        self.scratch: dict[str, Any] = {}
+
+    def touch(self, mailbox_id: int) -> None:
+        self.touched.add(mailbox_id)
+
+    def wake_spool(self) -> None:
+        self.spool_touched = True
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    run: Callable[[Transaction], T]
+    mailboxes: Sequence[int]
+    heavy: bool
+    future: Future[T]
+    result: Any = None
+
+    def attempt(self, transaction: Transaction) -> None:
+        self.result = self.run(transaction)
+
+
+class Database:
+    """The store's database.  ``announce`` is called after each commit, before its futures resolve."""
+
+    def __init__(self, url: str, *, announce: Announce, clock: Callable[[], float] = time.time) -> None:
+        self.engine: Engine = open_engine(url)
+        self._announce = announce
+        self._clock = clock
+        self._local = threading.local()
+        self._jobs: deque[_Job[Any]] = deque()
+        self._waiting = threading.Condition()
+        self._closing = False
+        self._writers: list[threading.Thread] = []
+
+    # Reading
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A snapshot: everything read inside the block is of one moment.  Blocks of one thread may nest."""
+        local = self._local
+        depth = getattr(local, "depth", 0)
+        if depth == 0:
+            reader = getattr(local, "reader", None)
+            if reader is None:
+                reader = local.reader = self.engine.reader()
+            reader.begin()
+        local.depth = depth + 1
+        try:
+            yield local.reader.connection
+        finally:
+            local.depth = depth
+            if depth == 0:
+                local.reader.end()
+
+    # Writing
+
+    def write(
+        self, job: Callable[[Transaction], T], mailboxes: Sequence[int] = (), *, heavy: bool = False
+    ) -> Future[T]:
+        """Run ``job`` in a transaction that is committed together with what else waits.
+
+        ``mailboxes`` are those it will change, as far as known: PostgreSQL locks them in order.  A ``heavy`` job has
+        a transaction to itself.  The future raises the job's own Refusal, or TryLater when the database could not
+        take it (disk full, lost connection); then nothing of the job is kept.
+        """
+        entry: _Job[T] = _Job(job, mailboxes, heavy, Future())
+        with self._waiting:
+            if self._closing:
+                raise TryLater(reason="the store is closing")
+            if not self._writers:
+                self._start_writers()
+            self._jobs.append(entry)
+            self._waiting.notify()
+        return entry.future
+
+    def close(self) -> None:
+        """Finish what was handed in, then close.  Idempotent."""
+        with self._waiting:
+            self._closing = True
+            self._waiting.notify_all()
+        for writer in self._writers:
+            writer.join()
+        self.engine.dispose()
+
+    def _start_writers(self) -> None:
+        for number in range(self.engine.concurrent_writers):
+            writer = threading.Thread(target=self._write_loop, name=f"store-writer-{number}", daemon=True)
+            self._writers.append(writer)
+            writer.start()
+
+    def _take(self) -> list[_Job[Any]]:
+        """Wait for jobs; a batch of light ones, or one heavy one.  Empty when closing."""
+        with self._waiting:
+            while not self._jobs:
+                if self._closing:
+                    return []
+                self._waiting.wait()
+            jobs = self._jobs
+            if jobs[0].heavy:
+                return [jobs.popleft()]
+            batch = []
+            while jobs and len(batch) < MAX_BATCH and not jobs[0].heavy:
+                batch.append(jobs.popleft())
+            return batch
+
+    def _write_loop(self) -> None:
+        connection: Connection | None = None
+        while batch := self._take():
+            batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
+            try:
+                if connection is None:
+                    connection = self.engine.writer()
+                self._commit(connection, batch)
+            except Exception as fault:  # the connection itself failed: nothing of the batch was kept
+                self._fail(batch, fault)
+                if connection is not None:
+                    connection = self._discard(connection)
+        if connection is not None:
+            connection.close()
+
+    def _discard(self, connection: Connection) -> None:
+        try:
+            connection.invalidate()
+            connection.close()
+        except DBAPIError:
+            log.debug("a broken connection would not close", exc_info=True)
+
+    def _fail(self, batch: list[_Job[Any]], fault: Exception) -> None:
+        if isinstance(fault, DBAPIError):
+            log.error("the store could not write: %s", fault.orig)
+            fault = TryLater(reason=str(fault.orig))
+        else:
+            log.error("the store's writer failed", exc_info=fault)
+        for job in batch:
+            if not job.future.done():
+                job.future.set_exception(fault)
+
+    def _commit(self, connection: Connection, batch: list[_Job[Any]]) -> None:
+        """All jobs in one transaction; if one fails, all again, each behind a savepoint."""
+        if not batch:
+            return
+        try:
+            self._run_together(connection, batch)
+        except Exception as fault:
+            if len(batch) == 1 and not self.engine.is_conflict(fault):
+                batch[0].future.set_exception(_as_refusal(fault))
+            else:
+                self._run_apart(connection, batch)
+
+    def _run_together(self, connection: Connection, batch: list[_Job[Any]]) -> None:
+        with self.engine.write_lock():
+            self.engine.begin(connection)
+            try:
+                transaction = Transaction(connection, int(self._clock()))
+                self._lock_mailboxes(connection, batch)
+                for job in batch:
+                    job.attempt(transaction)
+                self.engine.commit(connection)
+            except BaseException:
+                self.engine.rollback(connection)
+                raise
+        self._settle(transaction, batch)
+
+    def _run_apart(self, connection: Connection, batch: list[_Job[Any]]) -> None:
+        """Each job in a transaction of its own: the slow way, taken only after a failure."""
+        for job in batch:
+            for attempt in range(MAX_ATTEMPTS):
+                try:
+                    self._run_together(connection, [job])
+                    break
+                except Exception as fault:
+                    if self.engine.is_conflict(fault) and attempt + 1 < MAX_ATTEMPTS:
+                        time.sleep(0.002 * (attempt + 1))
+                        continue
+                    job.future.set_exception(_as_refusal(fault))
+                    break
+
+    def _lock_mailboxes(self, connection: Connection, batch: list[_Job[Any]]) -> None:
+        if self.engine.concurrent_writers > 1:
+            wanted = sorted({mailbox for job in batch for mailbox in job.mailboxes})
+            if wanted:
+                connection.execute(
+                    text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": wanted}
+                )
+
+    def _settle(self, transaction: Transaction, batch: list[_Job[Any]]) -> None:
+        try:
+            self._announce(transaction)
+        except Exception:  # a wake-up is a hint; what was committed is committed
+            log.exception("wake-up failed")
+        for job in batch:
+            job.future.set_result(job.result)
+
+
+def _as_refusal(fault: Exception) -> Exception:
+    """What the caller of a failed job is told: its own refusal, or that we cannot now."""
+    if isinstance(fault, DBAPIError) and not isinstance(fault, Refusal):
+        log.error("the store could not write: %s", fault.orig)
+        return TryLater(reason=str(fault.orig))
+    return fault

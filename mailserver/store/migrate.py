@@ -1,0 +1,44 @@
+"""Bringing a store's schema to the version this code needs, with Alembic, under a lock so that one process does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+# Of the two packages that may share a PostgreSQL database, each keeps its version in a table of its own.
+VERSION_TABLE = "store_version"
+_LOCK = 0x63697479  # PostgreSQL advisory lock
+
+
+def migrate(url: str) -> None:
+    """Create or upgrade the tables.  Safe to call from several processes, cheap when nothing is to do."""
+    database = make_url(url)
+    if database.get_backend_name() == "sqlite" and database.database:
+        Path(database.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    try:
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(_MIGRATIONS))
+        head = ScriptDirectory.from_config(settings).get_current_head()
+        with engine.connect() as connection:
+            if _version(connection) == head:
+                return
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, "head")
+    finally:
+        engine.dispose()
+
+
+def _version(connection: object) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})  # type: ignore[arg-type]
+    return context.get_current_revision()

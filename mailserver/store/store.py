@@ -1,0 +1,128 @@
+"""The store as the rest of the house holds it: one database, one folder of large bodies, one line for wake-ups."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from mailserver.store import consistency, housekeeping, mailboxes, messages
+from mailserver.store import content as contents
+from mailserver.store.blobs import Blobs
+from mailserver.store.content import Content
+from mailserver.store.database import Database, Transaction
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.migrate import migrate
+from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch
+
+T = TypeVar("T")
+
+DAY = 86_400
+
+
+class Store:
+    """Open one per process, after forking; ``close`` finishes what was handed in."""
+
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        inline_limit: int = 131_072,
+        recoverable_days: int = 30,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.blobs = Blobs(folder / "bodies", clock=clock)
+        self.wakeups = Wakeups(folder / "run")
+        self.database = Database(url, announce=self._announce, clock=clock)
+        self._inline_limit = inline_limit
+        self._recoverable = recoverable_days * DAY
+        self._clock = clock
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A snapshot on this thread's own connection."""
+        return self.database.read()
+
+    def write(
+        self, job: Callable[[Transaction], T], mailboxes: Sequence[int] = (), *, heavy: bool = False
+    ) -> Future[T]:
+        """Run a job in the next group commit.  The future resolves when it is on disk.  See ``Database.write``."""
+        return self.database.write(job, mailboxes, heavy=heavy)
+
+    def prepare(self, octets: bytes | Path, *, prefix: bytes = b"") -> Content:
+        """Scan a message and make its body safe, before ``write``; on any thread.
+
+        ``prefix`` are trace header fields of ours; a Path is a file of ``blobs.incoming`` that is taken over.
+        Raises OSError when the disk does not take it.
+        """
+        return contents.prepare(self.blobs, octets, prefix=prefix, inline_limit=self._inline_limit)
+
+    def octets(self, connection: Connection, message_id: int, start: int = 0, stop: int | None = None) -> bytes:
+        """A message's octets, or a slice of them."""
+        return messages.octets(connection, self.blobs.read, message_id, start, stop)
+
+    def maildrop(self, account_id: str) -> Mailbox:
+        """The account's INBOX; at the first time, its standard mailboxes are made."""
+        with self.read() as connection:
+            inbox = mailboxes.find_mailbox(connection, account_id, mailboxes.INBOX)
+            if inbox is not None and mailboxes.has_standard(connection, account_id):
+                return inbox
+        return self.write(lambda tx: mailboxes.ensure_maildrop(tx, account_id)).result()
+
+    def watch(self, mailbox_ids: Iterable[int], callback: Callback) -> Watch:
+        """Call back after changes of mailboxes, from any thread, in this process or another."""
+        return self.wakeups.watch(mailbox_ids, callback)
+
+    def watch_spool(self, callback: Callback) -> Watch:
+        """Call back when mail to other servers was added or released."""
+        return self.wakeups.watch([SPOOL], callback)
+
+    def check_consistency(self) -> list[str]:
+        """Broken invariants, in words; empty when all is well."""
+
+        def has_file(digest: bytes, size: int) -> bool:
+            with contextlib.suppress(FileNotFoundError):
+                return self.blobs.path(digest).stat().st_size == size
+            return False
+
+        with self.read() as connection:
+            return consistency.problems(connection, has_file)
+
+    def housekeep(self) -> dict[str, int]:
+        """One round of forgetting and sweeping; what went, by kind."""
+        horizon = int(self._clock()) - self._recoverable
+        gone = {"tombstones": 0, "messages": 0, "mailboxes": 0, "files": 0}
+        while count := self.write(lambda tx: housekeeping.purge_tombstones(tx, horizon), heavy=True).result():
+            gone["tombstones"] += count
+        while count := self.write(housekeeping.purge_messages, heavy=True).result():
+            gone["messages"] += count
+        gone["mailboxes"] = self.write(lambda tx: mailboxes.purge_removed(tx, horizon), heavy=True).result()
+
+        def is_needed(digest: bytes) -> bool:
+            with self.read() as connection:
+                return housekeeping.is_file_needed(connection, digest)
+
+        gone["files"] = self.blobs.sweep(is_needed)
+        return gone
+
+    def close(self) -> None:
+        self.database.close()
+        self.wakeups.close()
+
+    def _announce(self, transaction: Transaction) -> None:
+        touched = transaction.touched
+        if transaction.spool_touched:
+            touched.add(SPOOL)
+        self.wakeups.announce(touched)
+
+
+def open_store(url: str, folder: Path, **settings: int) -> Store:
+    """Bring the schema up to date and open the store."""
+    migrate(url)
+    return Store(url, folder, **settings)  # type: ignore[arg-type]
