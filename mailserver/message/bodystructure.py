@@ -1,0 +1,186 @@
+"""ENVELOPE, BODY and BODYSTRUCTURE as octets ready to be sent.
+
+The result is always 7-bit and always balanced: raw 8-bit header text becomes encoded-words, 8-bit parameters become
+RFC 2231 values, control characters become blanks. After that a quoted string can hold everything, so no literal is
+ever needed and a reader can frame the answer by lines.
+
+Standards: RFC 9051 §7.5.2, §9; RFC 3501 §7.4.2; RFC 2047; RFC 2231.
+Limits: strings are cut at 8 KiB; the number of addresses, parameters and parts is capped where they are parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import quote
+
+from mailserver.message.addresses import Entry, parse_addresses
+from mailserver.message.encoded_words import seven_bit
+from mailserver.message.headers import Fields, unfold
+from mailserver.message.media import MimeHeader
+from mailserver.message.structure import Part
+
+STRING_LIMIT = 8192
+# Where an address has no domain, NIL would say "group" (RFC 9051 §7.5.2); clients know this word from Dovecot.
+MISSING_DOMAIN = "MISSING_DOMAIN"
+MISSING_MAILBOX = "MISSING_MAILBOX"
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
+_NO_ENVELOPE = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
+
+
+def quoted(text: str) -> str:
+    """An IMAP quoted string; `text` is ASCII."""
+    if not text.isprintable():
+        text = _UNSAFE.sub(" ", text)
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if '"' in text:
+        text = text.replace('"', '\\"')
+    return f'"{text}"'
+
+
+def header_string(raw: str | None) -> str:
+    """An nstring from a raw field value: NIL when the field is absent."""
+    if raw is None:
+        return "NIL"
+    text = unfold(raw)
+    return quoted((text if text.isascii() else seven_bit(text))[:STRING_LIMIT])
+
+
+def _nstring(raw: str | None) -> str:
+    return "NIL" if raw is None else quoted(seven_bit(raw)[:STRING_LIMIT])
+
+
+@lru_cache(maxsize=8192)
+def address_form(entry: Entry) -> str:
+    """One address structure; the same people write and are written to all day, hence the cache."""
+    name, route, local, domain = entry
+    if domain is None:  # a marker of a group's begin or end
+        return f"(NIL NIL {_nstring(local)} NIL)"
+    return f"({_nstring(name)} {_nstring(route)} {_nstring(local or MISSING_MAILBOX)} {_nstring(domain or MISSING_DOMAIN)})"
+
+
+def address_list_form(entries: list[Entry]) -> str:
+    if not entries:
+        return "NIL"
+    return f"({''.join([address_form(entry) for entry in entries])})"
+
+
+def envelope(fields: Fields) -> str:
+    """The ENVELOPE of a message by its raw header fields."""
+    get = fields.get
+
+    def addresses(name: str) -> str:
+        raw = get(name)
+        return "NIL" if raw is None else address_list_form(parse_addresses(raw))
+
+    author = addresses("from")
+    return envelope_form(
+        fields,
+        author=author,
+        sender=addresses("sender"),
+        reply_to=addresses("reply-to"),
+        to=addresses("to"),
+        cc=addresses("cc"),
+        bcc=addresses("bcc"),
+    )
+
+
+def envelope_form(fields: Fields, *, author: str, sender: str, reply_to: str, to: str, cc: str, bcc: str) -> str:
+    """The ENVELOPE around address lists that are rendered already."""
+    get = fields.get
+    # RFC 9051 §7.5.2: an absent or empty Sender or Reply-To is the same as From.
+    return (
+        f"({header_string(get('date'))} {header_string(get('subject'))} {author} "
+        f"{author if sender == 'NIL' else sender} {author if reply_to == 'NIL' else reply_to} {to} {cc} {bcc} "
+        f"{header_string(get('in-reply-to'))} {header_string(get('message-id'))})"
+    )
+
+
+def _parameters_form(parameters: tuple[tuple[str, str], ...]) -> str:
+    if not parameters:
+        return "NIL"
+    pieces: list[str] = []
+    for name, value in parameters:
+        if value.isascii():
+            pieces.append(f"{quoted(name)} {quoted(value)}")
+        else:  # RFC 9051 §7.5.2: RFC 2231 values are joined, converted to UTF-8 and returned as "name*"
+            pieces.append(f"{quoted(name + '*')} {quoted(chr(39).join(('utf-8', '', quote(value, safe=''))))}")
+    return f"({' '.join(pieces)})"
+
+
+def _fields_form(mime: MimeHeader, parameters: tuple[tuple[str, str], ...]) -> str:
+    # body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP (octets)
+    return (
+        f"{_parameters_form(parameters)} {_nstring(mime.content_id or None)} {_nstring(mime.description or None)} "
+        f"{quoted(mime.encoding)}"
+    )
+
+
+def _extension_form(mime: MimeHeader) -> str:
+    # body-fld-dsp SP body-fld-lang SP body-fld-loc
+    if mime.disposition:
+        disposition = f"({quoted(mime.disposition)} {_parameters_form(mime.disposition_parameters)})"
+    else:
+        disposition = "NIL"
+    languages = [quoted(seven_bit(tag)) for tag in mime.languages]
+    language = "NIL" if not languages else languages[0] if len(languages) == 1 else f"({' '.join(languages)})"
+    return f"{disposition} {language} {_nstring(mime.location or None)}"
+
+
+def _leaf_forms(mime: MimeHeader) -> tuple[str, str]:
+    """(type, subtype and fields; extension data) of a part that is no multipart."""
+    if mime.forms is None:
+        parameters = mime.parameters
+        if mime.media_type == "text/plain" and not mime.charset:  # RFC 2046 §4.1.2
+            parameters = (("charset", "us-ascii"), *parameters)
+        mime.forms = (f"{_type_form(mime.media_type)} {_fields_form(mime, parameters)}", _body_extension(mime))
+    return mime.forms
+
+
+def _body_extension(mime: MimeHeader) -> str:
+    return f"{_nstring(mime.md5 or None)} {_extension_form(mime)}"
+
+
+def _type_form(media_type: str) -> str:
+    kind, _, subtype = media_type.partition("/")
+    return f"{quoted(kind)} {quoted(subtype)}"
+
+
+def _substitute_forms(part: Part, mime: MimeHeader) -> tuple[str, str]:
+    """A part that is shown as another type than it says: its own parameters would mislead."""
+    parameters = (("charset", "us-ascii"),) if part.media_type == "text/plain" else ()
+    return f"{_type_form(part.media_type)} {_fields_form(mime, parameters)}", _body_extension(mime)
+
+
+def structure_forms(part: Part) -> tuple[str, str]:
+    """(BODY, BODYSTRUCTURE) of a part that `structure.scan` found."""
+    mime = part.mime
+    assert mime is not None
+    media_type = part.media_type
+    if media_type.startswith("multipart/"):
+        children = [structure_forms(child) for child in part.parts]
+        subtype = quoted(media_type[10:])
+        return (
+            f"({''.join([child[0] for child in children])} {subtype})",
+            f"({''.join([child[1] for child in children])} {subtype} "
+            f"{_parameters_form(mime.parameters)} {_extension_form(mime)})",
+        )
+    basic, extension = _leaf_forms(mime) if media_type == mime.media_type else _substitute_forms(part, mime)
+    basic = f"{basic} {part.end - part.body_start}"
+    if media_type.startswith("text/"):
+        basic = f"{basic} {part.lines}"
+    elif media_type in ("message/rfc822", "message/global"):
+        if part.parts:
+            message = part.parts[0]
+            header_summary = envelope(message.fields or {})
+            body, structure = structure_forms(message)
+        else:  # encoded, and so not taken apart: the grammar wants an envelope and a body all the same
+            header_summary = _NO_ENVELOPE
+            body = structure = f'("text" "plain" ("charset" "us-ascii") NIL NIL {quoted(mime.encoding)} {part.size} {part.lines})'
+        return (
+            f"({basic} {header_summary} {body} {part.lines})",
+            f"({basic} {header_summary} {structure} {part.lines} {extension})",
+        )
+    return f"({basic})", f"({basic} {extension})"

@@ -1,0 +1,96 @@
+"""Encoded-words in header fields: to text, and from text to 7-bit octets.
+
+Raw header text travels through this package as `str` with one character an octet (latin-1), which keeps
+offsets and loses nothing; `decode_words` turns such a value into what a person reads.
+
+Standards: RFC 2047 §2, §4, §5, §6.2; RFC 2231 §5 (language suffix); RFC 6532 §3 (raw UTF-8).
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+from mailserver.message import charsets
+
+# encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; charset may carry "*language" (RFC 2231 §5).
+# Spaces inside the encoded-text are a fault that is common enough to be read anyway.
+_WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=")
+_HEX = re.compile(r"=([0-9A-Fa-f]{2})")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def _encoded_octets(encoding: str, text: str) -> bytes:
+    if encoding in "qQ":  # RFC 2047 §4.2
+        text = text.replace("_", " ")
+        if "=" in text:
+            text = _HEX.sub(lambda match: chr(int(match[1], 16)), text)
+        return text.encode("latin-1", "replace")
+    octets = text.encode("latin-1", "replace")
+    try:
+        return binascii.a2b_base64(octets)
+    except binascii.Error:  # one character too many or padding cut off: read the whole groups
+        kept = bytes(octet for octet in octets if octet not in b"= \t\r\n")
+        try:
+            return binascii.a2b_base64(kept[: len(kept) // 4 * 4])
+        except binascii.Error:
+            return b""
+
+
+def raw_text(raw: str) -> str:
+    """A raw value with octets above 7F read as UTF-8 (RFC 6532) or, failing that, as an old charset."""
+    return raw if raw.isascii() else charsets.decode(raw.encode("latin-1", "replace"))
+
+
+def decode_words(raw: str) -> str:
+    """What a person reads: encoded-words decoded, raw 8-bit read, control characters blanked."""
+    text = _decode_words(raw) if "=?" in raw else raw_text(raw)
+    return _CONTROLS.sub(" ", text) if not text.isprintable() else text
+
+
+def _decode_words(raw: str) -> str:
+    pieces: list[str] = []
+    octets = b""
+    charset = ""
+    position = 0
+    for match in _WORD.finditer(raw):
+        between = raw[position : match.start()]
+        position = match.end()
+        if charset:
+            # RFC 2047 §6.2: white space between two encoded-words is not shown. Joining the octets of neighbours
+            # mends words that were cut inside a character, against §5.3.
+            if (not between or between.isspace()) and match[1].lower() == charset:
+                octets += _encoded_octets(match[2], match[3])
+                continue
+            pieces.append(charsets.decode(octets, charset))
+            if between and not between.isspace():
+                pieces.append(raw_text(between))
+        elif between:
+            pieces.append(raw_text(between))
+        charset = match[1].lower()
+        octets = _encoded_octets(match[2], match[3])
+    if charset:
+        pieces.append(charsets.decode(octets, charset))
+    pieces.append(raw_text(raw[position:]))
+    return "".join(pieces)
+
+
+def encode_words(text: str) -> str:
+    """`text` as encoded-words of at most 75 characters, separated by spaces; plain ASCII stays as it is."""
+    if text.isascii() and text.isprintable() and "=?" not in text:
+        return text
+    words: list[str] = []
+    chunk = bytearray()
+    for character in text:
+        octets = character.encode("utf-8", "replace")
+        if len(chunk) + len(octets) > 45:  # 60 characters of base64; RFC 2047 §2: no word above 75, none cut in a character
+            words.append(f"=?utf-8?b?{binascii.b2a_base64(chunk, newline=False).decode()}?=")
+            chunk.clear()
+        chunk += octets
+    words.append(f"=?utf-8?b?{binascii.b2a_base64(chunk, newline=False).decode()}?=")
+    return " ".join(words)
+
+
+def seven_bit(raw: str) -> str:
+    """A raw value that holds octets above 7F, as 7-bit encoded-words; any other as it is."""
+    return raw if raw.isascii() else encode_words(decode_words(raw))

@@ -1,0 +1,53 @@
+"""The base subject, by which SORT and THREAD compare, and the key they order it by.
+
+Standards: RFC 5256 §2.1 and §5 (subj-leader, subj-blob, subj-trailer, subj-fwd), RFC 5051 (i;unicode-casemap).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# subj-blob = "[" *BLOBCHAR "]" *WSP
+_BLOB = re.compile(r"\[[^\[\]]*+\]\s*")
+# subj-leader = (*subj-blob subj-refwd) / WSP; subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"
+_LEADER = re.compile(r"(?:\s+|(?:\[[^\[\]]*+\]\s*)*+(?:re|fwd?)\s*(?:\[[^\[\]]*+\]\s*)?:)", re.IGNORECASE)
+_SPACES = re.compile(r"\s+")
+_SUBJECT_LIMIT = 2000
+
+
+def base_subject(subject: str) -> str:
+    """Steps (1) to (7) of RFC 5256 §2.1 on a decoded subject."""
+    text = _SPACES.sub(" ", subject[:_SUBJECT_LIMIT])  # (1)
+    while True:
+        text = _without_trailers(text)  # (2)
+        position = 0
+        while True:
+            leader = _LEADER.match(text, position)  # (3)
+            if leader is not None:
+                position = leader.end()
+                continue
+            blob = _BLOB.match(text, position)  # (4)
+            if blob is None or blob.end() == len(text):
+                break
+            position = blob.end()  # (5)
+        text = text[position:]
+        if text[:5].lower() == "[fwd:" and text.endswith("]"):  # (6)
+            text = text[5:-1]
+            continue
+        return text
+
+
+def _without_trailers(text: str) -> str:
+    while True:
+        kept = text.rstrip()
+        if kept[-5:].lower() == "(fwd)":
+            kept = kept[:-5]
+        if kept == text:
+            return text
+        text = kept
+
+
+def casemap(text: str) -> str:
+    """A key that orders and compares like i;unicode-casemap: case is lost, marks are not."""
+    return text.upper() if text.isascii() else unicodedata.normalize("NFKD", text.upper())

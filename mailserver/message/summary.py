@@ -1,0 +1,189 @@
+"""Everything a mailbox asks of a message, taken once when it arrives: the store's parse-once row.
+
+Standards: RFC 9051 §7.5.2, RFC 5256 §2.1, §2.2, §3 (sort keys), RFC 8970, RFC 5322 §3.6.4 (threads).
+Limits: decoded texts are cut (`LIMITS`), so that a row stays small whatever the header holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from mmap import mmap
+
+from directory.names import fold
+from mailserver.message.addresses import Entry, address_text, display, parse_addresses
+from mailserver.message.bodystructure import address_form, envelope_form, structure_forms
+from mailserver.message.dates import parse_date
+from mailserver.message.encoded_words import decode_words
+from mailserver.message.headers import Fields, message_ids, unfold
+from mailserver.message.preview import preview
+from mailserver.message.structure import Part, encode_parts, scan
+from mailserver.message.subject import base_subject, casemap
+
+TEXT_LIMIT = 1000
+KEY_LIMIT = 255
+SEARCH_LIMIT = 8000
+_INLINE_TYPES = frozenset({"text/plain", "text/html"})
+_NOT_ATTACHED = frozenset({
+    "application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
+    "application/pgp-encrypted", "message/delivery-status", "message/disposition-notification", "text/rfc822-headers",
+    "text/calendar",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSummary:
+    size: int
+    header_size: int  # with the blank line
+    envelope: bytes  # ready to send, 7-bit, parenthesised
+    body: bytes
+    bodystructure: bytes
+    parts: bytes  # structure.decode_parts()
+    preview: str
+    subject: str
+    base_subject: str  # RFC 5256, cased alike
+    author_name: str
+    author_address: str
+    to_text: str  # "Name <a@b>, …"
+    sort_from: str  # RFC 5256 §3: local part of the first address
+    sort_to: str
+    sort_cc: str
+    sent_at: int | None
+    message_id: str  # with angle brackets, as in References
+    thread_key: str
+    has_attachments: bool
+    search_text: str  # folded subject, names and addresses
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What is needed of one address entry, in all the forms needed."""
+
+    form: str
+    display: str
+    folded: str
+    sort_key: str
+
+
+@lru_cache(maxsize=8192)
+def _person(entry: Entry) -> _Person:
+    text = display(entry)
+    return _Person(address_form(entry), text, fold(text), casemap(entry.local or ""))
+
+
+class _People:
+    """An address field, parsed once for ENVELOPE, lists, search and sorting."""
+
+    __slots__ = ("entries", "form", "people")
+
+    def __init__(self, raw: str | None) -> None:
+        self.entries = parse_addresses(raw) if raw is not None else []
+        self.people = [_person(entry) for entry in self.entries]
+        self.form = f"({''.join([person.form for person in self.people])})" if self.people else "NIL"
+
+    def sort_key(self) -> str:
+        return self.people[0].sort_key[:KEY_LIMIT] if self.people else ""
+
+    def text(self) -> str:
+        if len(self.people) == 1:
+            return self.people[0].display[:TEXT_LIMIT]
+        pieces: list[str] = []
+        length = 0
+        for person in self.people:
+            if person.display:
+                pieces.append(person.display)
+                length += len(person.display) + 2
+                if length > TEXT_LIMIT:
+                    break
+        return ", ".join(pieces)[:TEXT_LIMIT]
+
+
+_NOBODY = _People(None)
+
+
+def summarize(octets: bytes | mmap) -> MessageSummary:
+    """The row of a message. Never raises, whatever the octets."""
+    root = scan(octets)
+    fields: Fields = root.fields or {}
+    get = fields.get
+
+    def people(name: str) -> _People:
+        raw = get(name)
+        return _NOBODY if raw is None else _People(raw)
+
+    author, sender, to, cc = people("from"), people("sender"), people("to"), people("cc")
+    reply_to, bcc = people("reply-to"), people("bcc")
+    body, bodystructure = structure_forms(root)
+    raw = get("subject")
+    subject = decode_words(unfold(raw))[:TEXT_LIMIT] if raw is not None else ""
+    raw = get("date")
+    first = author.entries[0] if author.entries else None
+    message_id, thread_key = _thread(fields, octets, root)
+    return MessageSummary(
+        size=root.end,
+        header_size=root.body_start,
+        envelope=envelope_form(
+            fields, author=author.form, sender=sender.form, reply_to=reply_to.form, to=to.form, cc=cc.form, bcc=bcc.form
+        ).encode("ascii", "replace"),
+        body=body.encode("ascii", "replace"),
+        bodystructure=bodystructure.encode("ascii", "replace"),
+        parts=encode_parts(root),
+        preview=preview(root, octets),
+        subject=subject,
+        base_subject=casemap(base_subject(subject))[:KEY_LIMIT],
+        author_name=decode_words(first.name)[:TEXT_LIMIT] if first is not None and first.name else "",
+        author_address=address_text(first)[:TEXT_LIMIT] if first is not None else "",
+        to_text=to.text(),
+        sort_from=author.sort_key(),
+        sort_to=to.sort_key(),
+        sort_cc=cc.sort_key(),
+        sent_at=parse_date(unfold(raw)) if raw is not None else None,
+        message_id=message_id,
+        thread_key=thread_key,
+        has_attachments=has_attachments(root),
+        search_text=" ".join(
+            [fold(subject), *[person.folded for field in (author, to, cc, bcc) for person in field.people if person.folded]]
+        )[:SEARCH_LIMIT],
+    )
+
+
+def _thread(fields: Fields, octets: bytes | mmap, root: Part) -> tuple[str, str]:
+    """(Message-ID, the id that the whole conversation shares: the first of References, In-Reply-To, or its own)"""
+    raw = fields.get("message-id")
+    own = ""
+    if raw is not None:
+        found = message_ids(raw)
+        own = _key(found[0] if found else unfold(raw))
+    for name in ("references", "in-reply-to"):
+        raw = fields.get(name)
+        if raw is not None and (found := message_ids(raw)):
+            return own, _key(found[0])
+    if own:
+        return own, own
+    # Nothing to join it to anything: the same octets give the same key on every run.
+    return "", hashlib.blake2b(octets[: root.body_start], digest_size=16).hexdigest()
+
+
+def _key(identifier: str) -> str:
+    if len(identifier) <= KEY_LIMIT and identifier.isascii() and identifier.isprintable():
+        return identifier
+    return hashlib.blake2b(identifier.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def has_attachments(root: Part) -> bool:
+    """Whether a reader would see a paper clip: something to save that is not part of the text or its pictures."""
+    if not root.parts:
+        return _is_attachment(root)
+    return any(not part.parts and _is_attachment(part) or part.is_message for part in root.walk())
+
+
+def _is_attachment(part: Part) -> bool:
+    media_type = part.media_type
+    if media_type in _NOT_ATTACHED:
+        return False
+    if part.disposition == "attachment":
+        return True
+    if part.content_id and part.disposition != "attachment" and not media_type.startswith("application/"):
+        return False
+    return bool(part.filename) or media_type not in _INLINE_TYPES and not media_type.startswith(("text/", "multipart/"))
