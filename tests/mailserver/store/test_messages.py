@@ -1,0 +1,43 @@
+"""Messages in mailboxes, on both engines."""
+
+from __future__ import annotations
+
+from mailserver.store import Store, changes, mailboxes, messages
+from mailserver.store.messages import Target
+
+MAIL = b"From: an@thanhpho.example\r\nTo: binh@thanhpho.example\r\nSubject: Xin ch\xc3\xa0o\r\n\r\nN\xe1\xbb\x99i dung\r\n"
+
+
+def test_append_gives_growing_uids_and_counts(any_store: Store) -> None:
+    inbox = any_store.maildrop("an")
+    content = any_store.prepare(MAIL, prefix=b"Return-Path: <x@y.example>\r\n")
+    done = [
+        any_store.write(lambda tx: messages.append(tx, content, [Target(inbox.id, ("\\Seen",))])) for _ in range(20)
+    ]
+    uids = sorted(each.result()[0].uid for each in done)
+    assert uids == list(range(1, 21))
+    with any_store.read() as connection:
+        after = mailboxes.get_mailbox(connection, inbox.id)
+        assert after is not None
+        assert (after.messages, after.unseen, after.uid_next) == (20, 0, 21)
+        assert after.size == 20 * (len(MAIL) + len(b"Return-Path: <x@y.example>\r\n"))
+        row = messages.placements(connection, inbox.id)[0]
+        assert any_store.octets(connection, row.message_id) == b"Return-Path: <x@y.example>\r\n" + MAIL
+        assert len(changes.changed_since(connection, inbox.id, 1)) == 20
+
+
+def test_broadcast_is_one_message_for_all(any_store: Store) -> None:
+    any_store.maildrop("first")
+    content = any_store.prepare(MAIL)
+    accounts = ["first", *(f"account{number}" for number in range(300))]
+    reached = any_store.write(lambda tx: messages.deliver_to_accounts(tx, content, accounts)).result()
+    assert reached == 301
+    with any_store.read() as connection:
+        for account in ("first", "account299"):
+            inbox = mailboxes.find_mailbox(connection, account, "inbox")
+            assert inbox is not None
+            assert inbox.messages == 1
+    # Who got an INBOX by broadcast gets the rest at the first login.
+    any_store.maildrop("account7")
+    with any_store.read() as connection:
+        assert len(mailboxes.list_mailboxes(connection, "account7")) == 6
