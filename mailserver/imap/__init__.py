@@ -1,0 +1,1 @@
+"""IMAP without a socket: grammar, sessions, and the commands they run on the store."""

@@ -1,0 +1,1 @@
+"""IMAP's octets ⇄ values.  Pure: no session, no store, no clock."""

@@ -1,0 +1,241 @@
+"""What FETCH may ask for.
+
+Standards: RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822 and its kin), RFC 7162 §3.1.4 (MODSEQ, CHANGEDSINCE),
+RFC 3516 (BINARY), RFC 8474 §5 (EMAILID, THREADID), RFC 8970 (PREVIEW).
+Limits: 100 items a command, 200 header field names an item, parts 50 levels deep.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
+
+MAX_ITEMS = 100
+MAX_FIELDS = 200
+MAX_PART_DEPTH = 50
+
+
+class Attribute(Enum):
+    """A data item without arguments; the value is its name on the wire."""
+
+    UID = b"UID"
+    FLAGS = b"FLAGS"
+    INTERNALDATE = b"INTERNALDATE"
+    SIZE = b"RFC822.SIZE"
+    ENVELOPE = b"ENVELOPE"
+    BODY = b"BODY"
+    BODYSTRUCTURE = b"BODYSTRUCTURE"
+    MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"
+    THREADID = b"THREADID"
+    PREVIEW = b"PREVIEW"
+
+
+class Piece(Enum):
+    """Which octets of a part."""
+
+    ALL = b""
+    HEADER = b"HEADER"
+    FIELDS = b"HEADER.FIELDS"
+    FIELDS_NOT = b"HEADER.FIELDS.NOT"
+    TEXT = b"TEXT"
+    MIME = b"MIME"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """BODY[…], BINARY[…] and RFC822…: some octets.  ``label`` is the item's name in the answer."""
+
+    label: bytes
+    part: tuple[int, ...] = ()
+    piece: Piece = Piece.ALL
+    fields: tuple[bytes, ...] = ()  # lower case
+    partial: tuple[int, int] | None = None  # offset, count
+    peek: bool = False
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BinarySize:
+    label: bytes
+    part: tuple[int, ...]
+
+
+Item = Attribute | Section | BinarySize
+
+_FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
+_MACROS: dict[bytes, tuple[Item, ...]] = {
+    b"FAST": _FAST,
+    b"ALL": (*_FAST, Attribute.ENVELOPE),
+    b"FULL": (*_FAST, Attribute.ENVELOPE, Attribute.BODY),
+}
+_ATTRIBUTES: dict[bytes, Attribute] = {each.value: each for each in Attribute}
+# RFC 3501 §6.4.5: names from before sections.
+_OLD_SECTIONS: dict[bytes, Section] = {
+    b"RFC822": Section(b"RFC822"),
+    b"RFC822.HEADER": Section(b"RFC822.HEADER", piece=Piece.HEADER, peek=True),
+    b"RFC822.TEXT": Section(b"RFC822.TEXT", piece=Piece.TEXT),
+}
+# field-name = 1*ftext (RFC 5322 §3.6.8); it is echoed, so nothing else may pass.
+_FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,500}")
+_PIECES: dict[bytes, Piece] = {each.value: each for each in Piece if each.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    messages: SequenceSet
+    items: tuple[Item, ...]
+    by_uid: bool = False
+    changed_since: int | None = None
+
+
+def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
+    """fetch = "FETCH" SP sequence-set SP ("ALL" / … / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]"""
+    cursor.space()
+    messages = cursor.sequence_set()
+    cursor.space()
+    items: list[Item] = []
+    if cursor.skip(b"("):
+        items += _items(cursor)
+        while not cursor.skip(b")"):
+            cursor.space()
+            items += _items(cursor)
+            if len(items) > MAX_ITEMS:
+                raise SyntaxFault("Too many items")
+    else:
+        items += _items(cursor, macros=True)
+    changed_since = None
+    if not cursor.at_end():
+        cursor.space()
+        changed_since = _modifiers(cursor)
+        if Attribute.MODSEQ not in items:
+            items.append(Attribute.MODSEQ)  # CHANGEDSINCE asks for it, RFC 7162 §3.1.4.1
+    cursor.end()
+    return Fetch(messages, tuple(dict.fromkeys(items)), by_uid, changed_since)
+
+
+def _modifiers(cursor: Cursor) -> int:
+    """fetch-modifiers of RFC 4466; we know CHANGEDSINCE."""
+    cursor.need(b"(")
+    if cursor.keyword() != b"CHANGEDSINCE":
+        raise SyntaxFault("Unknown FETCH modifier")
+    cursor.space()
+    modseq = cursor.nz_number64()
+    cursor.need(b")")
+    return modseq
+
+
+# BODY[…] has brackets, which no atom holds: a name ends at the first of them.
+def _items(cursor: Cursor, macros: bool = False) -> tuple[Item, ...]:
+    name = cursor.keyword_before_bracket()
+    if cursor.peek() == b"[":
+        return (_bracketed(cursor, name),)
+    if macros and name in _MACROS:
+        return _MACROS[name]
+    if name in _ATTRIBUTES:
+        attribute = _ATTRIBUTES[name]
+        if attribute is Attribute.PREVIEW and cursor.skip(b" ("):
+            # LAZY: we always have it at hand (RFC 8970 §3.1).
+            if cursor.keyword() != b"LAZY":
+                raise SyntaxFault("Unknown PREVIEW modifier")
+            cursor.need(b")")
+        return (attribute,)
+    if name in _OLD_SECTIONS:
+        return (_OLD_SECTIONS[name],)
+    raise SyntaxFault("Unknown FETCH item")
+
+
+def _bracketed(cursor: Cursor, name: bytes) -> Item:
+    if name in (b"BODY", b"BODY.PEEK"):
+        return _section(cursor, peek=name == b"BODY.PEEK")
+    if name in (b"BINARY", b"BINARY.PEEK"):
+        cursor.need(b"[")
+        part = _part(cursor)
+        cursor.need(b"]")
+        partial, suffix = _partial(cursor)
+        label = b"BINARY[" + _dotted(part) + b"]" + suffix
+        return Section(label, part, partial=partial, peek=name == b"BINARY.PEEK", binary=True)
+    if name == b"BINARY.SIZE":
+        cursor.need(b"[")
+        part = _part(cursor)
+        cursor.need(b"]")
+        return BinarySize(b"BINARY.SIZE[" + _dotted(part) + b"]", part)
+    raise SyntaxFault("Unknown FETCH item")
+
+
+def _part(cursor: Cursor) -> tuple[int, ...]:
+    """section-part = nz-number *("." nz-number), or nothing"""
+    numbers: list[int] = []
+    while cursor.peek().isdigit():
+        numbers.append(cursor.nz_number())
+        if len(numbers) > MAX_PART_DEPTH:
+            raise SyntaxFault("Too deeply nested")
+        if not cursor.followed_by_dot_and_digit():
+            break
+        cursor.need(b".")
+    return tuple(numbers)
+
+
+def _section(cursor: Cursor, peek: bool) -> Section:
+    """section-spec = section-msgtext / (section-part ["." section-text])"""
+    cursor.need(b"[")
+    part = _part(cursor)
+    piece = Piece.ALL
+    fields: tuple[bytes, ...] = ()
+    written = _dotted(part)
+    if cursor.peek() != b"]":
+        if part:
+            cursor.need(b".")
+            written += b"."
+        word = cursor.keyword()
+        if word not in _PIECES or (word == b"MIME" and not part):
+            raise SyntaxFault("Unknown section")
+        piece = _PIECES[word]
+        written += word
+        if piece in (Piece.FIELDS, Piece.FIELDS_NOT):
+            cursor.space()
+            fields = _field_names(cursor)
+            written += b" (" + b" ".join(_astring(field) for field in fields) + b")"
+    cursor.need(b"]")
+    partial, suffix = _partial(cursor)
+    label = b"BODY[" + written + b"]" + suffix
+    return Section(label, part, piece, tuple(field.lower() for field in fields), partial, peek)
+
+
+def _field_names(cursor: Cursor) -> tuple[bytes, ...]:
+    """header-list = "(" header-fld-name *(SP header-fld-name) ")" """
+    cursor.need(b"(")
+    names = [cursor.astring()]
+    while not cursor.skip(b")"):
+        cursor.space()
+        names.append(cursor.astring())
+        if len(names) > MAX_FIELDS:
+            raise SyntaxFault("Too many header fields")
+    for name in names:
+        if _FIELD_NAME.fullmatch(name) is None:
+            raise SyntaxFault("Not a header field name")
+    return tuple(names)
+
+
+def _astring(name: bytes) -> bytes:
+    if any(octet in b'(){%*"\\' for octet in name):
+        return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return name
+
+
+def _partial(cursor: Cursor) -> tuple[tuple[int, int] | None, bytes]:
+    """partial = "<" number64 "." nz-number64 ">"; the answer names only the origin (RFC 9051 §7.5.2)"""
+    if not cursor.skip(b"<"):
+        return None, b""
+    offset = cursor.number64()
+    cursor.need(b".")
+    count = cursor.nz_number64()
+    cursor.need(b">")
+    return (offset, count), b"<%d>" % offset
+
+
+def _dotted(part: tuple[int, ...]) -> bytes:
+    return b".".join(b"%d" % number for number in part)

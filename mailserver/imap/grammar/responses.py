@@ -1,0 +1,123 @@
+"""Values → the octets of IMAP's answers, and the one table that turns a refusal into a response code.
+
+Standards: RFC 9051 §7, §9; RFC 5530 (response codes), RFC 4731 (ESEARCH), RFC 4469 §4.2 (TOOBIG).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from mailserver.imap.grammar import mutf7
+from mailserver.refusals import (
+    CannotDo,
+    LimitReached,
+    MailboxExists,
+    MalformedMessage,
+    NoSuchMailbox,
+    NoSuchMessage,
+    NotPermitted,
+    OverQuota,
+    Refusal,
+    TooLarge,
+    TryLater,
+)
+
+# Which response code a refusal gets (RFC 9051 §7.1).
+REFUSALS: dict[type[Refusal], bytes] = {
+    NoSuchMailbox: b"NONEXISTENT",
+    NoSuchMessage: b"NONEXISTENT",
+    MailboxExists: b"ALREADYEXISTS",
+    OverQuota: b"OVERQUOTA",
+    NotPermitted: b"NOPERM",
+    CannotDo: b"CANNOT",
+    MalformedMessage: b"CANNOT",
+    LimitReached: b"LIMIT",
+    TooLarge: b"TOOBIG",
+    TryLater: b"UNAVAILABLE",
+    Refusal: b"",
+}
+
+
+def refusal_code(refusal: Refusal) -> bytes:
+    """The code of the nearest class in the table; empty for none."""
+    for kind in type(refusal).__mro__:
+        if kind in REFUSALS:
+            return REFUSALS[kind]
+    raise TypeError(f"{type(refusal).__name__} is not a refusal")
+
+
+# What may stand in a quoted string as it is: TEXT-CHAR but quoted-specials.
+_PLAIN = re.compile(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]*\Z")
+_QUOTABLE = re.compile(rb"[\x20-\x7e]*\Z")
+_QUOTABLE_UTF8 = re.compile(rb"[\x20-\x7e\x80-\xff]*\Z")
+# resp-text goes to the end of the line; a control character could forge another.
+_NOT_TEXT = re.compile(r"[^\x20-\x7e]")
+# An atom of an answer, so that most names need no quotes; kept narrower than the grammar allows.
+_MAX_QUOTED = 1000
+
+
+def quoted(octets: bytes, utf8: bool = False) -> bytes:
+    """string: quoted where possible, else a literal."""
+    if len(octets) <= _MAX_QUOTED:
+        if _PLAIN.match(octets):
+            return b'"' + octets + b'"'
+        if (_QUOTABLE_UTF8 if utf8 else _QUOTABLE).match(octets):
+            return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+def nstring(octets: bytes | None, utf8: bool = False) -> bytes:
+    return b"NIL" if octets is None else quoted(octets, utf8)
+
+
+def mailbox_name(name: str, utf8: bool) -> bytes:
+    """A mailbox name as this session spells it: UTF-8, or modified UTF-7 (RFC 3501 §5.1.3)."""
+    if name == "INBOX":
+        return b"INBOX"
+    return quoted(name.encode("utf-8") if utf8 else mutf7.encode(name), utf8)
+
+
+def _status(lead: bytes, code: bytes, text: str) -> bytes:
+    plain = _NOT_TEXT.sub("?", text)[:500] or "-"
+    return b"%b%b%b\r\n" % (lead, b"[%b] " % code if code else b"", plain.encode("ascii"))
+
+
+def ok(tag: bytes, text: str, code: bytes = b"") -> bytes:
+    return _status(tag + b" OK ", code, text)
+
+
+def no(tag: bytes, text: str, code: bytes = b"") -> bytes:
+    return _status(tag + b" NO ", code, text)
+
+
+def bad(tag: bytes, text: str, code: bytes = b"") -> bytes:
+    return _status((tag or b"*") + b" BAD ", code, text)
+
+
+def bye(text: str, code: bytes = b"") -> bytes:
+    return _status(b"* BYE ", code, text)
+
+
+CONTINUE = b"+ OK\r\n"
+UNTAGGED = b"*"
+
+
+def flag_list(names: Iterable[str]) -> bytes:
+    return b"(" + " ".join(names).encode("ascii") + b")"
+
+
+def number_set(numbers: Sequence[int]) -> bytes:
+    """Numbers in their order as a set, runs that ascend by one as ranges: 3 4 5 9 → 3:5,9."""
+    if not numbers:
+        return b""
+    pieces = []
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if number == last + 1:
+            last = number
+            continue
+        pieces.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
+        first = last = number
+    pieces.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
+    return b",".join(pieces)
