@@ -1,0 +1,67 @@
+# Everything a person types here does its own set-up.  `make run` and `make test` are all a newcomer needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+DATA ?= data/demo
+PORT_BASE ?= 10000
+HOST ?= 127.0.0.1
+
+# Debian packages: what serving needs, and what the tests drive besides.
+RUN_PACKAGES := python3-venv
+TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libnet-ssleay-perl libio-socket-ssl-perl \
+	curl isync neomutt msmtp openssl procps
+BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd
+
+.PHONY: run test check format fuzz bench durability constraints translations image clean
+
+run: $(VENV)/.run
+	@$(BIN)/citymail demo --data "$(DATA)" --port-base "$(PORT_BASE)" --host "$(HOST)"
+
+test: $(VENV)/.test
+	@tools/debian-packages $(TEST_PACKAGES)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Fuzz targets for a bounded time: make fuzz SECONDS=60
+FUZZ_SECONDS ?= 30
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+# CityMail beside Debian's Postfix and Dovecot, on this machine, in one run.
+bench: $(VENV)/.test
+	@tools/debian-packages $(BENCH_PACKAGES)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@tools/debian-packages $(RUN_PACKAGES)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# After changing pyproject.toml: take the newest versions, run everything, write down what was run.
+constraints:
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install --quiet --disable-pip-version-check '.[dev]'
+	build/constraints/bin/pip freeze --exclude citymail | sed '/ @ /d' > constraints.txt
+	rm -rf build/constraints
+
+image:
+	docker build -t citymail .
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

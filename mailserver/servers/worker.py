@@ -1,0 +1,67 @@
+"""The event loop of one process: several protocols on inherited sockets, until told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import uvloop
+
+log = logging.getLogger("citymail.worker")
+
+# Seconds that sessions have to end by themselves after SIGTERM.
+DRAIN = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One listening socket and what speaks on it.  With ``tls`` the connection begins with a handshake."""
+
+    listener: socket.socket
+    factory: Callable[[], asyncio.BaseProtocol]
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What a process does besides serving.  ``drain`` asks every session to end and waits for them."""
+
+    on_ready: Callable[[], None]
+    on_reload: Callable[[], None]
+    drain: Callable[[], Awaitable[None]]
+
+
+def run(start: Callable[[], Awaitable[tuple[Sequence[Service], Lifecycle]]]) -> None:
+    """Serve until SIGTERM.  ``start`` runs on the loop, so that what it makes may belong to it."""
+    uvloop.run(_serve(start))
+
+
+async def _serve(start: Callable[[], Awaitable[tuple[Sequence[Service], Lifecycle]]]) -> None:
+    loop = asyncio.get_running_loop()
+    ending = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    services, lifecycle = await start()
+    loop.add_signal_handler(signal.SIGHUP, lifecycle.on_reload)
+    servers = [
+        await loop.create_server(
+            service.factory,
+            sock=service.listener,
+            ssl=service.tls,
+            ssl_handshake_timeout=30 if service.tls else None,
+            backlog=4096,
+        )
+        for service in services
+    ]
+    lifecycle.on_ready()
+    await ending.wait()
+    for server in servers:
+        server.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN):
+            await lifecycle.drain()
