@@ -1,0 +1,129 @@
+"""Accounts: who can sign in and own mail.
+
+An account is a person's, a unit's (văn thư) or a role's.  ``active`` signs in and receives; ``locked`` only
+receives; ``closed`` does neither and its addresses redirect or are retired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from sqlalchemy import bindparam, select
+
+from directory.addresses import address_row, normalise, primary_domain
+from directory.database import Question, Reading, Writing
+from directory.tables import account as account_table
+
+Status = Literal["active", "locked", "closed"]
+Kind = Literal["person", "unit", "role"]
+Language = Literal["vi", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: str
+    login: str  # the primary address
+    name: str
+    title: str
+    unit: str
+    status: Status
+    quota_bytes: int  # 0: no limit
+    kind: Kind
+    language: Language
+    is_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An account with what its password is judged by; never leaves the process."""
+
+    account: Account
+    password_hash: str | None
+    must_change_password: bool
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.account.login})"
+
+
+ACCOUNT_COLUMNS = (
+    account_table.c.id,
+    account_table.c.login,
+    account_table.c.name,
+    account_table.c.title,
+    account_table.c.unit_name,
+    account_table.c.status,
+    account_table.c.quota_bytes,
+    account_table.c.kind,
+    account_table.c.language,
+    account_table.c.is_admin,
+)
+_BY_ID = Question(select(*ACCOUNT_COLUMNS).where(account_table.c.id == bindparam("id")))
+_CREDENTIALS = Question(
+    select(*ACCOUNT_COLUMNS, account_table.c.password_hash, account_table.c.must_change_password).where(
+        account_table.c.id == bindparam("id")
+    )
+)
+_ADMINS = Question(
+    select(account_table.c.id).where(account_table.c.is_admin.is_(True), account_table.c.status == "active")
+)
+
+
+def account_from_row(row: tuple[Any, ...]) -> Account:
+    """From ACCOUNT_COLUMNS, in that order."""
+    account_id, login, name, title, unit, status, quota_bytes, kind, language, is_admin = row
+    return Account(account_id, login, name, title, unit, status, quota_bytes, kind, language, bool(is_admin))
+
+
+def find_account(conn: Reading | Writing, account_id: str) -> Account | None:
+    shelf = conn.memory.shelf("accounts")
+    try:
+        return cast("Account | None", shelf[account_id])
+    except KeyError:
+        row = conn.row(_BY_ID, id=account_id)
+        account = shelf[account_id] = account_from_row(row) if row else None
+        return account
+
+
+def account_by_login(conn: Reading | Writing, login: str) -> Account | None:
+    """By primary address, by alias, or by the bare local part in the primary domain."""
+    credentials = credentials_by_login(conn, login)
+    return credentials.account if credentials else None
+
+
+def credentials_by_login(conn: Reading | Writing, login: str) -> Credentials | None:
+    shelf = conn.memory.shelf("logins")
+    try:
+        return cast("Credentials | None", shelf[login])
+    except KeyError:
+        found = shelf[login] = _credentials(conn, login)
+        return found
+
+
+def _credentials(conn: Reading | Writing, login: str) -> Credentials | None:
+    if "@" not in login:
+        login = f"{login}@{primary_domain(conn)}"
+    row = address_row(conn, normalise(login))
+    if row is None or row.account_id is None or row.state != "active":
+        return None
+    found = conn.row(_CREDENTIALS, id=row.account_id)
+    if found is None:
+        return None
+    return Credentials(account_from_row(found[:10]), found[10], bool(found[11]))
+
+
+def admin_ids(conn: Reading | Writing) -> frozenset[str]:
+    return frozenset(account_id for (account_id,) in conn.rows(_ADMINS))
+
+
+def names_of(conn: Reading | Writing, account_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Account id → (name, primary address), for those that exist."""
+    names: dict[str, tuple[str, str]] = {}
+    ids = list(account_ids)
+    columns = (account_table.c.id, account_table.c.name, account_table.c.login)
+    for start in range(0, len(ids), 500):
+        chosen = select(*columns).where(account_table.c.id.in_(ids[start : start + 500]))
+        for row in conn.execute(chosen):
+            names[row.id] = (row.name, row.login)
+    return names

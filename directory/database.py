@@ -1,0 +1,434 @@
+"""The directory's database: cheap snapshots to read, one writer at a time, and what may be remembered between
+changes.
+
+``with directory.read() as conn`` gives a ``Reading``: a snapshot on a connection that belongs to the calling
+thread. Entering costs about a microsecond, for the snapshot begins only with the first question; a question
+asked through ``conn.rows``/``conn.row`` is compiled once and goes to the driver directly, five times as fast
+as through SQLAlchemy.
+
+``with directory.write() as conn`` gives a ``Writing``: one transaction, committed at the end of the block,
+rolled back if the block raises.  Writers queue, in the process on a lock, between processes on the database.
+
+``conn.memory`` holds what was looked up before.  It is dropped with every change made in this process at
+once, with changes made by others within ``notice_within`` seconds (the version row is read again then), and
+after a minute in any case, because some answers depend on the date.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Table,
+    create_engine,
+    event,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.dml import UpdateBase
+
+from directory import tables
+from directory.identifiers import new_id
+
+# Vietnam has one time zone and no daylight saving; dates of appointments are dates there.
+CITY_TIME = timezone(timedelta(hours=7))
+
+# Tables whose changes no cache depends on.
+_QUIET = {tables.web_session.name, tables.audit_record.name}
+# Any number that no other program is likely to use as an advisory lock (PostgreSQL).
+_WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
+_MEMORY_LIFETIME = 60.0
+_MEMORY_ENTRIES = 50_000
+
+
+class Question:
+    """A SELECT with named parameters, compiled once per engine and asked through the driver.
+
+    The statement's types must need no conversion: text, integers, octets; truth values come back as the
+    engine has them.
+    """
+
+    __slots__ = ("_compiled", "statement")
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...], bool]] = {}
+
+    def prepare(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, Any]:
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            compiled = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            order = compiled.positiontup
+            names = order if order is not None else list(compiled.params)
+            known = str(compiled), tuple((name, compiled.params[name]) for name in names), order is not None
+            self._compiled[dialect.name] = known
+        sql, parameters, positional = known
+        if positional:
+            return sql, [values.get(name, default) for name, default in parameters]
+        return sql, {name: values.get(name, default) for name, default in parameters}
+
+
+class Memory:
+    """Answers that hold as long as the directory does not change."""
+
+    __slots__ = ("_shelves", "born", "version")
+
+    def __init__(self, version: int, born: float) -> None:
+        self.version = version
+        self.born = born
+        self._shelves: dict[str, dict[Any, Any]] = {}
+
+    def shelf(self, name: str) -> dict[Any, Any]:
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            shelf = self._shelves.setdefault(name, {})
+        elif len(shelf) > _MEMORY_ENTRIES:
+            shelf.clear()
+        return shelf
+
+    def clear(self) -> None:
+        self._shelves.clear()
+
+
+class _Conversation:
+    """What reading and writing have in common: asking."""
+
+    memory: Memory
+    _directory: Directory
+
+    def _raw(self) -> Any:
+        raise NotImplementedError
+
+    def _open(self) -> Connection:
+        raise NotImplementedError
+
+    @property
+    def now(self) -> int:
+        """Epoch seconds."""
+        return int(self._directory.clock())
+
+    @property
+    def today(self) -> str:
+        """The city's date, ISO."""
+        return datetime.fromtimestamp(self._directory.clock(), CITY_TIME).date().isoformat()
+
+    def new_id(self) -> str:
+        return new_id(self._directory.random_bits)
+
+    def rows(self, question: Question, **values: Any) -> list[tuple[Any, ...]]:
+        raw = self._raw()
+        sql, parameters = question.prepare(self._directory.engine.dialect, values)
+        cursor = raw.cursor()
+        try:
+            cursor.execute(sql, parameters)
+            return cursor.fetchall()  # type: ignore[no-any-return]
+        finally:
+            cursor.close()
+
+    def row(self, question: Question, **values: Any) -> tuple[Any, ...] | None:
+        found = self.rows(question, **values)
+        return found[0] if found else None
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return self._open().execute(statement, parameters)
+
+
+class Reading(_Conversation):
+    """A thread's snapshot.  Blocks of one thread may nest; the outermost sets the moment."""
+
+    __slots__ = ("_connection", "_depth", "_directory", "_driver", "memory")
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._connection: Connection | None = None
+        self._driver: Any = None
+        self._depth = 0
+        self.memory = directory.memory
+
+    def __enter__(self) -> Reading:
+        if self._depth == 0:
+            self._depth = 1
+            try:
+                self.memory = self._directory.recall(self)
+            except BaseException:
+                self._leave()
+                raise
+        else:
+            self._depth += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._depth == 1:
+            self._leave()
+        else:
+            self._depth -= 1
+
+    def _leave(self) -> None:
+        self._depth = 0
+        if self._driver is None:
+            return
+        if self._directory.is_sqlite:
+            self._driver.rollback()
+            self._driver = None
+        else:
+            # back to the pool, which rolls back: no thread holds a server connection while it rests
+            assert self._connection is not None
+            self._driver = None
+            self._connection.close()
+            self._connection = None
+
+    def _raw(self) -> Any:
+        if self._driver is None:
+            if self._depth == 0:
+                raise RuntimeError("asked outside of the with-block")
+            if self._connection is None:
+                self._connection = self._directory.connect_reader()
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            if self._directory.is_sqlite:
+                driver.execute("BEGIN")
+            self._driver = driver
+        return self._driver
+
+    def _open(self) -> Connection:
+        self._raw()
+        assert self._connection is not None
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __del__(self) -> None:
+        # the thread has ended; at the end of the process the pool may be gone before us
+        with suppress(Exception):
+            self.close()
+
+
+class Writing(_Conversation):
+    """The one writing transaction.  It reads what it has written."""
+
+    __slots__ = ("_directory", "changed", "connection", "memory")
+
+    def __init__(self, directory: Directory, connection: Connection) -> None:
+        self._directory = directory
+        self.connection = connection
+        self.memory = Memory(-1, 0.0)
+        self.changed = False
+
+    def _raw(self) -> Any:
+        return self.connection.connection.driver_connection
+
+    def _open(self) -> Connection:
+        return self.connection
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        if isinstance(statement, UpdateBase):
+            table = statement.table
+            if not (isinstance(table, Table) and table.name in _QUIET):
+                self.changed = True
+                self.memory.clear()
+        return self.connection.execute(statement, parameters)
+
+
+class Directory:
+    """The staff directory behind one database URL."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float],
+        random_bits: Callable[[int], int],
+        monotonic: Callable[[], float],
+        notice_within: float,
+    ) -> None:
+        self.url = url
+        self.clock = clock
+        self.random_bits = random_bits
+        self._monotonic = monotonic
+        self._notice_within = notice_within
+        self.engine = create_directory_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._readers = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
+        self._local = threading.local()
+        self._write_lock = threading.Lock()
+        self._writer_thread: int | None = None
+        self.memory = Memory(-1, monotonic())
+        self._checked = float("-inf")
+
+    # Reading
+
+    def read(self) -> Reading:
+        reading: Reading | None = getattr(self._local, "reading", None)
+        if reading is None:
+            reading = self._local.reading = Reading(self)
+        return reading
+
+    def connect_reader(self) -> Connection:
+        return self._readers.connect()
+
+    def recall(self, reading: Reading) -> Memory:
+        """The memory that fits the snapshot which ``reading`` is about to begin."""
+        now = self._monotonic()
+        memory = self.memory
+        if now - self._checked < self._notice_within:
+            return memory
+        self._checked = now
+        found = reading.row(_VERSION)
+        version = int(found[0]) if found else 0
+        if version < memory.version:
+            return Memory(version, now)  # this snapshot is older than a change just made here
+        if version > memory.version or now - memory.born > _MEMORY_LIFETIME:
+            self.memory = memory = Memory(version, now)
+        return memory
+
+    # Writing
+
+    @contextmanager
+    def write(self) -> Iterator[Writing]:
+        if self._writer_thread == threading.get_ident():
+            raise RuntimeError("write() inside write()")
+        with self._write_lock:
+            self._writer_thread = threading.get_ident()
+            connection = self.engine.connect()
+            try:
+                self._begin(connection)
+                writing = Writing(self, connection)
+                try:
+                    yield writing
+                    if writing.changed:
+                        version = connection.execute(_GROW).scalar_one()
+                    self._commit(connection)
+                except BaseException:
+                    self._rollback(connection)
+                    raise
+                if writing.changed:
+                    self.memory = Memory(int(version), self._monotonic())
+            finally:
+                self._writer_thread = None
+                connection.close()
+
+    def _begin(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            # writers of all processes one after the other, as on SQLite; released at the end of the
+            # transaction
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
+
+    def _commit(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            connection.exec_driver_sql("COMMIT")
+        else:
+            connection.commit()
+
+    def _rollback(self, connection: Connection) -> None:
+        if not self.is_sqlite:
+            connection.rollback()
+        elif connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+            # a full disk may have ended the transaction already
+            connection.exec_driver_sql("ROLLBACK")
+
+    def close(self) -> None:
+        """Of the calling thread; other threads' connections close when they end."""
+        reading: Reading | None = getattr(self._local, "reading", None)
+        if reading is not None:
+            reading.close()
+            del self._local.reading
+        self.engine.dispose()
+
+
+_VERSION = Question(select(tables.state.c.version).where(tables.state.c.id == 1))
+_GROW = (
+    update(tables.state)
+    .where(tables.state.c.id == 1)
+    .values(version=tables.state.c.version + 1)
+    .returning(tables.state.c.version)
+)
+
+
+def create_directory_engine(url: str) -> Engine:
+    """``sqlite:///path`` or ``postgresql+psycopg://…``; pool and pragmas are set here only."""
+    backend = make_url(url).get_backend_name()
+    if backend == "sqlite":
+        # AUTOCOMMIT leaves BEGIN and COMMIT to us
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    if backend == "postgresql":
+        return create_engine(
+            url,
+            isolation_level="READ COMMITTED",
+            pool_size=10,
+            max_overflow=40,
+            pool_pre_ping=True,
+            # a search path of one schema, so that a table of the same name elsewhere is never taken for ours
+            connect_args={"options": "-csearch_path=directory"},
+        )
+    raise ValueError(f"the directory runs on SQLite and PostgreSQL, not {backend}")
+
+
+def _prepare_sqlite(raw: Any, _record: Any) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "cache_size=-16000",  # KiB
+        "temp_store=MEMORY",
+        "journal_size_limit=67108864",  # octets
+    ):
+        raw.execute(f"PRAGMA {pragma}").close()
+
+
+def migrate(url: str) -> None:
+    """Bring the database behind ``url`` to the present schema.  Several processes may call it at once."""
+    # read late: the migrations import this module
+    from directory.migrations import upgrade
+
+    upgrade(url)
+
+
+def open_directory(
+    url: str,
+    *,
+    clock: Callable[[], float] = time.time,
+    random_bits: Callable[[int], int] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    notice_within: float = 0.5,
+) -> Directory:
+    """Migrate if need be, then open."""
+    migrate(url)
+    return Directory(
+        url,
+        clock=clock,
+        random_bits=random_bits or secrets.randbits,
+        monotonic=monotonic,
+        notice_within=notice_within,
+    )
