@@ -1,6 +1,8 @@
-"""Address lists of header fields: From, To, Cc and their like, in the four fields of IMAP's address structure.
+"""Address lists of header fields: From, To, Cc and their like, in the four fields of IMAP's address
+structure.
 
-Names and local parts stay raw here (encoded-words not decoded, quoting removed); `display` gives what a person reads.
+Names and local parts stay raw here (encoded-words not decoded, quoting removed); `display` gives what a
+person reads.
 
 Standards: RFC 5322 §3.4, §4.4 (obsolete forms, routes), RFC 6532 §3.2, RFC 9051 §7.5.2 (groups as markers).
 Limits: 1,000 entries a field, 64 KiB of its value. What does not parse is kept as a mailbox without a domain.
@@ -18,7 +20,7 @@ ADDRESS_LIMIT = 1000
 
 
 class Entry(NamedTuple):
-    """One address. A group begins with its name as `local` and no domain, and ends with an entry of all None."""
+    """One address. A group begins with its name as `local` and no domain, and ends with `GROUP_END`."""
 
     name: str | None
     route: str | None
@@ -28,7 +30,8 @@ class Entry(NamedTuple):
 
 GROUP_END = Entry(None, None, None, None)
 
-# The forms nearly all mail is made of: local@domain, <local@domain>, name <local@domain>, "name" <local@domain>
+# The forms nearly all mail is made of: local@domain, <local@domain>, name <local@domain>, "name"
+# <local@domain>
 _ATOMS = r'[^\s()<>\[\]:;@\\,"]+'
 _PLAIN = re.compile(
     rf'[\s,]*+(?:(?:"([^"\\]*+)"|([^()<>\[\]:;@\\,"]*+))\s*<\s*({_ATOMS})@({_ATOMS})\s*>|({_ATOMS})@({_ATOMS}))\s*(?:,|$)'
@@ -82,12 +85,15 @@ class _Mailbox:
         if self.angle is not None:
             local, domain = _split_address(self.angle)
             return Entry("".join(self.words).strip() or self.comment or None, self.route, local, domain)
-        local, domain = _split_address([word for word in self.words if word != " "] if "@" in self.words else self.words)
+        local, domain = _split_address(
+            [word for word in self.words if word != " "] if "@" in self.words else self.words
+        )
         return Entry(self.comment or None, None, local, domain)
 
 
 def _split_address(words: list[str]) -> tuple[str, str]:
-    # The domain stands behind the last "@"; without one it is empty, which is not None: None would mark a group.
+    # The domain stands behind the last "@"; without one it is empty, which is not None: None would mark a
+    # group.
     for index in range(len(words) - 1, -1, -1):
         if words[index] == "@":
             return "".join(words[:index]).strip(), "".join(words[index + 1 :]).strip()
@@ -97,7 +103,6 @@ def _split_address(words: list[str]) -> tuple[str, str]:
 def _parse_slowly(value: str, entries: list[Entry]) -> None:
     current = _Mailbox()
     in_group = False
-    comments_close = True
     position = 0
     while position < len(value) and len(entries) < ADDRESS_LIMIT:
         match = _TOKEN.match(value, position)
@@ -116,11 +121,15 @@ def _parse_slowly(value: str, entries: list[Entry]) -> None:
         else:
             special = match[0]
             if special == "(":
-                # After one that never closes, parentheses are only dropped: looking on for each would be quadratic.
-                if comments_close:
-                    comment, position = _comment(value, position)
-                    comments_close = position != match.end()
-                    current.comment = current.comment or comment
+                comment, end = _comment(value, position)
+                if (
+                    end == position
+                ):  # never closed: drop all that follow, for looking on for each would be quadratic
+                    value = value[:position] + value[position:].replace("(", " ")
+                position = end
+                current.comment = current.comment or comment
+            elif special == '"':  # never closed
+                value = value[:position] + value[position:].replace('"', " ")
             elif special == "<" and not current.in_angle:
                 current.in_angle, current.angle = True, []
             elif special == ">":
@@ -153,7 +162,9 @@ def _parse_slowly(value: str, entries: list[Entry]) -> None:
 
 
 def _comment(value: str, position: int) -> tuple[str, int]:
-    """The text of a comment that opened just before `position`, and where it ends. Comments nest (RFC 5322 §3.2.2)."""
+    """The text of a comment that opened just before `position`, and where it ends. Comments nest (RFC 5322
+    §3.2.2).
+    """
     start = position
     depth = 1
     for match in _PARENTHESIS.finditer(value, position):

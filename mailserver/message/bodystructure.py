@@ -1,27 +1,31 @@
 """ENVELOPE, BODY and BODYSTRUCTURE as octets ready to be sent.
 
-The result is always 7-bit and always balanced: raw 8-bit header text becomes encoded-words, 8-bit parameters become
-RFC 2231 values, control characters become blanks. After that a quoted string can hold everything, so no literal is
-ever needed and a reader can frame the answer by lines.
+The result is always 7-bit and always balanced: raw 8-bit header text becomes encoded-words, 8-bit parameters
+become RFC 2231 values, control characters become blanks. After that a quoted string can hold everything, so
+no literal is ever needed and a reader can frame the answer by lines.
 
 Standards: RFC 9051 §7.5.2, §9; RFC 3501 §7.4.2; RFC 2047; RFC 2231.
-Limits: strings are cut at 8 KiB; the number of addresses, parameters and parts is capped where they are parsed.
+Limits: strings are cut at 8 KiB; the number of addresses, parameters and parts is capped where they are
+parsed.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mailserver.message.addresses import Entry, parse_addresses
 from mailserver.message.encoded_words import seven_bit
 from mailserver.message.headers import Fields, unfold
-from mailserver.message.media import MimeHeader
-from mailserver.message.structure import Part
+
+if TYPE_CHECKING:
+    from mailserver.message.media import MimeHeader
+    from mailserver.message.structure import Part
 
 STRING_LIMIT = 8192
-# Where an address has no domain, NIL would say "group" (RFC 9051 §7.5.2); clients know this word from Dovecot.
+# Where an address has no domain, NIL would say "group" (RFC 9051 §7.5.2); clients know this word from
+# Dovecot.
 MISSING_DOMAIN = "MISSING_DOMAIN"
 MISSING_MAILBOX = "MISSING_MAILBOX"
 
@@ -52,13 +56,13 @@ def _nstring(raw: str | None) -> str:
     return "NIL" if raw is None else quoted(seven_bit(raw)[:STRING_LIMIT])
 
 
-@lru_cache(maxsize=8192)
 def address_form(entry: Entry) -> str:
-    """One address structure; the same people write and are written to all day, hence the cache."""
+    """One address structure."""
     name, route, local, domain = entry
     if domain is None:  # a marker of a group's begin or end
         return f"(NIL NIL {_nstring(local)} NIL)"
-    return f"({_nstring(name)} {_nstring(route)} {_nstring(local or MISSING_MAILBOX)} {_nstring(domain or MISSING_DOMAIN)})"
+    mailbox, host = _nstring(local or MISSING_MAILBOX), _nstring(domain or MISSING_DOMAIN)
+    return f"({_nstring(name)} {_nstring(route)} {mailbox} {host})"
 
 
 def address_list_form(entries: list[Entry]) -> str:
@@ -87,13 +91,17 @@ def envelope(fields: Fields) -> str:
     )
 
 
-def envelope_form(fields: Fields, *, author: str, sender: str, reply_to: str, to: str, cc: str, bcc: str) -> str:
+def envelope_form(
+    fields: Fields, *, author: str, sender: str, reply_to: str, to: str, cc: str, bcc: str
+) -> str:
     """The ENVELOPE around address lists that are rendered already."""
     get = fields.get
     # RFC 9051 §7.5.2: an absent or empty Sender or Reply-To is the same as From.
+    sender = author if sender == "NIL" else sender
+    reply_to = author if reply_to == "NIL" else reply_to
     return (
-        f"({header_string(get('date'))} {header_string(get('subject'))} {author} "
-        f"{author if sender == 'NIL' else sender} {author if reply_to == 'NIL' else reply_to} {to} {cc} {bcc} "
+        f"({header_string(get('date'))} {header_string(get('subject'))} "
+        f"{author} {sender} {reply_to} {to} {cc} {bcc} "
         f"{header_string(get('in-reply-to'))} {header_string(get('message-id'))})"
     )
 
@@ -103,19 +111,17 @@ def _parameters_form(parameters: tuple[tuple[str, str], ...]) -> str:
         return "NIL"
     pieces: list[str] = []
     for name, value in parameters:
-        if value.isascii():
-            pieces.append(f"{quoted(name)} {quoted(value)}")
-        else:  # RFC 9051 §7.5.2: RFC 2231 values are joined, converted to UTF-8 and returned as "name*"
-            pieces.append(f"{quoted(name + '*')} {quoted(chr(39).join(('utf-8', '', quote(value, safe=''))))}")
+        if not value.isascii():
+            # RFC 9051 §7.5.2: RFC 2231 values are joined, converted to UTF-8 and returned as "name*".
+            name, value = f"{name}*", f"utf-8''{quote(value, safe='')}"
+        pieces.append(f"{quoted(name)} {quoted(value)}")
     return f"({' '.join(pieces)})"
 
 
 def _fields_form(mime: MimeHeader, parameters: tuple[tuple[str, str], ...]) -> str:
     # body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP (octets)
-    return (
-        f"{_parameters_form(parameters)} {_nstring(mime.content_id or None)} {_nstring(mime.description or None)} "
-        f"{quoted(mime.encoding)}"
-    )
+    identifier, description = _nstring(mime.content_id or None), _nstring(mime.description or None)
+    return f"{_parameters_form(parameters)} {identifier} {description} {quoted(mime.encoding)}"
 
 
 def _extension_form(mime: MimeHeader) -> str:
@@ -135,7 +141,10 @@ def _leaf_forms(mime: MimeHeader) -> tuple[str, str]:
         parameters = mime.parameters
         if mime.media_type == "text/plain" and not mime.charset:  # RFC 2046 §4.1.2
             parameters = (("charset", "us-ascii"), *parameters)
-        mime.forms = (f"{_type_form(mime.media_type)} {_fields_form(mime, parameters)}", _body_extension(mime))
+        mime.forms = (
+            f"{_type_form(mime.media_type)} {_fields_form(mime, parameters)}",
+            _body_extension(mime),
+        )
     return mime.forms
 
 
@@ -164,8 +173,10 @@ def structure_forms(part: Part) -> tuple[str, str]:
         subtype = quoted(media_type[10:])
         return (
             f"({''.join([child[0] for child in children])} {subtype})",
-            f"({''.join([child[1] for child in children])} {subtype} "
-            f"{_parameters_form(mime.parameters)} {_extension_form(mime)})",
+            (
+                f"({''.join([child[1] for child in children])} {subtype} "
+                f"{_parameters_form(mime.parameters)} {_extension_form(mime)})"
+            ),
         )
     basic, extension = _leaf_forms(mime) if media_type == mime.media_type else _substitute_forms(part, mime)
     basic = f"{basic} {part.end - part.body_start}"
@@ -178,7 +189,9 @@ def structure_forms(part: Part) -> tuple[str, str]:
             body, structure = structure_forms(message)
         else:  # encoded, and so not taken apart: the grammar wants an envelope and a body all the same
             header_summary = _NO_ENVELOPE
-            body = structure = f'("text" "plain" ("charset" "us-ascii") NIL NIL {quoted(mime.encoding)} {part.size} {part.lines})'
+            encoding = quoted(mime.encoding)
+            body = f'("text" "plain" ("charset" "us-ascii") NIL NIL {encoding} {part.size} {part.lines})'
+            structure = body
         return (
             f"({basic} {header_summary} {body} {part.lines})",
             f"({basic} {header_summary} {structure} {part.lines} {extension})",

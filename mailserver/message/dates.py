@@ -9,11 +9,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name.lower(): number for number, name in enumerate(_MONTH_NAMES, 1)}
 # obs-zone, RFC 5322 §4.3; the single military letters count as -0000 there
-_ZONES = {"EDT": -240, "EST": -300, "CDT": -300, "CST": -360, "MDT": -360, "MST": -420, "PDT": -420, "PST": -480, "ICT": 420}
+_ZONES = {
+    "EDT": -240, "EST": -300, "CDT": -300, "CST": -360, "MDT": -360, "MST": -420, "PDT": -420, "PST": -480,
+    "ICT": 420,
+}  # fmt: skip
 
 _DATE = re.compile(
     r"(?:[A-Za-z]{3,9}[.,]?\s*,?\s*)?(\d{1,2})[\s-]+([A-Za-z]{3})[a-z]*\.?[\s-]+(\d{2,4})\s+"
@@ -35,7 +38,9 @@ def parse_date(value: str) -> int | None:
     match = _DATE.match(value)
     if match is None:
         return None
-    day, month_name, year_text, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = match.groups()
+    day, month_name, year_text, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = (
+        match.groups()
+    )
     year = int(year_text)
     if len(year_text) == 2:  # RFC 5322 §4.3
         year += 2000 if year < 50 else 1900
@@ -48,7 +53,9 @@ def parse_date(value: str) -> int | None:
         return None
     if int(hour) > 23 or int(minute) > 59:
         return None
-    seconds += int(hour) * 3600 + int(minute) * 60 + min(int(second or 0), 59)  # a leap second counts as the one before
+    seconds += (
+        int(hour) * 3600 + int(minute) * 60 + min(int(second or 0), 59)
+    )  # a leap second counts as the one before
     if sign:
         offset = int(zone_hours) * 60 + int(zone_minutes)
         seconds -= (offset if sign == "+" else -offset) * 60 if offset < 1440 else 0
@@ -62,6 +69,6 @@ def format_date(seconds: int, offset_minutes: int = 420) -> str:
     moment = datetime.fromtimestamp(seconds, timezone(timedelta(minutes=offset_minutes)))
     sign, offset = ("-", -offset_minutes) if offset_minutes < 0 else ("+", offset_minutes)
     return (
-        f"{_DAY_NAMES[moment.weekday()]}, {moment.day:02d} {_MONTH_NAMES[moment.month - 1]} {moment.year:04d} "
-        f"{moment:%H:%M:%S} {sign}{offset // 60:02d}{offset % 60:02d}"
+        f"{_DAY_NAMES[moment.weekday()]}, {moment.day:02d} {_MONTH_NAMES[moment.month - 1]} "
+        f"{moment.year:04d} {moment:%H:%M:%S} {sign}{offset // 60:02d}{offset % 60:02d}"
     )

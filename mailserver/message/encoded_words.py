@@ -57,8 +57,8 @@ def _decode_words(raw: str) -> str:
         between = raw[position : match.start()]
         position = match.end()
         if charset:
-            # RFC 2047 §6.2: white space between two encoded-words is not shown. Joining the octets of neighbours
-            # mends words that were cut inside a character, against §5.3.
+            # RFC 2047 §6.2: white space between two encoded-words is not shown. Joining the octets of
+            # neighbours mends words that were cut inside a character, against §5.3.
             if (not between or between.isspace()) and match[1].lower() == charset:
                 octets += _encoded_octets(match[2], match[3])
                 continue
@@ -83,7 +83,9 @@ def encode_words(text: str) -> str:
     chunk = bytearray()
     for character in text:
         octets = character.encode("utf-8", "replace")
-        if len(chunk) + len(octets) > 45:  # 60 characters of base64; RFC 2047 §2: no word above 75, none cut in a character
+        if (
+            len(chunk) + len(octets) > 45
+        ):  # 60 characters of base64; RFC 2047 §2: no word above 75, none cut in a character
             words.append(f"=?utf-8?b?{binascii.b2a_base64(chunk, newline=False).decode()}?=")
             chunk.clear()
         chunk += octets

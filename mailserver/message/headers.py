@@ -1,7 +1,7 @@
 """Header blocks: fields by name, unfolding, selection and editing, without ever changing what is not asked.
 
-A block is the octets up to and with the blank line. Lines without a field name are no field, and belong to none;
-a line that begins with white space belongs to the field before it.
+A block is the octets up to and with the blank line. Lines without a field name are no field, and belong to
+none; a line that begins with white space belongs to the field before it.
 
 Standards: RFC 5322 §2.2, §2.2.3, §3.6, §4.5 (obsolete white space before the colon).
 Limits: field names to 100 octets; only the first MiB of a block is searched for fields.
@@ -10,9 +10,12 @@ Limits: field names to 100 octets; only the first MiB of a block is searched for
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from mailserver.message.encoded_words import decode_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 HEADER_LIMIT = 1 << 20
 VALUE_LIMIT = 1 << 16
@@ -26,7 +29,7 @@ Fields = dict[str, str]
 
 
 def parse_fields(block: str) -> Fields:
-    """Raw values by lower-case name; of a field that is repeated against RFC 5322 §3.6 the first one counts."""
+    """Raw values by lower-case name; of a field repeated against RFC 5322 §3.6 the first one counts."""
     fields: Fields = {}
     for name, value in _FIELD.findall(block):
         fields.setdefault(name.lower(), value)
@@ -49,7 +52,8 @@ def unfold(raw: str) -> str:
 def find_field(header: bytes, name: str) -> str | None:
     """The unfolded raw value of the first field of that name."""
     pattern = re.compile(
-        rb"^" + re.escape(name.encode("latin-1")) + rb"[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE | re.IGNORECASE
+        rb"^" + re.escape(name.encode("latin-1")) + rb"[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)",
+        re.MULTILINE | re.IGNORECASE,
     )
     match = pattern.search(header[:HEADER_LIMIT])
     return unfold(match[1].decode("latin-1")) if match else None
@@ -93,7 +97,9 @@ def field_octets(header: bytes) -> list[tuple[str, bytes]]:
 
 
 def select_fields(header: bytes, names: Collection[str], *, but: bool = False) -> bytes:
-    """Only the named fields (or all `but` them), as they stand, and the blank line (RFC 9051 §6.4.5 HEADER.FIELDS)."""
+    """Only the named fields (or all `but` them), as they stand, and the blank line (RFC 9051 §6.4.5
+    HEADER.FIELDS).
+    """
     wanted = {name.lower() for name in names}
     kept = [field for name, field in field_octets(header) if (name in wanted) is not but]
     return b"".join([*kept, b"\r\n"])
@@ -116,7 +122,7 @@ def remove_fields(octets: bytes, names: Collection[str]) -> bytes:
 
 
 def field_line(name: str, value: str) -> bytes:
-    """One field of ours, ended by CRLF. Line ends in the value are blanked, so that no value can add a field."""
+    """One field of ours, ended by CRLF. Line ends in the value are blanked: no value can add a field."""
     safe = re.sub(r"[\r\n\x00]+", " ", value)
     return f"{name}: {safe}\r\n".encode()
 

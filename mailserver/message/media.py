@@ -1,8 +1,9 @@
 """The MIME fields of one part: media type, parameters, encoding, disposition, as values.
 
-Standards: RFC 2045 §5, §6, §7, §8; RFC 2046; RFC 2183 (disposition); RFC 2231 §3, §4 (continuations, charsets);
-RFC 3282 (language), RFC 2557 (location), RFC 1864 (MD5).
-Limits: 64 parameters a field, 2,000 characters a value; a part without a readable type is text/plain (RFC 2045 §5.2).
+Standards: RFC 2045 §5, §6, §7, §8; RFC 2046; RFC 2183 (disposition); RFC 2231 §3, §4 (continuations,
+charsets); RFC 3282 (language), RFC 2557 (location), RFC 1864 (MD5).
+Limits: 64 parameters a field, 2,000 characters a value; a part without a readable type is text/plain (RFC
+2045 §5.2).
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from mailserver.message import charsets
-from mailserver.message.encoded_words import decode_words, raw_text
+from mailserver.message.encoded_words import decode_words
 from mailserver.message.headers import Fields, parse_fields, unfold
 
 PARAMETER_LIMIT = 64
 VALUE_LIMIT = 2000
 
 # type "/" subtype (RFC 2045 §5.1); token = 1*<any CHAR except SPACE, CTLs and tspecials>
-_TOKEN = r"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f-\xff]{1,127}"
-_TYPE = re.compile(rf"\s*({_TOKEN})\s*/\s*({_TOKEN})")
+_NAME = r"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f-\xff]{1,127}"
+_TYPE = re.compile(rf"\s*({_NAME})\s*/\s*({_NAME})")
 # parameter := attribute "=" value, with white space around that RFC 822 allowed. An unquoted value may hold
 # spaces and 8-bit octets (file names that mailers forgot to quote): it ends at the semicolon.
 _PARAMETER = re.compile(
-    r';\s*([^\x00-\x20()<>@,;:\\"/\[\]?=\x7f-\xff]{1,127})\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))', re.DOTALL
+    r';\s*([^\x00-\x20()<>@,;:\\"/\[\]?=\x7f-\xff]{1,127})\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))',
+    re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTINUATION = re.compile(r"^(.*?)(?:\*(\d{1,3}))?(\*)?$", re.DOTALL)
@@ -65,7 +67,7 @@ def parameter(parameters: tuple[tuple[str, str], ...], name: str) -> str:
 
 
 def _extended_text(pieces: list[tuple[bool, str]]) -> str:
-    """RFC 2231 §4.1: the first extended piece names the charset for all; plain pieces are taken as they are."""
+    """RFC 2231 §4.1: the first extended piece names the charset for all; plain pieces stay as they are."""
     charset = ""
     octets = b""
     for number, (extended, value) in enumerate(pieces):
@@ -102,17 +104,15 @@ def parse_parameters(raw: str) -> tuple[tuple[str, str], ...]:
         if split is not None and split[1]:
             pieces.setdefault(split[1], {}).setdefault(int(split[2] or 0), (bool(split[3]), value))
     if not pieces:
-        return tuple([(name, decode_words(value) if _not_plain(value) else value) for name, value in simple.items()])
+        return tuple(
+            [(name, decode_words(value) if _not_plain(value) else value) for name, value in simple.items()]
+        )
     values = {name: decode_words(value) for name, value in simple.items()}
     for name, numbered in pieces.items():
-        # The extended form wins over a plain one of the same name (RFC 6266 §4.3 says so for HTTP, mailers do it).
-        ordered: list[tuple[bool, str]] = []
-        for number in range(PARAMETER_LIMIT):
-            if number not in numbered:
-                break
-            ordered.append(numbered[number])
-        if ordered:
-            values[name] = decode_words(_as_raw(_extended_text(ordered)[:VALUE_LIMIT]))
+        # The extended form wins over a plain one of the same name: mailers send both, the plain one for old
+        # readers.
+        text = _extended_text([numbered[number] for number in sorted(numbered)])
+        values[name] = decode_words(_as_raw(text[:VALUE_LIMIT]))
     return tuple(values.items())
 
 
@@ -124,7 +124,9 @@ def _as_raw(text: str) -> str:
     return text.encode("utf-8", "replace").decode("latin-1")
 
 
-def parse_media_type(raw: str | None, default: str = DEFAULT_TYPE) -> tuple[str, tuple[tuple[str, str], ...], bool]:
+def parse_media_type(
+    raw: str | None, default: str = DEFAULT_TYPE
+) -> tuple[str, tuple[tuple[str, str], ...], bool]:
     """(type/subtype in lower case, parameters, whether it is the default)"""
     if raw is None:
         return default, (), True
@@ -174,7 +176,9 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     if parameters and not filename and not is_multipart:
         filename = parameter(parameters, "name")
     raw = get("content-language")
-    languages = () if raw is None else tuple(tag.strip()[:100] for tag in unfold(raw).split(",")[:20] if tag.strip())
+    languages = (
+        () if raw is None else tuple(tag.strip()[:100] for tag in unfold(raw).split(",")[:20] if tag.strip())
+    )
     return MimeHeader(
         media_type=media_type,
         parameters=parameters,
@@ -199,5 +203,7 @@ def _short(raw: str | None) -> str:
 
 @lru_cache(maxsize=2048)
 def part_header(block: str, default: str = DEFAULT_TYPE) -> MimeHeader:
-    """The MIME fields of a part by its whole header block: most parts of most mail begin with the same few blocks."""
+    """The MIME fields of a part by its whole header block: most parts of most mail begin with the same few
+    blocks.
+    """
     return mime_header(parse_fields(block), default)

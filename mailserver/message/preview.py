@@ -1,7 +1,9 @@
-"""The first words of a message, for lists: what a person would read first, without marks, quotes and white space.
+"""The first words of a message, for lists: what a person would read first, without marks, quotes and white
+space.
 
 Standards: RFC 8970 §3.1 (at most 200 characters, plain text).
-Limits: at most 48 KiB of a part are looked at, so that a mail which begins with a long style sheet still has a preview.
+Limits: at most 48 KiB of a part are looked at, so that a mail which begins with a long style sheet still has
+a preview.
 """
 
 from __future__ import annotations
@@ -9,23 +11,31 @@ from __future__ import annotations
 import binascii
 import html
 import re
-from mmap import mmap
+from typing import TYPE_CHECKING
 
 from mailserver.message import charsets
-from mailserver.message.structure import Part
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+    from mailserver.message.structure import Part
 
 PREVIEW_LENGTH = 200
 _WINDOWS = (1200, 6 * 1024, 48 * 1024)
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-_HIDDEN = re.compile(r"<!--.*?(?:-->|$)|<(script|style|head|title|template)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(
+    r"<!--.*?(?:-->|$)|<(script|style|head|title|template)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(r"<[!/?a-zA-Z][^>]*+(?:>|$)")
 _QUOTE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
-_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+"
+)
 
 
 def first_text(root: Part) -> Part | None:
-    """The part a preview is made of: the first text/plain that is no attachment, else the first other text."""
+    """The part a preview is made of: the first text/plain that is no attachment, else the first HTML."""
     other: Part | None = None
     for part in root.walk():
         if part.disposition == "attachment" or not part.media_type.startswith("text/"):
@@ -44,7 +54,7 @@ def preview(root: Part, octets: bytes | mmap) -> str:
     text = ""
     for window in _WINDOWS:
         text = _shorten(part, octets[part.body_start : min(part.end, part.body_start + window)])
-        if len(text) >= PREVIEW_LENGTH // 2 or part.body_start + window >= part.end:
+        if len(text) >= PREVIEW_LENGTH or part.body_start + window >= part.end:
             break
     return text
 
@@ -55,6 +65,8 @@ def _shorten(part: Part, octets: bytes) -> str:
         octets = _NOT_BASE64.sub(b"", octets)
         octets = binascii.a2b_base64(octets[: len(octets) // 4 * 4])
     elif encoding == "quoted-printable":
+        if b"=" in octets[-2:]:  # the window ends inside an encoded octet
+            octets = octets[: octets.rindex(b"=")]
         octets = binascii.a2b_qp(octets)
     text = _decode_window(octets, part.charset)
     if part.media_type == "text/html":

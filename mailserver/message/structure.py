@@ -1,8 +1,8 @@
 """The MIME tree of a message as octet offsets, found in one pass over the buffer.
 
-`scan` looks for candidate lines (``LF "--"``) with the buffer's own `find` and asks a table of the boundaries that
-are open; no line of a body is touched in Python. Whatever the octets, the result is a tree in which every part
-lies inside its parent, and parts follow each other without overlapping.
+`scan` looks for candidate lines (``LF "--"``) with the buffer's own `find` and asks a table of the boundaries
+that are open; no line of a body is touched in Python. Whatever the octets, the result is a tree in which
+every part lies inside its parent, and parts follow each other without overlapping.
 
 Rules for what is malformed, all of them free of exceptions:
 
@@ -11,10 +11,11 @@ Rules for what is malformed, all of them free of exceptions:
 - A delimiter line is ``--boundary`` or ``--boundary--`` and nothing but blanks behind it (RFC 2046 §5.1.1).
   Its line end in front belongs to it.
 - A multipart without a boundary, or in which it never appears, is one text/plain part: nothing is hidden.
-- A delimiter ends everything opened inside its multipart; a multipart whose close delimiter is missing ends where
-  its parent does (RFC 2046 §5.1.2).
+- A delimiter ends everything opened inside its multipart; a multipart whose close delimiter is missing ends
+  where its parent does (RFC 2046 §5.1.2).
 - A boundary used again inside its own multipart belongs to the innermost one until that is closed.
-- Beyond 100 levels and 10,000 parts nothing more is taken apart: such a part is opaque (application/octet-stream).
+- Beyond 100 levels and 10,000 parts nothing more is taken apart: such a part is opaque
+  (application/octet-stream).
 - message/rfc822 in base64 or quoted-printable (RFC 2046 §5.2.1 forbids it) is not taken apart.
 
 Standards: RFC 2045, RFC 2046 §5.1, §5.2; RFC 6532 §3.7 (message/global); RFC 9051 §6.4.5.1 (part numbers).
@@ -23,19 +24,25 @@ Standards: RFC 2045, RFC 2046 §5.1, §5.2; RFC 6532 §3.7 (message/global); RFC
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
 from dataclasses import dataclass
-from mmap import mmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailserver.message.headers import HEADER_LIMIT, Fields, parse_fields
 from mailserver.message.media import DEFAULT_TYPE, MimeHeader, mime_header, part_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from mmap import mmap
 
 DEPTH_LIMIT = 100
 PART_LIMIT = 10_000
 _DELIMITER_LIMIT = 2100  # longest delimiter line that is looked at: boundary, closing hyphens, some padding
 _CACHED_BLOCK = 300  # header blocks up to this size are worth remembering
-_COPY_LIMIT = 16 << 20  # a mapped file up to this size is copied once, because bytes can count and mmap cannot
+_COPY_LIMIT = (
+    16 << 20
+)  # a mapped file up to this size is copied once, because bytes can count and mmap cannot
+_PATIENCE = 2000  # candidate lines looked at one by one before it pays to compile a pattern
 _COUNT_CHUNK = 1 << 20
 _ENCODED = frozenset({"base64", "quoted-printable"})
 _OPAQUE = "application/octet-stream"
@@ -96,8 +103,12 @@ class _Scan:
         self.find = octets.find
         self.path: list[Part] = []  # open parts, the message first
         self.active: dict[bytes, int] = {}  # open boundaries: where in the path their multipart stands
-        self.shadowed: list[tuple[int, bytes, int]] = []  # reused boundaries: (inner place, boundary, outer place)
+        self.shadowed: list[
+            tuple[int, bytes, int]
+        ] = []  # reused boundaries: (inner place, boundary, outer place)
         self.count = 0
+        self.misses = 0  # candidate lines since the last delimiter that were none
+        self.pattern: re.Pattern[bytes] | None = None
         self._crlf_blank = -1
         self._bare_blank = -1
 
@@ -106,8 +117,12 @@ class _Scan:
         active, find, size, octets = self.active, self.find, self.size, self.octets
         position = self.path[-1].body_start - 1
         while active and self.count < PART_LIMIT:
-            needle = b"\n--" + next(iter(active)) if len(active) == 1 else b"\n--"
-            hit = find(needle, position)
+            if len(active) == 1:
+                hit = find(b"\n--" + next(iter(active)), position)
+            elif self.misses < _PATIENCE:
+                hit = find(b"\n--", position)
+            else:
+                hit = self._search(position)
             if hit < 0:
                 break
             line_end = find(b"\n", hit + 3)
@@ -116,7 +131,9 @@ class _Scan:
             place, closes = self._delimiter(octets[hit + 3 : min(line_end, hit + _DELIMITER_LIMIT)])
             if place < 0:
                 position = line_end
+                self.misses += 1
                 continue
+            self.misses = 0
             self.close_to(place, hit)
             if closes:
                 self._forget(place)
@@ -125,6 +142,15 @@ class _Scan:
                 position = self.open_child(place, line_end)
         self.close_to(-1, size, at_end=True)
         return root
+
+    def _search(self, position: int) -> int:
+        """The next delimiter line of any open boundary: for bodies full of lines that begin with hyphens."""
+        if self.misses == _PATIENCE or self.pattern is None:
+            self.misses += 1
+            boundaries = b"|".join(map(re.escape, self.active))
+            self.pattern = re.compile(rb"\n--(?:%b)(?:--)?[ \t]*+\r?(?:\n|\Z)" % boundaries)
+        match = self.pattern.search(self.octets, position)
+        return match.start() if match else -1
 
     def _delimiter(self, line: bytes) -> tuple[int, bool]:
         line = line.rstrip(b" \t\r")
@@ -206,7 +232,8 @@ class _Scan:
             self._forget(place + 1)
         while len(path) > place + 1:
             part = path.pop()
-            # Two delimiters in a row share a line end: no part ends before it begins, and none before what it holds.
+            # Two delimiters in a row share a line end: no part ends before it begins, and none before what it
+            # holds.
             part.end = end = max(end, part.header_start)
             part.body_start = min(part.body_start, end)
             self._finish(part)
@@ -225,7 +252,8 @@ class _Scan:
         if isinstance(octets, bytes):
             return octets.count(b"\n", start, end)
         return sum(
-            octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n") for place in range(start, end, _COUNT_CHUNK)
+            octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n")
+            for place in range(start, end, _COUNT_CHUNK)
         )
 
     def _header_end(self, start: int) -> int:
@@ -311,7 +339,8 @@ def _row(part: Part) -> list[Any]:
 
 
 def _part(row: list[Any]) -> Part:
-    return Part(*row[:10], [_part(child) for child in row[10]])
+    row[10] = [_part(child) for child in row[10]]
+    return Part(*row)
 
 
 def encode_parts(root: Part) -> bytes:

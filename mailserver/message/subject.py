@@ -1,6 +1,7 @@
 """The base subject, by which SORT and THREAD compare, and the key they order it by.
 
-Standards: RFC 5256 §2.1 and §5 (subj-leader, subj-blob, subj-trailer, subj-fwd), RFC 5051 (i;unicode-casemap).
+Standards: RFC 5256 §2.1 and §5 (subj-leader, subj-blob, subj-trailer, subj-fwd), RFC 5051
+(i;unicode-casemap).
 """
 
 from __future__ import annotations

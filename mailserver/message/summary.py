@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from mmap import mmap
+from typing import TYPE_CHECKING
 
 from directory.names import fold
 from mailserver.message.addresses import Entry, address_text, display, parse_addresses
@@ -21,14 +21,19 @@ from mailserver.message.preview import preview
 from mailserver.message.structure import Part, encode_parts, scan
 from mailserver.message.subject import base_subject, casemap
 
+if TYPE_CHECKING:
+    from mmap import mmap
+
+SUBJECT_LIMIT = 8192
 TEXT_LIMIT = 1000
 KEY_LIMIT = 255
 SEARCH_LIMIT = 8000
 _INLINE_TYPES = frozenset({"text/plain", "text/html"})
 _NOT_ATTACHED = frozenset({
     "application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
-    "application/pgp-encrypted", "message/delivery-status", "message/disposition-notification", "text/rfc822-headers",
-    "text/calendar",
+    "application/pgp-encrypted", "message/delivery-status", "message/global-delivery-status",
+    "message/disposition-notification", "message/global-disposition-notification", "text/rfc822-headers",
+    "message/global-headers", "text/calendar",
 })  # fmt: skip
 
 
@@ -66,10 +71,15 @@ class _Person:
     sort_key: str
 
 
-@lru_cache(maxsize=8192)
 def _person(entry: Entry) -> _Person:
     text = display(entry)
     return _Person(address_form(entry), text, fold(text), casemap(entry.local or ""))
+
+
+# The same people write and are written to all day. Fields longer than this are not remembered, so that no
+# mail can fill the memory with one.
+_CACHED_FIELD = 2000
+_known_person = lru_cache(maxsize=8192)(_person)
 
 
 class _People:
@@ -79,7 +89,8 @@ class _People:
 
     def __init__(self, raw: str | None) -> None:
         self.entries = parse_addresses(raw) if raw is not None else []
-        self.people = [_person(entry) for entry in self.entries]
+        describe = _known_person if raw is not None and len(raw) <= _CACHED_FIELD else _person
+        self.people = [describe(entry) for entry in self.entries]
         self.form = f"({''.join([person.form for person in self.people])})" if self.people else "NIL"
 
     def sort_key(self) -> str:
@@ -116,7 +127,7 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
     reply_to, bcc = people("reply-to"), people("bcc")
     body, bodystructure = structure_forms(root)
     raw = get("subject")
-    subject = decode_words(unfold(raw))[:TEXT_LIMIT] if raw is not None else ""
+    subject = decode_words(unfold(raw)[:SUBJECT_LIMIT])[:TEXT_LIMIT] if raw is not None else ""
     raw = get("date")
     first = author.entries[0] if author.entries else None
     message_id, thread_key = _thread(fields, octets, root)
@@ -124,7 +135,13 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         size=root.end,
         header_size=root.body_start,
         envelope=envelope_form(
-            fields, author=author.form, sender=sender.form, reply_to=reply_to.form, to=to.form, cc=cc.form, bcc=bcc.form
+            fields,
+            author=author.form,
+            sender=sender.form,
+            reply_to=reply_to.form,
+            to=to.form,
+            cc=cc.form,
+            bcc=bcc.form,
         ).encode("ascii", "replace"),
         body=body.encode("ascii", "replace"),
         bodystructure=bodystructure.encode("ascii", "replace"),
@@ -143,13 +160,23 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         thread_key=thread_key,
         has_attachments=has_attachments(root),
         search_text=" ".join(
-            [fold(subject), *[person.folded for field in (author, to, cc, bcc) for person in field.people if person.folded]]
+            [
+                fold(subject),
+                *[
+                    person.folded
+                    for field in (author, to, cc, bcc)
+                    for person in field.people
+                    if person.folded
+                ],
+            ]
         )[:SEARCH_LIMIT],
     )
 
 
 def _thread(fields: Fields, octets: bytes | mmap, root: Part) -> tuple[str, str]:
-    """(Message-ID, the id that the whole conversation shares: the first of References, In-Reply-To, or its own)"""
+    """(Message-ID, the id that the whole conversation shares: the first of References, In-Reply-To, or its
+    own)
+    """
     raw = fields.get("message-id")
     own = ""
     if raw is not None:
@@ -172,10 +199,14 @@ def _key(identifier: str) -> str:
 
 
 def has_attachments(root: Part) -> bool:
-    """Whether a reader would see a paper clip: something to save that is not part of the text or its pictures."""
+    """Whether a reader would see a paper clip: something to save that is not part of the text or its
+    pictures.
+    """
     if not root.parts:
         return _is_attachment(root)
-    return any(not part.parts and _is_attachment(part) or part.is_message for part in root.walk())
+    if root.media_type == "multipart/report":  # RFC 6522: the returned message illustrates the report
+        return False
+    return any(part.is_message or (not part.parts and _is_attachment(part)) for part in root.walk())
 
 
 def _is_attachment(part: Part) -> bool:
@@ -186,4 +217,6 @@ def _is_attachment(part: Part) -> bool:
         return True
     if part.content_id and part.disposition != "attachment" and not media_type.startswith("application/"):
         return False
-    return bool(part.filename) or media_type not in _INLINE_TYPES and not media_type.startswith(("text/", "multipart/"))
+    return bool(part.filename) or (
+        media_type not in _INLINE_TYPES and not media_type.startswith(("text/", "multipart/"))
+    )
