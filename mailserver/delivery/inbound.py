@@ -1,0 +1,202 @@
+"""Mail that comes to us: who takes it is decided at RCPT, whether it is fit at the end of DATA, and both in the session.
+
+What is refused is refused to the peer, while it listens; so there is no backscatter.
+
+Standards: RFC 5321 §3.3, §3.6 (no relaying for strangers), §4.4, §6.3; RFC 3461.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from directory.accounts import find_account
+from directory.addresses import normalise, owner_row
+from directory.database import Reading
+from directory.recipients import Recipients, is_local_domain, may_post, resolve
+from mailserver.delivery import bounce, local, spool
+from mailserver.delivery.post_office import Origin, PostOffice
+from mailserver.delivery.trace import refuse_loops, trace_fields
+from mailserver.message.headers import header_end
+from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
+from mailserver.smtp.commands import MailCommand, RcptCommand
+from mailserver.store.database import Transaction
+
+log = logging.getLogger("citymail.delivery")
+
+# So much of a message is looked at for its header block.
+_HEADER_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Whom one forward-path reaches."""
+
+    address: str
+    recipients: Recipients
+    is_group: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A recipient that was accepted at RCPT."""
+
+    rcpt: RcptCommand
+    addressee: Addressee
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about a message as a whole: the trace fields it gets in front."""
+
+    reference: str
+    trace: bytes
+    origin: Origin
+
+
+def look_up(people: Reading, forward_path: str, primary_domain: str) -> Addressee:
+    """Whom an address of ours reaches.  Raises NotPermitted for a foreign domain, NoSuchRecipient."""
+    shelf = people.memory.shelf("addressees")
+    found: Addressee | None = shelf.get(forward_path)
+    if found is not None:
+        return found
+    address = forward_path if "@" in forward_path else f"{forward_path}@{primary_domain}"
+    if not is_local_domain(people, address.rpartition("@")[2]):
+        raise NotPermitted("We do not relay to that domain for you", reason=f"relaying to <{address}> denied")
+    recipients = resolve(people, address)
+    if recipients is None or not (recipients.accounts or recipients.external):
+        raise NoSuchRecipient(reason=f"<{address}> is unknown")
+    row = owner_row(people, normalise(address))
+    found = shelf[forward_path] = Addressee(address, recipients, row is not None and row.group_id is not None)
+    return found
+
+
+def is_known(office: PostOffice, forward_path: str) -> bool:
+    """Whether ``offer_recipient`` will find the answer in memory, and not have to expand a group of thousands."""
+    with office.directory.read() as people:
+        if forward_path in people.memory.shelf("addressees"):
+            return True
+        row = owner_row(people, normalise(forward_path))
+        return row is None or row.group_id is None
+
+
+def offer_recipient(office: PostOffice, mail: MailCommand, rcpt: RcptCommand) -> Taken:
+    """Decide about one recipient of a stranger's message.  Raises Refusal."""
+    with office.directory.read() as people:
+        addressee = look_up(people, rcpt.forward_path, office.config.city.domain)
+        if addressee.is_group:
+            if not may_post(people, addressee.address, None):
+                raise NotPermitted(
+                    "You may not write to this group", reason=f"<{mail.reverse_path}> to <{addressee.address}>"
+                )
+        else:
+            check_room(office, people, addressee.recipients, mail.size)
+    return Taken(rcpt, addressee)
+
+
+def check_room(office: PostOffice, people: Reading, recipients: Recipients, size: int) -> None:
+    """Raises OverQuota when a person has no room now, TooLarge when the message could never fit."""
+    for account_id in recipients.accounts:
+        account = find_account(people, account_id)
+        if account is None or not account.quota_bytes:
+            continue
+        if size > account.quota_bytes:
+            raise TooLarge("Message is larger than the whole mailbox", reason=f"{size} octets for {account.login}")
+        if not office.has_room(account_id, account.quota_bytes, size):
+            raise OverQuota(reason=f"the mailbox of {account.login} is full")
+
+
+def judge(
+    office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], header: bytes
+) -> Verdict:
+    """Decide about the message itself.  Raises Refusal."""
+    refuse_loops(header, office.config.smtp.max_hops)
+    reference = office.new_reference()
+    trace = trace_fields(
+        origin,
+        hostname=office.config.city.hostname,
+        reference=reference,
+        reverse_path=mail.reverse_path,
+        forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
+        now=office.now(),
+    )
+    return Verdict(reference, trace, origin)
+
+
+def receive(
+    office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], octets: bytes | Path
+) -> Future[str]:
+    """Take a stranger's message for accepted recipients: all of them in one transaction.
+
+    Raises Refusal.  The future gives the message's reference once everything is on disk.
+    """
+    verdict = judge(office, origin, mail, taken, read_header(octets))
+    accounts, remote, asked = gather(taken)
+    content = office.store.prepare(octets, prefix=verdict.trace)
+    who = local.plan(office, accounts, remote, size=content.size, checked=asked)
+    envelope = envelope_of(mail, content.text)
+    reports = bounce.report_success(office, mail, taken, content.header)
+
+    def job(tx: Transaction) -> str:
+        message_id = local.deliver(tx, content, who, envelope)
+        bounce.deliver(tx, reports)
+        log.info(
+            "reference=%s message=%d from=<%s> accounts=%d remote=%d size=%d client=%s received",
+            verdict.reference, message_id, mail.reverse_path, len(who.accounts) + len(who.full), len(who.remote),
+            content.size, origin.client,
+        )  # fmt: skip
+        return verdict.reference
+
+    return office.store.write(job, sorted(who.inboxes.values()), heavy=len(who.accounts) > local.FEW)
+
+
+def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient], set[str]]:
+    """Everybody whom the accepted recipients reach, each once: accounts, addresses elsewhere; and the accounts that were
+    asked for room at RCPT."""
+    accounts: set[str] = set()
+    asked: set[str] = set()
+    remote: dict[str, spool.SpoolRecipient] = {}
+    for each in taken:
+        recipients = each.addressee.recipients
+        accounts |= recipients.accounts
+        if not each.addressee.is_group:
+            asked |= recipients.accounts
+        for address in recipients.external:
+            # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes it on.
+            if each.addressee.is_group:
+                remote.setdefault(address, spool.SpoolRecipient(address, notify="FAILURE"))
+            else:
+                remote.setdefault(
+                    address, spool.SpoolRecipient(address, each.rcpt.notify, original_recipient(each.rcpt))
+                )
+    return accounts, list(remote.values()), asked
+
+
+def original_recipient(rcpt: RcptCommand) -> str:
+    """ORCPT as given, or the forward-path itself (RFC 3461 §4.2)."""
+    return rcpt.original_recipient or f"rfc822;{rcpt.forward_path}"
+
+
+def envelope_of(mail: MailCommand, text: bytes | None, *, submitter: str = "") -> spool.Envelope:
+    return spool.Envelope(
+        reverse_path=mail.reverse_path,
+        submitter=submitter,
+        envelope_id=mail.envelope_id,
+        ret=mail.ret,
+        smtputf8=mail.smtputf8,
+        # A body in a file is not read for this: what the client said must do.
+        eight_bit=mail.body == "8BITMIME" or (text is not None and not text.isascii()),
+    )
+
+
+def read_header(octets: bytes | Path) -> bytes:
+    """The header block of a message in memory or in a file."""
+    if isinstance(octets, Path):
+        with octets.open("rb") as file:
+            start = file.read(_HEADER_LIMIT)
+    else:
+        start = octets
+    return start[: header_end(start)]

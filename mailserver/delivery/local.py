@@ -1,0 +1,106 @@
+"""Into mailboxes: one transaction for all recipients of a message, its octets kept once.
+
+A message for a few is put into each INBOX; a message for many is a set operation (``store.messages.deliver_to_accounts``).
+A recipient of a group whose mailbox is full is picked out before, and waits in the spool: the sender wrote to the group, which took
+the message, so it must not be lost, and must not be refused to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from directory.accounts import find_account, smallest_quota
+from mailserver.delivery import spool
+from mailserver.delivery.post_office import PostOffice
+from mailserver.store.content import Content
+from mailserver.store.database import Transaction
+from mailserver.store.messages import Target, append, insert_message, place, place_with_accounts
+from mailserver.store.tables import mailbox
+
+# Up to so many recipients each INBOX is written by itself; above, the set operation is cheaper.
+FEW = 20
+# Above so many, sizes are read for everybody at once instead of account by account.
+_MANY = 2000
+FULL_RETRY_SECONDS = 900
+
+
+@dataclass(slots=True)
+class Distribution:
+    """Who gets one message: mailboxes here, addresses elsewhere, and those who have to wait."""
+
+    accounts: frozenset[str] = frozenset()
+    remote: tuple[spool.SpoolRecipient, ...] = ()
+    full: tuple[spool.SpoolRecipient, ...] = ()  # local, no room now
+    also: tuple[Target, ...] = ()  # further mailboxes, such as the submitter's Sent
+    inboxes: dict[str, int] = field(default_factory=dict)
+
+
+def plan(
+    office: PostOffice,
+    accounts: Collection[str],
+    remote: Iterable[spool.SpoolRecipient],
+    *,
+    size: int,
+    checked: Collection[str] = (),
+    also: Iterable[Target] = (),
+) -> Distribution:
+    """Look up everything that the transaction will need.  ``checked`` have been asked for room already, at RCPT."""
+    members = frozenset(accounts)
+    full = _without_room(office, members.difference(checked), size)
+    fit = members.difference(account_id for account_id, _ in full)
+    inboxes = {account_id: office.inbox_of(account_id) for account_id in fit} if len(fit) <= FEW else {}
+    return Distribution(
+        accounts=fit,
+        remote=tuple(remote),
+        full=tuple(spool.SpoolRecipient(login) for _, login in full),
+        also=tuple(also),
+        inboxes=inboxes,
+    )
+
+
+def deliver(tx: Transaction, content: Content, who: Distribution, envelope: spool.Envelope) -> int:
+    """Put the message wherever it goes, all in this transaction; the message's id."""
+    if who.inboxes or (who.also and not who.accounts):
+        targets = [*(Target(inbox) for inbox in who.inboxes.values()), *who.also]
+        message_id = append(tx, content, targets)[0].message_id
+    else:
+        message_id = insert_message(tx, content)
+        if who.accounts:
+            place_with_accounts(tx, message_id, content.size, who.accounts)
+        for target in who.also:
+            place(tx, message_id, content.size, target)
+    if who.remote:
+        spool.put(tx, message_id, envelope, who.remote)
+    if who.full:
+        spool.put(
+            tx, message_id, envelope, who.full, due_at=tx.now + FULL_RETRY_SECONDS, reply="452 4.2.2 Mailbox is full"
+        )
+    return message_id
+
+
+def _without_room(office: PostOffice, accounts: Collection[str], size: int) -> list[tuple[str, str]]:
+    """(account id, primary address) of those who have no room for ``size`` octets."""
+    if len(accounts) > _MANY:
+        with office.directory.read() as people:
+            smallest = smallest_quota(people)
+        if not smallest:
+            return []
+        with office.store.read() as connection:
+            accounts = _using_more_than(connection, smallest - size).intersection(accounts)
+    full = []
+    for account_id in accounts:
+        with office.directory.read() as people:
+            account = find_account(people, account_id)
+        if account is not None and not office.has_room(account_id, account.quota_bytes, size):
+            full.append((account_id, account.login))
+    return full
+
+
+def _using_more_than(connection: Connection, size: int) -> set[str]:
+    statement = (
+        select(mailbox.c.account_id).group_by(mailbox.c.account_id).having(func.sum(mailbox.c.size) > size)
+    )
+    return set(connection.execute(statement).scalars())

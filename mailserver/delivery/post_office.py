@@ -1,0 +1,93 @@
+"""What everything in this package works with, in one value: the store, the directory, the settings, the clock, chance.
+
+Wiring builds one ``PostOffice`` per process; it holds no state of a message, only a few memories that save look-ups.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from directory.database import Directory
+from mailserver.config import Config
+from mailserver.store import Store
+from mailserver.store.quota import usage
+
+# How long a counted mailbox size is believed; other processes deliver to it too.
+_ROOM_LIFETIME = 5.0
+_REMEMBERED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message comes from, for its Received field (RFC 5321 §4.4)."""
+
+    client: str  # the peer's IP address; empty for what was written here
+    hello: str  # the name it gave itself
+    protocol: str  # RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPSA, LMTP …
+
+
+@dataclass(slots=True)
+class PostOffice:
+    store: Store
+    directory: Directory
+    config: Config
+    clock: Callable[[], float] = time.time
+    random: Callable[[], float] = random.random
+    # Whether a look-up is so quick that an event loop may do it: on the embedded engines, not over a network.
+    in_place: bool = True
+    _inboxes: dict[str, int] = field(default_factory=dict)
+    _room: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _prefix: str = field(default_factory=lambda: f"{os.getpid() % 46_656:x}{secrets.token_hex(3)}")
+    _count: itertools.count[int] = field(default_factory=itertools.count)
+
+    @property
+    def incoming(self) -> Path:
+        """The folder for messages that are still on their way in."""
+        return self.store.blobs.incoming
+
+    @property
+    def our_names(self) -> frozenset[str]:
+        return frozenset({self.config.city.hostname.lower()})
+
+    def new_reference(self) -> str:
+        """A short name for a message or a fault; in the log, in the Received field, in the reply."""
+        return f"{self._prefix}{next(self._count):x}".upper()
+
+    def now(self) -> int:
+        return int(self.clock())
+
+    def inbox_of(self, account_id: str) -> int:
+        """The id of the account's INBOX, which never changes; made, with the other standard mailboxes, if need be."""
+        found = self._inboxes.get(account_id)
+        if found is None:
+            found = self.store.maildrop(account_id).id
+            if len(self._inboxes) >= _REMEMBERED:
+                self._inboxes.clear()
+            self._inboxes[account_id] = found
+        return found
+
+    def has_room(self, account_id: str, quota: int, size: int) -> bool:
+        """Whether the mailbox takes ``size`` more octets; counted anew every few seconds."""
+        if not quota:
+            return True
+        now = self.clock()
+        until, room = self._room.get(account_id, (0.0, 0))
+        # A message that seems not to fit is worth a fresh count.
+        if until < now or room < size:
+            with self.store.read() as connection:
+                room = quota - usage(connection, account_id).size
+            if len(self._room) >= _REMEMBERED:
+                self._room.clear()
+            until = now + _ROOM_LIFETIME
+            self._room[account_id] = (until, room)
+        if room < size:
+            return False
+        self._room[account_id] = (until, room - size)
+        return True

@@ -1,0 +1,22 @@
+"""When to try again: the schedule as data, and a little chance, so that what failed together does not come back together.
+
+Standards: RFC 5321 §4.5.4.1 (retry strategy: patience, and giving up after four or five days).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+# A wait is shortened or stretched by up to this part of itself.
+JITTER = 0.1
+
+
+def next_attempt(schedule: Sequence[int], attempts: int, now: int, random: Callable[[], float]) -> int:
+    """The time of the next try after ``attempts`` failures (one at least); the last entry of the schedule repeats."""
+    wait = schedule[min(attempts, len(schedule)) - 1] if schedule else 3600
+    return now + max(1, round(wait * (1 + JITTER * (2 * random() - 1))))
+
+
+def is_over(created_at: int, now: int, give_up_after: int) -> bool:
+    """Whether a message has been tried for so long that it is returned instead."""
+    return now - created_at >= give_up_after

@@ -1,0 +1,134 @@
+"""Which hosts to give a domain's mail to, in which order.
+
+Without a socket: the functions are generators that yield a ``Question`` for the DNS and get its records, or have ``NoSuchName`` or
+``DnsFailed`` thrown in.  ``servers.relay`` asks a real resolver, the tests a table.
+
+Standards: RFC 5321 §5.1 (MX, implicit MX, preference, random choice among equals, our own host among them), RFC 7505 (null MX),
+RFC 3463 for what is reported.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mailserver.address import AddressFault, domain_to_ascii
+from mailserver.config import Relay
+from mailserver.smtp.replies import Reply
+
+MAX_HOSTS = 12  # of one domain; more are not tried (RFC 5321 §5.1 asks for two at least)
+MAX_ADDRESSES = 6  # of one host
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    name: str
+    kind: Literal["MX", "A", "AAAA"]
+
+
+class NoSuchName(Exception):  # noqa: N818
+    """NXDOMAIN: the name does not exist."""
+
+
+class DnsFailed(Exception):  # noqa: N818
+    """No answer worth the name: time-out, SERVFAIL, a dead resolver."""
+
+
+class Unroutable(Exception):  # noqa: N818
+    """There is nowhere to send to; ``reply`` is what the sender is told, permanent or not."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        super().__init__(str(reply))
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Hosts to try, best first.  ``key`` is the same for all domains that are served by the same hosts."""
+
+    key: str
+    hosts: tuple[Host, ...]
+
+
+Records = Sequence[tuple[int, str]] | Sequence[str]
+Lookup = Generator[Question, "Sequence[tuple[int, str]]", Route]
+
+
+def fixed_route(settings: Relay, domain: str) -> Route | None:
+    """The route that the configuration gives: its own for the domain, or the smarthost for all."""
+    target = settings.routes.get(domain) or settings.smarthost
+    return _parse_target(target, settings.port) if target else None
+
+
+def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]) -> Lookup:
+    """The hosts for a domain.  Raises Unroutable."""
+    fixed = fixed_route(settings, domain)
+    if fixed is not None:
+        return fixed
+    if domain.startswith("["):
+        return Route(domain, (Host(_literal_address(domain), settings.port),))
+    try:
+        name = domain_to_ascii(domain)
+        records = yield Question(name, "MX")
+    except (NoSuchName, AddressFault):
+        raise Unroutable(Reply(550, "5.1.2", f"The domain {domain} does not exist")) from None
+    except DnsFailed as fault:
+        raise Unroutable(Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({fault})")) from None
+    if not records:
+        records = [(0, name)]  # RFC 5321 §5.1: the implicit MX
+    elif len(records) == 1 and records[0][1] in ("", "."):
+        raise Unroutable(Reply(556, "5.1.10", f"The domain {domain} takes no mail (RFC 7505)"))
+    hosts = order_hosts(records, our_names, random)
+    if not hosts:
+        raise Unroutable(Reply(554, "5.4.6", f"The mail of {domain} is led to this server, which does not take it"))
+    ordered = tuple(Host(host, settings.port) for host in hosts)
+    return Route(",".join(sorted(hosts)) + f":{settings.port}", ordered)
+
+
+def order_hosts(
+    records: Sequence[tuple[int, str]], our_names: frozenset[str], random: Callable[[], float]
+) -> list[str]:
+    """MX hosts by preference, those of the same preference in random order (RFC 5321 §5.1).
+
+    If we are among them, only the better ones are left: sending to an equal or a worse one could come back to us.
+    """
+    cleaned = [(preference, name.rstrip(".").lower()) for preference, name in records]
+    ours = [preference for preference, name in cleaned if name in our_names]
+    usable = [entry for entry in cleaned if entry[1] and (not ours or entry[0] < min(ours))]
+    shuffled = sorted(usable, key=lambda entry: (entry[0], random()))
+    return list(dict.fromkeys(name for _, name in shuffled))[:MAX_HOSTS]
+
+
+def is_ip_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_target(target: str, default_port: int) -> Route:
+    """``host:port``, ``host``, ``[v6]:port`` of the configuration."""
+    if target.startswith("["):
+        name, _, port = target[1:].partition("]")
+        port = port.removeprefix(":")
+    elif target.count(":") > 1:
+        name, port = target, ""
+    else:
+        name, _, port = target.partition(":")
+    number = int(port) if port else default_port
+    return Route(f"{name.lower()}:{number}", (Host(name, number),))
+
+
+def _literal_address(domain: str) -> str:
+    """``[192.0.2.1]`` or ``[IPv6:2001:db8::1]`` (RFC 5321 §4.1.3) → the address."""
+    inner = domain[1:-1]
+    return inner[5:] if inner.lower().startswith("ipv6:") else inner

@@ -1,0 +1,242 @@
+"""The one sending door, for SMTP submission and for the webmail alike.
+
+May this login use this sender?  Is everybody addressed allowed to get its mail?  Then one transaction holds the copies for our own
+people, the submitter's copy in Sent, the rows of the spool for everybody elsewhere, and the removal of the draft.
+
+Standards: RFC 6409 §6 (what a submission server enforces), §8 (Date and Message-ID are added where they lack; Bcc is taken out).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from directory.accounts import Account
+from directory.database import Reading
+from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
+from mailserver.address import AddressFault, parse_address
+from mailserver.delivery import bounce, local
+from mailserver.delivery.inbound import Addressee, Taken, check_room, envelope_of, gather, look_up, read_header
+from mailserver.delivery.post_office import Origin, PostOffice
+from mailserver.delivery.trace import refuse_loops, trace_fields
+from mailserver.message.addresses import mailboxes, parse_addresses
+from mailserver.message.dates import format_date
+from mailserver.message.headers import add_fields, find_all, find_field, remove_fields
+from mailserver.refusals import LimitReached, MalformedMessage, NoSuchRecipient, NotPermitted, Refusal, TooLarge
+from mailserver.smtp.commands import MailCommand, RcptCommand
+from mailserver.store.database import Transaction
+from mailserver.store.mailboxes import special_mailbox
+from mailserver.store.messages import Target, append, remove
+
+log = logging.getLogger("citymail.delivery")
+
+_CRLF_COUNTS = (b"\r\n", b"\r", b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    submitter: Account
+    reverse_path: str
+    forward_paths: tuple[str, ...]
+    octets: bytes | Path
+    origin: Literal["smtp", "webmail"]
+    client: str  # IP address
+    keep_sent: bool = False
+    replaces_draft: tuple[int, int] | None = None  # (mailbox id, UID)
+    mail: MailCommand | None = None  # with the DSN and 8-bit parameters, when they came over SMTP
+    rcpts: tuple[RcptCommand, ...] = ()
+    trace: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    reference: str
+    refused: dict[str, Refusal]  # by forward-path; the others were taken
+    message_id: int
+    local: int
+    remote: int
+
+
+def check_sender(office: PostOffice, submitter: Account, reverse_path: str) -> None:
+    """Raises NotPermitted when the login may not send from there.  The null path is for receipts (RFC 8098 §2.1)."""
+    if not reverse_path:
+        return
+    with office.directory.read() as people:
+        if not may_send_as(people, submitter.id, reverse_path):
+            raise NotPermitted(
+                "That sender address does not belong to your login",
+                reason=f"{submitter.login} may not send as <{reverse_path}>",
+            )
+
+
+def offer_recipient(office: PostOffice, submitter: Account, size: int, rcpt: RcptCommand) -> Taken:
+    """Decide about one recipient of a submitted message.  Raises Refusal."""
+    with office.directory.read() as people:
+        return _take(office, people, submitter, size, rcpt)
+
+
+def _take(office: PostOffice, people: Reading, submitter: Account, size: int, rcpt: RcptCommand) -> Taken:
+    path = rcpt.forward_path
+    domain = path.rpartition("@")[2]
+    if "@" in path and not is_local_domain(people, domain):
+        if not office.config.relay.enabled:
+            raise NotPermitted("Mail to other servers is turned off")
+        return Taken(rcpt, Addressee(path, Recipients(frozenset(), frozenset((path,))), is_group=False))
+    addressee = look_up(people, path, office.config.city.domain)
+    if addressee.is_group:
+        if not may_post(people, addressee.address, submitter.id):
+            raise NotPermitted(
+                "You may not write to this group", reason=f"{submitter.login} to <{addressee.address}>"
+            )
+    else:
+        check_room(office, people, addressee.recipients, size)
+    return Taken(rcpt, addressee)
+
+
+def submit(office: PostOffice, submission: Submission) -> Future[Submitted]:
+    """Send a message.  Raises Refusal when nothing of it can be taken; single recipients are refused in the result."""
+    check_sender(office, submission.submitter, submission.reverse_path)
+    rcpts = submission.rcpts or tuple(_as_rcpt(path) for path in submission.forward_paths)
+    size = _size_of(submission.octets)
+    if size > office.config.smtp.max_message_size:
+        raise TooLarge
+    if len(rcpts) > office.config.smtp.max_recipients:
+        raise LimitReached(f"More than {office.config.smtp.max_recipients} recipients")
+    taken: list[Taken] = []
+    refused: dict[str, Refusal] = {}
+    for rcpt in rcpts:
+        try:
+            taken.append(offer_recipient(office, submission.submitter, size, rcpt))
+        except Refusal as refusal:
+            refused[rcpt.forward_path] = refusal
+    if not taken:
+        raise next(iter(refused.values()), NoSuchRecipient("No recipient was given"))
+    return send(office, submission, taken, refused)
+
+
+def send(
+    office: PostOffice, submission: Submission, taken: Sequence[Taken], refused: dict[str, Refusal] | None = None
+) -> Future[Submitted]:
+    """Send to recipients that were accepted already.  Raises Refusal."""
+    submitter = submission.submitter
+    header = read_header(submission.octets)
+    if isinstance(submission.octets, bytes):
+        _refuse_bare_line_ends(submission.octets)
+    refuse_loops(header, office.config.smtp.max_hops)
+    _check_author(office, submitter, header)
+    reference = office.new_reference()
+    mail = submission.mail or MailCommand(submission.reverse_path, smtputf8=not header.isascii())
+    trace = trace_fields(
+        submission.trace or Origin(submission.client, "webmail", "HTTPS"),
+        hostname=office.config.city.hostname,
+        reference=reference,
+        reverse_path=mail.reverse_path,
+        forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
+        now=office.now(),
+    )
+    outgoing, own_copy = _complete(office, submission.octets, header, reference)
+    accounts, remote, asked = gather(taken)
+    sent = _sent_mailbox(office, submitter.id) if submission.keep_sent else None
+    kept = None
+    if sent is not None and own_copy is not None:
+        kept = office.store.prepare(own_copy)
+    content = office.store.prepare(outgoing, prefix=trace)
+    seen = Target(sent, flags=("\\Seen",)) if sent is not None else None
+    who = local.plan(
+        office,
+        accounts,
+        remote,
+        size=content.size,
+        checked=asked,
+        also=(seen,) if seen is not None and kept is None else (),
+    )
+    envelope = envelope_of(mail, content.text, submitter=submitter.id)
+    reports = bounce.report_success(office, mail, taken, content.header)
+    draft = submission.replaces_draft
+
+    def job(tx: Transaction) -> Submitted:
+        message_id = local.deliver(tx, content, who, envelope)
+        if kept is not None and seen is not None:
+            append(tx, kept, [seen])
+        if draft is not None:
+            remove(tx, draft[0], [(draft[1], draft[1])])
+        bounce.deliver(tx, reports)
+        log.info(
+            "reference=%s message=%d from=<%s> login=%s accounts=%d remote=%d size=%d client=%s submitted",
+            reference, message_id, mail.reverse_path, submitter.login, len(who.accounts) + len(who.full),
+            len(who.remote), content.size, submission.client,
+        )  # fmt: skip
+        return Submitted(
+            reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote)
+        )
+
+    mailbox_ids = sorted({*who.inboxes.values(), *([sent] if sent else []), *([draft[0]] if draft else [])})
+    return office.store.write(job, mailbox_ids, heavy=len(who.accounts) > local.FEW)
+
+
+def _as_rcpt(path: str) -> RcptCommand:
+    try:
+        return RcptCommand(str(parse_address(path)))
+    except AddressFault:
+        return RcptCommand(path)  # refused by ``look_up`` with everything else that is nobody's address
+
+
+def _size_of(octets: bytes | Path) -> int:
+    return octets.stat().st_size if isinstance(octets, Path) else len(octets)
+
+
+def _refuse_bare_line_ends(octets: bytes) -> None:
+    """The wire refuses them before; what the webmail hands in is checked here (RFC 5321 §2.3.8)."""
+    pairs, returns, feeds = (octets.count(mark) for mark in _CRLF_COUNTS)
+    if not pairs == returns == feeds:
+        raise MalformedMessage("Message has a bare CR or LF; lines end in CRLF")
+
+
+def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None:
+    """From must be there once, and name only addresses of the login (RFC 6409 §6.1; RFC 5322 §3.6.2)."""
+    fields = find_all(header, "From")
+    if len(fields) != 1:
+        raise MalformedMessage("Message must have one From field", reason=f"{len(fields)} From fields")
+    authors = [f"{entry.local}@{entry.domain}" for entry in mailboxes(parse_addresses(fields[0])) if entry.domain]
+    if not authors:
+        raise MalformedMessage("The From field names no address")
+    with office.directory.read() as people:
+        for author in authors:
+            if not may_send_as(people, submitter.id, author):
+                raise NotPermitted(
+                    "The From address does not belong to your login",
+                    reason=f"{submitter.login} may not write as {author!r}",
+                )
+
+
+def _complete(
+    office: PostOffice, octets: bytes | Path, header: bytes, reference: str
+) -> tuple[bytes | Path, bytes | None]:
+    """The message as it goes out, and the submitter's own copy if that differs (it keeps its Bcc)."""
+    missing = []
+    if find_field(header, "Date") is None:
+        missing.append(("Date", format_date(office.now())))
+    if find_field(header, "Message-ID") is None:
+        missing.append(("Message-ID", f"<{reference}.{office.now()}@{office.config.city.hostname}>"))
+    has_bcc = find_field(header, "Bcc") is not None
+    if not missing and not has_bcc:
+        return octets, None
+    if isinstance(octets, Path):
+        path, octets = octets, octets.read_bytes()
+        path.unlink()
+    completed = add_fields(octets, missing) if missing else octets
+    if not has_bcc:
+        return completed, None
+    return remove_fields(completed, ("Bcc",)), completed
+
+
+def _sent_mailbox(office: PostOffice, account_id: str) -> int | None:
+    """The account's mailbox for \\Sent; made if this account never had one."""
+    office.inbox_of(account_id)
+    with office.store.read() as connection:
+        sent = special_mailbox(connection, account_id, "\\Sent")
+    return sent.id if sent is not None else None

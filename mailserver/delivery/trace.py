@@ -1,0 +1,55 @@
+"""The trace fields that we put in front of a message, and the look at those it brings along.
+
+Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 5321 §6.3 (loops).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from mailserver.delivery.post_office import Origin
+from mailserver.message.dates import format_date
+from mailserver.refusals import MalformedMessage
+
+RETURN_PATH = b"Return-Path:"
+
+# What a client calls itself is its own affair, but not what stands in our field.
+_HELLO = re.compile(r"[^A-Za-z0-9.\-_:\[\]\u0080-\U0010ffff]")
+_RECEIVED = re.compile(rb"^Received:", re.IGNORECASE | re.MULTILINE)
+
+
+def trace_fields(
+    origin: Origin, *, hostname: str, reference: str, reverse_path: str, forward_path: str, now: int
+) -> bytes:
+    """Return-Path and Received.  ``forward_path`` is empty when there are several: none may learn of another."""
+    name = _HELLO.sub("?", origin.hello)[:255] or "unknown"
+    peer = f" ([{_literal(origin.client)}])" if origin.client else ""
+    recipient = f"\r\n\tfor <{forward_path}>" if forward_path else ""
+    return (
+        f"Return-Path: <{reverse_path}>\r\n"
+        f"Received: from {name}{peer}\r\n\tby {hostname} with {origin.protocol} id {reference}{recipient};\r\n"
+        f"\t{_date_text(now)}\r\n"
+    ).encode()
+
+
+def refuse_loops(header: bytes, max_hops: int) -> None:
+    """Raises MalformedMessage for a message that has been through too many hands (RFC 5321 §6.3)."""
+    if header.count(b"eceived:") + header.count(b"ECEIVED:") > max_hops:
+        hops = len(_RECEIVED.findall(header))
+        if hops > max_hops:
+            raise MalformedMessage("Message is looping: too many Received fields", reason=f"{hops} Received fields")
+
+
+def without_return_path(octets: bytes) -> bytes:
+    """The message as it goes to other servers: Return-Path is for final delivery only (RFC 5321 §4.4)."""
+    if octets.startswith(RETURN_PATH):
+        return octets[octets.index(b"\r\n") + 2 :]
+    return octets
+
+
+def _literal(client: str) -> str:
+    return f"IPv6:{client}" if ":" in client else client
+
+
+_date_text = lru_cache(maxsize=4)(format_date)

@@ -1,0 +1,41 @@
+"""Mail from other servers, on port 25: STARTTLS but no login, nothing relayed for strangers.
+
+Standards: RFC 5321, RFC 3207.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from mailserver.delivery import inbound
+from mailserver.servers.smtp_session import Offer, SmtpServices, SmtpSession
+from mailserver.smtp.commands import MailCommand, RcptCommand
+from mailserver.smtp.data import DotSink
+from mailserver.smtp.replies import Reply
+
+
+class MxSession(SmtpSession):
+    async def offer(self, mail: MailCommand, rcpt: RcptCommand) -> inbound.Taken:
+        office = self.office
+        if office.in_place and not inbound.is_known(office, rcpt.forward_path):
+            # The first look at a group of thousands takes a while; nobody else waits for it.
+            return await self.loop.run_in_executor(
+                self.services.executor, inbound.offer_recipient, office, mail, rcpt
+            )
+        return await self.ask(inbound.offer_recipient, office, mail, rcpt)
+
+    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
+        taken = [offer.answer for offer in offers]
+        reach = sum(len(each.addressee.recipients.accounts) for each in taken)
+        reference = await self.work(
+            sink,
+            reach,
+            lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over()),
+        )
+        return [Reply(250, "2.0.0", f"Taken as {reference}")]
+
+
+def protocol_factory(services: SmtpServices) -> Callable[[], asyncio.Protocol]:
+    """Protocols for connections from other servers."""
+    return lambda: MxSession(services, offers_tls=True)

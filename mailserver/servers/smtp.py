@@ -1,0 +1,402 @@
+"""The wire of our SMTP servers: aiosmtpd's protocol class with its costly and its dangerous parts replaced.
+
+Taken from aiosmtpd: the protocol's frame (stream reader and writer, Session, Envelope, the table of ``smtp_VERB`` methods).
+Replaced, because it was measured or probed to be slow or wrong (docs/decisions, aiosmtpd 1.4.6):
+
+- construction: tables of verbs are made once per class, not per connection;
+- DATA: octets go chunk by chunk into a ``DotSink``, not line by line through the reader;
+- replies are collected and sent when no further command is waiting (RFC 2920 §3.2);
+- command lines end in CRLF only, and have a limit for each verb that no other connection can change;
+- time-outs per state; a client that hangs up never cancels a commit in progress;
+- a fault of ours is a 451 with a reference number, never an exception's text;
+- STARTTLS goes through the loop, so that uvloop's lean TLS is used, and octets behind it end the connection.
+
+Standards: RFC 5321 §4.1.1, §4.5.3; RFC 2920; RFC 3207; RFC 2034.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from aiosmtpd import smtp as aiosmtpd_smtp
+from aiosmtpd.smtp import Envelope, Session
+
+from mailserver.refusals import Refusal
+from mailserver.servers.smtp_clients import Clients
+from mailserver.smtp.commands import COMMAND_LIMIT, LINE_LIMITS, SyntaxFault
+from mailserver.smtp.data import DotSink
+from mailserver.smtp.replies import Reply, fault_reply, refusal_reply
+
+log = logging.getLogger("citymail.smtp")
+
+# Longest line that is looked at at all (AUTH with its initial response is 12,288).
+READ_LIMIT = 16_384
+# What another protocol's client says first; such a connection is an attack (ALPACA) or a mistake, and gets no answer.
+FOREIGN_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PRI", "HOST:"})
+# RFC 5321 §4.5.3.2.7: at least five minutes for the next command.  Before the first command there is less patience.
+COMMAND_TIMEOUT = 300.0
+GREETED_TIMEOUT = 120.0
+# RFC 5321 §4.5.3.2.5: three minutes for a block of data; a whole message may come at no less than LEAST_RATE octets/s.
+BLOCK_TIMEOUT = 180.0
+DATA_TIMEOUT = 600.0
+LEAST_RATE = 500
+TLS_TIMEOUT = 60.0
+# Errors, and commands of any kind, that a client may make without delivering a message in between.
+ERROR_BUDGET = 20
+COMMAND_BUDGET = 400
+
+Verb = Callable[[Any, str | None], Awaitable[None]]
+
+SYNTAX_CRLF = Reply(500, "5.5.2", "A command line ends in CRLF and has no other CR, LF or NUL")
+SYNTAX_CHARSET = Reply(501, "5.5.4", "Octets that are neither ASCII nor UTF-8")
+TOO_LONG = Reply(500, "5.5.2", "Command line is too long")
+UNKNOWN = Reply(500, "5.5.1", "Command not recognised")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors; goodbye")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message; goodbye")
+TIMED_OUT = Reply(421, "4.4.2", "Waited too long; goodbye")
+RETIRING = Reply(421, "4.3.2", "The service is going down; try again soon")
+TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from your address")
+EARLY_OCTETS = Reply(554, "5.5.0", "Octets came before they were asked for; goodbye")
+NO_TLS = Reply(502, "5.5.1", "STARTTLS is not offered")
+SECURED_ALREADY = Reply(503, "5.5.1", "TLS is in use already")
+STARTTLS_ALONE = Reply(501, "5.5.4", "STARTTLS takes no parameter")
+READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
+
+
+class Hangup(Exception):  # noqa: N818  (a decision of ours)
+    """End the connection now, after sending what has been said."""
+
+
+class SmtpWire(aiosmtpd_smtp.SMTP):
+    """One connection: octets, lines, replies, time and TLS.  What the verbs mean is said by subclasses."""
+
+    VERBS: ClassVar[dict[str, Verb]] = {}
+    error_budget: ClassVar[int] = ERROR_BUDGET
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.VERBS = {name[5:]: getattr(cls, name) for name in dir(cls) if name.startswith("smtp_")}
+
+    def __init__(self, *, hostname: str, clients: Clients, tls_context: ssl.SSLContext | None) -> None:
+        # Not aiosmtpd's __init__: it inspects the class anew for each connection (153 µs) and clears a dictionary shared by all.
+        # tests/mailserver/servers/test_aiosmtpd_contract.py holds the attributes set here against those that it sets.
+        loop = asyncio.get_running_loop()
+        asyncio.StreamReaderProtocol.__init__(
+            self,
+            asyncio.StreamReader(limit=READ_LIMIT, loop=loop),
+            client_connected_cb=self._cb_client_connected,
+            loop=loop,
+        )
+        self.loop = loop
+        self.hostname = hostname
+        self.tls_context = tls_context
+        self.session: Session = Session(loop)
+        self.envelope: Envelope | None = None
+        self.transport: asyncio.BaseTransport | None = None
+        self._handler_coroutine: asyncio.Task[None] | None = None
+        self._timeout_handle: asyncio.TimerHandle | None = None
+        self._smtp_methods = self.VERBS
+        self.clients = clients
+        self.client = ""
+        self.secured = False
+        self._out: list[bytes] = []
+        self._sink: DotSink | None = None
+        self._sink_waiter: asyncio.Future[None] | None = None
+        self._data_began = 0.0
+        self._deadline = math.inf
+        self._busy = False
+        self._retiring = False
+        self.errors = 0
+        self.commands = 0
+
+    # -- the connection's life
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        self.client = peer[0] if isinstance(peer, tuple) else ""
+        self.session.peer = peer
+        # Under implicit TLS (RFC 8314 §3.3) the transport is secured from the start.
+        self.secured = transport.get_extra_info("sslcontext") is not None
+        self._set_rset_state()
+        self._reset_timeout(GREETED_TIMEOUT)
+        if self.clients.is_retiring:
+            self._turn_away(RETIRING)
+        elif not self.clients.admit(self.client, self):
+            log.info("client=%s refused: too many connections", self.client)
+            self._turn_away(TOO_MANY_CONNECTIONS)
+        else:
+            self._handler_coroutine = self.loop.create_task(self._handle_client())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.clients.release(self.client, self)
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        self.transport = None
+        self._end_sink()
+        # The reader's end wakes whoever waits for a command.  The handler is not cancelled: it may be waiting for a commit.
+        asyncio.StreamReaderProtocol.connection_lost(self, error)
+
+    def eof_received(self) -> bool | None:
+        self._end_sink()
+        return asyncio.StreamReaderProtocol.eof_received(self)
+
+    def retire(self) -> None:
+        """End with 421 as soon as no command is in progress."""
+        self._retiring = True
+        if not self._busy:
+            self._turn_away(RETIRING)
+
+    def _turn_away(self, reply: Reply) -> None:
+        self.say(reply)
+        self._flush()
+        if self.transport is not None:
+            self.transport.close()
+
+    # -- time
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """One timer for the connection's life; moving the deadline costs no timer operation."""
+        self._deadline = self.loop.time() + (duration or COMMAND_TIMEOUT)
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+        elif self._timeout_handle.when() > self._deadline:
+            self._timeout_handle.cancel()
+            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+
+    def _timeout_cb(self) -> None:
+        if self.transport is None:
+            return
+        now = self.loop.time()
+        if self._deadline > now:
+            self._timeout_handle = self.loop.call_at(min(self._deadline, now + COMMAND_TIMEOUT), self._timeout_cb)
+            return
+        log.info("client=%s timed out", self.client)
+        # Nothing may hold the connection open, not even a client that does not read.
+        self.say(TIMED_OUT)
+        self._flush()
+        self.loop.call_later(TLS_TIMEOUT, self.transport.abort)  # type: ignore[attr-defined]
+        self.transport.close()
+        self._end_sink()
+
+    # -- octets in
+
+    def data_received(self, data: bytes) -> None:
+        sink = self._sink
+        if sink is None:
+            asyncio.StreamReaderProtocol.data_received(self, data)
+            return
+        used = sink.feed(data)
+        now = self.loop.time()
+        self._deadline = min(now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + sink.received / LEAST_RATE)
+        if used is None:
+            return
+        self._end_sink()
+        if used < len(data):
+            asyncio.StreamReaderProtocol.data_received(self, data[used:])
+
+    def _end_sink(self) -> None:
+        self._sink = None
+        if self._sink_waiter is not None and not self._sink_waiter.done():
+            self._sink_waiter.set_result(None)
+
+    async def read_data(self, sink: DotSink) -> bool:
+        """Say 354 and let the octets that follow go into the sink; False when the client went away before the end."""
+        if self._reader._buffer:  # type: ignore[attr-defined]
+            # RFC 2920 §3.1: DATA is the last of a group.  What is here already was meant for another end of data than ours.
+            self.say(EARLY_OCTETS)
+            raise Hangup
+        self._sink = sink
+        self._sink_waiter = waiter = self.loop.create_future()
+        self._data_began = self.loop.time()
+        self._reset_timeout(BLOCK_TIMEOUT)
+        self._out.append(b"354 End data with <CR><LF>.<CR><LF>\r\n")
+        self._flush()
+        await waiter
+        self._sink_waiter = None
+        self._deadline = math.inf
+        return self.transport is not None and sink.has_ended
+
+    async def read_line(self) -> str | None:
+        """The next line without its CRLF; None when it was not fit and has been answered.  Sends collected replies first."""
+        reader = self._reader
+        if b"\n" not in reader._buffer:  # type: ignore[attr-defined]
+            self._flush()
+            if self.transport is not None and self.transport.get_write_buffer_size() > READ_LIMIT:  # type: ignore[attr-defined]
+                await self._writer.drain()  # a client that does not read its replies gets no more of them
+        try:
+            line = await reader.readuntil(b"\n")
+        except asyncio.LimitOverrunError as overrun:
+            await self._skip_line(overrun.consumed)
+            self.say(TOO_LONG)
+            return None
+        if line[-2:] != b"\r\n" or b"\r" in line[:-2] or b"\0" in line:
+            # A bare LF must not end a command any more than it may end DATA.
+            self.say(SYNTAX_CRLF)
+            raise Hangup
+        try:
+            return line[:-2].decode()
+        except UnicodeDecodeError:
+            self.say(SYNTAX_CHARSET)
+            return None
+
+    async def read_answer(self) -> str | None:
+        """The client's answer to a question of ours within a command; its time counts."""
+        self._reset_timeout()
+        line = await self.read_line()
+        self._deadline = math.inf
+        return line
+
+    async def _skip_line(self, consumed: int) -> None:
+        while True:
+            await self._reader.read(consumed)
+            try:
+                await self._reader.readuntil(b"\n")
+                return
+            except asyncio.LimitOverrunError as overrun:
+                consumed = overrun.consumed
+
+    # -- replies out
+
+    def say(self, reply: Reply) -> None:
+        """Answer; the octets go out when no further command is waiting."""
+        if reply.code >= 500:
+            self.errors += 1
+        self._out.append(reply.octets)
+
+    async def push(self, status: str | bytes) -> None:
+        self._out.append((status.encode() if isinstance(status, str) else status) + b"\r\n")
+
+    def _flush(self) -> None:
+        if self._out:
+            octets = b"".join(self._out)
+            self._out.clear()
+            if self.transport is not None and not self.transport.is_closing():
+                self._writer.write(octets)
+
+    # -- commands
+
+    async def _handle_client(self) -> None:
+        try:
+            await self.greet()
+            while self.transport is not None and not self.transport.is_closing():
+                if self._retiring:
+                    self.say(RETIRING)
+                    break
+                self._busy = False
+                self._reset_timeout(COMMAND_TIMEOUT if self.session.host_name else GREETED_TIMEOUT)
+                line = await self.read_line()
+                self._busy = True
+                self._deadline = math.inf  # our own time is not the client's
+                if line is not None:
+                    await self._obey(line)
+                if self.errors > self.error_budget:
+                    self.say(TOO_MANY_ERRORS)
+                    break
+                if self.commands > COMMAND_BUDGET:
+                    self.say(TOO_MANY_COMMANDS)
+                    break
+        except Hangup:
+            pass
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, ssl.SSLError) as loss:
+            log.debug("client=%s connection ended: %s", self.client, loss)
+        except Exception:
+            log.exception("client=%s session failed", self.client)
+        finally:
+            self._flush()
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _obey(self, line: str) -> None:
+        verb, _, argument = line.partition(" ")
+        verb = verb.upper()
+        method = self.VERBS.get(verb)
+        if method is None:
+            if verb in FOREIGN_VERBS or verb == "BDAT" or verb[:1] == "\x16":
+                # BDAT is not offered: what follows it is a message, and must not be read as commands.
+                log.info("client=%s sent %r; hung up", self.client, verb)
+                raise Hangup
+            self.commands += 1
+            self.say(UNKNOWN)
+            return
+        if len(line) + 2 > LINE_LIMITS.get(verb, COMMAND_LIMIT):
+            self.say(TOO_LONG)
+            return
+        self.commands += verb != "RCPT"
+        try:
+            await method(self, argument.strip(" \t") or None)
+        except SyntaxFault as fault:
+            self.say(fault.reply)
+        except Refusal as refusal:
+            log.info("client=%s %s refused: %s", self.client, verb, refusal.reason)
+            self.say(refusal_reply(refusal))
+        except (Hangup, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            raise
+        except Exception:
+            reference = self.new_reference()
+            log.exception("client=%s reference=%s %s failed", self.client, reference, verb)
+            self.say(fault_reply(reference))
+
+    async def greet(self) -> None:
+        self.say(Reply(220, "", f"{self.hostname} ESMTP CityMail"))
+
+    def renew_budgets(self) -> None:
+        """A message was delivered: errors and commands are counted anew."""
+        self.errors = 0
+        self.commands = 0
+
+    def new_reference(self) -> str:
+        """A number that stands in the log and that the client is told."""
+        raise NotImplementedError
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802  (aiosmtpd finds verbs by name)
+        if arg:
+            self.say(STARTTLS_ALONE)
+        elif self.secured:
+            self.say(SECURED_ALREADY)
+        elif self.tls_context is None:
+            self.say(NO_TLS)
+        elif self._reader._buffer:  # type: ignore[attr-defined]
+            # RFC 3207 §4.2, CVE-2011-0411: commands in clear behind STARTTLS would be obeyed as if they had come under TLS.
+            log.warning("client=%s sent octets behind STARTTLS; hung up", self.client)
+            self.say(EARLY_OCTETS)
+            raise Hangup
+        else:
+            await self._start_tls(self.tls_context)
+
+    async def _start_tls(self, context: ssl.SSLContext) -> None:
+        self.say(READY_FOR_TLS)
+        self._flush()
+        plain = self.transport
+        if plain is None:
+            raise Hangup
+        try:
+            secured = await self.loop.start_tls(
+                plain,  # type: ignore[arg-type]
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=TLS_TIMEOUT,
+            )
+        except (OSError, ssl.SSLError) as fault:
+            log.info("client=%s TLS handshake failed: %s", self.client, fault)
+            plain.close()
+            raise Hangup from None
+        if secured is None or self.transport is None:
+            raise Hangup
+        self.transport = secured
+        self._transport = self._reader._transport = self._writer._transport = secured  # type: ignore[attr-defined]
+        self._over_ssl = True
+        self.secured = True
+        # RFC 3207 §4.2: everything known about the client is forgotten.
+        peer = self.session.peer
+        self.session = Session(self.loop)
+        self.session.peer = peer
+        self._set_rset_state()
+

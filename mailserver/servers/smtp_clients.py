@@ -1,0 +1,82 @@
+"""Who is connected over SMTP: how many from where, and how to send them home when the process stops.
+
+One ``Clients`` serves all SMTP and LMTP listeners of a process; it lives on the event loop's thread.
+Limits: the count is per process; IPv6 clients are counted by /64, which is what one customer gets (RFC 6177).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from mailserver.config import Network
+
+
+class Retirable(Protocol):
+    def retire(self) -> None: ...
+
+
+class Clients:
+    def __init__(self, *, per_client: int, exempt: Sequence[Network] = (), total: int = 20_000) -> None:
+        self._per_client = per_client
+        self._exempt = exempt
+        self._total = total
+        self._counts: Counter[str] = Counter()
+        self._open: set[Retirable] = set()
+        self.is_retiring = False
+
+    def admit(self, client: str, session: Retirable) -> bool:
+        """Count a new connection; False when it is one too many.  What was admitted is to be released."""
+        if len(self._open) >= self._total:
+            return False
+        source = network_of(client)
+        if self._counts[source] >= self._per_client and not is_within(client, self._exempt):
+            return False
+        self._counts[source] += 1
+        self._open.add(session)
+        return True
+
+    def release(self, client: str, session: Retirable) -> None:
+        if session in self._open:
+            self._open.discard(session)
+            source = network_of(client)
+            self._counts[source] -= 1
+            if not self._counts[source]:
+                del self._counts[source]
+
+    def retire(self) -> None:
+        """Tell every session to end after the command in progress (421, RFC 5321 §3.8); new ones get 421 at once."""
+        self.is_retiring = True
+        for session in tuple(self._open):
+            session.retire()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+
+@lru_cache(maxsize=8192)
+def network_of(client: str) -> str:
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return client
+
+
+@lru_cache(maxsize=8192)
+def is_within(client: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the address is in one of the networks; IPv4 in IPv6 clothing counts as IPv4."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

@@ -1,0 +1,161 @@
+"""Mail from our own people: port 587 with STARTTLS, port 465 under TLS from the start; nothing without a login.
+
+Passwords are judged by the directory's ``Gate``: a login proven a short while ago is recalled in place, any other is hashed in a
+thread, and the answer to a guess is delayed here, where waiting costs nothing.
+
+Standards: RFC 6409, RFC 8314, RFC 4954 (AUTH), RFC 4616 (PLAIN).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Sequence
+
+from directory.accounts import Account
+from directory.login import LoginRefused
+from mailserver.delivery import inbound, submission
+from mailserver.servers.smtp_session import HELLO_FIRST, Offer, SmtpServices, SmtpSession
+from mailserver.smtp.commands import MailCommand, RcptCommand, SyntaxFault
+from mailserver.smtp.data import DotSink
+from mailserver.smtp.replies import Reply
+from security import sasl
+
+log = logging.getLogger("citymail.smtp")
+
+TLS_FIRST = Reply(530, "5.7.0", "Say STARTTLS first")
+AUTH_NEEDS_TLS = Reply(538, "5.7.11", "Passwords are taken only under TLS; say STARTTLS first")
+LOGIN_FIRST = Reply(530, "5.7.0", "Log in first")
+LOGGED_IN_ALREADY = Reply(503, "5.5.1", "You are logged in already")
+NOT_IN_TRANSACTION = Reply(503, "5.5.1", "AUTH is not possible within a transaction")
+UNKNOWN_MECHANISM = Reply(504, "5.5.4", "That mechanism is not offered; PLAIN and LOGIN are")
+AUTH_SYNTAX = Reply(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
+CANCELLED = Reply(501, "5.7.0", "Login cancelled")
+WELCOME = Reply(235, "2.7.0", "Welcome")
+EXTENDED_ONLY = Reply(503, "5.5.1", "AUTH needs EHLO")
+
+
+class SubmissionSession(SmtpSession):
+    offers_auth = True
+
+    @property
+    def account(self) -> Account | None:
+        account: Account | None = self.session.auth_data
+        return account
+
+    async def check_sender(self, mail: MailCommand) -> None:
+        account = self.account
+        if account is None:
+            raise SyntaxFault(LOGIN_FIRST if self.secured else TLS_FIRST)
+        await self.ask(submission.check_sender, self.office, account, mail.reverse_path)
+
+    async def offer(self, mail: MailCommand, rcpt: RcptCommand) -> inbound.Taken:
+        account = self.account
+        assert account is not None  # MAIL was taken
+        office = self.office
+        arguments = (office, account, mail.size, rcpt)
+        if office.in_place and not inbound.is_known(office, rcpt.forward_path):
+            return await self.loop.run_in_executor(
+                self.services.executor, functools.partial(submission.offer_recipient, *arguments)
+            )
+        return await self.ask(submission.offer_recipient, *arguments)
+
+    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
+        account = self.account
+        assert account is not None
+        taken = [offer.answer for offer in offers]
+        reach = sum(len(each.addressee.recipients.accounts) for each in taken)
+        octets = sink.hand_over()
+        order = submission.Submission(
+            submitter=account,
+            reverse_path=mail.reverse_path,
+            forward_paths=tuple(offer.rcpt.forward_path for offer in offers),
+            octets=octets,
+            origin="smtp",
+            client=self.client,
+            mail=mail,
+            trace=self.origin(mail),
+        )
+        submitted = await self.work(sink, reach, lambda: submission.send(self.office, order, taken))
+        return [Reply(250, "2.0.0", f"Taken as {submitted.reference}")]
+
+    # -- login
+
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
+        refusal = self._why_not_now()
+        if refusal is not None:
+            self.say(refusal)
+            return
+        words = (arg or "").split()
+        if not 1 <= len(words) <= 2:
+            self.say(AUTH_SYNTAX)
+            return
+        exchange = sasl.begin(words[0])
+        if exchange is None:
+            self.say(UNKNOWN_MECHANISM)
+            return
+        try:
+            step = exchange.start(sasl.decode_initial(words[1].encode()) if len(words) == 2 else None)
+            while isinstance(step, sasl.Challenge):
+                step = exchange.respond(sasl.decode_response(await self._answer_to(step)))
+        except sasl.SaslCancelled:
+            self.say(CANCELLED)
+        except sasl.SaslFault as fault:
+            self.say(Reply(501, "5.5.2", str(fault).capitalize()))
+        else:
+            await self._log_in(step)
+
+    def _why_not_now(self) -> Reply | None:
+        if not self.session.host_name:
+            return HELLO_FIRST
+        if not self.session.extended_smtp:
+            return EXTENDED_ONLY
+        if not self.secured:
+            return AUTH_NEEDS_TLS
+        if self.account is not None:
+            return LOGGED_IN_ALREADY  # RFC 4954 §4
+        if self.transaction.mail is not None:
+            return NOT_IN_TRANSACTION
+        return None
+
+    async def _answer_to(self, challenge: sasl.Challenge) -> bytes:
+        self._out.append(b"334 " + sasl.encode_challenge(challenge) + b"\r\n")
+        line = await self.read_answer()
+        if line is None:
+            raise sasl.SaslFault("not a response")
+        return line.encode()
+
+    async def _log_in(self, credentials: sasl.Credentials) -> None:
+        gate = self.services.gate
+        account = None
+        if not credentials.authzid:
+            account = gate.recall(credentials.authcid, credentials.password, self.client)
+        if account is None:
+            try:
+                account = await self.loop.run_in_executor(
+                    self.services.executor,
+                    functools.partial(
+                        gate.authenticate,
+                        credentials.authcid,
+                        credentials.password,
+                        self.client,
+                        "smtp",
+                        credentials.authzid,
+                    ),
+                )
+            except LoginRefused as refused:
+                if refused.delay > 0:
+                    await asyncio.sleep(refused.delay)
+                log.info("client=%s login refused: %s", self.client, refused.reason)
+                self.say(Reply(535, "5.7.8", refused.client_text))
+                return
+        self.session.authenticated = True
+        self.session.auth_data = account
+        log.info("client=%s login=%s logged in", self.client, account.login)
+        self.say(WELCOME)
+
+
+def protocol_factory(services: SmtpServices) -> Callable[[], asyncio.Protocol]:
+    """Protocols for submission.  On the port under TLS the transport is secured, and STARTTLS is not offered."""
+    return lambda: SubmissionSession(services, offers_tls=True)
