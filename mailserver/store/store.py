@@ -111,6 +111,11 @@ class Store:
         gone["files"] = self.blobs.sweep(is_needed)
         return gone
 
+    def checkpoint(self) -> None:
+        """Bring SQLite's log home while nobody waits for it."""
+        with self.database.read() as connection:
+            housekeeping.checkpoint(connection)
+
     def close(self) -> None:
         self.database.close()
         self.wakeups.close()

@@ -1,0 +1,154 @@
+"""``citymail``: set up, serve, look after; and the directory's own commands, mounted beside them.
+
+Heavy modules are imported where they are needed, so that ``citymail --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from mailserver.config import Config, ConfigFault, load, render
+
+DEFAULT_CONFIG = "/etc/citymail/citymail.toml"
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_CONFIG,
+    envvar="CITYMAIL_CONFIG",
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+def read_config(path: Path) -> Config:
+    """The configuration, or an end with every mistake named."""
+    try:
+        return load(path)
+    except ConfigFault as fault:
+        for problem in fault.problems:
+            click.echo(problem, err=True)
+        raise SystemExit(2) from None
+    except OSError as fault:
+        click.echo(f"{path}: {fault.strerror}. `citymail init` makes one.", err=True)
+        raise SystemExit(2) from None
+
+
+class _Commands(click.Group):
+    """Our commands, and the directory's, which are imported only when one of them is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._mounted()])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or self._mounted().get(cmd_name)
+
+    def _mounted(self) -> dict[str, click.Command]:
+        from mailserver.mounted import commands
+
+        return commands()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="citymail")
+def main() -> None:
+    """CityMail: e-mail and internal messaging for a whole city government."""
+
+
+@main.command()
+@click.option("--domain", required=True, help="The city's mail domain.")
+@click.option("--hostname", default="", help="This server's name. [default: mail.DOMAIN]")
+@click.option("--name", default="", help="The city's name.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("/var/lib/citymail"), show_default=True)
+@click.option("--database", default="", help="Database URL; empty for SQLite in the data folder.")
+@click.argument("config_path", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CONFIG)
+def init(domain: str, hostname: str, name: str, data: Path, database: str, config_path: Path) -> None:
+    """Write a commented configuration, and make what it names: data folder, tables, a certificate to begin with."""
+    from mailserver.installation import install
+
+    if config_path.exists():
+        raise click.ClickException(f"{config_path} exists already; nothing was changed")
+    hostname = hostname or f"mail.{domain}"
+    storage = {"data": str(data.resolve())} | ({"database": database} if database else {})
+    config_path.parent.mkdir(parents=True, exist_ok=True)
+    config_path.write_text(
+        render(
+            {
+                "city": {"domain": domain, "hostname": hostname, "name": name or domain},
+                "storage": storage,
+                "tls": {"certificate": str(data.resolve() / "tls/server.pem"), "key": str(data.resolve() / "tls/server.key")},
+            }
+        ),
+        encoding="utf-8",
+    )
+    install(read_config(config_path))
+    click.echo(f"{config_path} and {data} are ready. The certificate is our own; replace it before real use.")
+    click.echo(f"Next: citymail serve --config {config_path}")
+
+
+@main.command()
+@config_option
+def serve(config_path: Path) -> None:
+    """Serve mail until SIGTERM.  SIGHUP reads certificates and configuration anew."""
+    from mailserver.processes import serve as serve_all
+
+    try:
+        serve_all(read_config(config_path))
+    except OSError as fault:
+        raise click.ClickException(str(fault)) from None
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data/demo"), show_default=True)
+@click.option("--port-base", type=click.IntRange(0, 64_000), default=10_000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+def demo(data: Path, port_base: int, host: str) -> None:
+    """Build a city to look at, on first start, and serve it."""
+    from mailserver.demo.start import start
+
+    try:
+        start(data, port_base, host)
+    except OSError as fault:
+        raise click.ClickException(str(fault)) from None
+
+
+@main.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def check(config_path: Path, as_json: bool) -> None:
+    """Recount every invariant of the store and the directory.  Exit status 1 if one is broken."""
+    from mailserver.wiring import build
+
+    system = build(read_config(config_path))
+    try:
+        problems = [f"store: {problem}" for problem in system.store.check_consistency()]
+        problems += [f"directory: {problem}" for problem in system.directory.check_consistency()]
+    finally:
+        system.close()
+    if as_json:
+        click.echo(json.dumps({"ok": not problems, "problems": problems}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(problems) if problems else "All is well.")
+    sys.exit(1 if problems else 0)
+
+
+@main.command()
+@config_option
+def health(config_path: Path) -> None:
+    """Ask every service whether it answers.  Exit status 1 if one does not."""
+    from mailserver.health import ask_all
+
+    silent = ask_all(read_config(config_path))
+    for name, reason in silent.items():
+        click.echo(f"{name}: {reason}", err=True)
+    click.echo("All services answer." if not silent else "Some services do not answer.")
+    sys.exit(1 if silent else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Whether each service of an installation answers: its greeting, or for HTTP its port."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from mailserver.config import Config
+
+# service → (under TLS from the first octet, how its greeting begins)
+_SERVICES: dict[str, tuple[bool, bytes]] = {
+    "smtp": (False, b"220 "),
+    "submission": (False, b"220 "),
+    "submissions": (True, b"220 "),
+    "lmtp": (False, b"220 "),
+    "imap": (False, b"* OK"),
+    "imaps": (True, b"* OK"),
+    "http": (False, b""),
+    "https": (True, b""),
+}
+
+
+def ask_all(config: Config, timeout: float = 3.0) -> dict[str, str]:
+    """Services that do not answer, with the reason; empty when all do."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen.host, config.listen.host)  # noqa: S104
+    silent = {}
+    for name, (tls, greeting) in _SERVICES.items():
+        port = getattr(config.listen, name)
+        if port == 0 or (name in ("http", "https") and config.workers.web == 0):
+            continue
+        try:
+            _ask(host, port, tls, greeting, timeout)
+        except OSError as fault:
+            silent[name] = str(fault) or type(fault).__name__
+    return silent
+
+
+def _ask(host: str, port: int, tls: bool, greeting: bytes, timeout: float) -> None:
+    line: socket.socket
+    with socket.create_connection((host, port), timeout=timeout) as line:
+        if tls:
+            # Whether we serve, not whether others trust us, is the question here.
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            line = context.wrap_socket(line)
+        if greeting:
+            heard = line.recv(512)
+            if not heard.startswith(greeting):
+                raise OSError(f"unexpected greeting {heard[:60]!r}")

@@ -1,0 +1,37 @@
+"""Making what a configuration names: folders, tables, secret, and a certificate of our own to begin with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from directory.database import migrate as migrate_directory
+from mailserver.config import Config
+from mailserver.store.migrate import migrate as migrate_store
+from mailserver.wiring import secret_key_path
+from security.tls import make_development_certificate
+
+
+def install(config: Config) -> None:
+    """Make what lacks; what is there stays as it is."""
+    config.data.mkdir(parents=True, exist_ok=True)
+    os.chmod(config.data, 0o700)
+    secret = secret_key_path(config.data)
+    if not secret.exists():
+        secret.touch(mode=0o600)
+        secret.write_bytes(secrets.token_bytes(32))
+    if config.tls.certificate and not config.resolve(config.tls.certificate).exists():
+        folder = config.resolve(config.tls.certificate).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        make_development_certificate(
+            folder,
+            hostnames=[config.city.hostname, *config.city.all_domains, "localhost"],
+            addresses=["127.0.0.1", "::1", *([config.listen.host] if config.listen.host != "0.0.0.0" else [])],  # noqa: S104
+        )
+    prepare(config)
+
+
+def prepare(config: Config) -> None:
+    """Bring both schemas to the version this code needs."""
+    migrate_store(config.store_url)
+    migrate_directory(config.directory_url)

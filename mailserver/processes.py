@@ -1,0 +1,253 @@
+"""What the processes of an installation are, and what each does with its life.
+
+``mail`` workers serve SMTP, LMTP and IMAP on one event loop each; ``web`` workers the webmail; one ``relay`` sends to
+other servers; one ``housekeeper`` forgets what may be forgotten.  All are children of the supervisor and share its
+sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from mailserver import logs
+from mailserver.config import Config, ConfigFault, load
+from mailserver.installation import prepare
+from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
+from mailserver.servers.worker import Lifecycle, Service
+from mailserver.servers.worker import run as run_worker
+from mailserver.wiring import System, build, secret_key, tls_context
+
+log = logging.getLogger("citymail.processes")
+
+MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps")
+WEB_SERVICES = ("http", "https")
+
+# Seconds between rounds of forgetting, and between bringing SQLite's log home.
+_HOUSEKEEPING = 3600.0
+_CHECKPOINT = 1.0
+# The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
+# hold the store's writer back for 5 ms at every statement.
+_SWITCH_INTERVAL = 0.0005
+
+Listeners = Mapping[str, socket.socket]
+
+
+def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve an installation until SIGTERM.  Raises OSError when a port cannot be had."""
+    logs.set_up(config.log)
+    prepare(config)
+    _raise_file_limit()
+    listeners = bind_all(config)
+    _import_shared()
+    Supervisor(
+        make_roles(config, listeners),
+        reload_roles=_Reloader(config, listeners),
+        on_ready=on_ready,
+    ).run()
+
+
+def bind_all(config: Config) -> dict[str, socket.socket]:
+    """A listening socket for each service that has a port."""
+    ports = {name: getattr(config.listen, name) for name in (*MAIL_SERVICES, *WEB_SERVICES)}
+    if config.workers.web == 0:
+        ports = {name: port for name, port in ports.items() if name not in WEB_SERVICES}
+    if not config.tls.certificate:
+        ports = {name: port for name, port in ports.items() if name not in ("submissions", "imaps", "https")}
+    return {name: bind(config.listen.host, port) for name, port in ports.items() if port}
+
+
+def make_roles(config: Config, listeners: Listeners) -> list[Role]:
+    roles = [
+        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, ready)),
+        Role("housekeeper", 1, lambda ready: housekeeper(config, ready)),
+    ]
+    if config.workers.web:
+        roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, ready)))
+    if config.relay.enabled:
+        roles.append(Role("relay", 1, lambda ready: relay(config, ready)))
+    return roles
+
+
+class _Reloader:
+    """On SIGHUP: the roles for a configuration that changed, None for one that did not or is wrong."""
+
+    def __init__(self, config: Config, listeners: Listeners) -> None:
+        self._config = config
+        self._listeners = listeners
+
+    def __call__(self) -> Sequence[Role] | None:
+        if self._config.path is None:
+            return None
+        try:
+            config = load(self._config.path)
+        except (ConfigFault, OSError) as fault:
+            log.error("the configuration is wrong, the old one stays in force:\n%s", fault)
+            return None
+        if config == self._config:
+            return None
+        if config.listen != self._config.listen:
+            log.warning("[listen] changed: new addresses are taken at the next start")
+        self._config = config
+        return make_roles(config, self._listeners)
+
+
+# The children
+
+
+def mail_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
+    """SMTP, LMTP and IMAP on one loop."""
+    from mailserver.servers import imap as imap_server
+    from mailserver.servers import lmtp, mx, submission
+    from mailserver.servers.smtp_clients import Clients
+    from mailserver.servers.smtp_session import SmtpServices
+
+    _adopt_process(listeners, MAIL_SERVICES)
+
+    async def start() -> tuple[Sequence[Service], Lifecycle]:
+        system = build(config)
+        context = tls_context(config)
+        executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
+        clients = Clients(config.smtp.max_connections_per_client, config.smtp.connection_exempt)
+        smtp = SmtpServices(
+            office=system.office, gate=system.gate, tls_context=context, clients=clients, executor=executor
+        )
+        imap = imap_server.ImapServices(
+            store=system.store,
+            directory=system.directory,
+            gate=system.gate,
+            config=config,
+            tls_context=context,
+            clock=time.time,
+            executor=executor,
+        )
+        factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {
+            "smtp": (mx.protocol_factory(smtp), False),
+            "submission": (submission.protocol_factory(smtp, tls=False), False),
+            "submissions": (submission.protocol_factory(smtp, tls=True), True),
+            "lmtp": (lmtp.protocol_factory(smtp), False),
+            "imap": (imap_server.protocol_factory(imap, tls=False), False),
+            "imaps": (imap_server.protocol_factory(imap, tls=True), True),
+        }
+        services = [
+            Service(listeners[name], factory, context if tls else None)
+            for name, (factory, tls) in factories.items()
+            if name in listeners
+        ]
+
+        async def drain() -> None:
+            await asyncio.gather(clients.drain(), imap.drain())
+            await asyncio.get_running_loop().run_in_executor(None, system.close)
+
+        return services, Lifecycle(on_ready=ready, on_reload=lambda: _reload_certificate(config, context), drain=drain)
+
+    run_worker(start)
+
+
+def web_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
+    """The webmail and its event streams."""
+    from mailserver.servers.web import run_web
+    from webmail.services import WebmailServices
+
+    _adopt_process(listeners, WEB_SERVICES)
+    system = build(config)
+    context = tls_context(config)
+    services = WebmailServices(
+        store=system.store,
+        directory=system.directory,
+        gate=system.gate,
+        office=system.office,
+        config=config,
+        clock=time.time,
+        secret_key=secret_key(config),
+    )
+    run_web(
+        services,
+        http=listeners.get("http"),
+        https=listeners.get("https"),
+        tls_context=context,
+        on_ready=ready,
+        on_reload=lambda: _reload_certificate(config, context),
+    )
+    system.close()
+
+
+def relay(config: Config, ready: Ready) -> None:
+    """Sends what is due to other servers."""
+    from mailserver.servers.relay import run_relay
+
+    _adopt_process({}, ())
+    system = build(config)
+    run_relay(system.office, on_ready=ready)
+    system.close()
+
+
+def housekeeper(config: Config, ready: Ready) -> None:
+    """Forgets what can no longer be brought back, once an hour; brings SQLite's log home all the time."""
+    _adopt_process({}, ())
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    system = build(config)
+    ready()
+    next_round = time.monotonic() + 60.0
+    while not ending.wait(_CHECKPOINT):
+        try:
+            system.store.checkpoint()
+            if time.monotonic() >= next_round:
+                next_round = time.monotonic() + _HOUSEKEEPING
+                _housekeep(system)
+        except Exception:
+            log.exception("housekeeping failed; trying again later")
+    system.close()
+
+
+def _housekeep(system: System) -> None:
+    gone = system.store.housekeep()
+    if any(gone.values()):
+        log.info("housekeeping: %s", ", ".join(f"{count} {kind}" for kind, count in gone.items() if count))
+
+
+# What every child does
+
+
+def _adopt_process(listeners: Listeners, mine: Sequence[str]) -> None:
+    """Make a forked process its own: only its sockets, and a quick hand-over between threads."""
+    for name, listener in listeners.items():
+        if name not in mine:
+            listener.close()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+
+
+def _reload_certificate(config: Config, context: ssl.SSLContext | None) -> None:
+    if context is not None:
+        try:
+            # A live context serves the new certificate from the next handshake on.
+            context.load_cert_chain(config.resolve(config.tls.certificate), config.resolve(config.tls.key))
+            log.info("certificate loaded anew")
+        except (OSError, ssl.SSLError) as fault:
+            log.error("the certificate could not be loaded, the old one stays: %s", fault)
+
+
+def _raise_file_limit() -> None:
+    """Every connection is a file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _import_shared() -> None:
+    """Import before forking what the mail workers and the relay need, so that they share its memory."""
+    import mailserver.servers.imap
+    import mailserver.servers.lmtp
+    import mailserver.servers.mx
+    import mailserver.servers.relay
+    import mailserver.servers.submission  # noqa: F401

@@ -1,0 +1,82 @@
+"""Builds and connects everything, once per process: the only place that knows all the pieces.
+
+Time, chance and the network are given to the pieces here; nobody below asks for them himself.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from directory.database import Directory, open_directory
+from directory.login import Gate
+from mailserver.config import Config
+from mailserver.delivery.post_office import PostOffice
+from mailserver.store import Store
+from security.passwords import ProvenLogins
+from security.throttle import Throttle
+from security.tls import server_context
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One process's house.  ``close`` finishes what was handed to the store."""
+
+    config: Config
+    directory: Directory
+    store: Store
+    gate: Gate
+    office: PostOffice
+
+    def close(self) -> None:
+        self.store.close()
+        self.directory.close()
+
+
+def build(config: Config) -> System:
+    """Open the databases, whose schema ``prepare`` has brought up to date."""
+    directory = open_directory(config.directory_url, clock=time.time)
+    store = Store(
+        config.store_url,
+        config.data,
+        inline_limit=config.storage.inline_limit,
+        recoverable_days=config.storage.recoverable_days,
+        clock=time.time,
+    )
+    gate = Gate(
+        directory,
+        throttle=Throttle(
+            never_slowed=config.login.never_slowed,
+            failures_per_hour=config.login.failures_per_hour,
+            longest_delay=config.login.longest_delay,
+            clock=time.monotonic,
+        ),
+        proven=ProvenLogins(ttl=config.login.proven_minutes * 60, clock=time.monotonic),
+        clock=time.time,
+    )
+    office = PostOffice(
+        store=store,
+        directory=directory,
+        config=config,
+        clock=time.time,
+        in_place=config.store_url.startswith("sqlite"),
+    )
+    return System(config, directory, store, gate, office)
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """The server's TLS settings; None where no certificate is named."""
+    if not config.tls.certificate:
+        return None
+    return server_context(config.resolve(config.tls.certificate), config.resolve(config.tls.key))
+
+
+def secret_key(config: Config) -> bytes:
+    """The installation's secret for signed tokens, made by ``citymail init``."""
+    return (config.data / "secret.key").read_bytes()
+
+
+def secret_key_path(data: Path) -> Path:
+    return data / "secret.key"
