@@ -44,6 +44,7 @@ class Engine(Protocol):
     def commit(self, connection: Connection) -> None: ...
     def rollback(self, connection: Connection) -> None: ...
     def is_conflict(self, fault: BaseException) -> bool: ...
+    def checkpoint(self) -> None: ...
     def dispose(self) -> None: ...
 
 
@@ -102,6 +103,10 @@ class SqliteEngine:
 
     def is_conflict(self, fault: BaseException) -> bool:
         return False
+
+    def checkpoint(self) -> None:
+        with self.sql.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def dispose(self) -> None:
         self.sql.dispose()
@@ -170,6 +175,9 @@ class PostgresEngine:
 
     def is_conflict(self, fault: BaseException) -> bool:
         return isinstance(fault, DBAPIError) and getattr(fault.orig, "sqlstate", None) in _CONFLICTS
+
+    def checkpoint(self) -> None:
+        """PostgreSQL's own background writer does it."""
 
     def dispose(self) -> None:
         self.sql.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from mailserver.store.database import Transaction
 from mailserver.store.tables import expunged, mailbox, message, message_octets, placement, spool_item
@@ -55,9 +55,3 @@ def is_file_needed(connection: Connection, digest: bytes) -> bool:
         select(func.count()).select_from(message_octets).where(message_octets.c.digest == digest)
     ).scalar_one()
     return bool(count)
-
-
-def checkpoint(connection: Connection) -> None:
-    """Bring SQLite's log home while nobody waits for it."""
-    if connection.dialect.name == "sqlite":
-        connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)"))

@@ -113,8 +113,7 @@ class Store:
 
     def checkpoint(self) -> None:
         """Bring SQLite's log home while nobody waits for it."""
-        with self.database.read() as connection:
-            housekeeping.checkpoint(connection)
+        self.database.engine.checkpoint()
 
     def close(self) -> None:
         self.database.close()
