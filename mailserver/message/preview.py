@@ -68,7 +68,7 @@ def _shorten(part: Part, octets: bytes) -> str:
         if b"=" in octets[-2:]:  # the window ends inside an encoded octet
             octets = octets[: octets.rindex(b"=")]
         octets = binascii.a2b_qp(octets)
-    text = _decode_window(octets, part.charset)
+    text = charsets.decode_beginning(octets, part.charset)
     if part.media_type == "text/html":
         text = html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
     elif ">" in text:
@@ -76,15 +76,3 @@ def _shorten(part: Part, octets: bytes) -> str:
     if not text.isprintable():
         text = _INVISIBLE.sub("", text)
     return " ".join(text.split())[:PREVIEW_LENGTH]
-
-
-def _decode_window(octets: bytes, charset: str) -> str:
-    if octets.isascii():
-        return charsets.decode(octets, charset)
-    # The window may end inside a character; that must not make a good UTF-8 text look like a lie.
-    for cut in range(min(4, len(octets))):
-        try:
-            return octets[: len(octets) - cut].decode(charsets.codec_name(charset) or "utf-8")
-        except (UnicodeError, ValueError):
-            continue
-    return charsets.decode(octets, charset)
