@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from directory.addresses import address_row, normalise, primary_domain
 from directory.database import Question, Reading, Writing
@@ -68,6 +68,9 @@ _CREDENTIALS = Question(
 _ADMINS = Question(
     select(account_table.c.id).where(account_table.c.is_admin.is_(True), account_table.c.status == "active")
 )
+_SMALLEST_QUOTA = Question(
+    select(func.min(account_table.c.quota_bytes)).where(account_table.c.quota_bytes > 0)
+)
 
 
 def account_from_row(row: tuple[Any, ...]) -> Account:
@@ -111,6 +114,16 @@ def _credentials(conn: Reading | Writing, login: str) -> Credentials | None:
     if found is None:
         return None
     return Credentials(account_from_row(found[:10]), found[10], bool(found[11]))
+
+
+def smallest_quota(conn: Reading | Writing) -> int:
+    """The smallest limit that any account has, 0 if none has one: whoever uses less has room for sure."""
+    shelf = conn.memory.shelf("quotas")
+    smallest: int | None = shelf.get("smallest")
+    if smallest is None:
+        found = conn.row(_SMALLEST_QUOTA)
+        smallest = shelf["smallest"] = int(found[0]) if found and found[0] is not None else 0
+    return smallest
 
 
 def admin_ids(conn: Reading | Writing) -> frozenset[str]:

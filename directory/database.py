@@ -129,6 +129,10 @@ class _Conversation:
     def new_id(self) -> str:
         return new_id(self._directory.random_bits)
 
+    def new_token(self) -> str:
+        """256 random bits for a secret that only its holder keeps."""
+        return f"{self._directory.random_bits(256):064x}"
+
     def rows(self, question: Question, **values: Any) -> list[tuple[Any, ...]]:
         raw = self._raw()
         sql, parameters = question.prepare(self._directory.engine.dialect, values)
