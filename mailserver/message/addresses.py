@@ -122,9 +122,7 @@ def _parse_slowly(value: str, entries: list[Entry]) -> None:
             special = match[0]
             if special == "(":
                 comment, end = _comment(value, position)
-                if (
-                    end == position
-                ):  # never closed: drop all that follow, for looking on for each would be quadratic
+                if end == position:  # never closed: drop all that follow, for looking on for each would be quadratic
                     value = value[:position] + value[position:].replace("(", " ")
                 position = end
                 current.comment = current.comment or comment

@@ -91,9 +91,7 @@ def envelope(fields: Fields) -> str:
     )
 
 
-def envelope_form(
-    fields: Fields, *, author: str, sender: str, reply_to: str, to: str, cc: str, bcc: str
-) -> str:
+def envelope_form(fields: Fields, *, author: str, sender: str, reply_to: str, to: str, cc: str, bcc: str) -> str:
     """The ENVELOPE around address lists that are rendered already."""
     get = fields.get
     # RFC 9051 §7.5.2: an absent or empty Sender or Reply-To is the same as From.

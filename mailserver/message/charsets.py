@@ -33,23 +33,11 @@ _ALIASES = {
 }  # fmt: skip
 
 # Codecs of Python's that are no charsets (idna, unicode_escape …) must not be reachable by a label.
-_NOT_CHARSETS = frozenset(
-    {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "charmap"}
-)
+_NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "charmap"})
 # The few in which ASCII octets may stand for something else: escape sequences or wide units.
 _NOT_ASCII = (
-    "utf-7",
-    "utf-16",
-    "utf-32",
-    "hz",
-    "iso2022",
-    "cp037",
-    "cp500",
-    "cp1026",
-    "cp1140",
-    "cp875",
-    "cp424",
-)
+    "utf-7", "utf-16", "utf-32", "hz", "iso2022", "cp037", "cp500", "cp1026", "cp1140", "cp875", "cp424",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=256)

@@ -38,9 +38,7 @@ def parse_date(value: str) -> int | None:
     match = _DATE.match(value)
     if match is None:
         return None
-    day, month_name, year_text, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = (
-        match.groups()
-    )
+    day, month_name, year_text, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = match.groups()
     year = int(year_text)
     if len(year_text) == 2:  # RFC 5322 §4.3
         year += 2000 if year < 50 else 1900
@@ -53,9 +51,7 @@ def parse_date(value: str) -> int | None:
         return None
     if int(hour) > 23 or int(minute) > 59:
         return None
-    seconds += (
-        int(hour) * 3600 + int(minute) * 60 + min(int(second or 0), 59)
-    )  # a leap second counts as the one before
+    seconds += int(hour) * 3600 + int(minute) * 60 + min(int(second or 0), 59)  # a leap second counts as the one before
     if sign:
         offset = int(zone_hours) * 60 + int(zone_minutes)
         seconds -= (offset if sign == "+" else -offset) * 60 if offset < 1440 else 0

@@ -104,9 +104,7 @@ def parse_parameters(raw: str) -> tuple[tuple[str, str], ...]:
         if split is not None and split[1]:
             pieces.setdefault(split[1], {}).setdefault(int(split[2] or 0), (bool(split[3]), value))
     if not pieces:
-        return tuple(
-            [(name, decode_words(value) if _not_plain(value) else value) for name, value in simple.items()]
-        )
+        return tuple([(name, decode_words(value) if _not_plain(value) else value) for name, value in simple.items()])
     values = {name: decode_words(value) for name, value in simple.items()}
     for name, numbered in pieces.items():
         # The extended form wins over a plain one of the same name: mailers send both, the plain one for old
@@ -124,9 +122,7 @@ def _as_raw(text: str) -> str:
     return text.encode("utf-8", "replace").decode("latin-1")
 
 
-def parse_media_type(
-    raw: str | None, default: str = DEFAULT_TYPE
-) -> tuple[str, tuple[tuple[str, str], ...], bool]:
+def parse_media_type(raw: str | None, default: str = DEFAULT_TYPE) -> tuple[str, tuple[tuple[str, str], ...], bool]:
     """(type/subtype in lower case, parameters, whether it is the default)"""
     if raw is None:
         return default, (), True
@@ -176,9 +172,7 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     if parameters and not filename and not is_multipart:
         filename = parameter(parameters, "name")
     raw = get("content-language")
-    languages = (
-        () if raw is None else tuple(tag.strip()[:100] for tag in unfold(raw).split(",")[:20] if tag.strip())
-    )
+    languages = () if raw is None else tuple(tag.strip()[:100] for tag in unfold(raw).split(",")[:20] if tag.strip())
     return MimeHeader(
         media_type=media_type,
         parameters=parameters,

@@ -39,9 +39,7 @@ DEPTH_LIMIT = 100
 PART_LIMIT = 10_000
 _DELIMITER_LIMIT = 2100  # longest delimiter line that is looked at: boundary, closing hyphens, some padding
 _CACHED_BLOCK = 300  # header blocks up to this size are worth remembering
-_COPY_LIMIT = (
-    16 << 20
-)  # a mapped file up to this size is copied once, because bytes can count and mmap cannot
+_COPY_LIMIT = 16 << 20  # a mapped file up to this size is copied once, because bytes can count and mmap cannot
 _PATIENCE = 2000  # candidate lines looked at one by one before it pays to compile a pattern
 _COUNT_CHUNK = 1 << 20
 _ENCODED = frozenset({"base64", "quoted-printable"})
@@ -103,9 +101,7 @@ class _Scan:
         self.find = octets.find
         self.path: list[Part] = []  # open parts, the message first
         self.active: dict[bytes, int] = {}  # open boundaries: where in the path their multipart stands
-        self.shadowed: list[
-            tuple[int, bytes, int]
-        ] = []  # reused boundaries: (inner place, boundary, outer place)
+        self.shadowed: list[tuple[int, bytes, int]] = []  # reused boundaries: (inner place, boundary, outer place)
         self.count = 0
         self.misses = 0  # candidate lines since the last delimiter that were none
         self.pattern: re.Pattern[bytes] | None = None
@@ -252,8 +248,7 @@ class _Scan:
         if isinstance(octets, bytes):
             return octets.count(b"\n", start, end)
         return sum(
-            octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n")
-            for place in range(start, end, _COUNT_CHUNK)
+            octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n") for place in range(start, end, _COUNT_CHUNK)
         )
 
     def _header_end(self, start: int) -> int:

@@ -162,12 +162,7 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         search_text=" ".join(
             [
                 fold(subject),
-                *[
-                    person.folded
-                    for field in (author, to, cc, bcc)
-                    for person in field.people
-                    if person.folded
-                ],
+                *[person.folded for field in (author, to, cc, bcc) for person in field.people if person.folded],
             ]
         )[:SEARCH_LIMIT],
     )

@@ -47,8 +47,10 @@ _TCVN = _with(
 )  # fmt: skip
 
 # VNI writes a vowel and its marks as two octets, these as one
-_VNI_LETTERS = {"ñ": "đ", "Ñ": "Đ", "ö": "ư", "Ö": "Ư", "ô": "ơ", "Ô": "Ơ", "æ": "ỉ", "Æ": "Ỉ", "ó": "ĩ", "Ó": "Ĩ",
-                "ò": "ị", "Ò": "Ị", "î": "ỵ", "Î": "Ỵ"}  # fmt: skip
+_VNI_LETTERS = {
+    "ñ": "đ", "Ñ": "Đ", "ö": "ư", "Ö": "Ư", "ô": "ơ", "Ô": "Ơ", "æ": "ỉ", "Æ": "Ỉ", "ó": "ĩ", "Ó": "Ĩ",
+    "ò": "ị", "Ò": "Ị", "î": "ỵ", "Î": "Ỵ",
+}  # fmt: skip
 _GRAVE, _ACUTE, _TILDE, _HOOK, _DOT, _CIRCUMFLEX, _BREVE = (
     "\u0300", "\u0301", "\u0303", "\u0309", "\u0323", "\u0302", "\u0306",
 )  # fmt: skip
@@ -97,10 +99,12 @@ def _decode_1258(octets: bytes, errors: str) -> str:
 DECODERS: dict[str, Callable[[bytes, str], str]] = {
     **dict.fromkeys(("viscii", "csviscii", "viscii1.1-1", "x-viet-viscii"), _decode_viscii),
     **dict.fromkeys(
-        ("tcvn", "tcvn3", "tcvn5712", "tcvn-5712", "tcvn5712-1", "tcvn5712-1:1993", "x-viet-tcvn", "x-viet-tcvn5712",
-         "tcvn-5712:1993", "abc"),
+        ("tcvn", "tcvn3", "tcvn5712", "tcvn-5712", "tcvn5712-1", "tcvn5712-1:1993", "x-viet-tcvn",
+         "x-viet-tcvn5712", "tcvn-5712:1993", "abc"),
         _decode_tcvn,
     ),
     **dict.fromkeys(("vni", "vni-win", "x-viet-vni", "x-vni"), _decode_vni),
-    **dict.fromkeys(("cp1258", "windows-1258", "x-windows-1258", "windows1258", "cp-1258", "x-cp1258"), _decode_1258),
+    **dict.fromkeys(
+        ("cp1258", "windows-1258", "x-windows-1258", "windows1258", "cp-1258", "x-cp1258"), _decode_1258
+    ),
 }  # fmt: skip
