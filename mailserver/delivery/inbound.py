@@ -1,4 +1,5 @@
-"""Mail that comes to us: who takes it is decided at RCPT, whether it is fit at the end of DATA, and both in the session.
+"""Mail that comes to us: who takes it is decided at RCPT, whether it is fit at the end of DATA, and both in
+the session.
 
 What is refused is refused to the peer, while it listens; so there is no backscatter.
 
@@ -75,7 +76,9 @@ def look_up(people: Reading, forward_path: str, primary_domain: str) -> Addresse
 
 
 def is_known(office: PostOffice, forward_path: str) -> bool:
-    """Whether ``offer_recipient`` will find the answer in memory, and not have to expand a group of thousands."""
+    """Whether ``offer_recipient`` will find the answer in memory, and not have to expand a group of
+    thousands.
+    """
     with office.directory.read() as people:
         if forward_path in people.memory.shelf("addressees"):
             return True
@@ -90,7 +93,8 @@ def offer_recipient(office: PostOffice, mail: MailCommand, rcpt: RcptCommand) ->
         if addressee.is_group:
             if not may_post(people, addressee.address, None):
                 raise NotPermitted(
-                    "You may not write to this group", reason=f"<{mail.reverse_path}> to <{addressee.address}>"
+                    "You may not write to this group",
+                    reason=f"<{mail.reverse_path}> to <{addressee.address}>",
                 )
         else:
             check_room(office, people, addressee.recipients, mail.size)
@@ -104,7 +108,9 @@ def check_room(office: PostOffice, people: Reading, recipients: Recipients, size
         if account is None or not account.quota_bytes:
             continue
         if size > account.quota_bytes:
-            raise TooLarge("Message is larger than the whole mailbox", reason=f"{size} octets for {account.login}")
+            raise TooLarge(
+                "Message is larger than the whole mailbox", reason=f"{size} octets for {account.login}"
+            )
         if not office.has_room(account_id, account.quota_bytes, size):
             raise OverQuota(reason=f"the mailbox of {account.login} is full")
 
@@ -154,8 +160,9 @@ def receive(
 
 
 def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient], set[str]]:
-    """Everybody whom the accepted recipients reach, each once: accounts, addresses elsewhere; and the accounts that were
-    asked for room at RCPT."""
+    """Everybody whom the accepted recipients reach, each once: accounts, addresses elsewhere; and the
+    accounts that were asked for room at RCPT.
+    """
     accounts: set[str] = set()
     asked: set[str] = set()
     remote: dict[str, spool.SpoolRecipient] = {}
@@ -165,7 +172,8 @@ def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient]
         if not each.addressee.is_group:
             asked |= recipients.accounts
         for address in recipients.external:
-            # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes it on.
+            # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes
+            # it on.
             if each.addressee.is_group:
                 remote.setdefault(address, spool.SpoolRecipient(address, notify="FAILURE"))
             else:

@@ -1,8 +1,9 @@
 """Into mailboxes: one transaction for all recipients of a message, its octets kept once.
 
-A message for a few is put into each INBOX; a message for many is a set operation (``store.messages.deliver_to_accounts``).
-A recipient of a group whose mailbox is full is picked out before, and waits in the spool: the sender wrote to the group, which took
-the message, so it must not be lost, and must not be refused to the others.
+A message for a few is put into each INBOX; a message for many is a set operation
+(``store.broadcast.place_with_accounts``). A recipient of a group whose mailbox is full is picked out before,
+and waits in the spool: the sender wrote to the group, which took the message, so it must not be lost, and
+must not be refused to the others.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from sqlalchemy import Connection, func, select
 from directory.accounts import find_account, smallest_quota
 from mailserver.delivery import spool
 from mailserver.delivery.post_office import PostOffice
+from mailserver.store.broadcast import place_with_accounts
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
-from mailserver.store.messages import Target, append, insert_message, place, place_with_accounts
+from mailserver.store.messages import Target, append, insert_message, place
 from mailserver.store.tables import mailbox
 
 # Up to so many recipients each INBOX is written by itself; above, the set operation is cheaper.
@@ -47,7 +49,9 @@ def plan(
     checked: Collection[str] = (),
     also: Iterable[Target] = (),
 ) -> Distribution:
-    """Look up everything that the transaction will need.  ``checked`` have been asked for room already, at RCPT."""
+    """Look up everything that the transaction will need.  ``checked`` have been asked for room already, at
+    RCPT.
+    """
     members = frozenset(accounts)
     full = _without_room(office, members.difference(checked), size)
     fit = members.difference(account_id for account_id, _ in full)
@@ -76,7 +80,12 @@ def deliver(tx: Transaction, content: Content, who: Distribution, envelope: spoo
         spool.put(tx, message_id, envelope, who.remote)
     if who.full:
         spool.put(
-            tx, message_id, envelope, who.full, due_at=tx.now + FULL_RETRY_SECONDS, reply="452 4.2.2 Mailbox is full"
+            tx,
+            message_id,
+            envelope,
+            who.full,
+            due_at=tx.now + FULL_RETRY_SECONDS,
+            reply="452 4.2.2 Mailbox is full",
         )
     return message_id
 
@@ -100,7 +109,5 @@ def _without_room(office: PostOffice, accounts: Collection[str], size: int) -> l
 
 
 def _using_more_than(connection: Connection, size: int) -> set[str]:
-    statement = (
-        select(mailbox.c.account_id).group_by(mailbox.c.account_id).having(func.sum(mailbox.c.size) > size)
-    )
+    statement = select(mailbox.c.account_id).group_by(mailbox.c.account_id).having(func.sum(mailbox.c.size) > size)
     return set(connection.execute(statement).scalars())

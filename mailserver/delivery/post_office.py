@@ -1,6 +1,8 @@
-"""What everything in this package works with, in one value: the store, the directory, the settings, the clock, chance.
+"""What everything in this package works with, in one value: the store, the directory, the settings, the
+clock, chance.
 
-Wiring builds one ``PostOffice`` per process; it holds no state of a message, only a few memories that save look-ups.
+Wiring builds one ``PostOffice`` per process; it holds no state of a message, only a few memories that save
+look-ups.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ class PostOffice:
         return int(self.clock())
 
     def inbox_of(self, account_id: str) -> int:
-        """The id of the account's INBOX, which never changes; made, with the other standard mailboxes, if need be."""
+        """The id of the account's INBOX, which never changes; made, with the other standard mailboxes, if
+        need be.
+        """
         found = self._inboxes.get(account_id)
         if found is None:
             found = self.store.maildrop(account_id).id

@@ -1,10 +1,10 @@
 """Which hosts to give a domain's mail to, in which order.
 
-Without a socket: the functions are generators that yield a ``Question`` for the DNS and get its records, or have ``NoSuchName`` or
-``DnsFailed`` thrown in.  ``servers.relay`` asks a real resolver, the tests a table.
+Without a socket: the functions are generators that yield a ``Question`` for the DNS and get its records, or
+have ``NoSuchName`` or ``DnsFailed`` thrown in.  ``servers.relay`` asks a real resolver, the tests a table.
 
-Standards: RFC 5321 §5.1 (MX, implicit MX, preference, random choice among equals, our own host among them), RFC 7505 (null MX),
-RFC 3463 for what is reported.
+Standards: RFC 5321 §5.1 (MX, implicit MX, preference, random choice among equals, our own host among them),
+RFC 7505 (null MX), RFC 3463 for what is reported.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def fixed_route(settings: Relay, domain: str) -> Route | None:
     return _parse_target(target, settings.port) if target else None
 
 
-def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]) -> Lookup:
+def find_route(
+    domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]
+) -> Lookup:
     """The hosts for a domain.  Raises Unroutable."""
     fixed = fixed_route(settings, domain)
     if fixed is not None:
@@ -81,14 +83,18 @@ def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], rando
     except (NoSuchName, AddressFault):
         raise Unroutable(Reply(550, "5.1.2", f"The domain {domain} does not exist")) from None
     except DnsFailed as fault:
-        raise Unroutable(Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({fault})")) from None
+        raise Unroutable(
+            Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({fault})")
+        ) from None
     if not records:
         records = [(0, name)]  # RFC 5321 §5.1: the implicit MX
     elif len(records) == 1 and records[0][1] in ("", "."):
         raise Unroutable(Reply(556, "5.1.10", f"The domain {domain} takes no mail (RFC 7505)"))
     hosts = order_hosts(records, our_names, random)
     if not hosts:
-        raise Unroutable(Reply(554, "5.4.6", f"The mail of {domain} is led to this server, which does not take it"))
+        raise Unroutable(
+            Reply(554, "5.4.6", f"The mail of {domain} is led to this server, which does not take it")
+        )
     ordered = tuple(Host(host, settings.port) for host in hosts)
     return Route(",".join(sorted(hosts)) + f":{settings.port}", ordered)
 
@@ -98,7 +104,8 @@ def order_hosts(
 ) -> list[str]:
     """MX hosts by preference, those of the same preference in random order (RFC 5321 §5.1).
 
-    If we are among them, only the better ones are left: sending to an equal or a worse one could come back to us.
+    If we are among them, only the better ones are left: sending to an equal or a worse one could come back to
+    us.
     """
     cleaned = [(preference, name.rstrip(".").lower()) for preference, name in records]
     ours = [preference for preference, name in cleaned if name in our_names]

@@ -1,9 +1,9 @@
 """Mail that waits to be sent on: durable rows, claimed under a lease that expires by itself.
 
-An item is one message under one envelope; each of its recipients has its own state, its own next try and its own lease.  Whoever
-relays claims what is due, and records what became of it.  If the relay dies, its leases run out and the recipients are due again:
-nothing it did not record is taken for sent, and a second copy is possible only where the other server took a message and the relay
-died before it was written down.
+An item is one message under one envelope; each of its recipients has its own state, its own next try and its
+own lease.  Whoever relays claims what is due, and records what became of it.  If the relay dies, its leases
+run out and the recipients are due again: nothing it did not record is taken for sent, and a second copy is
+possible only where the other server took a message and the relay died before it was written down.
 
 Local recipients appear here only while they cannot be served (a full mailbox of a group's member).
 """
@@ -20,7 +20,8 @@ from mailserver.store.mailboxes import take_numbers
 from mailserver.store.tables import message, spool_item, spool_recipient
 
 DUE, SENT, FAILED = "due", "sent", "failed"
-# How long a claim holds.  Longer than the longest wait of one transaction (RFC 5321 §4.5.3.2: 10 minutes after the dot).
+# How long a claim holds.  Longer than the longest wait of one transaction (RFC 5321 §4.5.3.2: 10 minutes
+# after the dot).
 LEASE_SECONDS = 1800
 
 
@@ -161,8 +162,11 @@ def claim_due(tx: Transaction, owner: str, limit: int) -> list[Item]:
         rows = tx.connection.execute(
             update(spool_recipient)
             .where(
-                tuple_(spool_recipient.c.item_id, spool_recipient.c.forward_path).in_(due[start : start + 200]),
-                # Said again: on PostgreSQL another relay may have been quicker, and its lease is seen only here.
+                tuple_(spool_recipient.c.item_id, spool_recipient.c.forward_path).in_(
+                    due[start : start + 200]
+                ),
+                # Said again: on PostgreSQL another relay may have been quicker, and its lease is seen only
+                # here.
                 spool_recipient.c.state == DUE,
                 spool_recipient.c.leased_until <= tx.now,
             )
@@ -181,13 +185,19 @@ def extend_leases(tx: Transaction, owner: str, item_ids: Sequence[int]) -> None:
     """A long conversation is still going on: what it holds stays held."""
     tx.connection.execute(
         update(spool_recipient)
-        .where(spool_recipient.c.lease_owner == owner, spool_recipient.c.item_id.in_(item_ids), spool_recipient.c.state == DUE)
+        .where(
+            spool_recipient.c.lease_owner == owner,
+            spool_recipient.c.item_id.in_(item_ids),
+            spool_recipient.c.state == DUE,
+        )
         .values(leased_until=tx.now + LEASE_SECONDS)
     )
 
 
 def next_due_at(connection: Connection) -> int | None:
-    """When the next recipient will be due, None when none waits.  A lease that runs out counts, for its holder may be dead."""
+    """When the next recipient will be due, None when none waits.  A lease that runs out counts, for its
+    holder may be dead.
+    """
     statement = (
         select(spool_recipient.c.next_attempt_at, spool_recipient.c.leased_until)
         .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
@@ -215,7 +225,8 @@ _RECORD = (
         lease_owner="",
     )
 )
-# A claim that was lost to another relay may still say "sent" or "failed", for that is a fact; it must not say "try later".
+# A claim that was lost to another relay may still say "sent" or "failed", for that is a fact; it must not say
+# "try later".
 _RECORD_LATER = _RECORD.where(spool_recipient.c.lease_owner == bindparam("by_owner"))
 
 
@@ -309,7 +320,11 @@ def load_items(connection: Connection, item_ids: Sequence[int] | None = None) ->
     if item_ids is not None:
         chunks = [item_ids[start : start + 500] for start in range(0, len(item_ids), 500)]
     for chunk in chunks:
-        chosen = select(*_ITEM_COLUMNS).join(message, message.c.id == spool_item.c.message_id).order_by(spool_item.c.id)
+        chosen = (
+            select(*_ITEM_COLUMNS)
+            .join(message, message.c.id == spool_item.c.message_id)
+            .order_by(spool_item.c.id)
+        )
         paths = select(spool_recipient.c.item_id, *_RECIPIENT_COLUMNS).order_by(
             spool_recipient.c.item_id, spool_recipient.c.forward_path
         )

@@ -1,9 +1,11 @@
 """The one sending door, for SMTP submission and for the webmail alike.
 
-May this login use this sender?  Is everybody addressed allowed to get its mail?  Then one transaction holds the copies for our own
-people, the submitter's copy in Sent, the rows of the spool for everybody elsewhere, and the removal of the draft.
+May this login use this sender?  Is everybody addressed allowed to get its mail?  Then one transaction holds
+the copies for our own people, the submitter's copy in Sent, the rows of the spool for everybody elsewhere,
+and the removal of the draft.
 
-Standards: RFC 6409 §6 (what a submission server enforces), §8 (Date and Message-ID are added where they lack; Bcc is taken out).
+Standards: RFC 6409 §6 (what a submission server enforces), §8 (Date and Message-ID are added where they lack;
+Bcc is taken out).
 """
 
 from __future__ import annotations
@@ -20,13 +22,28 @@ from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import bounce, local
-from mailserver.delivery.inbound import Addressee, Taken, check_room, envelope_of, gather, look_up, read_header
+from mailserver.delivery.inbound import (
+    Addressee,
+    Taken,
+    check_room,
+    envelope_of,
+    gather,
+    look_up,
+    read_header,
+)
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields
 from mailserver.message.addresses import mailboxes, parse_addresses
 from mailserver.message.dates import format_date
 from mailserver.message.headers import add_fields, find_all, find_field, remove_fields
-from mailserver.refusals import LimitReached, MalformedMessage, NoSuchRecipient, NotPermitted, Refusal, TooLarge
+from mailserver.refusals import (
+    LimitReached,
+    MalformedMessage,
+    NoSuchRecipient,
+    NotPermitted,
+    Refusal,
+    TooLarge,
+)
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import special_mailbox
@@ -62,7 +79,9 @@ class Submitted:
 
 
 def check_sender(office: PostOffice, submitter: Account, reverse_path: str) -> None:
-    """Raises NotPermitted when the login may not send from there.  The null path is for receipts (RFC 8098 §2.1)."""
+    """Raises NotPermitted when the login may not send from there.  The null path is for receipts (RFC 8098
+    §2.1).
+    """
     if not reverse_path:
         return
     with office.directory.read() as people:
@@ -98,7 +117,9 @@ def _take(office: PostOffice, people: Reading, submitter: Account, size: int, rc
 
 
 def submit(office: PostOffice, submission: Submission) -> Future[Submitted]:
-    """Send a message.  Raises Refusal when nothing of it can be taken; single recipients are refused in the result."""
+    """Send a message.  Raises Refusal when nothing of it can be taken; single recipients are refused in the
+    result.
+    """
     check_sender(office, submission.submitter, submission.reverse_path)
     rcpts = submission.rcpts or tuple(_as_rcpt(path) for path in submission.forward_paths)
     size = _size_of(submission.octets)
@@ -119,7 +140,10 @@ def submit(office: PostOffice, submission: Submission) -> Future[Submitted]:
 
 
 def send(
-    office: PostOffice, submission: Submission, taken: Sequence[Taken], refused: dict[str, Refusal] | None = None
+    office: PostOffice,
+    submission: Submission,
+    taken: Sequence[Taken],
+    refused: dict[str, Refusal] | None = None,
 ) -> Future[Submitted]:
     """Send to recipients that were accepted already.  Raises Refusal."""
     submitter = submission.submitter
@@ -201,7 +225,9 @@ def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None
     fields = find_all(header, "From")
     if len(fields) != 1:
         raise MalformedMessage("Message must have one From field", reason=f"{len(fields)} From fields")
-    authors = [f"{entry.local}@{entry.domain}" for entry in mailboxes(parse_addresses(fields[0])) if entry.domain]
+    authors = [
+        f"{entry.local}@{entry.domain}" for entry in mailboxes(parse_addresses(fields[0])) if entry.domain
+    ]
     if not authors:
         raise MalformedMessage("The From field names no address")
     with office.directory.read() as people:

@@ -1,6 +1,7 @@
 """The trace fields that we put in front of a message, and the look at those it brings along.
 
-Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 5321 §6.3 (loops).
+Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 5321 §6.3
+(loops).
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def refuse_loops(header: bytes, max_hops: int) -> None:
     if header.count(b"eceived:") + header.count(b"ECEIVED:") > max_hops:
         hops = len(_RECEIVED.findall(header))
         if hops > max_hops:
-            raise MalformedMessage("Message is looping: too many Received fields", reason=f"{hops} Received fields")
+            raise MalformedMessage(
+                "Message is looping: too many Received fields", reason=f"{hops} Received fields"
+            )
 
 
 def without_return_path(octets: bytes) -> bytes:

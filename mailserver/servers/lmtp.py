@@ -51,4 +51,3 @@ class LmtpSession(MxSession):
 def protocol_factory(services: SmtpServices) -> Callable[[], asyncio.Protocol]:
     """Protocols for local delivery programs."""
     return lambda: LmtpSession(services, offers_tls=True)
-

@@ -1,7 +1,8 @@
 """The wire of our SMTP servers: aiosmtpd's protocol class with its costly and its dangerous parts replaced.
 
-Taken from aiosmtpd: the protocol's frame (stream reader and writer, Session, Envelope, the table of ``smtp_VERB`` methods).
-Replaced, because it was measured or probed to be slow or wrong (docs/decisions, aiosmtpd 1.4.6):
+Taken from aiosmtpd: the protocol's frame (stream reader and writer, Session, Envelope, the table of
+``smtp_VERB`` methods). Replaced, because it was measured or probed to be slow or wrong (docs/decisions,
+aiosmtpd 1.4.6):
 
 - construction: tables of verbs are made once per class, not per connection;
 - DATA: octets go chunk by chunk into a ``DotSink``, not line by line through the reader;
@@ -36,12 +37,17 @@ log = logging.getLogger("citymail.smtp")
 
 # Longest line that is looked at at all (AUTH with its initial response is 12,288).
 READ_LIMIT = 16_384
-# What another protocol's client says first; such a connection is an attack (ALPACA) or a mistake, and gets no answer.
-FOREIGN_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PRI", "HOST:"})
-# RFC 5321 §4.5.3.2.7: at least five minutes for the next command.  Before the first command there is less patience.
+# What another protocol's client says first; such a connection is an attack (ALPACA) or a mistake, and gets no
+# answer.
+FOREIGN_VERBS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PRI", "HOST:"}
+)
+# RFC 5321 §4.5.3.2.7: at least five minutes for the next command.  Before the first command there is less
+# patience.
 COMMAND_TIMEOUT = 300.0
 GREETED_TIMEOUT = 120.0
-# RFC 5321 §4.5.3.2.5: three minutes for a block of data; a whole message may come at no less than LEAST_RATE octets/s.
+# RFC 5321 §4.5.3.2.5: three minutes for a block of data; a whole message may come at no less than LEAST_RATE
+# octets/s.
 BLOCK_TIMEOUT = 180.0
 DATA_TIMEOUT = 600.0
 LEAST_RATE = 500
@@ -83,8 +89,9 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         cls.VERBS = {name[5:]: getattr(cls, name) for name in dir(cls) if name.startswith("smtp_")}
 
     def __init__(self, *, hostname: str, clients: Clients, tls_context: ssl.SSLContext | None) -> None:
-        # Not aiosmtpd's __init__: it inspects the class anew for each connection (153 µs) and clears a dictionary shared by all.
-        # tests/mailserver/servers/test_aiosmtpd_contract.py holds the attributes set here against those that it sets.
+        # Not aiosmtpd's __init__: it inspects the class anew for each connection (153 µs) and clears a
+        # dictionary shared by all. tests/mailserver/servers/test_aiosmtpd_contract.py holds the attributes
+        # set here against those that it sets.
         loop = asyncio.get_running_loop()
         asyncio.StreamReaderProtocol.__init__(
             self,
@@ -140,7 +147,8 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             self._timeout_handle.cancel()
         self.transport = None
         self._end_sink()
-        # The reader's end wakes whoever waits for a command.  The handler is not cancelled: it may be waiting for a commit.
+        # The reader's end wakes whoever waits for a command.  The handler is not cancelled: it may be waiting
+        # for a commit.
         asyncio.StreamReaderProtocol.connection_lost(self, error)
 
     def eof_received(self) -> bool | None:
@@ -175,7 +183,9 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             return
         now = self.loop.time()
         if self._deadline > now:
-            self._timeout_handle = self.loop.call_at(min(self._deadline, now + COMMAND_TIMEOUT), self._timeout_cb)
+            self._timeout_handle = self.loop.call_at(
+                min(self._deadline, now + COMMAND_TIMEOUT), self._timeout_cb
+            )
             return
         log.info("client=%s timed out", self.client)
         # Nothing may hold the connection open, not even a client that does not read.
@@ -194,7 +204,9 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             return
         used = sink.feed(data)
         now = self.loop.time()
-        self._deadline = min(now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + sink.received / LEAST_RATE)
+        self._deadline = min(
+            now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + sink.received / LEAST_RATE
+        )
         if used is None:
             return
         self._end_sink()
@@ -207,9 +219,12 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             self._sink_waiter.set_result(None)
 
     async def read_data(self, sink: DotSink) -> bool:
-        """Say 354 and let the octets that follow go into the sink; False when the client went away before the end."""
+        """Say 354 and let the octets that follow go into the sink; False when the client went away before the
+        end.
+        """
         if self._reader._buffer:  # type: ignore[attr-defined]
-            # RFC 2920 §3.1: DATA is the last of a group.  What is here already was meant for another end of data than ours.
+            # RFC 2920 §3.1: DATA is the last of a group.  What is here already was meant for another end of
+            # data than ours.
             self.say(EARLY_OCTETS)
             raise Hangup
         self._sink = sink
@@ -224,7 +239,9 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         return self.transport is not None and sink.has_ended
 
     async def read_line(self) -> str | None:
-        """The next line without its CRLF; None when it was not fit and has been answered.  Sends collected replies first."""
+        """The next line without its CRLF; None when it was not fit and has been answered.  Sends collected
+        replies first.
+        """
         reader = self._reader
         if b"\n" not in reader._buffer:  # type: ignore[attr-defined]
             self._flush()
@@ -363,7 +380,8 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         elif self.tls_context is None:
             self.say(NO_TLS)
         elif self._reader._buffer:  # type: ignore[attr-defined]
-            # RFC 3207 §4.2, CVE-2011-0411: commands in clear behind STARTTLS would be obeyed as if they had come under TLS.
+            # RFC 3207 §4.2, CVE-2011-0411: commands in clear behind STARTTLS would be obeyed as if they had
+            # come under TLS.
             log.warning("client=%s sent octets behind STARTTLS; hung up", self.client)
             self.say(EARLY_OCTETS)
             raise Hangup
@@ -399,4 +417,3 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         self.session = Session(self.loop)
         self.session.peer = peer
         self._set_rset_state()
-

@@ -48,7 +48,9 @@ class Clients:
                 del self._counts[source]
 
     def retire(self) -> None:
-        """Tell every session to end after the command in progress (421, RFC 5321 §3.8); new ones get 421 at once."""
+        """Tell every session to end after the command in progress (421, RFC 5321 §3.8); new ones get 421 at
+        once.
+        """
         self.is_retiring = True
         for session in tuple(self._open):
             session.retire()

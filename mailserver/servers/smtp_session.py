@@ -1,8 +1,9 @@
-"""What the SMTP verbs mean, the same for all our SMTP servers; ``mx``, ``submission`` and ``lmtp`` add who may do what.
+"""What the SMTP verbs mean, the same for all our SMTP servers; ``mx``, ``submission`` and ``lmtp`` add who
+may do what.
 
-The questions themselves (is this recipient ours, may this login send as that) are answered by ``mailserver.delivery``, which is
-synchronous: in place where the database is embedded (a look-up costs microseconds), in a worker thread where it is not, or where
-the message is large.
+The questions themselves (is this recipient ours, may this login send as that) are answered by
+``mailserver.delivery``, which is synchronous: in place where the database is embedded (a look-up costs
+microseconds), in a worker thread where it is not, or where the message is large.
 
 Standards: RFC 5321 §3, §4.1.1; RFC 1870; RFC 2034; RFC 2920; RFC 3461; RFC 6152; RFC 6531.
 """
@@ -68,7 +69,9 @@ class SmtpServices:
 
 @dataclass(slots=True)
 class Offer:
-    """A recipient that was accepted; ``answer`` is what the delivery side found about it, for its own use at the end of DATA."""
+    """A recipient that was accepted; ``answer`` is what the delivery side found about it, for its own use at
+    the end of DATA.
+    """
 
     rcpt: RcptCommand
     answer: Any
@@ -122,7 +125,12 @@ class SmtpSession(SmtpWire):
 
     async def work(self, sink: DotSink, recipients: int, function: Callable[[], Future[T]]) -> T:
         """Prepare a message, in place when it is small, and wait until it is on disk."""
-        if self.office.in_place and sink.path is None and sink.size <= IN_PLACE_SIZE and recipients <= IN_PLACE_RECIPIENTS:
+        if (
+            self.office.in_place
+            and sink.path is None
+            and sink.size <= IN_PLACE_SIZE
+            and recipients <= IN_PLACE_RECIPIENTS
+        ):
             future = function()
         else:
             future = await self.loop.run_in_executor(self.services.executor, function)
@@ -241,7 +249,9 @@ class SmtpSession(SmtpWire):
             self._set_post_data_state()
 
     async def _take(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
-        """The reply to the end of the data.  LMTP gets the same refusal for each recipient when the message itself is unfit."""
+        """The reply to the end of the data.  LMTP gets the same refusal for each recipient when the message
+        itself is unfit.
+        """
         try:
             refuse_unfit(sink)
             replies = await self.receive(mail, offers, sink)
@@ -283,7 +293,9 @@ class SmtpSession(SmtpWire):
         self.say(NO_EXPANSION)
 
     async def smtp_HELP(self, arg: str | None) -> None:  # noqa: N802
-        self.say(Reply(214, "2.0.0", f"Commands: {' '.join(sorted(self.VERBS))}\nRFC 5321 tells what they do"))
+        self.say(
+            Reply(214, "2.0.0", f"Commands: {' '.join(sorted(self.VERBS))}\nRFC 5321 tells what they do")
+        )
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
         self.say(Reply(502, "5.5.1", "AUTH is not offered here; send your mail through the submission port"))
@@ -316,4 +328,3 @@ def refuse_unfit(sink: DotSink) -> None:
         raise MalformedMessage("Message has a bare CR or LF; lines end in CRLF")
     if sink.has_nul:
         raise MalformedMessage("Message has a NUL octet")
-

@@ -1,7 +1,8 @@
-"""Mail from our own people: port 587 with STARTTLS, port 465 under TLS from the start; nothing without a login.
+"""Mail from our own people: port 587 with STARTTLS, port 465 under TLS from the start; nothing without a
+login.
 
-Passwords are judged by the directory's ``Gate``: a login proven a short while ago is recalled in place, any other is hashed in a
-thread, and the answer to a guess is delayed here, where waiting costs nothing.
+Passwords are judged by the directory's ``Gate``: a login proven a short while ago is recalled in place, any
+other is hashed in a thread, and the answer to a guess is delayed here, where waiting costs nothing.
 
 Standards: RFC 6409, RFC 8314, RFC 4954 (AUTH), RFC 4616 (PLAIN).
 """

@@ -1,17 +1,19 @@
 """One outbound SMTP or LMTP conversation, without a socket: a generator that says what it wants next.
 
-Each function yields steps and gets their outcome back: ``Send`` (octets to write), ``Receive`` (gets octets; ``b""`` is the end of
-the connection), ``StartTls`` (gets nothing once the handshake has succeeded).  Whoever owns the socket runs the steps, and throws
-``ConnectionLost`` in at the step that failed.  ``run_blocking`` in ``tests`` and ``servers.relay`` are the two runners.
+Each function yields steps and gets their outcome back: ``Send`` (octets to write), ``Receive`` (gets octets;
+``b""`` is the end of the connection), ``StartTls`` (gets nothing once the handshake has succeeded).  Whoever
+owns the socket runs the steps, and throws ``ConnectionLost`` in at the step that failed.  ``run_blocking`` in
+``tests`` and ``servers.relay`` are the two runners.
 
     client = Client("mail.city.example")
     yield from client.open()
     outcomes = yield from client.send(envelope, message)     # as often as there are messages
     yield from client.quit()
 
-Standards: RFC 5321 §3, §4.5.3.2 (time-outs); RFC 2033 (LMTP); RFC 2920 (PIPELINING); RFC 1870 (SIZE); RFC 6152 (8BITMIME);
-RFC 6531 (SMTPUTF8); RFC 3207 (STARTTLS); RFC 3461 (DSN).
-Deviation: an 8-bit message is not converted for a server without 8BITMIME, it is refused (RFC 6152 §3 allows either).
+Standards: RFC 5321 §3, §4.5.3.2 (time-outs); RFC 2033 (LMTP); RFC 2920 (PIPELINING); RFC 1870 (SIZE); RFC
+6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3207 (STARTTLS); RFC 3461 (DSN).
+Deviation: an 8-bit message is not converted for a server without 8BITMIME, it is refused (RFC 6152 §3 allows
+either).
 """
 
 from __future__ import annotations
@@ -164,7 +166,8 @@ class Client:
             reply = yield from self._command("STARTTLS", TIMEOUTS["starttls"])
             if reply.code == 220:
                 if self._replies.has_unread:
-                    # RFC 3207 §4.2: whatever came in clear behind the 220 was not said by the server we are about to meet.
+                    # RFC 3207 §4.2: whatever came in clear behind the 220 was not said by the server we are
+                    # about to meet.
                     raise TlsFailed("octets in clear behind the reply to STARTTLS")
                 yield StartTls()
                 self.secured = True
@@ -183,7 +186,8 @@ class Client:
     def send(self, envelope: Envelope, message: Iterable[bytes]) -> Generator[Step, bytes, Outcomes]:
         """Send one message to its recipients and tell what became of each.
 
-        Raises ConnectionLost only before anything was decided; recipients whose fate is unknown then are simply not in the outcome.
+        Raises ConnectionLost only before anything was decided; recipients whose fate is unknown then are
+        simply not in the outcome.
         """
         outcomes = Outcomes()
         unfit = self._why_unfit(envelope)
@@ -242,7 +246,8 @@ class Client:
             yield from self._reset()
             return
         if not accepted:
-            # RFC 2920 §3.1: a server may say 354 although no recipient is left; it then gets an empty message to refuse.
+            # RFC 2920 §3.1: a server may say 354 although no recipient is left; it then gets an empty message
+            # to refuse.
             yield Send(b".\r\n")
             if self.protocol == "lmtp":
                 raise ConnectionLost("354 without a recipient")  # RFC 2033 §4.2 gives no reply to wait for
@@ -276,9 +281,13 @@ class Client:
         """What this server cannot take, found before a single octet is sent."""
         limit = self.extensions.get("SIZE", "")
         if limit.isascii() and limit.isdigit() and 0 < int(limit) < envelope.size:
-            return Reply(552, "5.3.4", f"Message of {envelope.size} octets; the server takes {limit} (RFC 1870 §6.1)")
+            return Reply(
+                552, "5.3.4", f"Message of {envelope.size} octets; the server takes {limit} (RFC 1870 §6.1)"
+            )
         if envelope.needs_smtputf8 and "SMTPUTF8" not in self.extensions:
-            return Reply(553, "5.6.7", "The server does not know SMTPUTF8, which this message needs (RFC 6531 §3.6)")
+            return Reply(
+                553, "5.6.7", "The server does not know SMTPUTF8, which this message needs (RFC 6531 §3.6)"
+            )
         if envelope.is_8bit and "8BITMIME" not in self.extensions and self.extensions:
             return Reply(554, "5.6.3", "The server does not take 8-bit messages (RFC 6152 §3)")
         return None
@@ -334,7 +343,12 @@ _NOT_SMTP = Reply(451, "4.5.0", "The server does not follow the protocol")
 
 def _is_too_many(reply: Reply) -> bool:
     """RFC 5321 §4.5.3.1.10: 452, and 552 from old servers, mean that this transaction has recipients enough."""
-    return reply.code == 452 and reply.enhanced in ("", "4.5.3") or reply.code == 552 and reply.enhanced == "5.5.3"
+    return (
+        reply.code == 452
+        and reply.enhanced in ("", "4.5.3")
+        or reply.code == 552
+        and reply.enhanced == "5.5.3"
+    )
 
 
 def describe(paths: Sequence[ForwardPath]) -> str:

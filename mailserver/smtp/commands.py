@@ -16,7 +16,8 @@ from mailserver.address import AddressFault, parse_path
 from mailserver.smtp.replies import Reply
 
 # RFC 5321 §4.5.3.1.4, and what SIZE (26), BODY (17), SMTPUTF8 (10), DSN (RFC 3461 §4: 212 and 500) and AUTH
-# (RFC 4954 §3: 500, §4: 12288) add.  Paths in UTF-8 may be long (RFC 6531 §3.5 raises no limit but asks for patience).
+# (RFC 4954 §3: 500, §4: 12288) add.  Paths in UTF-8 may be long (RFC 6531 §3.5 raises no limit but asks for
+# patience).
 COMMAND_LIMIT = 512
 LINE_LIMITS = {"MAIL": 512 + 26 + 17 + 10 + 212 + 500, "RCPT": 512 + 500, "AUTH": 12288}
 
@@ -24,11 +25,13 @@ LINE_LIMITS = {"MAIL": 512 + 26 + 17 + 10 + 212 + 500, "RCPT": 512 + 500, "AUTH"
 _PATH = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
 _MAIL = re.compile(rf"FROM:[ \t]*{_PATH}(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
 _RCPT = re.compile(rf"TO:[ \t]*{_PATH}(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
-# esmtp-param = esmtp-keyword ["=" esmtp-value]; esmtp-value = 1*(%d33-60 / %d62-126), UTF-8 added by RFC 6531 §3.3
+# esmtp-param = esmtp-keyword ["=" esmtp-value]; esmtp-value = 1*(%d33-60 / %d62-126), UTF-8 added by RFC 6531
+# §3.3
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\u0080-\U0010ffff]+))?")
 # xtext = *( xchar / hexchar ) (RFC 3461 §4)
 _XTEXT = re.compile(r"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*")
-# original-recipient-address = addr-type ";" generic-address; utf-8-addr-xtext of RFC 6533 §3 comes here in xtext's place
+# original-recipient-address = addr-type ";" generic-address; utf-8-addr-xtext of RFC 6533 §3 comes here in
+# xtext's place
 _ORCPT = re.compile(r"([A-Za-z0-9.-]+);(.+)")
 
 
@@ -166,7 +169,8 @@ def _set_envelope_id(command: MailCommand, value: str | None) -> None:
 
 
 def _set_auth(command: MailCommand, value: str | None) -> None:
-    # RFC 4954 §5: must be taken by a server that offers AUTH; we believe none but our own logins, so it counts as AUTH=<>.
+    # RFC 4954 §5: must be taken by a server that offers AUTH; we believe none but our own logins, so it
+    # counts as AUTH=<>.
     if value is None:
         raise _fault(501, "5.5.4", "AUTH takes a mailbox or <>")
 
@@ -207,7 +211,9 @@ _RCPT_PARAMETERS: dict[str, Callable[[RcptCommand, str | None], None]] = {
 
 
 def decode_xtext(text: str) -> str:
-    """xtext → text.  Raises SyntaxFault; the result never holds a control character, which could forge a header."""
+    """xtext → text.  Raises SyntaxFault; the result never holds a control character, which could forge a
+    header.
+    """
     if _XTEXT.fullmatch(text) is None:
         raise _fault(501, "5.5.4", "Malformed xtext")
     plain = re.sub(r"\+([0-9A-F]{2})", lambda hit: chr(int(hit[1], 16)), text)

@@ -1,12 +1,14 @@
 """The octets between DATA and the lonely dot, in both directions, chunk by chunk.
 
-``DotSink`` takes what a client sends after 354: it finds CRLF.CRLF over any chunk border, undoes the dot-stuffing, counts bare
-CR and LF, and holds the message in memory up to a limit, then in a file.  ``DotStuffer`` is the way out.
+``DotSink`` takes what a client sends after 354: it finds CRLF.CRLF over any chunk border, undoes the
+dot-stuffing, counts bare CR and LF, and holds the message in memory up to a limit, then in a file.
+``DotStuffer`` is the way out.
 
-Only CRLF.CRLF ends the data, and nothing bare is ever sent: a peer that takes LF.LF for the end would otherwise find a second,
-smuggled message behind it.
+Only CRLF.CRLF ends the data, and nothing bare is ever sent: a peer that takes LF.LF for the end would
+otherwise find a second, smuggled message behind it.
 
-Standards: RFC 5321 §4.5.2 (transparency), §2.3.8 (lines end in CRLF; bare CR and LF are forbidden), RFC 2045 §2.8 (no NUL).
+Standards: RFC 5321 §4.5.2 (transparency), §2.3.8 (lines end in CRLF; bare CR and LF are forbidden), RFC 2045
+§2.8 (no NUL).
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ MEMORY_LIMIT = 256 * 1024
 
 
 class DotSink:
-    """Gathers one message: ``feed`` until it says that the end has come, ``finish``, then ``octets`` or ``path``."""
+    """Gathers one message: ``feed`` until it says that the end has come, ``finish``, then ``octets`` or
+    ``path``.
+    """
 
     __slots__ = (
         "_before", "_breaks", "_chunks", "_cr", "_file", "_held", "_lf", "_memory_limit", "_size_limit", "_spool", "_tail",
@@ -57,9 +61,13 @@ class DotSink:
             if at >= 0:
                 used = at + len(_END) - len(tail)
                 # CRLF belongs to the message; of "." CRLF some octets may already have been taken
-                self._untake(3 - used)
+                if used > 3:
+                    self._take(chunk[: used - 3])
+                    self.received += 3
+                else:
+                    self._untake(3 - used)
+                    self.received += used
                 self.has_ended = True
-                self.received += used
                 return used
         at = chunk.find(_END)
         if at >= 0:
@@ -133,7 +141,9 @@ class DotSink:
             count -= len(last)
 
     def _spill(self) -> None:
-        """Move what memory holds into the file, but for the last four octets, which may be part of the end mark."""
+        """Move what memory holds into the file, but for the last four octets, which may be part of the end
+        mark.
+        """
         raw = b"".join(self._chunks)
         self._chunks = [raw[-4:]]
         self._held = 4
@@ -176,13 +186,16 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 class DotStuffer:
-    """Makes a message ready for the wire: dots doubled at line starts, whole CRLF line ends, ``CRLF.CRLF`` behind it."""
+    """Makes a message ready for the wire: dots doubled at line starts, whole CRLF line ends, ``CRLF.CRLF``
+    behind it.
+    """
 
     __slots__ = ("_at_line_start", "_held_cr")
 
     def __init__(self) -> None:
         self._at_line_start = True
-        self._held_cr = False  # a CR at the end of a chunk waits for the next one to say whether an LF follows
+        # a CR at the end of a chunk waits for the next one to say whether an LF follows
+        self._held_cr = False
 
     def feed(self, chunk: bytes) -> bytes:
         if self._held_cr:

@@ -1,7 +1,8 @@
 """SMTP replies as values, and the one table that turns a refusal into a code.
 
 Standards: RFC 5321 §4.2 (replies), RFC 2034 (ENHANCEDSTATUSCODES), RFC 3463 and RFC 5248 (enhanced codes).
-Limits: a reply read from a peer has at most 128 lines of 2,048 octets (RFC 5321 §4.5.3.1.5 asks for 512 a line).
+Limits: a reply read from a peer has at most 128 lines of 2,048 octets (RFC 5321 §4.5.3.1.5 asks for 512 a
+line).
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class Reply:
         return "".join(wire).encode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text.replace("\n", " ")) if part)
+        return " ".join(
+            part for part in (str(self.code), self.enhanced, self.text.replace("\n", " ")) if part
+        )
 
 
 # Which code a refusal gets.  RFC 5321 §4.2.3 for the basic codes, RFC 3463 §3 for the enhanced ones.
@@ -99,7 +102,9 @@ def refusal_reply(refusal: Refusal) -> Reply:
 
 
 def fault_reply(reference: str) -> Reply:
-    """A bug or a broken machine: never permanent, never our exception's text, but a number that is in the log."""
+    """A bug or a broken machine: never permanent, never our exception's text, but a number that is in the
+    log.
+    """
     return Reply(451, "4.3.0", f"Internal fault, reference {reference}; try again later")
 
 
@@ -131,7 +136,11 @@ class ReplyReader:
             line = bytes(self._buffer[:end]).rstrip(b"\r").decode("utf-8", "replace")
             del self._buffer[: end + 1]
             # Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
-            if len(line) < 3 or not (line[:3].isascii() and line[:3].isdigit()) or line[3:4] not in ("", " ", "-"):
+            if (
+                len(line) < 3
+                or not (line[:3].isascii() and line[:3].isdigit())
+                or line[3:4] not in ("", " ", "-")
+            ):
                 raise ReplyFault(f"not a reply: {line[:80]!r}")
             code = int(line[:3])
             if not 200 <= code <= 599 or (self._lines and code != self._code):
