@@ -81,7 +81,10 @@ def init(domain: str, hostname: str, name: str, data: Path, database: str, confi
             {
                 "city": {"domain": domain, "hostname": hostname, "name": name or domain},
                 "storage": storage,
-                "tls": {"certificate": str(data.resolve() / "tls/server.pem"), "key": str(data.resolve() / "tls/server.key")},
+                "tls": {
+                    "certificate": str(data.resolve() / "tls/server.pem"),
+                    "key": str(data.resolve() / "tls/server.key"),
+                },
             }
         ),
         encoding="utf-8",

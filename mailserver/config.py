@@ -8,6 +8,7 @@ every mistake of a file, each named with its line, before it gives up.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import tomllib
 import types
@@ -29,6 +30,23 @@ class ConfigFault(ValueError):
         super().__init__("\n".join(problems))
 
 
+# Forms that a text may have to have: the pattern, and how to say it.
+_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+_NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
+_PORT = r"(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+_HOST = rf"(?:{_NAME}|\[[0-9A-Fa-f:.]+\])"
+_DOMAIN = (_NAME, "a domain name, as thanhpho.example")
+_TARGET = (rf"{_HOST}(?::{_PORT})?", "host or host:port")
+_RESOLVER = (
+    rf"(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::{_PORT})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*",
+    "an IP address or address:port",
+)
+_DATABASE = (
+    r"sqlite:///.+|postgresql\+psycopg://.+",
+    "sqlite:///PATH or postgresql+psycopg://user:password@host/name",
+)
+
+
 def _option(default: Any, doc: str, **more: Any) -> Any:
     if isinstance(default, dict | list):
         return field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **more})
@@ -37,9 +55,11 @@ def _option(default: Any, doc: str, **more: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    domain: str = _option("thanhpho.example", "The city's mail domain; officials' addresses end in it.")
-    domains: tuple[str, ...] = _option((), "Further domains that are ours.")
-    hostname: str = _option("mail.thanhpho.example", "The name of this server, as it greets and as its certificate says.")
+    domain: str = _option("thanhpho.example", "The city's mail domain; officials' addresses end in it.", form=_DOMAIN)
+    domains: tuple[str, ...] = _option((), "Further domains that are ours.", form=_DOMAIN)
+    hostname: str = _option(
+        "mail.thanhpho.example", "The name of this server, as it greets and as its certificate says.", form=_DOMAIN
+    )
     name: str = _option("Thành phố", "The city's name, shown in the webmail.")
 
     @property
@@ -54,9 +74,18 @@ class Storage:
         "",
         "Database URL of the mail store. Empty: SQLite in the data folder.\n"
         "PostgreSQL: postgresql+psycopg://user:password@host/name",
+        form=_DATABASE,
+        empty=True,
     )
-    directory: str = _option("", "Database URL of the staff directory. Empty: as database, or SQLite in the data folder.")
-    inline_limit: int = _option(131_072, "Bodies up to this many octets are kept in the database, larger ones in files.", low=0)
+    directory: str = _option(
+        "",
+        "Database URL of the staff directory. Empty: as database, or SQLite in the data folder.",
+        form=_DATABASE,
+        empty=True,
+    )
+    inline_limit: int = _option(
+        131_072, "Bodies up to this many octets are kept in the database, larger ones in files.", low=0
+    )
     recoverable_days: int = _option(30, "Days for which removed mail can be brought back.", low=0)
 
 
@@ -69,7 +98,9 @@ class Listen:
     lmtp: int = _option(0, "LMTP (standard port 24), for trusted networks only.", low=0, high=65535)
     imap: int = _option(143, "IMAP with STARTTLS.", low=0, high=65535)
     imaps: int = _option(993, "IMAP under TLS.", low=0, high=65535)
-    http: int = _option(80, "Webmail: redirects to HTTPS, but for networks named in [webmail] plain_http.", low=0, high=65535)
+    http: int = _option(
+        80, "Webmail: redirects to HTTPS, but for networks named in [webmail] plain_http.", low=0, high=65535
+    )
     https: int = _option(443, "Webmail.", low=0, high=65535)
 
 
@@ -88,9 +119,11 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    failures_per_hour: int = _option(20, "Wrong passwords that one network may try in an hour before it is slowed.", low=1)
+    failures_per_hour: int = _option(
+        20, "Wrong passwords that one network may try in an hour before it is slowed.", low=1
+    )
     longest_delay: int = _option(60, "Longest delay of an answer to a guesser, seconds.", low=1)
-    never_slowed: tuple[Network, ...] = _option((), "Networks that are never slowed, as [\"127.0.0.0/8\"].")
+    never_slowed: tuple[Network, ...] = _option((), 'Networks that are never slowed, as ["127.0.0.0/8"].')
     plaintext_networks: tuple[Network, ...] = _option((), "Networks that may log in to IMAP without TLS.")
     proven_minutes: int = _option(15, "Minutes for which a proven login is not hashed again.", low=0)
 
@@ -109,19 +142,32 @@ class Smtp:
 class Imap:
     append_limit: int = _option(50 * MEBIBYTE, "Largest message that APPEND takes, octets (RFC 7889).", low=65_536)
     max_connections_per_account: int = _option(100, "Connections of one account at a time.", low=1)
-    idle_minutes: int = _option(30, "Minutes of silence after which a client is logged out (RFC 9051 §5.4: 30 at least).", low=30)
+    idle_minutes: int = _option(
+        30, "Minutes of silence after which a client is logged out (RFC 9051 §5.4: 30 at least).", low=30
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
     enabled: bool = _option(True, "Send mail to other servers.")
-    resolver: str = _option("", "Address of the DNS resolver, as 127.0.0.1 or 127.0.0.1:5353. Empty: the system's.")
-    smarthost: str = _option("", "host:port through which everything goes. Empty: to each domain's own MX.")
+    resolver: str = _option(
+        "",
+        "Address of the DNS resolver, as 127.0.0.1 or 127.0.0.1:5353. Empty: the system's.",
+        form=_RESOLVER,
+        empty=True,
+    )
+    smarthost: str = _option(
+        "", "host:port through which everything goes. Empty: to each domain's own MX.", form=_TARGET, empty=True
+    )
     port: int = _option(25, "Port of other servers.", low=1, high=65535)
-    routes: Mapping[str, str] = _option({}, "Domains with a route of their own: { \"bo.example\" = \"mail.bo.example:25\" }")
+    routes: Mapping[str, str] = _option(
+        {}, 'Domains with a route of their own: { "bo.example" = "mail.bo.example:25" }', form=_TARGET
+    )
     schedule: tuple[int, ...] = _option(
         (300, 900, 1800, 3600, 7200, 14_400),
         "Seconds until the next try, one for each failure; the last repeats (RFC 5321 §4.5.4.1).",
+        low=1,
+        filled=True,
     )
     give_up_after: int = _option(5 * 86_400, "Seconds after which a message that cannot be sent is returned.", low=60)
     warn_after: int = _option(4 * 3600, "Seconds after which its sender is told of the delay. 0: never.", low=0)
@@ -178,25 +224,42 @@ class Config:
 
 def load(path: Path) -> Config:
     """Read the file.  Raises ConfigFault naming every mistake with its line, OSError if it cannot be read."""
-    text = path.read_text(encoding="utf-8")
+    octets = path.read_bytes()
     try:
+        text = octets.decode("utf-8")
         document = tomllib.loads(text)
+    except UnicodeDecodeError as fault:
+        line = octets.count(b"\n", 0, fault.start) + 1
+        raise ConfigFault([f"{path}:{line}: the file must be UTF-8"]) from None
     except tomllib.TOMLDecodeError as fault:
-        raise ConfigFault([f"{path}: {fault}"]) from None
+        raise ConfigFault([_with_line(path, str(fault), text)]) from None
     reader = _Reader(text)
     sections: dict[str, Any] = {}
     known = {f.name: f for f in fields(Config) if not f.metadata.get("internal")}
     for name, value in document.items():
         if name not in known:
-            reader.complain(name, None, f"unknown section [{name}]" if isinstance(value, dict) else f"unknown key {name!r}")
+            reader.complain(
+                name,
+                None,
+                f"unknown section [{name}]" if isinstance(value, dict) else f"unknown key {name!r}",
+            )
         elif not isinstance(value, dict):
             reader.complain(name, None, f"{name!r} must be a section, [{name}]")
         else:
-            section_type = typing.cast(type, known[name].default_factory)
+            section_type = typing.cast("type", known[name].default_factory)
             sections[name] = reader.section(name, section_type, value)
+    reader.compare(sections)
     if reader.problems:
         raise ConfigFault([f"{path}:{line}: {what}" for line, what in sorted(reader.problems)])
     return Config(**sections, path=path.resolve())
+
+
+def _with_line(path: Path, fault: str, text: str) -> str:
+    """tomllib writes ``… (at line 3, column 5)`` or ``… (at end of document)`` after what is wrong."""
+    place = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", fault, re.DOTALL)
+    if not place:
+        return f"{path}:1: {fault}"
+    return f"{path}:{place[2] or len(text.splitlines())}: {place[1]}"
 
 
 class _Reader:
@@ -222,6 +285,21 @@ class _Reader:
                 self.complain(name, key, f"[{name}] {key}: {fault}")
         return section_type(**accepted)
 
+    def compare(self, sections: Mapping[str, Any]) -> None:
+        """What is wrong only beside another option."""
+        tls: Tls = sections.get("tls") or Tls()
+        for given, missing in (("certificate", "key"), ("key", "certificate")):
+            if getattr(tls, given) and not getattr(tls, missing):
+                self.complain("tls", given, f"[tls] {given} is named without a {missing}")
+        listen: Listen = sections.get("listen") or Listen()
+        taken: dict[int, str] = {}
+        for option in fields(Listen):
+            port = getattr(listen, option.name)
+            if option.name != "host" and port and taken.setdefault(port, option.name) != option.name:
+                self.complain(
+                    "listen", option.name, f"[listen] {option.name}: {port} is the port of {taken[port]} already"
+                )
+
 
 def _convert(value: Any, wanted: Any, rules: Mapping[str, Any]) -> Any:
     origin = typing.get_origin(wanted)
@@ -240,11 +318,19 @@ def _convert(value: Any, wanted: Any, rules: Mapping[str, Any]) -> Any:
             raise ValueError(f"must be a text in quotes, not {value!r}")
         if "choices" in rules and value not in rules["choices"]:
             raise ValueError(f"must be one of {', '.join(rules['choices'])}, not {value!r}")
+        if "form" in rules and not (value == "" and rules.get("empty")):
+            pattern, wording = rules["form"]
+            if not re.fullmatch(pattern, value):
+                raise ValueError(f"must be {wording}, not {value!r}")
     elif origin is tuple:
         if not isinstance(value, list):
             raise ValueError(f"must be a list in brackets, not {value!r}")
-        return tuple(_convert(item, typing.get_args(wanted)[0], {}) for item in value)
+        if rules.get("filled") and not value:
+            raise ValueError("must name one at least")
+        return tuple(_convert(item, typing.get_args(wanted)[0], rules) for item in value)
     elif origin is types.UnionType:  # Network
+        if not isinstance(value, str):
+            raise ValueError(f"must be networks in quotes, not {value!r}")
         try:
             return ipaddress.ip_network(value)
         except ValueError as fault:
@@ -252,7 +338,7 @@ def _convert(value: Any, wanted: Any, rules: Mapping[str, Any]) -> Any:
     else:  # Mapping[str, str]
         if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
             raise ValueError('must be a table of texts, { "a" = "b" }')
-        return types.MappingProxyType(dict(value))
+        return types.MappingProxyType({key: _convert(item, str, rules) for key, item in value.items()})
     return value
 
 
@@ -277,7 +363,10 @@ def _locate_keys(text: str) -> dict[tuple[str, str | None], int]:
 def render(values: Mapping[str, Mapping[str, Any]] | None = None) -> str:
     """The whole configuration as a commented TOML text; options not in ``values`` are shown commented out."""
     values = values or {}
-    out = ["# CityMail. A line that begins with '#' and a name shows the default; remove the '#' to change it.", ""]
+    out = [
+        "# CityMail. A line that begins with '#' and a name shows the default; remove the '#' to change it.",
+        "",
+    ]
     for part in fields(Config):
         if part.metadata.get("internal"):
             continue
@@ -300,7 +389,8 @@ def _toml(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item if isinstance(item, str | int) else str(item)) for item in value) + "]"
     return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"

@@ -11,6 +11,8 @@ from mailserver.store.migrate import migrate as migrate_store
 from mailserver.wiring import secret_key_path
 from security.tls import make_development_certificate
 
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
+
 
 def install(config: Config) -> None:
     """Make what lacks; what is there stays as it is."""
@@ -26,7 +28,11 @@ def install(config: Config) -> None:
         make_development_certificate(
             folder,
             hostnames=[config.city.hostname, *config.city.all_domains, "localhost"],
-            addresses=["127.0.0.1", "::1", *([config.listen.host] if config.listen.host != "0.0.0.0" else [])],  # noqa: S104
+            addresses=[
+                "127.0.0.1",
+                "::1",
+                *([] if config.listen.host in ANY_ADDRESS else [config.listen.host]),
+            ],
         )
     prepare(config)
 

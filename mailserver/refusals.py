@@ -8,7 +8,7 @@ its codes.  Anything that is raised and is not a refusal is a bug, and is answer
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818  (a refusal is a decision, not an error of ours)
+class Refusal(Exception):
     """A request that is understood and not granted."""
 
     default_text = "Request refused"

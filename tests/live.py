@@ -38,7 +38,12 @@ def free_ports(count: int) -> list[int]:
 class LiveServer:
     """An installation in a folder, and its processes.  ``settings`` are sections of the configuration."""
 
-    def __init__(self, folder: Path, accounts: Iterable[str] = (), settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        accounts: Iterable[str] = (),
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.folder = folder
         self.domain = DOMAIN
         self.password = PASSWORD
@@ -77,7 +82,16 @@ class LiveServer:
 
     def add_account(self, login: str) -> None:
         """An official's account with ``password``, made as an administrator makes it."""
-        self.citymail("official", "add", "--name", f"Nguyễn Văn {login.title()}", "--address", self.address(login), "--password", self.password)
+        self.citymail(
+            "official",
+            "add",
+            "--name",
+            f"Nguyễn Văn {login.title()}",
+            "--address",
+            self.address(login),
+            "--password",
+            self.password,
+        )
 
     def citymail(self, *arguments: str) -> str:
         """Run the command line against this installation; its output."""
@@ -90,7 +104,9 @@ class LiveServer:
             check=False,
         )
         if done.returncode != 0:
-            raise AssertionError(f"citymail {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"citymail {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
     def start(self, timeout: float = 30.0) -> None:

@@ -38,8 +38,7 @@ class Blobs:
             try:
                 with open(temporary, "wb") as file:
                     view = memoryview(octets)
-                    for start in range(0, len(view), _COPY):
-                        file.write(view[start : start + _COPY])
+                    file.writelines(view[start : start + _COPY] for start in range(0, len(view), _COPY))
                     file.flush()
                     os.fsync(file.fileno())
                     view.release()
@@ -86,11 +85,10 @@ class Blobs:
         gone = 0
         for digest in list(self.digests()):
             path = self.path(digest)
-            with self._locked(fcntl.LOCK_EX):
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_mtime < limit and not is_needed(digest):
-                        path.unlink()
-                        gone += 1
+            with self._locked(fcntl.LOCK_EX), contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < limit and not is_needed(digest):
+                    path.unlink()
+                    gone += 1
         for temporary in self.incoming.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if temporary.stat().st_mtime < limit:

@@ -159,15 +159,15 @@ class Database:
             jobs = self._jobs
             if jobs[0].heavy:
                 return [jobs.popleft()]
-            batch = []
+            batch: list[_Job[Any]] = []
             while jobs and len(batch) < MAX_BATCH and not jobs[0].heavy:
                 batch.append(jobs.popleft())
             return batch
 
     def _write_loop(self) -> None:
         connection: Connection | None = None
-        while batch := self._take():
-            batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
+        while taken := self._take():
+            batch = [job for job in taken if job.future.set_running_or_notify_cancel()]
             try:
                 if connection is None:
                     connection = self.engine.writer()
@@ -175,7 +175,8 @@ class Database:
             except Exception as fault:  # the connection itself failed: nothing of the batch was kept
                 self._fail(batch, fault)
                 if connection is not None:
-                    connection = self._discard(connection)
+                    self._discard(connection)
+                    connection = None
         if connection is not None:
             connection.close()
 
@@ -241,7 +242,8 @@ class Database:
             wanted = sorted({mailbox for job in batch for mailbox in job.mailboxes})
             if wanted:
                 connection.execute(
-                    text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": wanted}
+                    text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"),
+                    {"ids": wanted},
                 )
 
     def _settle(self, transaction: Transaction, batch: list[_Job[Any]]) -> None:

@@ -67,7 +67,9 @@ class SqliteEngine:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # AUTOCOMMIT hands BEGIN and COMMIT to us; SQLAlchemy sends neither.
         self.sql = create_engine(
-            url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False, "cached_statements": 512}
+            url,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"check_same_thread": False, "cached_statements": 512},
         )
         event.listen(self.sql, "connect", _prepare_sqlite)
         self._lock_path = self.path.with_name(self.path.name + ".lock")
@@ -150,7 +152,9 @@ class PostgresEngine:
     concurrent_writers = 4
 
     def __init__(self, url: str) -> None:
-        self.sql = create_engine(url, isolation_level="READ COMMITTED", pool_size=20, max_overflow=40, pool_pre_ping=True)
+        self.sql = create_engine(
+            url, isolation_level="READ COMMITTED", pool_size=20, max_overflow=40, pool_pre_ping=True
+        )
         self._readers = self.sql.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def reader(self) -> Reader:

@@ -79,14 +79,11 @@ def translate(tx: Transaction, masks: Collection[int], source_id: int, target_id
     if source_id == target_id or not any(mask > SYSTEM_MASK for mask in masks):
         return {mask: mask for mask in masks}
     rows = tx.connection.execute(
-        select(mailbox_keyword.c.name)
-        .where(mailbox_keyword.c.mailbox_id == source_id)
-        .order_by(mailbox_keyword.c.bit)
+        select(mailbox_keyword.c.name).where(mailbox_keyword.c.mailbox_id == source_id).order_by(mailbox_keyword.c.bit)
     )
     keywords = tuple(row[0] for row in rows)
     return {
-        mask: mask & SYSTEM_MASK | mask_of(tx, target_id, flag_names(mask & ~SYSTEM_MASK, keywords))
-        for mask in masks
+        mask: mask & SYSTEM_MASK | mask_of(tx, target_id, flag_names(mask & ~SYSTEM_MASK, keywords)) for mask in masks
     }
 
 

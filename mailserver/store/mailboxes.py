@@ -9,7 +9,7 @@ Standards: RFC 9051 §5.1, §6.3.4–6.3.8, RFC 6154 (special uses).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +122,7 @@ def list_mailboxes(connection: Connection, account_id: str) -> list[Mailbox]:
     for mailbox_id, name in connection.execute(_KEYWORDS_OF_ACCOUNT, {"account_id": account_id}):
         keywords.setdefault(mailbox_id, []).append(name)
     rows = connection.execute(_BY_ACCOUNT, {"account_id": account_id}).all()
-    found = [Mailbox(*row, tuple(keywords.get(row[0], ()))) for row in rows]
+    found = [_mailbox(row, tuple(keywords.get(row[0], ()))) for row in rows]
     found.sort(key=lambda each: (each.name != INBOX, each.name.split(SEPARATOR)))
     return found
 
@@ -150,7 +150,11 @@ def _one(connection: Connection, statement: Any, values: Mapping[str, Any]) -> M
     if row is None:
         return None
     keywords = tuple(name for _, name in connection.execute(_KEYWORDS, {"id": row[0]}))
-    return Mailbox(*row, keywords)
+    return _mailbox(row, keywords)
+
+
+def _mailbox(row: Any, keywords: tuple[str, ...]) -> Mailbox:
+    return Mailbox(*row, keywords=keywords)
 
 
 _HAS_STANDARD = (
@@ -317,7 +321,7 @@ def create_inboxes(tx: Transaction, account_ids: Collection[str]) -> None:
     _insert_rows(tx, [(account_id, INBOX, None) for account_id in account_ids])
 
 
-def _insert(tx: Transaction, account_id: str, new: list[tuple[str, str | None]]) -> None:
+def _insert(tx: Transaction, account_id: str, new: Sequence[tuple[str, str | None]]) -> None:
     _insert_rows(tx, [(account_id, name, use) for name, use in new])
 
 

@@ -62,7 +62,10 @@ def find(
     ``body_text`` gives a message's readable text; with it, ``words`` are also looked for there, message by message:
     the caller bounds how long it reads on.
     """
-    conditions: list[ColumnElement[bool]] = [mailbox.c.account_id == account_id, mailbox.c.removed_at.is_(None)]
+    conditions: list[ColumnElement[bool]] = [
+        mailbox.c.account_id == account_id,
+        mailbox.c.removed_at.is_(None),
+    ]
     if query.mailbox_ids:
         conditions.append(placement.c.mailbox_id.in_(list(query.mailbox_ids)))
     if query.since is not None:
@@ -80,8 +83,7 @@ def find(
     in_headers = [*query.subject, *query.author, *query.recipient]
     if body_text is None:
         in_headers += query.words
-    for word in in_headers:
-        conditions.append(_holds(message.c.search_text, word) | _holds(message.c.preview, word))
+    conditions += [_holds(message.c.search_text, word) | _holds(message.c.preview, word) for word in in_headers]
     statement = (
         select(*_COLUMNS)
         .select_from(

@@ -42,11 +42,11 @@ class Watch:
 
     def add(self, mailbox_id: int) -> None:
         self.mailboxes.add(mailbox_id)
-        self._wakeups._enlist(mailbox_id, self)
+        self._wakeups.enlist(mailbox_id, self)
 
     def remove(self, mailbox_id: int) -> None:
         self.mailboxes.discard(mailbox_id)
-        self._wakeups._strike(mailbox_id, self)
+        self._wakeups.strike(mailbox_id, self)
 
     def close(self) -> None:
         for mailbox_id in list(self.mailboxes):
@@ -97,11 +97,11 @@ class Wakeups:
             os.close(self._folder_fd)
             self._folder_fd = -1
 
-    def _enlist(self, mailbox_id: int, watch: Watch) -> None:
+    def enlist(self, mailbox_id: int, watch: Watch) -> None:
         with self._guard:
             self._watchers.setdefault(mailbox_id, []).append(watch)
 
-    def _strike(self, mailbox_id: int, watch: Watch) -> None:
+    def strike(self, mailbox_id: int, watch: Watch) -> None:
         with self._guard:
             watches = self._watchers.get(mailbox_id)
             if watches is not None and watch in watches:
@@ -114,11 +114,7 @@ class Wakeups:
         if not watchers:
             return
         with self._guard:
-            called = {
-                id(watch): watch
-                for mailbox_id in mailboxes
-                for watch in watchers.get(mailbox_id, ())
-            }
+            called = {id(watch): watch for mailbox_id in mailboxes for watch in watchers.get(mailbox_id, ())}
         for watch in called.values():
             try:
                 watch.callback()

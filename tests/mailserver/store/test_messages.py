@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailserver.store import Store, changes, mailboxes, messages
+from mailserver.store import Store, broadcast, changes, mailboxes, messages
 from mailserver.store.messages import Target
 
 MAIL = b"From: an@thanhpho.example\r\nTo: binh@thanhpho.example\r\nSubject: Xin ch\xc3\xa0o\r\n\r\nN\xe1\xbb\x99i dung\r\n"
@@ -30,7 +30,7 @@ def test_broadcast_is_one_message_for_all(any_store: Store) -> None:
     any_store.maildrop("first")
     content = any_store.prepare(MAIL)
     accounts = ["first", *(f"account{number}" for number in range(300))]
-    reached = any_store.write(lambda tx: messages.deliver_to_accounts(tx, content, accounts)).result()
+    reached = any_store.write(lambda tx: broadcast.deliver_to_accounts(tx, content, accounts)).result()
     assert reached == 301
     with any_store.read() as connection:
         for account in ("first", "account299"):
