@@ -40,6 +40,18 @@ _NOT_ASCII = (
 )  # fmt: skip
 
 
+def _codec_decoder(codec: str) -> Callable[[bytes, str], str]:
+    def decode(octets: bytes, errors: str) -> str:
+        if codec == "cp1252":  # what mailers say when they do not know; real Latin-1 is hardly ever valid UTF-8
+            try:
+                return octets.decode("utf-8")
+            except UnicodeDecodeError:
+                pass
+        return octets.decode(codec, errors)
+
+    return decode
+
+
 @lru_cache(maxsize=256)
 def _decoder(label: str) -> tuple[Callable[[bytes, str], str] | None, bool]:
     """(decoder of a label or None, whether ASCII octets mean themselves in it)"""
@@ -55,12 +67,7 @@ def _decoder(label: str) -> tuple[Callable[[bytes, str], str] | None, bool]:
         return None, True
     if not getattr(info, "_is_text_encoding", True) or info.name.replace("-", "_") in _NOT_CHARSETS:
         return None, True
-    codec = info.name
-
-    def decode(octets: bytes, errors: str) -> str:
-        return octets.decode(codec, errors)
-
-    return decode, not codec.startswith(_NOT_ASCII)
+    return _codec_decoder(info.name), not info.name.startswith(_NOT_ASCII)
 
 
 def is_known(label: str) -> bool:
