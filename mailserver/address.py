@@ -24,13 +24,13 @@ MAX_DOMAIN = 255
 MAX_PATH = 256
 
 # atext = ALPHA / DIGIT / "!" / "#" / … (RFC 5322 §3.2.3), UTF8-non-ascii added by RFC 6531 §3.3
-_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
+_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a1-\ud7ff\ue000-\U0010ffff]"
 # Dot-string = Atom *("." Atom)
 _DOT_STRING = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
 # Quoted-string = DQUOTE *QcontentSMTP DQUOTE
-_QUOTED_STRING = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"'
+_QUOTED_STRING = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u00a1-\ud7ff\ue000-\U0010ffff]|\\[\x20-\x7e])*"'
 # Domain = sub-domain *("." sub-domain), U-labels allowed; address-literal in brackets
-_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\-\u0080-\U0010ffff]*[A-Za-z0-9\u0080-\U0010ffff])?"
+_LABEL = r"[A-Za-z0-9\u00a1-\ud7ff\ue000-\U0010ffff](?:[A-Za-z0-9\-\u00a1-\ud7ff\ue000-\U0010ffff]*[A-Za-z0-9\u00a1-\ud7ff\ue000-\U0010ffff])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL = r"\[[\x21-\x5a\x5e-\x7e]+\]"
 _ADDRESS = re.compile(rf"({_DOT_STRING}|{_QUOTED_STRING})@({_DOMAIN}|{_LITERAL})")

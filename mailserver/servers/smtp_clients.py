@@ -6,6 +6,7 @@ Limits: the count is per process; IPv6 clients are counted by /64, which is what
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections import Counter
 from collections.abc import Sequence
@@ -20,9 +21,9 @@ class Retirable(Protocol):
 
 
 class Clients:
-    def __init__(self, *, per_client: int, exempt: Sequence[Network] = (), total: int = 20_000) -> None:
+    def __init__(self, per_client: int, exempt: Sequence[Network] = (), total: int = 20_000) -> None:
         self._per_client = per_client
-        self._exempt = exempt
+        self._exempt = tuple(exempt)
         self._total = total
         self._counts: Counter[str] = Counter()
         self._open: set[Retirable] = set()
@@ -54,6 +55,12 @@ class Clients:
         self.is_retiring = True
         for session in tuple(self._open):
             session.retire()
+
+    async def drain(self) -> None:
+        """Retire everybody and wait until the last is gone."""
+        self.retire()
+        while self._open:
+            await asyncio.sleep(0.02)
 
     def __len__(self) -> int:
         return len(self._open)

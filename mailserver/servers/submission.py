@@ -133,6 +133,10 @@ class SubmissionSession(SmtpSession):
         if not credentials.authzid:
             account = gate.recall(credentials.authcid, credentials.password, self.client)
         if account is None:
+            # A login at which strangers guess is slow for everybody but its owner, who is recalled.
+            pause = gate.pause(credentials.authcid, self.client)
+            if pause > 0:
+                await asyncio.sleep(pause)
             try:
                 account = await self.loop.run_in_executor(
                     self.services.executor,
@@ -157,6 +161,6 @@ class SubmissionSession(SmtpSession):
         self.say(WELCOME)
 
 
-def protocol_factory(services: SmtpServices) -> Callable[[], asyncio.Protocol]:
-    """Protocols for submission.  On the port under TLS the transport is secured, and STARTTLS is not offered."""
-    return lambda: SubmissionSession(services, offers_tls=True)
+def protocol_factory(services: SmtpServices, *, tls: bool) -> Callable[[], asyncio.Protocol]:
+    """Protocols for submission; with ``tls`` the transport is secured already, and STARTTLS is not offered."""
+    return lambda: SubmissionSession(services, offers_tls=not tls)
