@@ -12,16 +12,13 @@ parsed.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mailserver.message.addresses import Entry, parse_addresses
 from mailserver.message.encoded_words import seven_bit
 from mailserver.message.headers import Fields, unfold
-
-if TYPE_CHECKING:
-    from mailserver.message.media import MimeHeader
-    from mailserver.message.structure import Part
+from mailserver.message.media import MimeHeader
+from mailserver.message.structure import Part
 
 STRING_LIMIT = 8192
 # Where an address has no domain, NIL would say "group" (RFC 9051 §7.5.2); clients know this word from

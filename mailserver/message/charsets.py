@@ -9,13 +9,10 @@ Standards: RFC 2045 §5.1 (charset), RFC 2046 §4.1.2, RFC 2047 §6.2.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from mailserver.message.vietnamese_charsets import DECODERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Labels seen in mail that Python does not know, or knows too narrowly. What calls itself US-ASCII or
 # ISO-8859-1 and holds octets above 7F or in 80–9F is nearly always something wider (WHATWG Encoding §4.2 says

@@ -75,22 +75,29 @@ def _decode_words(raw: str) -> str:
     return "".join(pieces)
 
 
-def encode_words(text: str) -> str:
-    """`text` as encoded-words of at most 75 characters, separated by spaces; plain ASCII stays as it is."""
-    if text.isascii() and text.isprintable() and "=?" not in text:
+def encode_words(text: str, lead: int = 0, *, always: bool = False) -> str:
+    """`text` as encoded-words of at most 75 characters, separated by spaces; plain ASCII stays as it is.
+
+    `lead` is how much of the first line is taken already (RFC 2047 §2: no line with an encoded-word above 76).
+    """
+    if not always and text.isascii() and text.isprintable() and "=?" not in text:
         return text
     words: list[str] = []
     chunk = bytearray()
+    room = max((75 - lead - 12) // 4 * 3, 15)
     for character in text:
         octets = character.encode("utf-8", "replace")
-        if (
-            len(chunk) + len(octets) > 45
-        ):  # 60 characters of base64; RFC 2047 §2: no word above 75, none cut in a character
-            words.append(f"=?utf-8?b?{binascii.b2a_base64(chunk, newline=False).decode()}?=")
+        if len(chunk) + len(octets) > room:  # RFC 2047 §5.3: no word is cut inside a character
+            words.append(_word(chunk))
             chunk.clear()
+            room = 45
         chunk += octets
-    words.append(f"=?utf-8?b?{binascii.b2a_base64(chunk, newline=False).decode()}?=")
+    words.append(_word(chunk))
     return " ".join(words)
+
+
+def _word(octets: bytearray) -> str:
+    return f"=?utf-8?b?{binascii.b2a_base64(octets, newline=False).decode()}?="
 
 
 def seven_bit(raw: str) -> str:

@@ -10,12 +10,9 @@ Limits: field names to 100 octets; only the first MiB of a block is searched for
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 from mailserver.message.encoded_words import decode_words
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
 
 HEADER_LIMIT = 1 << 20
 VALUE_LIMIT = 1 << 16

@@ -11,14 +11,10 @@ from __future__ import annotations
 import binascii
 import html
 import re
-from typing import TYPE_CHECKING
+from mmap import mmap
 
 from mailserver.message import charsets
-
-if TYPE_CHECKING:
-    from mmap import mmap
-
-    from mailserver.message.structure import Part
+from mailserver.message.structure import Part
 
 PREVIEW_LENGTH = 200
 _WINDOWS = (1200, 6 * 1024, 48 * 1024)

@@ -25,15 +25,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from mmap import mmap
+from typing import Any
 
 from mailserver.message.headers import HEADER_LIMIT, Fields, parse_fields
 from mailserver.message.media import DEFAULT_TYPE, MimeHeader, mime_header, part_header
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from mmap import mmap
 
 DEPTH_LIMIT = 100
 PART_LIMIT = 10_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from mmap import mmap
 
 from directory.names import fold
 from mailserver.message.addresses import Entry, address_text, display, parse_addresses
@@ -20,9 +20,6 @@ from mailserver.message.headers import Fields, message_ids, unfold
 from mailserver.message.preview import preview
 from mailserver.message.structure import Part, encode_parts, scan
 from mailserver.message.subject import base_subject, casemap
-
-if TYPE_CHECKING:
-    from mmap import mmap
 
 SUBJECT_LIMIT = 8192
 TEXT_LIMIT = 1000

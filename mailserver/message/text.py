@@ -8,17 +8,13 @@ octets.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from mmap import mmap
 
 from mailserver.message import charsets
 from mailserver.message.html_text import html_to_text
+from mailserver.message.structure import Part
 from mailserver.message.transfer import decode_transfer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from mmap import mmap
-
-    from mailserver.message.structure import Part
 
 TEXT_LIMIT = 8 << 20
 
