@@ -32,6 +32,7 @@ DRAIN = 15.0
 _HEALTHY_AFTER = 10.0
 _LONGEST_PAUSE = 30.0
 _PR_SET_PDEATHSIG = 1
+_OURS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 
 Ready = Callable[[], None]
 
@@ -75,7 +76,7 @@ class Supervisor:
         """Serve until told to end.  Returns when no child is left."""
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in _OURS:
             signal.signal(number, self._on_signal)
         gc.collect()
         gc.freeze()  # what is shared with the children stays shared: the collector does not touch it
@@ -123,6 +124,8 @@ class Supervisor:
             self._reloading = True
 
     def _pause(self) -> float:
+        if self._stopping:
+            return 0.2  # nobody is started any more; the deadline is what is waited for
         waiting = [child.start_at - self.clock() for child in self._children if not child.pid]
         return max(0.0, min([*waiting, 1.0]))
 
@@ -137,11 +140,21 @@ class Supervisor:
         parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
+        # A signal that finds the child before it has put off our handlers would be lost in them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                os.close(read_end)
+                _become_child(child.role, write_end, parent)
+        except OSError as fault:
             os.close(read_end)
-            _become_child(child.role, write_end, parent)
-        os.close(write_end)
+            child.start_at = self.clock() + _LONGEST_PAUSE
+            log.error("%s could not be started: %s; trying again later", child.role.name, fault.strerror)
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
+            os.close(write_end)
         child.pid, child.started_at, child.is_ready = pid, self.clock(), False
         child.ready_pipe = read_end
         log.debug("started %s, pid %d", child.role.name, pid)
@@ -177,9 +190,15 @@ class Supervisor:
         if self._stopping:
             return
         child.failures = 0 if lived > _HEALTHY_AFTER else child.failures + 1
-        pause = 0.0 if child.failures == 0 else min(_LONGEST_PAUSE, 0.1 * 2**child.failures)
+        pause = 0.0 if child.failures == 0 else min(_LONGEST_PAUSE, 0.1 * 2 ** min(child.failures, 16))
         child.start_at = self.clock() + pause
-        log.error("%s ended (%s) after %.1f s; starting again in %.1f s", child.role.name, _describe(status), lived, pause)
+        log.error(
+            "%s ended (%s) after %.1f s; starting again in %.1f s",
+            child.role.name,
+            _describe(status),
+            lived,
+            pause,
+        )
 
     def _reload(self) -> None:
         self._reloading = False
@@ -206,16 +225,21 @@ def _become_child(role: Role, ready_pipe: int, parent: int) -> None:
     code = 1
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # Ctrl-C reaches the whole group; the parent decides what becomes of it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Ctrl-C reaches the whole group; the parent decides what becomes of it.  A role that has nothing to load anew
+        # lives through SIGHUP.
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        # SIGHUP waits until the role is ready and has said what it does with it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS - {signal.SIGHUP})
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
         _name_process(role.name)
 
         def ready() -> None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
             os.write(ready_pipe, b"r")
             os.close(ready_pipe)
 
@@ -235,14 +259,13 @@ def _become_child(role: Role, ready_pipe: int, parent: int) -> None:
 
 
 def _name_process(name: str) -> None:
-    with contextlib.suppress(OSError):
-        with open("/proc/self/comm", "w", encoding="ascii") as comm:
-            comm.write(f"citymail {name}"[:15])
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as comm:
+        comm.write(f"citymail {name}"[:15])
 
 
 def _describe(status: int) -> str:
     if os.WIFSIGNALED(status):
-        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"killed by signal {os.WTERMSIG(status)}, {signal.strsignal(os.WTERMSIG(status))}"
     return f"exit status {os.WEXITSTATUS(status)}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver import config as configuration
@@ -115,6 +115,7 @@ TOGETHER = {("tls", "certificate"), ("tls", "key"), *(each for each in OPTIONS i
 
 
 @pytest.mark.parametrize(("section", "option"), [each for each in OPTIONS if each not in TOGETHER])
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_is_rendered_is_loaded_again(
     tmp_path_factory: pytest.TempPathFactory, section: str, option: str, data: st.DataObject
