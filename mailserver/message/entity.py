@@ -203,9 +203,8 @@ def multipart_entity(
         if not any(delimiter in piece for piece in pieces):
             break
         number += 1
-    body = b"".join(
-        [b"%b\r\n%b%b" % (delimiter, piece, b"" if piece.endswith(b"\r\n") else b"\r\n") for piece in pieces]
-    )
+    # RFC 2046 §5.1.1: the line end before a delimiter belongs to it, so each part gets one more and keeps its own.
+    body = b"".join([b"%b\r\n%b\r\n" % (delimiter, piece) for piece in pieces])
     header = _content_type(f"multipart/{subtype}", [*parameters, ("boundary", boundary)])
     if any(part.is_eight_bit for part in parts):  # RFC 2045 §6.4
         header += fold_field("Content-Transfer-Encoding", ["8bit"])
