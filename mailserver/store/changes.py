@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, func, select, true, union_all
 
+from mailserver.store.prepared import Prepared
 from mailserver.store.tables import expunged, mailbox, placement
 
 _KNOWN = (
@@ -35,41 +36,43 @@ _TOUCHED = select(*_COLUMNS).where(
     placement.c.touched == true(),
     placement.c.modseq > bindparam("modseq"),
 )
-_CHANGED = union_all(_ARRIVED, _TOUCHED)
+_CHANGED = Prepared(union_all(_ARRIVED, _TOUCHED))
 
 
 def changed_since(connection: Connection, mailbox_id: int, modseq: int) -> list[tuple[int, int, int]]:
     """(uid, flags, modseq) of what arrived or changed after a MODSEQ, in UID order."""
-    rows = connection.execute(_CHANGED, {"mailbox_id": mailbox_id, "modseq": modseq})
-    return sorted((row[0], row[1], row[2]) for row in rows)
+    return sorted(_CHANGED.rows(connection, {"mailbox_id": mailbox_id, "modseq": modseq}))
 
 
-_VANISHED = (
+_VANISHED = Prepared(
     select(expunged.c.uid)
     .where(expunged.c.mailbox_id == bindparam("mailbox_id"), expunged.c.modseq > bindparam("modseq"))
     .order_by(expunged.c.uid)
 )
-_HORIZON = select(mailbox.c.vanished_horizon).where(mailbox.c.id == bindparam("mailbox_id"))
+_HORIZON = Prepared(select(mailbox.c.vanished_horizon).where(mailbox.c.id == bindparam("mailbox_id")))
 
 
 def vanished_since(connection: Connection, mailbox_id: int, modseq: int) -> list[int] | None:
     """UIDs expunged after a MODSEQ; None where tombstones that old are purged, and all that is gone must be told."""
-    horizon = connection.execute(_HORIZON, {"mailbox_id": mailbox_id}).scalar_one_or_none()
-    if horizon is None or modseq < horizon:
+    horizon = _HORIZON.row(connection, {"mailbox_id": mailbox_id})
+    if horizon is None or modseq < horizon[0]:
         return None
-    return list(connection.execute(_VANISHED, {"mailbox_id": mailbox_id, "modseq": modseq}).scalars())
+    return [uid for (uid,) in _VANISHED.rows(connection, {"mailbox_id": mailbox_id, "modseq": modseq})]
 
 
-_STATE = select(
-    mailbox.c.uid_validity,
-    mailbox.c.uid_next,
-    mailbox.c.highest_modseq,
-    mailbox.c.messages,
-    mailbox.c.unseen,
-    mailbox.c.removed_at,
-).where(mailbox.c.id == bindparam("mailbox_id"))
+_STATE = Prepared(
+    select(
+        mailbox.c.uid_validity,
+        mailbox.c.uid_next,
+        mailbox.c.highest_modseq,
+        mailbox.c.messages,
+        mailbox.c.unseen,
+        mailbox.c.removed_at,
+    ).where(mailbox.c.id == bindparam("mailbox_id")),
+    ("uid_validity", "uid_next", "highest_modseq", "messages", "unseen", "removed_at"),
+)
 
 
 def state(connection: Connection, mailbox_id: int) -> Any:
     """(uid_validity, uid_next, highest_modseq, messages, unseen, removed_at), the cheap first look of a poll."""
-    return connection.execute(_STATE, {"mailbox_id": mailbox_id}).first()
+    return _STATE.row(connection, {"mailbox_id": mailbox_id})

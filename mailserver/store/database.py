@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from mailserver.refusals import Refusal, TryLater
 from mailserver.store.engines import Engine, open_engine
@@ -41,6 +40,8 @@ MAX_BATCH = 400
 # How often a job is tried again after PostgreSQL ended its transaction in favour of another's.
 MAX_ATTEMPTS = 10
 
+_HOLD = text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
+
 Announce = Callable[["Transaction"], None]
 
 
@@ -51,15 +52,25 @@ class Transaction:
     once this is on disk; ``wake_spool`` does the same for the relay.
     """
 
-    __slots__ = ("connection", "now", "scratch", "spool_touched", "touched")
+    __slots__ = ("_held", "connection", "now", "scratch", "spool_touched", "touched")
 
-    def __init__(self, connection: Connection, now: int) -> None:
+    def __init__(self, connection: Connection, now: int, *, alone: bool = True) -> None:
         self.connection = connection
         self.now = now
+        # Mailboxes whose rows are locked; None where no other writer can be.
+        self._held: set[int] | None = None if alone else set()
         self.touched: set[int] = set()
         self.spool_touched = False
         # Values that the store's functions remember for the length of the transaction.
         self.scratch: dict[str, Any] = {}
+
+    def hold(self, *mailbox_ids: int) -> None:
+        """Keep other writers off mailboxes until the commit.  To be called before reading what a change depends on;
+        SQLite has one writer anyhow."""
+        if self._held is not None and (wanted := sorted(set(mailbox_ids) - self._held)):
+            # In the order of their ids, so that two who want the same do not wait for each other.
+            self.connection.execute(_HOLD, {"ids": wanted})
+            self._held.update(wanted)
 
     def touch(self, mailbox_id: int) -> None:
         self.touched.add(mailbox_id)
@@ -184,14 +195,12 @@ class Database:
         try:
             connection.invalidate()
             connection.close()
-        except DBAPIError:
+        except self.engine.errors:
             log.debug("a broken connection would not close", exc_info=True)
 
     def _fail(self, batch: list[_Job[Any]], fault: Exception) -> None:
-        if isinstance(fault, DBAPIError):
-            log.error("the store could not write: %s", fault.orig)
-            fault = TryLater(reason=str(fault.orig))
-        else:
+        fault = self._as_refusal(fault)
+        if not isinstance(fault, Refusal):
             log.error("the store's writer failed", exc_info=fault)
         for job in batch:
             if not job.future.done():
@@ -205,7 +214,7 @@ class Database:
             self._run_together(connection, batch)
         except Exception as fault:
             if len(batch) == 1 and not self.engine.is_conflict(fault):
-                batch[0].future.set_exception(_as_refusal(fault))
+                batch[0].future.set_exception(self._as_refusal(fault))
             else:
                 self._run_apart(connection, batch)
 
@@ -213,8 +222,9 @@ class Database:
         with self.engine.write_lock():
             self.engine.begin(connection)
             try:
-                transaction = Transaction(connection, int(self._clock()))
-                self._lock_mailboxes(connection, batch)
+                alone = self.engine.concurrent_writers == 1
+                transaction = Transaction(connection, int(self._clock()), alone=alone)
+                transaction.hold(*(mailbox for job in batch for mailbox in job.mailboxes))
                 for job in batch:
                     job.attempt(transaction)
                 self.engine.commit(connection)
@@ -234,17 +244,8 @@ class Database:
                     if self.engine.is_conflict(fault) and attempt + 1 < MAX_ATTEMPTS:
                         time.sleep(0.002 * (attempt + 1))
                         continue
-                    job.future.set_exception(_as_refusal(fault))
+                    job.future.set_exception(self._as_refusal(fault))
                     break
-
-    def _lock_mailboxes(self, connection: Connection, batch: list[_Job[Any]]) -> None:
-        if self.engine.concurrent_writers > 1:
-            wanted = sorted({mailbox for job in batch for mailbox in job.mailboxes})
-            if wanted:
-                connection.execute(
-                    text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"),
-                    {"ids": wanted},
-                )
 
     def _settle(self, transaction: Transaction, batch: list[_Job[Any]]) -> None:
         try:
@@ -254,10 +255,9 @@ class Database:
         for job in batch:
             job.future.set_result(job.result)
 
-
-def _as_refusal(fault: Exception) -> Exception:
-    """What the caller of a failed job is told: its own refusal, or that we cannot now."""
-    if isinstance(fault, DBAPIError) and not isinstance(fault, Refusal):
-        log.error("the store could not write: %s", fault.orig)
-        return TryLater(reason=str(fault.orig))
-    return fault
+    def _as_refusal(self, fault: Exception) -> Exception:
+        """What the caller of a failed job is told: its own refusal, or that we cannot now."""
+        if isinstance(fault, self.engine.errors):
+            log.error("the store could not write: %s", getattr(fault, "orig", fault))
+            return TryLater(reason=str(getattr(fault, "orig", fault)))
+        return fault

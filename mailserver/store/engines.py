@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import psycopg
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.engine import make_url
@@ -35,6 +37,8 @@ class Engine(Protocol):
     name: str
     concurrent_writers: int
     sql: SqlEngine
+    # What the database says no with, through SQLAlchemy or directly.
+    errors: tuple[type[Exception], ...]
 
     def reader(self) -> Reader: ...
     def writer(self) -> Connection: ...
@@ -61,6 +65,7 @@ def open_engine(url: str) -> Engine:
 class SqliteEngine:
     name = "sqlite"
     concurrent_writers = 1
+    errors: tuple[type[Exception], ...] = (DBAPIError, sqlite3.Error)
 
     def __init__(self, url: str) -> None:
         self.path = Path(make_url(url).database or "")
@@ -150,6 +155,7 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
 class PostgresEngine:
     name = "postgresql"
     concurrent_writers = 4
+    errors: tuple[type[Exception], ...] = (DBAPIError, psycopg.Error)
 
     def __init__(self, url: str) -> None:
         self.sql = create_engine(
@@ -178,7 +184,7 @@ class PostgresEngine:
         connection.rollback()
 
     def is_conflict(self, fault: BaseException) -> bool:
-        return isinstance(fault, DBAPIError) and getattr(fault.orig, "sqlstate", None) in _CONFLICTS
+        return getattr(getattr(fault, "orig", fault), "sqlstate", None) in _CONFLICTS
 
     def checkpoint(self) -> None:
         """PostgreSQL's own background writer does it."""

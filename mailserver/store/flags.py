@@ -63,6 +63,7 @@ def mask_of(tx: Transaction, mailbox_id: int, names: Iterable[str], *, create: b
         else:
             wanted.append(name)
     if wanted:
+        tx.hold(mailbox_id)  # so that two writers do not give one bit to two keywords
         bits = _keyword_bits(tx, mailbox_id)
         for name in wanted:
             # Keywords are one in any case (RFC 9051 §2.3.2), shown as first written.

@@ -9,7 +9,7 @@ Standards: RFC 9051 §5.1, §6.3.4–6.3.8, RFC 6154 (special uses).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, NoSuchMailbox
 from mailserver.store.database import Transaction
+from mailserver.store.prepared import Prepared
 from mailserver.store.tables import expunged, mailbox, mailbox_keyword, placement, sequence, subscription
 
 SEPARATOR = "/"
@@ -75,19 +76,21 @@ _SUBSCRIBED = (
     select(subscription.c.name)
     .where(subscription.c.account_id == mailbox.c.account_id, subscription.c.name == mailbox.c.name)
     .exists()
+    .label("subscribed")
 )
 _BY_ACCOUNT = select(*_COLUMNS, _SUBSCRIBED).where(
     mailbox.c.account_id == bindparam("account_id"), mailbox.c.removed_at.is_(None)
 )
-_BY_NAME = _BY_ACCOUNT.where(mailbox.c.name == bindparam("name"))
-_BY_USE = _BY_ACCOUNT.where(mailbox.c.special_use == bindparam("special_use"))
-_BY_ID = select(*_COLUMNS, _SUBSCRIBED).where(mailbox.c.id == bindparam("id"), mailbox.c.removed_at.is_(None))
-_KEYWORDS = (
-    select(mailbox_keyword.c.mailbox_id, mailbox_keyword.c.name)
+_ALL = Prepared(_BY_ACCOUNT)
+_BY_NAME = Prepared(_BY_ACCOUNT.where(mailbox.c.name == bindparam("name")))
+_BY_USE = Prepared(_BY_ACCOUNT.where(mailbox.c.special_use == bindparam("special_use")))
+_BY_ID = Prepared(select(*_COLUMNS, _SUBSCRIBED).where(mailbox.c.id == bindparam("id"), mailbox.c.removed_at.is_(None)))
+_KEYWORDS = Prepared(
+    select(mailbox_keyword.c.name)
     .where(mailbox_keyword.c.mailbox_id == bindparam("id"))
     .order_by(mailbox_keyword.c.bit)
 )
-_KEYWORDS_OF_ACCOUNT = (
+_KEYWORDS_OF_ACCOUNT = Prepared(
     select(mailbox_keyword.c.mailbox_id, mailbox_keyword.c.name)
     .join(mailbox, mailbox.c.id == mailbox_keyword.c.mailbox_id)
     .where(mailbox.c.account_id == bindparam("account_id"))
@@ -119,9 +122,9 @@ def normalise_name(name: str) -> str:
 def list_mailboxes(connection: Connection, account_id: str) -> list[Mailbox]:
     """All mailboxes of an account, INBOX first, then by name."""
     keywords: dict[int, list[str]] = {}
-    for mailbox_id, name in connection.execute(_KEYWORDS_OF_ACCOUNT, {"account_id": account_id}):
+    for mailbox_id, name in _KEYWORDS_OF_ACCOUNT.rows(connection, {"account_id": account_id}):
         keywords.setdefault(mailbox_id, []).append(name)
-    rows = connection.execute(_BY_ACCOUNT, {"account_id": account_id}).all()
+    rows = _ALL.rows(connection, {"account_id": account_id})
     found = [_mailbox(row, tuple(keywords.get(row[0], ()))) for row in rows]
     found.sort(key=lambda each: (each.name != INBOX, each.name.split(SEPARATOR)))
     return found
@@ -145,19 +148,20 @@ def special_mailbox(connection: Connection, account_id: str, special_use: str) -
     return _one(connection, _BY_USE, {"account_id": account_id, "special_use": special_use})
 
 
-def _one(connection: Connection, statement: Any, values: Mapping[str, Any]) -> Mailbox | None:
-    row = connection.execute(statement, values).first()
+def _one(connection: Connection, statement: Prepared, values: Mapping[str, Any]) -> Mailbox | None:
+    row = statement.row(connection, values)
     if row is None:
         return None
-    keywords = tuple(name for _, name in connection.execute(_KEYWORDS, {"id": row[0]}))
-    return _mailbox(row, keywords)
+    return _mailbox(row, tuple(name for (name,) in _KEYWORDS.rows(connection, {"id": row[0]})))
 
 
 def _mailbox(row: Any, keywords: tuple[str, ...]) -> Mailbox:
-    return Mailbox(*row, keywords=keywords)
+    make: Callable[..., Mailbox] = Mailbox
+    *columns, subscribed = row
+    return make(*columns, bool(subscribed), keywords)
 
 
-_HAS_STANDARD = (
+_HAS_STANDARD = Prepared(
     select(mailbox.c.id)
     .where(mailbox.c.account_id == bindparam("account_id"), mailbox.c.special_use.isnot(None))
     .limit(1)
@@ -166,7 +170,7 @@ _HAS_STANDARD = (
 
 def has_standard(connection: Connection, account_id: str) -> bool:
     """Whether the account was given its standard mailboxes: a broadcast makes an INBOX alone."""
-    return connection.execute(_HAS_STANDARD, {"account_id": account_id}).first() is not None
+    return _HAS_STANDARD.row(connection, {"account_id": account_id}) is not None
 
 
 def list_subscribed(connection: Connection, account_id: str) -> list[str]:
@@ -351,7 +355,7 @@ def _insert_rows(tx: Transaction, new: list[tuple[str, str, str | None]]) -> Non
     )
 
 
-_TAKE = text("UPDATE sequence SET value = value + :count WHERE name = :name RETURNING value")
+_TAKE = Prepared(text("UPDATE sequence SET value = value + :count WHERE name = :name RETURNING value"))
 _TAKE_TIME = text(
     "UPDATE sequence SET value = CASE WHEN value >= :now THEN value + 1 ELSE :now END "
     "WHERE name = 'uid_validity' RETURNING value"
@@ -360,7 +364,7 @@ _TAKE_TIME = text(
 
 def take_numbers(tx: Transaction, name: str, count: int) -> int:
     """The last of ``count`` numbers never given out before."""
-    return int(tx.connection.execute(_TAKE, {"name": name, "count": count}).scalar_one())
+    return int(_TAKE.row(tx.connection, {"name": name, "count": count})[0])
 
 
 def _next_uid_validity(tx: Transaction) -> int:

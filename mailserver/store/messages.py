@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -34,6 +34,7 @@ from mailserver.store import flags as flag_bits
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
+from mailserver.store.prepared import Prepared
 from mailserver.store.reading import EVERYTHING, Ranges, placement_where, placements
 from mailserver.store.reading import as_ranges as as_ranges
 from mailserver.store.reading import fetch as fetch
@@ -76,14 +77,16 @@ class FlagsResult:
 # Adding
 
 # One statement takes the UID and the MODSEQ and keeps the counters: nobody else can come between.
-_GROW = text(
-    "UPDATE mailbox SET uid_next = uid_next + :count, highest_modseq = highest_modseq + 1,"
-    " messages = messages + :count, unseen = unseen + :unseen, deleted = deleted + :deleted, size = size + :size"
-    " WHERE id = :id AND removed_at IS NULL RETURNING uid_next, highest_modseq, uid_validity"
+_GROW = Prepared(
+    text(
+        "UPDATE mailbox SET uid_next = uid_next + :count, highest_modseq = highest_modseq + 1,"
+        " messages = messages + :count, unseen = unseen + :unseen, deleted = deleted + :deleted, size = size + :size"
+        " WHERE id = :id AND removed_at IS NULL RETURNING uid_next, highest_modseq, uid_validity"
+    )
 )
-_INSERT_MESSAGE = insert(message)
-_INSERT_OCTETS = insert(message_octets)
-_INSERT_PLACEMENT = insert(placement)
+_INSERT_MESSAGE = Prepared(insert(message))
+_INSERT_OCTETS = Prepared(insert(message_octets))
+_INSERT_PLACEMENT = Prepared(insert(placement))
 
 
 def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list[Appended]:
@@ -97,7 +100,7 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
         rows.append(_placement_row(tx, target.mailbox_id, uid_next - 1, message_id, mask, modseq, target.internal_date))
         appended.append(Appended(target.mailbox_id, uid_next - 1, uid_validity, message_id))
         tx.touch(target.mailbox_id)
-    tx.connection.execute(_INSERT_PLACEMENT, rows)
+    _INSERT_PLACEMENT.run_many(tx.connection, rows)
     return appended
 
 
@@ -105,8 +108,8 @@ def insert_message(tx: Transaction, content: Content) -> int:
     """Keep a message that is not (yet) in a mailbox; its id.  Unplaced messages are swept by the housekeeper."""
     summary = content.summary
     message_id = take_numbers(tx, "message", 1)
-    tx.connection.execute(
-        _INSERT_MESSAGE,
+    _INSERT_MESSAGE.run(
+        tx.connection,
         {
             "id": message_id,
             "size": summary.size,
@@ -132,8 +135,8 @@ def insert_message(tx: Transaction, content: Content) -> int:
             "parts": summary.parts,
         },
     )
-    tx.connection.execute(
-        _INSERT_OCTETS,
+    _INSERT_OCTETS.run(
+        tx.connection,
         {
             "message_id": message_id,
             "format": content.format,
@@ -150,8 +153,8 @@ def place(tx: Transaction, message_id: int, size: int, target: Target) -> Append
     """Put a message that is kept already into one more mailbox."""
     mask = flag_bits.mask_of(tx, target.mailbox_id, target.flags) if target.flags else 0
     uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [mask], size)
-    tx.connection.execute(
-        _INSERT_PLACEMENT,
+    _INSERT_PLACEMENT.run(
+        tx.connection,
         _placement_row(tx, target.mailbox_id, uid_next - 1, message_id, mask, modseq, target.internal_date),
     )
     tx.touch(target.mailbox_id)
@@ -181,8 +184,8 @@ def _placement_row(
 
 def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], size: int) -> tuple[int, int, int]:
     """Room for ``count`` messages at the end of a mailbox: (uid_next after them, modseq, uid_validity)."""
-    row = tx.connection.execute(
-        _GROW,
+    row = _GROW.row(
+        tx.connection,
         {
             "id": mailbox_id,
             "count": count,
@@ -190,7 +193,7 @@ def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], si
             "deleted": sum(bool(mask & flag_bits.DELETED) for mask in masks),
             "size": size,
         },
-    ).first()
+    )
     if row is None:
         raise NoSuchMailbox
     return row[0], row[1], row[2]
@@ -210,8 +213,8 @@ def copy(tx: Transaction, source_id: int, ranges: Ranges, target_id: int) -> lis
         tx, target_id, len(rows), [masks[row.flags] for row in rows], sum(row.size for row in rows)
     )
     first = uid_next - len(rows)
-    tx.connection.execute(
-        _INSERT_PLACEMENT,
+    _INSERT_PLACEMENT.run_many(
+        tx.connection,
         [
             _placement_row(tx, target_id, first + position, row.message_id, masks[row.flags], modseq, row.internal_date)
             for position, row in enumerate(rows)
@@ -223,9 +226,11 @@ def copy(tx: Transaction, source_id: int, ranges: Ranges, target_id: int) -> lis
 
 def move(tx: Transaction, source_id: int, ranges: Ranges, target_id: int) -> list[tuple[int, int]]:
     """Copy, and take away at the source, in one transaction (RFC 6851 §3.3)."""
+    tx.hold(source_id, target_id)
     moved = copy(tx, source_id, ranges, target_id)
     if moved:
-        _bury(tx, source_id, ranges, only_deleted=False)
+        # Not the ranges as given: within one mailbox they may take in the new copies.
+        _bury(tx, source_id, as_ranges(old for old, _ in moved), only_deleted=False)
     return moved
 
 
@@ -244,6 +249,7 @@ def set_flags(
 
     ``unchanged_since`` refuses what changed after that MODSEQ (RFC 7162 §3.1.3).
     """
+    tx.hold(mailbox_id)  # the counters are reckoned from the flags read here
     mask = flag_bits.mask_of(tx, mailbox_id, flags, create=operation != "remove")
     current = placement.c.flags
     wanted: ColumnElement[int]
@@ -260,7 +266,9 @@ def set_flags(
     modseq: int | None = None
     for where in placement_where(mailbox_id, ranges):
         rows = tx.connection.execute(
-            select(placement.c.uid, placement.c.flags, placement.c.modseq, wanted).where(where)
+            select(placement.c.uid, placement.c.flags, placement.c.modseq, wanted)
+            .where(where)
+            .order_by(placement.c.uid)
         ).all()
         allowed: ColumnElement[bool] = true()
         if unchanged_since is not None:
@@ -307,6 +315,9 @@ def _next_modseq(tx: Transaction, mailbox_id: int) -> int:
 
 # Taking away
 
+# Both engines bound the number of values a statement may carry.
+_UIDS_PER_STATEMENT = 1000
+
 
 def expunge(tx: Transaction, mailbox_id: int, ranges: Ranges | None = None) -> list[int]:
     """Take away messages that are \\Deleted, within ``ranges`` if given; their UIDs (RFC 9051 §6.4.3)."""
@@ -323,6 +334,7 @@ def _bury(tx: Transaction, mailbox_id: int, ranges: Ranges, *, only_deleted: boo
     unseen = deleted = size = 0
     modseq: int | None = None
     marked = placement.c.flags.op("&")(flag_bits.DELETED) != 0
+    tx.hold(mailbox_id)
     for where in placement_where(mailbox_id, ranges):
         if only_deleted:
             where = and_(where, marked)
@@ -373,12 +385,24 @@ def _bury(tx: Transaction, mailbox_id: int, ranges: Ranges, *, only_deleted: boo
 
 def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: int) -> list[int]:
     """Bring removed messages back, into ``target_id``, with their dates and flags but \\Deleted; their new UIDs."""
-    rows = tx.connection.execute(
-        select(expunged.c.uid, expunged.c.message_id, expunged.c.flags, expunged.c.internal_date, message.c.size)
-        .join(message, message.c.id == expunged.c.message_id)
-        .where(expunged.c.mailbox_id == mailbox_id, expunged.c.uid.in_(list(uids)))
-        .order_by(expunged.c.uid)
-    ).all()
+    wanted = sorted(set(uids))
+    rows: list[Any] = []
+    for start in range(0, len(wanted), _UIDS_PER_STATEMENT):
+        rows += tx.connection.execute(
+            select(
+                expunged.c.uid,
+                expunged.c.message_id,
+                expunged.c.flags,
+                expunged.c.internal_date,
+                message.c.size,
+            )
+            .join(message, message.c.id == expunged.c.message_id)
+            .where(
+                expunged.c.mailbox_id == mailbox_id,
+                expunged.c.uid.in_(wanted[start : start + _UIDS_PER_STATEMENT]),
+            )
+            .order_by(expunged.c.uid)
+        ).all()
     if not rows:
         return []
     alive = ~flag_bits.DELETED
@@ -387,8 +411,8 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
         tx, target_id, len(rows), [masks[row.flags & alive] for row in rows], sum(row.size for row in rows)
     )
     first = uid_next - len(rows)
-    tx.connection.execute(
-        _INSERT_PLACEMENT,
+    _INSERT_PLACEMENT.run_many(
+        tx.connection,
         [
             _placement_row(
                 tx,

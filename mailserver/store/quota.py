@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from mailserver.store.prepared import Prepared
 from mailserver.store.tables import mailbox
 
 
@@ -20,13 +21,15 @@ class Usage:
     messages: int
 
 
-_USAGE = select(func.coalesce(func.sum(mailbox.c.size), 0), func.coalesce(func.sum(mailbox.c.messages), 0)).where(
-    mailbox.c.account_id == bindparam("account_id")
+_USAGE = Prepared(
+    select(func.coalesce(func.sum(mailbox.c.size), 0), func.coalesce(func.sum(mailbox.c.messages), 0)).where(
+        mailbox.c.account_id == bindparam("account_id")
+    )
 )
 
 
 def usage(connection: Connection, account_id: str) -> Usage:
-    size, messages = connection.execute(_USAGE, {"account_id": account_id}).one()
+    size, messages = _USAGE.row(connection, {"account_id": account_id})
     return Usage(int(size), int(messages))
 
 

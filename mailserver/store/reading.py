@@ -7,12 +7,15 @@ rendered when it arrived.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy.sql import ColumnElement, FromClause
 
+from mailserver.refusals import NoSuchMessage
 from mailserver.store import flags as flag_bits
+from mailserver.store.prepared import Prepared
 from mailserver.store.tables import mailbox, message, message_octets, placement
 
 # Inclusive UID pairs, [(1, 5), (9, 9)].
@@ -21,10 +24,12 @@ Ranges = Sequence[tuple[int, int]]
 EVERYTHING: Ranges = ((1, 2**32),)
 # Ranges in one statement; both engines bound the number of values a statement may carry.
 _RANGES_PER_STATEMENT = 400
+# Up to so many ranges are asked one by one, with a statement that is compiled already.
+_FEW_RANGES = 20
 
 
 def placement_where(mailbox_id: int, ranges: Ranges) -> Iterator[ColumnElement[bool]]:
-    """Conditions that together select the ranges, each small enough for one statement."""
+    """Conditions that together select the ranges in UID order, each small enough for one statement."""
     uid = placement.c.uid
     pending: list[tuple[int, int]] = []
     singles: list[int] = []
@@ -35,7 +40,7 @@ def placement_where(mailbox_id: int, ranges: Ranges) -> Iterator[ColumnElement[b
             parts.append(uid.in_(singles))
         return and_(placement.c.mailbox_id == mailbox_id, or_(*parts) if len(parts) > 1 else parts[0])
 
-    for low, high in ranges:
+    for low, high in _merged(ranges):
         if low == high:
             singles.append(low)
         else:
@@ -45,6 +50,19 @@ def placement_where(mailbox_id: int, ranges: Ranges) -> Iterator[ColumnElement[b
             pending, singles = [], []
     if pending or singles:
         yield condition()
+
+
+def _merged(ranges: Ranges) -> Ranges:
+    """Ascending and apart from each other: over several statements, no row may come twice."""
+    if len(ranges) < 2:
+        return ranges
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
 
 
 def placements(connection: Connection, mailbox_id: int, ranges: Ranges | None = None) -> list[Any]:
@@ -71,16 +89,36 @@ def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequ
 
     Any column of ``placement`` and ``message``, and ``header text format prefix_size digest`` of its octets.
     """
-    wanted = [_FETCHABLE[name].label(name) for name in columns]
-    statement = select(*wanted).order_by(placement.c.uid)
-    source: Any = placement
+    columns = tuple(columns)
+    if len(ranges) <= _FEW_RANGES:
+        statement = _fetch_range(columns)
+        for low, high in _merged(ranges):
+            yield from statement.rows(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
+    else:
+        for where in placement_where(mailbox_id, ranges):
+            yield from connection.execute(_fetch_columns(columns).where(where))
+
+
+@lru_cache(maxsize=256)
+def _fetch_columns(columns: tuple[str, ...]) -> Select[Any]:
+    source: FromClause = placement
     if not _PLACEMENT_ONLY.issuperset(columns):
         source = source.join(message, message.c.id == placement.c.message_id)
     if not _OCTETS_COLUMNS.isdisjoint(columns):
         source = source.join(message_octets, message_octets.c.message_id == placement.c.message_id)
-    statement = statement.select_from(source)
-    for where in placement_where(mailbox_id, sorted(ranges)):
-        yield from connection.execute(statement.where(where))
+    wanted = [_FETCHABLE[name].label(name) for name in columns]
+    return select(*wanted).select_from(source).order_by(placement.c.uid)
+
+
+@lru_cache(maxsize=256)
+def _fetch_range(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(
+        _fetch_columns(columns).where(
+            placement.c.mailbox_id == bindparam("mailbox_id"),
+            placement.c.uid.between(bindparam("low"), bindparam("high")),
+        ),
+        columns,
+    )
 
 
 def page(
@@ -109,15 +147,17 @@ def page(
     return list(connection.execute(statement))
 
 
-_UIDS = select(placement.c.uid).where(placement.c.mailbox_id == bindparam("mailbox_id")).order_by(placement.c.uid)
+_UIDS = Prepared(
+    select(placement.c.uid).where(placement.c.mailbox_id == bindparam("mailbox_id")).order_by(placement.c.uid)
+)
 
 
 def uids(connection: Connection, mailbox_id: int) -> list[int]:
     """All UIDs of a mailbox, ascending."""
-    return list(connection.execute(_UIDS, {"mailbox_id": mailbox_id}).scalars())
+    return [uid for (uid,) in _UIDS.rows(connection, {"mailbox_id": mailbox_id})]
 
 
-_FIRST_UNSEEN = (
+_FIRST_UNSEEN = Prepared(
     select(func.min(placement.c.uid))
     .where(placement.c.mailbox_id == bindparam("mailbox_id"))
     .where(case((placement.c.flags.op("&")(flag_bits.SEEN) == 0, 1), else_=0) == 1)
@@ -126,17 +166,20 @@ _FIRST_UNSEEN = (
 
 def first_unseen(connection: Connection, mailbox_id: int) -> int | None:
     """UID of the oldest message without \\Seen (IMAP4rev1's UNSEEN response code)."""
-    found: int | None = connection.execute(_FIRST_UNSEEN, {"mailbox_id": mailbox_id}).scalar()
+    found: int | None = _FIRST_UNSEEN.row(connection, {"mailbox_id": mailbox_id})[0]
     return found
 
 
-_OCTETS = select(
-    message_octets.c.format,
-    message_octets.c.prefix_size,
-    message_octets.c.digest,
-    message_octets.c.header,
-    message_octets.c.text,
-).where(message_octets.c.message_id == bindparam("message_id"))
+_OCTETS = Prepared(
+    select(
+        message_octets.c.format,
+        message_octets.c.prefix_size,
+        message_octets.c.digest,
+        message_octets.c.header,
+        message_octets.c.text,
+    ).where(message_octets.c.message_id == bindparam("message_id")),
+    ("format", "prefix_size", "digest", "header", "text"),
+)
 
 
 def octets(
@@ -148,9 +191,12 @@ def octets(
 ) -> bytes:
     """A message as everybody sees it, or a slice; ``read_file`` is ``store.blobs.read``.
 
-    Raises NoResultFound, or FileNotFoundError for a body that was lost.
+    Raises NoSuchMessage, and FileNotFoundError for a body that was lost.
     """
-    return slice_octets(connection.execute(_OCTETS, {"message_id": message_id}).one(), read_file, start, stop)
+    row = _OCTETS.row(connection, {"message_id": message_id})
+    if row is None:
+        raise NoSuchMessage(reason=f"message {message_id} has no octets")
+    return slice_octets(row, read_file, start, stop)
 
 
 def slice_octets(
@@ -186,15 +232,4 @@ def find_by_message_id(connection: Connection, account_id: str, header: str) -> 
 
 def as_ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """UIDs → ranges."""
-    ranges: list[tuple[int, int]] = []
-    low = high = -1
-    for number in sorted(numbers):
-        if number == high + 1 or number == high:
-            high = number
-        else:
-            if low >= 0:
-                ranges.append((low, high))
-            low = high = number
-    if low >= 0:
-        ranges.append((low, high))
-    return ranges
+    return list(_merged([(number, number) for number in numbers]))
