@@ -119,10 +119,6 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    failures_per_hour: int = _option(
-        20, "Wrong passwords that one network may try in an hour before it is slowed.", low=1
-    )
-    longest_delay: int = _option(60, "Longest delay of an answer to a guesser, seconds.", low=1)
     never_slowed: tuple[Network, ...] = _option((), 'Networks that are never slowed, as ["127.0.0.0/8"].')
     plaintext_networks: tuple[Network, ...] = _option((), "Networks that may log in to IMAP without TLS.")
     proven_minutes: int = _option(15, "Minutes for which a proven login is not hashed again.", low=0)

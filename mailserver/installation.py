@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from datetime import UTC, datetime
 
 from directory.database import migrate as migrate_directory
 from mailserver.config import Config
 from mailserver.store.migrate import migrate as migrate_store
 from mailserver.wiring import secret_key_path
-from security.tls import make_development_certificate
+from security.tls import ensure_certificate
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
 
@@ -23,16 +24,11 @@ def install(config: Config) -> None:
         secret.touch(mode=0o600)
         secret.write_bytes(secrets.token_bytes(32))
     if config.tls.certificate and not config.resolve(config.tls.certificate).exists():
-        folder = config.resolve(config.tls.certificate).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        make_development_certificate(
-            folder,
-            hostnames=[config.city.hostname, *config.city.all_domains, "localhost"],
-            addresses=[
-                "127.0.0.1",
-                "::1",
-                *([] if config.listen.host in ANY_ADDRESS else [config.listen.host]),
-            ],
+        listening = [] if config.listen.host in ANY_ADDRESS else [config.listen.host]
+        ensure_certificate(
+            config.resolve(config.tls.certificate).parent,
+            [config.city.hostname, *config.city.all_domains, *listening],
+            datetime.now(UTC),
         )
     prepare(config)
 

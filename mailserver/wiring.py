@@ -5,12 +5,13 @@ Time, chance and the network are given to the pieces here; nobody below asks for
 
 from __future__ import annotations
 
+import secrets
 import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory.database import Directory, open_directory
+from directory.database import Directory
 from directory.login import Gate
 from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
@@ -37,7 +38,13 @@ class System:
 
 def build(config: Config) -> System:
     """Open the databases, whose schema ``prepare`` has brought up to date."""
-    directory = open_directory(config.directory_url, clock=time.time)
+    directory = Directory(
+        config.directory_url,
+        clock=time.time,
+        random_bits=secrets.randbits,
+        monotonic=time.monotonic,
+        notice_within=0.5,
+    )
     store = Store(
         config.store_url,
         config.data,
@@ -47,13 +54,8 @@ def build(config: Config) -> System:
     )
     gate = Gate(
         directory,
-        throttle=Throttle(
-            never_slowed=config.login.never_slowed,
-            failures_per_hour=config.login.failures_per_hour,
-            longest_delay=config.login.longest_delay,
-            clock=time.monotonic,
-        ),
-        proven=ProvenLogins(ttl=config.login.proven_minutes * 60, clock=time.monotonic),
+        throttle=Throttle([str(network) for network in config.login.never_slowed], monotonic=time.monotonic),
+        proven=ProvenLogins(config.login.proven_minutes * 60.0, monotonic=time.monotonic),
         clock=time.time,
     )
     office = PostOffice(
