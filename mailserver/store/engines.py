@@ -20,8 +20,9 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-# PostgreSQL: serialization_failure, deadlock_detected
-_CONFLICTS = {"40001", "40P01"}
+# PostgreSQL: serialization_failure, deadlock_detected, unique_violation.  The last is two writers who make the same
+# thing at once, say an account's first mailboxes; who comes second tries again and finds it made.
+_CONFLICTS = {"40001", "40P01", "23505"}
 
 
 class Reader(Protocol):

@@ -102,7 +102,7 @@ def normalise_name(name: str) -> str:
     """The one form of a mailbox name.  Raises CannotDo for a name that no mailbox may have."""
     name = unicodedata.normalize("NFC", name)
     first, separator, rest = name.partition(SEPARATOR)
-    if first.upper() == INBOX:
+    if first.isascii() and first.upper() == INBOX:
         name = INBOX + separator + rest
     levels = name.split(SEPARATOR)
     if not all(levels):
@@ -197,7 +197,9 @@ def ensure_maildrop(tx: Transaction, account_id: str) -> Mailbox:
         (name, use) for name, use in STANDARD_MAILBOXES if name not in names and (use is None or use not in uses)
     ]
     # A person who deleted one of them is not given it again: only a maildrop without any is new.
-    if lacking and not any(names.values()):
+    if any(names.values()):
+        lacking = [(name, use) for name, use in lacking if name == INBOX]
+    if lacking:
         _insert(tx, account_id, lacking)
         subscribe(tx, account_id, [name for name, _ in lacking])
     inbox = find_mailbox(tx.connection, account_id, INBOX)
@@ -216,6 +218,7 @@ def create_mailbox(tx: Transaction, account_id: str, name: str, special_use: str
             raise CannotDo(f"No such special use: {special_use}")
         if special_mailbox(tx.connection, account_id, special_use):
             raise CannotDo(f"Another mailbox is {special_use} already")
+    _hold_account(tx, account_id)
     existing = {each.name for each in list_mailboxes(tx.connection, account_id)}
     if name in existing:
         raise MailboxExists
@@ -238,6 +241,7 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
     """
     from mailserver.store import messages  # messages stands on mailboxes; only RENAME INBOX looks back
 
+    _hold_account(tx, account_id)
     source = find_mailbox(tx.connection, account_id, old_name)
     if source is None:
         raise NoSuchMailbox
@@ -247,12 +251,12 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
         raise MailboxExists
     if source.name == INBOX:
         target = create_mailbox(tx, account_id, new_name)
-        messages.move(tx, source.id, [(1, source.uid_next)], target.id)
+        messages.move(tx, source.id, messages.EVERYTHING, target.id)
         return
     if new_name.startswith(source.name + SEPARATOR):
         raise CannotDo("A mailbox cannot become its own child")
     prefix = source.name + SEPARATOR
-    family = [each for each in everything.values() if each is source or each.name.startswith(prefix)]
+    family = [each for each in everything.values() if each.id == source.id or each.name.startswith(prefix)]
     renamed = {each.id: normalise_name(new_name + each.name[len(source.name) :]) for each in family}
     if taken := set(renamed.values()) & set(everything):
         raise MailboxExists(f"{min(taken)} exists already")
@@ -270,13 +274,11 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
             update(mailbox).where(mailbox.c.id == mailbox_id).values(name=name, uid_validity=uid_validity)
         )
         tx.touch(mailbox_id)
-    followed = {each.name: renamed[each.id] for each in family if each.subscribed}
-    for old, new_subscription in followed.items():
-        tx.connection.execute(
-            update(subscription)
-            .where(subscription.c.account_id == account_id, subscription.c.name == old)
-            .values(name=new_subscription)
-        )
+    # The new name may be subscribed already: names need no mailbox (RFC 9051 §6.3.7).
+    followed = [each for each in family if each.subscribed]
+    for each in followed:
+        set_subscribed(tx, account_id, each.name, False)
+    subscribe(tx, account_id, [renamed[each.id] for each in followed])
 
 
 def delete_mailbox(tx: Transaction, account_id: str, name: str) -> None:
@@ -286,6 +288,7 @@ def delete_mailbox(tx: Transaction, account_id: str, name: str) -> None:
     """
     from mailserver.store import messages
 
+    _hold_account(tx, account_id)
     doomed = find_mailbox(tx.connection, account_id, name)
     if doomed is None:
         raise NoSuchMailbox
@@ -294,7 +297,7 @@ def delete_mailbox(tx: Transaction, account_id: str, name: str) -> None:
     prefix = doomed.name + SEPARATOR
     if any(each.name.startswith(prefix) for each in list_mailboxes(tx.connection, account_id)):
         raise CannotDo("The mailbox has mailboxes below it")
-    messages.remove(tx, doomed.id, [(1, doomed.uid_next)])
+    messages.remove(tx, doomed.id, messages.EVERYTHING)
     tx.connection.execute(
         update(mailbox)
         .where(mailbox.c.id == doomed.id)
@@ -318,6 +321,13 @@ def set_subscribed(tx: Transaction, account_id: str, name: str, subscribed: bool
         tx.connection.execute(
             delete(subscription).where(subscription.c.account_id == account_id, subscription.c.name == name)
         )
+
+
+def _hold_account(tx: Transaction, account_id: str) -> None:
+    """Let an account's mailboxes be made, renamed and removed one after the other: whoever does so holds its INBOX."""
+    inbox = find_mailbox(tx.connection, account_id, INBOX)
+    if inbox is not None:
+        tx.hold(inbox.id)
 
 
 def create_inboxes(tx: Transaction, account_ids: Collection[str]) -> None:

@@ -35,7 +35,8 @@ from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared
-from mailserver.store.reading import EVERYTHING, Ranges, placement_where, placements
+from mailserver.store.reading import EVERYTHING as EVERYTHING
+from mailserver.store.reading import Ranges, placement_where, placements
 from mailserver.store.reading import as_ranges as as_ranges
 from mailserver.store.reading import fetch as fetch
 from mailserver.store.reading import find_by_message_id as find_by_message_id

@@ -39,7 +39,11 @@ def test_one_message_row_serves_all_targets(clerk: Any, mail: Any) -> None:
     done = clerk.do(messages.append, content, targets)
     assert [(each.mailbox_id, each.uid) for each in done] == [(clerk.inbox.id, 1), (work.id, 1), (clerk.inbox.id, 2)]
     assert len({each.message_id for each in done}) == 1
-    assert [each.uid_validity for each in done] == [clerk.inbox.uid_validity, work.uid_validity, clerk.inbox.uid_validity]
+    assert [each.uid_validity for each in done] == [
+        clerk.inbox.uid_validity,
+        work.uid_validity,
+        clerk.inbox.uid_validity,
+    ]
     assert clerk.counters(clerk.inbox) == (2, 1, 0, 2 * len(mail()))
     assert clerk.counters(work) == (1, 1, 0, len(mail()))
 
@@ -52,7 +56,9 @@ def test_a_missing_target_keeps_nothing(clerk: Any, mail: Any) -> None:
     assert clerk.mailbox().uid_next == 1
 
 
-@pytest.mark.parametrize("flag", ["\\Recent", "\\Nonsense", "two words", "(", "", "a" * 101, "tiếng", "wild*", 'quo"te'])
+@pytest.mark.parametrize(
+    "flag", ["\\Recent", "\\Nonsense", "two words", "(", "", "a" * 101, "tiếng", "wild*", 'quo"te']
+)
 def test_what_is_no_flag_is_refused_and_keeps_nothing(clerk: Any, mail: Any, flag: str) -> None:
     with pytest.raises(CannotDo):
         clerk.append(mail(), flags=("\\Seen", flag))
@@ -73,11 +79,35 @@ def test_a_kept_message_is_placed_once_more(clerk: Any, mail: Any) -> None:
 def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -> None:
     octets = mail("Họp giao ban", Message_ID="<1@thanhpho.example>", Date="Tue, 1 Apr 2025 08:00:00 +0700")
     clerk.append(octets, flags=("\\Seen",), date=99)
-    columns = (
-        "uid flags modseq internal_date saved_at message_id size header_size envelope body bodystructure parts preview"
-        " subject base_subject author_name author_address to_text sort_from sort_to sort_cc sent_at message_id_header"
-        " thread_key has_attachments search_text header"
-    ).split()
+    columns = [
+        "uid",
+        "flags",
+        "modseq",
+        "internal_date",
+        "saved_at",
+        "message_id",
+        "size",
+        "header_size",
+        "envelope",
+        "body",
+        "bodystructure",
+        "parts",
+        "preview",
+        "subject",
+        "base_subject",
+        "author_name",
+        "author_address",
+        "to_text",
+        "sort_from",
+        "sort_to",
+        "sort_cc",
+        "sent_at",
+        "message_id_header",
+        "thread_key",
+        "has_attachments",
+        "search_text",
+        "header",
+    ]
     (row,) = clerk.ask(lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 1)], columns)))
     assert row._fields == tuple(columns)
     assert (row.uid, row.flags, row.internal_date, row.size) == (1, 1, 99, len(octets))
@@ -89,7 +119,9 @@ def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -
     assert isinstance(row.header, bytes)
     assert not row.has_attachments
     reversed_columns = columns[::-1]
-    (again,) = clerk.ask(lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 1)], reversed_columns)))
+    (again,) = clerk.ask(
+        lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 1)], reversed_columns))
+    )
     assert tuple(again)[::-1] == tuple(row)
 
 
@@ -165,7 +197,9 @@ def test_two_broadcasts_in_one_transaction(clerk: Any, mail: Any) -> None:
     subjects = {}
     for account in ("an", "binh", "chi"):
         inbox = clerk.ask(mailboxes.find_mailbox, account, "INBOX")
-        rows = clerk.ask(lambda connection, where=inbox.id: list(messages.fetch(connection, where, [(1, 9)], ("subject",))))
+        rows = clerk.ask(
+            lambda connection, where=inbox.id: list(messages.fetch(connection, where, [(1, 9)], ("subject",)))
+        )
         subjects[account] = [row.subject for row in rows]
     assert subjects == {"an": ["1"], "binh": ["1", "2"], "chi": ["2"]}
 

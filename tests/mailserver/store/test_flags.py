@@ -22,14 +22,14 @@ def test_add_remove_replace(clerk: Any) -> None:
     clerk.do(store, clerk.inbox.id, [(2, 3)], "remove", ["\\Flagged", "$WORK", "$unknown"])
     assert clerk.flags()[2] == {"\\Seen"}
     result = clerk.do(store, clerk.inbox.id, [(1, 3)], "replace", ["\\Deleted", "$work"])
-    assert clerk.flags() == dict.fromkeys((1, 2, 3), {"\\Deleted", "$Work"})
+    assert clerk.flags() == {key: {"\\Deleted", "$Work"} for key in (1, 2, 3)}
     now = clerk.mailbox()
     for _uid, mask, modseq in result.changed:
         assert set(flags.flag_names(mask, now.keywords)) == {"\\Deleted", "$Work"}
         assert modseq == now.highest_modseq
     assert clerk.counters(clerk.inbox) == clerk.recount(clerk.inbox)
     clerk.do(store, clerk.inbox.id, [(1, 3)], "replace", [])
-    assert clerk.flags() == dict.fromkeys((1, 2, 3), set())
+    assert clerk.flags() == {key: set() for key in (1, 2, 3)}
     assert clerk.counters(clerk.inbox)[1:3] == (3, 0)
 
 
@@ -164,6 +164,6 @@ def test_two_sessions_flags_never_lose_each_other(clerk: Any) -> None:
     ]
     for future in futures:
         future.result(60)
-    assert clerk.flags() == dict.fromkeys(range(1, 21), {"\\Seen", "\\Flagged", "one", "two", "three"})
+    assert clerk.flags() == {key: {"\\Seen", "\\Flagged", "one", "two", "three"} for key in range(1, 21)}
     assert clerk.counters(clerk.inbox) == clerk.recount(clerk.inbox)
     assert len(clerk.ask(changes.changed_since, clerk.inbox.id, 1)) == 20

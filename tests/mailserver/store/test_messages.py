@@ -5,7 +5,9 @@ from __future__ import annotations
 from mailserver.store import Store, broadcast, changes, mailboxes, messages
 from mailserver.store.messages import Target
 
-MAIL = b"From: an@thanhpho.example\r\nTo: binh@thanhpho.example\r\nSubject: Xin ch\xc3\xa0o\r\n\r\nN\xe1\xbb\x99i dung\r\n"
+MAIL = (
+    b"From: an@thanhpho.example\r\nTo: binh@thanhpho.example\r\nSubject: Xin ch\xc3\xa0o\r\n\r\nN\xe1\xbb\x99i dung\r\n"
+)
 
 
 def test_append_gives_growing_uids_and_counts(any_store: Store) -> None:
