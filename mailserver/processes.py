@@ -14,7 +14,6 @@ import signal
 import socket
 import ssl
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -194,13 +193,14 @@ def relay(config: Config, ready: Ready) -> None:
 def housekeeper(config: Config, ready: Ready) -> None:
     """Forgets what can no longer be brought back, once an hour; brings SQLite's log home all the time."""
     _adopt_process({}, ())
-    ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    # SIGTERM is waited for, not handled: a handler could not set an Event without risking a deadlock on its lock.
+    # Blocked before the store's threads begin, so that they inherit it and the signal stays for us.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     system = build(config)
     ready()
     next_round = time.monotonic() + 60.0
-    while not ending.wait(_CHECKPOINT):
+    while signal.sigtimedwait({signal.SIGTERM}, _CHECKPOINT) is None:
         try:
             system.store.checkpoint()
             if time.monotonic() >= next_round:

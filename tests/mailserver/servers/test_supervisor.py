@@ -21,7 +21,7 @@ import pytest
 from mailserver.servers.supervisor import Role, Supervisor, _Child, bind, notify
 
 PROGRAM = """
-import logging, os, signal, sys, threading, time
+import logging, os, signal, sys, time
 from mailserver.servers import supervisor
 from mailserver.servers.supervisor import Role, Supervisor
 
@@ -30,9 +30,15 @@ logging.basicConfig(stream=sys.stdout, format="log: %(message)s", level=logging.
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
+class Ending:  # an Event may not be set in a signal's handler: its lock may be held by the code below
+    told = False
+    def wait(self):
+        while not self.told:
+            time.sleep(0.02)
+
 def until_term(on_hup=None):
-    ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    ending = Ending()
+    signal.signal(signal.SIGTERM, lambda *_: setattr(ending, "told", True))
     if on_hup:
         signal.signal(signal.SIGHUP, lambda *_: on_hup())
     return ending
@@ -42,8 +48,7 @@ def steady(name="steady"):
         ending = until_term(lambda: say("hup", name, os.getpid()))
         ready()
         say("serving", name, os.getpid())
-        while not ending.wait(0.02):
-            pass
+        ending.wait()
         say("drained", name, os.getpid())
     return run
 """
@@ -62,6 +67,7 @@ class Supervised:
             start_new_session=True,
         )
         self.heard: list[str] = []
+        self._expected: set[int] = set()
         self._lines: Queue[str] = Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -72,7 +78,11 @@ class Supervised:
             self._lines.put(line.rstrip("\n"))
 
     def expect(self, pattern: str) -> re.Match[str]:
-        """Wait for the next line that begins so."""
+        """Wait for a line that begins so and was not expected before: processes speak in no order."""
+        for at, line in enumerate(self.heard):
+            if at not in self._expected and (found := re.match(pattern, line)):
+                self._expected.add(at)
+                return found
         while True:
             try:
                 line = self._lines.get(timeout=20)
@@ -80,6 +90,7 @@ class Supervised:
                 raise AssertionError(f"never said {pattern!r}, but:\n" + "\n".join(self.heard)) from None
             self.heard.append(line)
             if found := re.match(pattern, line):
+                self._expected.add(len(self.heard) - 1)
                 return found
 
     def pid_of(self, what: str) -> int:
@@ -183,11 +194,7 @@ def test_a_killed_child_is_replaced_and_the_others_stay(supervise: Callable[...,
         """
     )
     program.expect("ready")
-    found = [re.match(r"serving (\w+) (\d+)", line) for line in program.heard]
-    pids = {match[1]: int(match[2]) for match in found if match}
-    while len(pids) < 2:
-        match = program.expect(r"serving (\w+) (\d+)")
-        pids[match[1]] = int(match[2])
+    pids = {name: program.pid_of(f"serving {name}") for name in ("one", "two")}
     os.kill(pids["one"], signal.SIGKILL)
     program.expect(r"log: one ended \(killed by signal 9, Killed\)")
     again = program.pid_of("serving one")
@@ -317,7 +324,7 @@ def test_hup_without_a_change_asks_the_same_children_to_load_anew(supervise: Cal
         def deaf(ready):  # sets no handler for SIGHUP, and must live through it
             ending = until_term()
             ready()
-            while not ending.wait(0.02): pass
+            ending.wait()
             say("deaf ended")
         Supervisor([Role("one", 1, steady("one")), Role("deaf", 1, deaf)], reload_roles=lambda: None,
                    on_ready=lambda: say("ready")).run()
@@ -359,8 +366,7 @@ def test_hup_with_a_change_replaces_the_children(supervise: Callable[..., Superv
         """
     )
     old = {program.pid_of("serving old"), program.pid_of("serving old")}
-    if "ready" not in program.heard:
-        program.expect("ready")
+    program.expect("ready")
     program.signal(signal.SIGHUP)
     program.expect("log: the configuration changed")
     said = [program.expect(r"(drained old|serving new) (\d+)") for _ in range(3)]
