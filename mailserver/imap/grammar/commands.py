@@ -138,8 +138,25 @@ class GetQuota:
 
 
 Command = (
-    Bare | Login | Authenticate | Enable | Identify | Select | Create | OneMailbox | Rename | List | Lsub
-    | Status | Append | Store | Copy | Expunge | Fetch | Search | GetQuota
+    Bare
+    | Login
+    | Authenticate
+    | Enable
+    | Identify
+    | Select
+    | Create
+    | OneMailbox
+    | Rename
+    | List
+    | Lsub
+    | Status
+    | Append
+    | Store
+    | Copy
+    | Expunge
+    | Fetch
+    | Search
+    | GetQuota
 )
 
 

@@ -15,8 +15,17 @@ MAX_PATTERNS = 100
 
 STATUS_ITEMS = frozenset(
     (
-        b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"RECENT", b"HIGHESTMODSEQ",
-        b"APPENDLIMIT", b"DELETED-STORAGE", b"MAILBOXID",
+        b"MESSAGES",
+        b"UIDNEXT",
+        b"UIDVALIDITY",
+        b"UNSEEN",
+        b"DELETED",
+        b"SIZE",
+        b"RECENT",
+        b"HIGHESTMODSEQ",
+        b"APPENDLIMIT",
+        b"DELETED-STORAGE",
+        b"MAILBOXID",
     )
 )
 _SELECTION = frozenset((b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"))

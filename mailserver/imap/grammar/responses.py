@@ -23,8 +23,48 @@ from mailserver.refusals import (
     TryLater,
 )
 
+# Reasons that only this protocol tells apart.
+
+
+class NoSuchTarget(NoSuchMailbox):
+    """The mailbox to append, copy or move to is not there: the client may create it and try again."""
+
+
+class HasChildren(CannotDo):
+    default_text = "The mailbox has mailboxes below it"
+
+
+class ReadOnly(NotPermitted):
+    default_text = "The mailbox is open for reading only"
+
+
+class Expunged(Refusal):
+    """A message addressed by its number is gone, and this client has not been told yet (RFC 2180 §4)."""
+
+    default_text = "Some of the messages no longer exist"
+
+
+class UnknownCharset(Refusal):
+    default_text = "Charset is not supported"
+
+
+class UnknownEncoding(Refusal):
+    default_text = "The part's transfer encoding cannot be undone"
+
+
+class PrivacyRequired(Refusal):
+    default_text = "Use TLS first"
+
+
 # Which response code a refusal gets (RFC 9051 §7.1).
 REFUSALS: dict[type[Refusal], bytes] = {
+    NoSuchTarget: b"TRYCREATE",
+    HasChildren: b"HASCHILDREN",
+    ReadOnly: b"READ-ONLY",
+    Expunged: b"EXPUNGEISSUED",
+    UnknownCharset: b"BADCHARSET (UTF-8 US-ASCII)",
+    UnknownEncoding: b"UNKNOWN-CTE",
+    PrivacyRequired: b"PRIVACYREQUIRED",
     NoSuchMailbox: b"NONEXISTENT",
     NoSuchMessage: b"NONEXISTENT",
     MailboxExists: b"ALREADYEXISTS",
@@ -47,13 +87,13 @@ def refusal_code(refusal: Refusal) -> bytes:
     raise TypeError(f"{type(refusal).__name__} is not a refusal")
 
 
+_ATOM = re.compile(rb"[A-Za-z0-9._-]{1,100}\Z")
 # What may stand in a quoted string as it is: TEXT-CHAR but quoted-specials.
 _PLAIN = re.compile(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]*\Z")
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*\Z")
 _QUOTABLE_UTF8 = re.compile(rb"[\x20-\x7e\x80-\xff]*\Z")
 # resp-text goes to the end of the line; a control character could forge another.
 _NOT_TEXT = re.compile(r"[^\x20-\x7e]")
-# An atom of an answer, so that most names need no quotes; kept narrower than the grammar allows.
 _MAX_QUOTED = 1000
 
 
@@ -69,6 +109,11 @@ def quoted(octets: bytes, utf8: bool = False) -> bytes:
 
 def nstring(octets: bytes | None, utf8: bool = False) -> bytes:
     return b"NIL" if octets is None else quoted(octets, utf8)
+
+
+def astring(octets: bytes) -> bytes:
+    """A word that needs no quotes as it is."""
+    return octets if _ATOM.match(octets) else quoted(octets)
 
 
 def mailbox_name(name: str, utf8: bool) -> bytes:

@@ -112,9 +112,7 @@ class And:
     keys: tuple[Key, ...]
 
 
-Key = (
-    All | Flagged | Messages | Contains | Header | Day | Larger | Smaller | ChangedFrom | ObjectId | Not | Or | And
-)
+Key = All | Flagged | Messages | Contains | Header | Day | Larger | Smaller | ChangedFrom | ObjectId | Not | Or | And
 
 NOTHING = Not(All())
 

@@ -21,7 +21,7 @@ MAX_NUMBER = (1 << 32) - 1
 MAX_NUMBER64 = (1 << 63) - 1
 
 
-class SyntaxFault(Exception):  # noqa: N818  (a fault of the client's, not an error of ours)
+class SyntaxFault(Exception):
     """The octets are not a command of this grammar; the text is safe to send back."""
 
 
@@ -46,9 +46,7 @@ _SEQUENCE_SET = re.compile(rb"%b(?:,%b)*|\$" % (_RANGE, _RANGE))
 # date = date-text / DQUOTE date-text DQUOTE;  date-text = date-day "-" date-month "-" date-year
 _DATE = re.compile(rb'("?)(\d{1,2})-([A-Za-z]{3})-(\d{4})\1')
 # date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
-_DATE_TIME = re.compile(
-    rb'"([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})"'
-)
+_DATE_TIME = re.compile(rb'"([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})"')
 MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 
 STAR = 0  # "*" in a sequence set
@@ -158,6 +156,14 @@ class Cursor:
     def keyword(self) -> bytes:
         """An atom whose case does not matter, in upper case."""
         return self._match(_ATOM, "a word")[0].upper()
+
+    def command_name(self) -> bytes:
+        """The command in upper case, ``UID`` and the command that it modifies as one."""
+        name = self.keyword()
+        if name == b"UID":
+            self.space()
+            name = b"UID " + self.keyword()
+        return name
 
     def keyword_before_bracket(self) -> bytes:
         return self._match(_ITEM, "an item")[0].upper()

@@ -1,0 +1,93 @@
+"""From a framed command to its tagged answer.
+
+What a command may do is in ``table.COMMANDS``.  Handlers answer only what was asked: what else happened in the
+mailbox is announced here, after each command, as far as the command allows it (RFC 9051 §7.5.1).
+
+Failures are of three kinds: ``SyntaxFault`` is answered BAD; a ``Refusal`` NO, with the code of
+``responses.REFUSALS``; anything else is a bug, answered NO [SERVERBUG] with a reference that is also in the log.
+
+Standards: RFC 9051 §2.2.1, §5.2, §5.5, §7.1.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from mailserver.imap.grammar.framing import TAG, Framed, discard
+from mailserver.imap.grammar.responses import bye, no, ok, refusal_code
+from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
+from mailserver.imap.selected import MailboxGone
+from mailserver.imap.session import Reply, Session, State
+from mailserver.imap.steps import AnswerBroken, Steps
+from mailserver.imap.table import COMMANDS, Spec
+from mailserver.refusals import Refusal
+
+log = logging.getLogger("citymail.imap")
+
+
+def handle(session: Session, framed: Framed) -> Steps[None]:
+    """One command; its steps end with exactly one tagged answer."""
+    tag_match = TAG.match(framed.text)
+    if tag_match is None or framed.text[tag_match.end() : tag_match.end() + 1] != b" ":
+        discard(framed.literals)
+        yield session.fault(b"", "Expected a tag and a command")
+        return
+    tag = tag_match[0]
+    name = b""
+    try:
+        cursor = Cursor(framed, tag_match.end() + 1)
+        name = cursor.command_name()
+        spec = find(session, name)
+        reply = yield from _run(session, spec, spec.parse(cursor), tag)
+        text = reply.text or f"{name.decode('ascii')} completed"
+        yield (no if reply.is_no else ok)(tag, text, reply.code)
+    except SyntaxFault as fault:
+        yield session.fault(tag, str(fault))
+    except Refusal as refusal:
+        if refusal.reason != refusal.client_text:
+            log.info("refused: %s; %s", refusal.reason, session)
+        yield no(tag, refusal.client_text, refusal_code(refusal))
+        if session.state is State.LOGOUT:
+            yield bye(refusal.client_text)
+    except MailboxGone:
+        yield session.mailbox_gone()
+    except AnswerBroken:
+        log.exception("an answer broke off; %s", session)
+        session.state = State.LOGOUT
+    except Exception:
+        reference = session.services.new_reference()
+        log.exception("fault %s in %s; %s", reference, name.decode("ascii", "replace"), session)
+        yield no(tag, f"Internal fault, reference {reference}", b"SERVERBUG")
+    finally:
+        discard(framed.literals)
+
+
+def find(session: Session, name: bytes) -> Spec:
+    spec = COMMANDS.get(name)
+    if spec is None:
+        raise SyntaxFault("Unknown command")
+    if session.state not in spec.states:
+        raise SyntaxFault(f"Not allowed when {session.state.value}")
+    return spec
+
+
+def is_heavy(session: Session, framed: Framed) -> bool:
+    """Whether the command is better run away from the event loop; a guess that is never wrong, only sometimes slow."""
+    if session.services.reads_block:
+        return True
+    words = framed.text[:200].upper().split(b" ", 4)
+    name = words[1] if len(words) > 1 else b""
+    if name == b"UID" and len(words) > 2:
+        name = b"UID " + words[2]
+    spec = COMMANDS.get(name)
+    return spec is not None and spec.is_heavy is not None and spec.is_heavy(session, framed)
+
+
+def _run(session: Session, spec: Spec, command: object, tag: bytes) -> Steps[Reply]:
+    session.verify_account()
+    reply = yield from spec.run(session, command, tag)
+    if spec.announces and session.selected is not None:
+        news = session.news(may_expunge=spec.may_expunge)
+        if news:
+            yield news
+    return reply or Reply()

@@ -1,0 +1,225 @@
+"""STORE, COPY, MOVE, EXPUNGE.
+
+Each is one transaction: all of it happens, or nothing.  Messages that are gone but not yet told to this client
+(RFC 2180 §4): COPY and MOVE by number refuse with EXPUNGEISSUED, STORE does the rest and says so.
+
+Standards: RFC 9051 §6.4.3, §6.4.6, §6.4.7, §6.4.8, §6.4.9; RFC 7162 §3.1.3 (UNCHANGEDSINCE); RFC 4315, RFC 6851.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mailserver.imap.grammar.commands import Change, Copy, Expunge, Store
+from mailserver.imap.grammar.responses import Expunged, NoSuchTarget, ReadOnly, number_set, ok
+from mailserver.imap.selected import SelectedMailbox
+from mailserver.imap.session import Reply, Session
+from mailserver.imap.spans import count_of
+from mailserver.imap.steps import Steps
+from mailserver.refusals import NoSuchMailbox, OverQuota
+from mailserver.store import changes, mailboxes, messages, quota
+from mailserver.store.database import Transaction
+from mailserver.store.messages import FlagsResult, as_ranges
+from mailserver.store.reading import placements
+
+T = TypeVar("T")
+
+# So many messages at once are not held back behind others' commits, nor hold theirs back.
+HEAVY_WRITE = 5000
+
+Pairs = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Framed(Generic[T]):
+    """What a job gave, and the selected mailbox's modseq before and after it, in the same transaction."""
+
+    result: T
+    before: int
+    after: int
+
+
+def bracketed(mailbox_id: int, job: Callable[[Transaction], T]) -> Callable[[Transaction], Framed[T]]:
+    def run(tx: Transaction) -> Framed[T]:
+        before = changes.state(tx.connection, mailbox_id)
+        if before is None:
+            raise NoSuchMailbox
+        result = job(tx)
+        after = changes.state(tx.connection, mailbox_id)
+        return Framed(result, before.highest_modseq, after.highest_modseq)
+
+    return run
+
+
+def load(session: Session) -> SelectedMailbox:
+    """The view, its UIDs known."""
+    view = session.view
+    with session.services.store.read() as connection:
+        view.load(connection)
+    return view
+
+
+_OPERATIONS = {Change.ADD: "add", Change.REMOVE: "remove", Change.REPLACE: "replace"}
+
+
+def known_flags(flags: Sequence[str]) -> list[str]:
+    """Without system flags that nobody defined: what cannot be kept is passed over (RFC 9051 §7.1, PERMANENTFLAGS)."""
+    return [flag for flag in flags if not flag.startswith("\\") or flag.lower() in _SYSTEM]
+
+
+_SYSTEM = frozenset(("\\answered", "\\flagged", "\\deleted", "\\seen", "\\draft"))
+
+
+def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
+    if session.view.read_only:
+        raise ReadOnly
+    if command.unchanged_since is not None:
+        yield session.enable_condstore()
+    view = load(session)
+    spans = view.spans(command.messages, command.by_uid)
+    wanted = count_of(spans)
+    if not wanted:
+        return None
+    ranges, flags, operation = view.uid_ranges(spans), known_flags(command.flags), _OPERATIONS[command.change]
+
+    def job(tx: Transaction) -> tuple[FlagsResult, tuple[str, ...]]:
+        result = messages.set_flags(
+            tx,
+            view.mailbox_id,
+            ranges,
+            operation,
+            flags,
+            command.unchanged_since,  # type: ignore[arg-type]
+        )
+        mailbox = mailboxes.get_mailbox(tx.connection, view.mailbox_id)
+        return result, mailbox.keywords if mailbox is not None else ()
+
+    done = yield session.services.store.write(
+        bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE
+    )
+    result, keywords = done.result
+    answer = view.learn_keywords(keywords) + _stored(session, command, result)
+    view.own_change(done.before, done.after, [(uid, modseq) for uid, _, modseq in result.changed])
+    yield answer
+    found = len(result.changed) + len(result.refused) + len(result.unchanged)
+    code = b""
+    if result.refused:
+        refused = result.refused if command.by_uid else [view.msn_of(uid) for uid in result.refused]
+        code = b"MODIFIED " + number_set(sorted(refused))
+    if found < wanted and not command.by_uid and not command.silent:
+        # RFC 2180 §4.2.3; RFC 7162 §3.1.3, example 11
+        return Reply("Some of the messages no longer exist", code or b"EXPUNGEISSUED", is_no=True)
+    return Reply(code=code)
+
+
+def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:
+    """The FETCH responses: as if the flags were fetched (RFC 9051 §6.4.6), or only MODSEQ for .SILENT."""
+    view = session.view
+    rows = result.changed
+    conditional = command.unchanged_since is not None
+    told = [] if command.silent else result.unchanged
+    # RFC 7162 §3.1.3: better told now why they were refused than asked for again.
+    told = [*told, *result.refused]
+    if told:
+        with session.services.store.read() as connection:
+            current = messages.fetch(connection, view.mailbox_id, as_ranges(told), ("uid", "flags", "modseq"))
+            others = [(uid, mask, modseq) for uid, mask, modseq in current]
+        if command.silent:
+            return _modseqs(session, command, rows, conditional) + view.render_flags(
+                others, with_uid=True, with_modseq=True
+            )
+        rows = sorted([*rows, *others])
+    if command.silent:
+        return _modseqs(session, command, rows, conditional)
+    return view.render_flags(rows, with_uid=command.by_uid, with_modseq=session.condstore)
+
+
+def _modseqs(session: Session, command: Store, rows: list[tuple[int, int, int]], conditional: bool) -> bytes:
+    if not (conditional or session.condstore):
+        return b""
+    return session.view.render_flags(rows, with_uid=command.by_uid, with_modseq=True, with_flags=False)
+
+
+def copy(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
+    pairs, uid_validity = yield from _transfer(session, command, moves=False)
+    return Reply(code=_copyuid(uid_validity, pairs))
+
+
+def move(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
+    """RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, in an untagged OK."""
+    if session.view.read_only:
+        raise ReadOnly
+    pairs, uid_validity = yield from _transfer(session, command, moves=True)
+    if pairs:
+        yield ok(b"*", "Moved", _copyuid(uid_validity, pairs))
+    return Reply()
+
+
+def _copyuid(uid_validity: int, pairs: Pairs) -> bytes:
+    if not pairs:
+        return b""
+    return b"COPYUID %d %b %b" % (
+        uid_validity, number_set([old for old, _ in pairs]), number_set([new for _, new in pairs])
+    )  # fmt: skip
+
+
+def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pairs, int]]:
+    view = load(session)
+    spans = view.spans(command.messages, command.by_uid)
+    name = session.decode_name(command.mailbox)
+    account = session.account
+    assert account is not None
+    with session.services.store.read() as connection:
+        target = mailboxes.find_mailbox(connection, account.id, name)
+    if target is None:
+        raise NoSuchTarget
+    wanted = count_of(spans)
+    if not wanted:
+        return [], target.uid_validity
+    ranges = view.uid_ranges(spans)
+    exact = not command.by_uid
+
+    def job(tx: Transaction) -> Pairs:
+        # The quota counts what a message takes in each mailbox, so that MOVE never needs room.
+        if account.quota_bytes and not moves:
+            size = sum(row.size for row in placements(tx.connection, view.mailbox_id, ranges))
+            if not quota.room_for(tx.connection, account.id, account.quota_bytes, size):
+                raise OverQuota
+        transfer = messages.move if moves else messages.copy
+        pairs = transfer(tx, view.mailbox_id, ranges, target.id)
+        if exact and len(pairs) < wanted:
+            # RFC 2180 §4.4.1: all of what the client named, or nothing.
+            raise Expunged
+        return pairs
+
+    try:
+        done = yield session.services.store.write(
+            bracketed(view.mailbox_id, job), sorted({view.mailbox_id, target.id}), heavy=wanted > HEAVY_WRITE
+        )
+    except NoSuchMailbox:
+        raise NoSuchTarget from None
+    if moves and target.id != view.mailbox_id:
+        view.own_expunge(done.before, done.after, [old for old, _ in done.result])
+    return done.result, target.uid_validity
+
+
+def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
+    """The client is told by the news that follow every command."""
+    if session.view.read_only:
+        raise ReadOnly
+    view = load(session)
+    ranges = None
+    if command.uids is not None:
+        ranges = view.uid_ranges(view.spans(command.uids, by_uid=True))
+        if not ranges:
+            return Reply()
+    done = yield session.services.store.write(
+        bracketed(view.mailbox_id, lambda tx: messages.expunge(tx, view.mailbox_id, ranges)), [view.mailbox_id]
+    )
+    view.own_expunge(done.before, done.after, done.result)
+    if session.condstore and done.result:
+        # RFC 7162 §3.2.10.1: so that a client's cache can keep step.
+        return Reply(code=b"HIGHESTMODSEQ %d" % done.after)
+    return Reply()

@@ -1,0 +1,106 @@
+"""BODY[…] and BINARY[…]: which octets of a message a section names.
+
+Most sections are one stretch of the message and are found as offsets (``stretch``), so that a large one can be sent
+in slices without ever being whole in memory.  Chosen header fields and decoded parts are made (``made``).
+
+Standards: RFC 9051 §6.4.5, §6.4.5.1, §7.5.2; RFC 3516 §4.2, §4.3 (BINARY).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from mailserver.imap.grammar.fetch import Piece, Section
+from mailserver.imap.grammar.responses import UnknownEncoding
+from mailserver.message.headers import select_fields
+from mailserver.message.structure import Part, part_at
+from mailserver.message.transfer import decode_transfer
+
+_LINE_END = b"\r\n"
+
+
+def is_of_header(section: Section) -> bool:
+    """Whether the section is found in the message's own header alone."""
+    return not section.part and not section.binary and section.piece in (Piece.HEADER, Piece.FIELDS, Piece.FIELDS_NOT)
+
+
+def header_selector(section: Section) -> Callable[[bytes], bytes]:
+    """A function from the header block to the section's octets."""
+    select = _fields_selector(section.piece, section.fields)
+    if section.partial is None:
+        return select
+    offset, count = section.partial
+    return lambda header: select(header)[offset : offset + count]
+
+
+@lru_cache(maxsize=512)
+def _fields_selector(piece: Piece, fields: tuple[bytes, ...]) -> Callable[[bytes], bytes]:
+    if piece is Piece.HEADER:
+        return lambda header: header
+    names = [name.decode("ascii") for name in fields]
+    if piece is Piece.FIELDS_NOT:
+        return lambda header: select_fields(header, names, but=True)
+    # field = field-name *WSP ":" unstructured CRLF, with FWS (RFC 5322 §2.2, §4.5)
+    find = re.compile(
+        rb"^(?:%b)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?" % b"|".join(re.escape(name) for name in fields),
+        re.MULTILINE | re.IGNORECASE,
+    ).findall
+    # RFC 9051 §7.5.2: the blank line is part of the answer whatever fields were chosen.
+    return lambda header: b"".join(find(header)) + _LINE_END
+
+
+def needs_tree(section: Section) -> bool:
+    """Whether the section's place depends on the MIME tree."""
+    return bool(section.part) or section.binary
+
+
+def stretch(section: Section, size: int, header_size: int, tree: Part | None) -> tuple[int, int] | None:
+    """(start, stop) of the section before its partial is applied; None if the message has no such part.
+
+    ``tree`` may be None where ``needs_tree`` says so.
+    """
+    if not section.part:
+        if section.piece is Piece.TEXT:
+            return header_size, size
+        if section.piece is Piece.ALL:
+            return 0, size
+        return 0, header_size
+    assert tree is not None
+    part = part_at(tree, section.part)
+    if part is None:
+        return None
+    if section.piece is Piece.ALL:
+        return part.body_start, part.end
+    if section.piece is Piece.MIME:
+        return part.header_start, part.body_start
+    # HEADER, HEADER.FIELDS and TEXT are of a message inside this one (RFC 9051 §6.4.5.1).
+    if not part.is_message:
+        return None
+    inner = part.parts[0]
+    if section.piece is Piece.TEXT:
+        return inner.body_start, inner.end
+    return inner.header_start, inner.body_start
+
+
+def is_stretch(section: Section) -> bool:
+    """Whether the section's octets stand in the message as they are."""
+    return not section.binary and section.piece not in (Piece.FIELDS, Piece.FIELDS_NOT)
+
+
+def cut(octets: bytes, partial: tuple[int, int] | None) -> bytes:
+    return octets if partial is None else octets[partial[0] : partial[0] + partial[1]]
+
+
+def made(section: Section, octets: bytes) -> bytes:
+    """The chosen fields of the header that ``stretch`` found, without the partial."""
+    return _fields_selector(section.piece, section.fields)(octets)
+
+
+def decoded(encoding: str, octets: bytes) -> bytes:
+    """A part without its transfer encoding.  Raises UnknownEncoding."""
+    plain = decode_transfer(encoding, octets)
+    if plain is None:
+        raise UnknownEncoding
+    return plain

@@ -1,0 +1,282 @@
+"""One session's view of its mailbox: what the client has been told, and what it still has to hear.
+
+A message's number is its place among the UIDs the client knows of, so a message that another session expunged keeps
+its place here until this client may be told (RFC 9051 §7.5.1).  The view is exact as of ``modseq``: everything the
+store changed up to it is either told or in ``_gone``.
+
+Most sessions only wait for new mail, which needs no UIDs: they are read at the first command that does, and reckoned
+back to ``modseq`` with the tombstones of what vanished in between.  ``rest`` forgets them again.
+
+Standards: RFC 9051 §2.3.1, §7.4.1, §7.5.1; RFC 7162 §3.1; RFC 2180 (several sessions on one mailbox).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from sqlalchemy import Connection
+
+from mailserver.imap.grammar.responses import flag_list
+from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
+from mailserver.imap.spans import Spans
+from mailserver.store import changes, mailboxes, messages
+from mailserver.store.flags import FIRST_KEYWORD_BIT, SYSTEM_FLAGS, flag_names
+from mailserver.store.mailboxes import Mailbox
+
+
+class MailboxGone(Exception):
+    """The mailbox was removed or renamed by somebody else, or its view cannot be brought up to date."""
+
+
+class KeywordsGrew(Exception):
+    """A message has a keyword that the view does not know yet."""
+
+
+class FlagLists(dict[int, bytes]):
+    """Flags as a mask → as IMAP writes them, for one set of keywords; filled as masks turn up."""
+
+    def __init__(self, keywords: tuple[str, ...]) -> None:
+        super().__init__()
+        self.keywords = keywords
+        self._unknown = FIRST_KEYWORD_BIT + len(keywords)
+
+    def __missing__(self, mask: int) -> bytes:
+        if mask >> self._unknown:
+            raise KeywordsGrew
+        octets = flag_list(flag_names(mask, self.keywords))
+        if len(self) < 4096:
+            self[mask] = octets
+        return octets
+
+
+@lru_cache(maxsize=1024)
+def flag_lists(keywords: tuple[str, ...]) -> FlagLists:
+    """Shared by all sessions whose mailbox has these keywords."""
+    return FlagLists(keywords)
+
+
+class SelectedMailbox:
+    __slots__ = (
+        "_gone",
+        "_own",
+        "_uids",
+        "count",
+        "flags",
+        "mailbox_id",
+        "modseq",
+        "read_only",
+        "saved",
+        "uid_next",
+        "uid_validity",
+    )
+
+    def __init__(self, mailbox: Mailbox, read_only: bool) -> None:
+        self.mailbox_id = mailbox.id
+        self.uid_validity = mailbox.uid_validity
+        self.read_only = read_only
+        self.count = mailbox.messages
+        self.uid_next = mailbox.uid_next
+        self.modseq = mailbox.highest_modseq
+        self.flags = flag_lists(mailbox.keywords)
+        self.saved: Sequence[int] = ()  # the search result variable "$", as UIDs
+        self._uids: array[int] | None = None
+        self._gone: set[int] = set()
+        self._own: dict[int, int] = {}  # changes of this session, told already: uid → modseq
+
+    # What the client knows
+
+    @property
+    def uids(self) -> array[int]:
+        assert self._uids is not None, "load first"
+        return self._uids
+
+    def load(self, connection: Connection) -> None:
+        """Make the UIDs known, as they were at ``modseq``."""
+        if self._uids is not None:
+            return
+        if self.count == self.uid_next - 1:
+            # Nothing was ever expunged.
+            self._uids = array("I", range(1, self.uid_next))
+            return
+        state = changes.state(connection, self.mailbox_id)
+        found = array("I", messages.uids(connection, self.mailbox_id))
+        del found[bisect_left(found, self.uid_next) :]
+        if state is not None and state.highest_modseq != self.modseq:
+            vanished = changes.vanished_since(connection, self.mailbox_id, self.modseq)
+            if vanished is None:
+                raise MailboxGone
+            found = array("I", sorted({*found, *(uid for uid in vanished if uid < self.uid_next)}))
+        if len(found) != self.count:
+            raise MailboxGone
+        self._uids = found
+
+    def rest(self) -> None:
+        """Nobody asks for a while: keep only numbers."""
+        if not self._gone:
+            self._uids = None
+
+    def msn_of(self, uid: int) -> int:
+        """The message's number, 0 if the client knows of no such message."""
+        place = bisect_left(self.uids, uid)
+        return place + 1 if place < len(self.uids) and self.uids[place] == uid else 0
+
+    @property
+    def has_untold_expunges(self) -> bool:
+        return bool(self._gone)
+
+    # From what a client writes to places
+
+    def spans(self, wanted: SequenceSet, by_uid: bool) -> Spans:
+        """Places of a set.  A number beyond the last message is a fault of the client's (RFC 9051 §9, seq-number)."""
+        if wanted.saved:
+            return self.spans_of_uids([(uid, uid) for uid in self.saved])
+        if by_uid:
+            # "*" in an empty mailbox is UIDNEXT, which finds nothing.
+            return self.spans_of_uids(wanted.resolve(self.uids[-1] if self.count else self.uid_next))
+        ranges = wanted.resolve(self.count)
+        if ranges[0][0] < 1 or ranges[-1][1] > self.count:
+            raise SyntaxFault(f"There are only {self.count} messages")
+        return [(first - 1, last) for first, last in ranges]
+
+    def spans_of_uids(self, ranges: Iterable[tuple[int, int]]) -> Spans:
+        uids = self.uids
+        spans: Spans = []
+        for first, last in ranges:
+            start = bisect_left(uids, first)
+            end = bisect_right(uids, last, start)
+            if start == end:
+                continue
+            if spans and spans[-1][1] == start:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        return spans
+
+    def uid_ranges(self, spans: Spans) -> list[tuple[int, int]]:
+        """Ranges of UIDs for the store.  Between two UIDs that the client knows, no others can appear."""
+        uids = self.uids
+        return [(uids[start], uids[end - 1]) for start, end in spans]
+
+    def uids_of(self, spans: Spans) -> list[int]:
+        uids = self.uids
+        return [uid for start, end in spans for uid in uids[start:end]]
+
+    # News
+
+    def keywords_changed(self, connection: Connection) -> bytes:
+        """Learn the mailbox's keywords anew; the untagged FLAGS to tell them (RFC 9051 §7.3.5)."""
+        mailbox = mailboxes.get_mailbox(connection, self.mailbox_id)
+        if mailbox is None:
+            raise MailboxGone
+        return self.learn_keywords(mailbox.keywords)
+
+    def learn_keywords(self, keywords: tuple[str, ...]) -> bytes:
+        if keywords == self.flags.keywords:
+            return b""
+        self.flags = flag_lists(keywords)
+        return b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *keywords))
+
+    def own_change(self, before: int, after: int, changed: Iterable[tuple[int, int]] = ()) -> None:
+        """This session changed something and has told it: ``changed`` are (uid, modseq).
+
+        ``before`` and ``after`` are the mailbox's modseq around the change, in one transaction.  If nobody else came
+        between, the view is up to date with it.
+        """
+        if before == self.modseq:
+            self.modseq = after
+        else:
+            self._own.update(changed)
+
+    def own_expunge(self, before: int, after: int, uids: Sequence[int]) -> None:
+        """This session expunged; it will be told with the next news."""
+        if before == self.modseq and self._uids is not None:
+            self._gone.update(uid for uid in uids if uid < self.uid_next and self.msn_of(uid))
+            self.modseq = after
+
+    def catch_up(self, connection: Connection, *, may_expunge: bool, with_modseq: bool) -> bytes:
+        """What happened since the client was last told, as untagged responses."""
+        state = changes.state(connection, self.mailbox_id)
+        if state is None or state.removed_at is not None or state.uid_validity != self.uid_validity:
+            raise MailboxGone
+        arrived = 0
+        altered: list[tuple[int, int, int]] = []
+        if state.highest_modseq != self.modseq:
+            if state.highest_modseq == self.modseq + 1 and state.uid_next > self.uid_next:
+                # One change, and it made room for messages: they are all new, and nothing else happened.
+                arrived = self._arrive(range(self.uid_next, state.uid_next))
+            else:
+                arrived, altered = self._compare(connection, state.highest_modseq)
+            self.modseq = state.highest_modseq
+            self.uid_next = state.uid_next
+            self._own.clear()
+        if not (arrived or altered or self._gone):
+            return b""
+        out = []
+        if may_expunge and self._gone:
+            out.append(self._tell_expunges())
+        if arrived:
+            out.append(b"* %d EXISTS\r\n" % self.count)
+        if altered:
+            try:
+                out.append(self.render_flags(altered, with_uid=True, with_modseq=with_modseq))
+            except KeywordsGrew:
+                out.append(self.keywords_changed(connection))
+                out.append(self.render_flags(altered, with_uid=True, with_modseq=with_modseq))
+        return b"".join(out)
+
+    def render_flags(
+        self, rows: Iterable[tuple[int, int, int]], *, with_uid: bool, with_modseq: bool, with_flags: bool = True
+    ) -> bytes:
+        """FETCH responses for (uid, flags, modseq) of messages that the client knows."""
+        flags, msn_of = self.flags, self.msn_of
+        form = (
+            b"* %d FETCH ("
+            + b" ".join([b"UID %d"] * with_uid + [b"FLAGS %b"] * with_flags + [b"MODSEQ (%d)"] * with_modseq)
+            + b")\r\n"
+        )
+        numbered = [(msn_of(uid), uid, mask, modseq) for uid, mask, modseq in rows]
+        return b"".join(
+            [
+                form % (msn, *[uid] * with_uid, *[flags[mask]] * with_flags, *[modseq] * with_modseq)
+                for msn, uid, mask, modseq in numbered
+                if msn
+            ]
+        )
+
+    def _arrive(self, uids: Sequence[int]) -> int:
+        self.count += len(uids)
+        if self._uids is not None:
+            self._uids.extend(uids)
+        return len(uids)
+
+    def _compare(self, connection: Connection, modseq: int) -> tuple[int, list[tuple[int, int, int]]]:
+        """What arrived (how many) and what has other flags, from the change log."""
+        vanished = changes.vanished_since(connection, self.mailbox_id, self.modseq)
+        if vanished is None:
+            raise MailboxGone
+        vanished = [uid for uid in vanished if uid < self.uid_next]
+        changed = changes.changed_since(connection, self.mailbox_id, self.modseq)
+        altered = [row for row in changed if row[0] < self.uid_next and self._own.get(row[0]) != row[2]]
+        if vanished or altered:
+            self.load(connection)
+        self._gone.update(vanished)
+        arrived = self._arrive([uid for uid, _, _ in changed if uid >= self.uid_next])
+        return arrived, altered
+
+    def _tell_expunges(self) -> bytes:
+        """EXPUNGE from the last to the first, so that no number shifts another (RFC 9051 §7.5.1)."""
+        uids = self.uids
+        places = sorted((bisect_left(uids, uid) for uid in self._gone), reverse=True)
+        gone, self._gone = self._gone, set()
+        self.count -= len(gone)
+        if len(gone) > 50:
+            self._uids = array("I", [uid for uid in uids if uid not in gone])
+        else:
+            for place in places:
+                del uids[place]
+        if self.saved:
+            self.saved = [uid for uid in self.saved if uid not in gone]  # RFC 9051 §6.4.4.1
+        return b"".join([b"* %d EXPUNGE\r\n" % (place + 1) for place in places])

@@ -1,0 +1,43 @@
+"""What IMAP sessions of one process share."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from directory.database import Directory
+from directory.login import Gate
+from mailserver.config import Config, Network
+from mailserver.store import Store
+
+
+def _local_offset() -> int:
+    return time.localtime().tm_gmtoff
+
+
+@dataclass(frozen=True, slots=True)
+class ImapServices:
+    """``utc_offset``: seconds east of Greenwich in which internal dates are shown, and days begin for SEARCH.
+    ``presence`` counts connections of each account; ``new_reference`` names a fault to the client and the log."""
+
+    store: Store
+    directory: Directory
+    gate: Gate
+    config: Config
+    tls_context: ssl.SSLContext | None
+    clock: Callable[[], float] = time.time
+    utc_offset: int = field(default_factory=_local_offset)
+    new_reference: Callable[[], str] = lambda: secrets.token_hex(4)
+    presence: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def reads_block(self) -> bool:
+        """Whether a read may wait for a network, so that it must not run on an event loop."""
+        return self.store.database.engine.name != "sqlite"
+
+    @property
+    def plaintext_networks(self) -> tuple[Network, ...]:
+        return self.config.login.plaintext_networks

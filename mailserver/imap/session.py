@@ -1,0 +1,253 @@
+"""One client's session: who it is, what it has enabled, which mailbox it looks at.  It owns no socket.
+
+``dispatch.handle`` runs its commands; ``poll`` gives the news of a mailbox to a client that idles.
+
+Standards: RFC 9051 §3 (states), §5.2, §7.1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from directory.accounts import Account, find_account
+from mailserver.imap import capabilities
+from mailserver.imap.grammar import mutf7
+from mailserver.imap.grammar.framing import STRANGER, Excess, Limits, Rejected, member_limits
+from mailserver.imap.grammar.responses import bad, bye, mailbox_name, no, ok
+from mailserver.imap.selected import MailboxGone, SelectedMailbox
+from mailserver.imap.services import ImapServices
+from mailserver.refusals import CannotDo, Refusal
+
+# Faults of syntax after which a client is sent away: a stranger soon, a member late.
+STRANGERS_FAULTS = 10
+MEMBERS_FAULTS = 200
+# How long a session trusts what it knows of its account: a locked one is out within this time.
+ACCOUNT_TRUST = 60.0
+
+
+class State(Enum):
+    NOT_AUTHENTICATED = "not authenticated"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+    LOGOUT = "logout"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A tagged answer; an empty text becomes "… completed"."""
+
+    text: str = ""
+    code: bytes = b""
+    is_no: bool = False
+
+
+class Session:
+    __slots__ = (
+        "_faults",
+        "_trusted_until",
+        "account",
+        "client",
+        "client_id",
+        "condstore",
+        "enabled",
+        "on_wake",
+        "rev2",
+        "secure",
+        "selected",
+        "services",
+        "starts_tls",
+        "state",
+        "utf8",
+    )
+
+    def __init__(self, services: ImapServices, client: str, secure: bool) -> None:
+        self.services = services
+        self.client = client  # IP address
+        self.secure = secure  # TLS
+        self.state = State.NOT_AUTHENTICATED
+        self.account: Account | None = None
+        self.selected: SelectedMailbox | None = None
+        self.client_id = ""
+        self.enabled: frozenset[bytes] = frozenset()
+        self.condstore = self.rev2 = self.utf8 = False
+        self.starts_tls = False
+        self.on_wake: Callable[[], None] | None = None  # set by the shell
+        self._faults = 0
+        self._trusted_until = 0.0
+
+    # What the shell asks
+
+    def greeting(self) -> bytes:
+        return ok(b"*", "CityMail ready", b"CAPABILITY " + self.capabilities())
+
+    @property
+    def limits(self) -> Limits:
+        """What the framer is to let through now."""
+        if self.account is None:
+            return STRANGER
+        return _limits(self.services.config.imap.append_limit)
+
+    def news(self, *, may_expunge: bool = True) -> bytes:
+        """What happened in the selected mailbox that the client has not been told."""
+        if self.selected is None:
+            return b""
+        with self.services.store.read() as connection:
+            return self.selected.catch_up(connection, may_expunge=may_expunge, with_modseq=self.condstore)
+
+    def poll(self) -> bytes:
+        """News for a client that idles."""
+        try:
+            return self.news()
+        except MailboxGone:
+            return self.mailbox_gone()
+
+    def still_here(self) -> bytes:
+        """Said now and then to one who idles, so that dead connections show and locked accounts leave."""
+        try:
+            self.verify_account()
+        except Refusal as refusal:
+            return bye(refusal.client_text)
+        return ok(b"*", "Still here")
+
+    def rejected(self, event: Rejected) -> bytes:
+        """A command that the framer dropped."""
+        code = b"TOOBIG" if event.excess in (Excess.MESSAGE, Excess.LITERAL) else b""
+        if event.excess is Excess.MESSAGE:
+            return no(event.tag or b"*", event.excess.value, code)
+        return self.fault(event.tag, event.excess.value, code)
+
+    def fault(self, tag: bytes, text: str, code: bytes = b"") -> bytes:
+        """BAD; after too many of them also BYE."""
+        self._faults += 1
+        if self._faults >= (STRANGERS_FAULTS if self.account is None else MEMBERS_FAULTS):
+            self.state = State.LOGOUT
+            return bad(tag, text, code) + bye("Too many faults")
+        return bad(tag, text, code)
+
+    def tls_started(self) -> None:
+        """Nothing that was said in the clear counts any more (RFC 9051 §6.2.1)."""
+        self.secure = True
+        self.starts_tls = False
+        self.client_id = ""
+        self._faults = 0
+
+    def woken(self) -> None:
+        """The store calls this, from any thread, when the watched mailbox changed."""
+        wake = self.on_wake
+        if wake is not None:
+            wake()
+
+    def close(self) -> None:
+        """The connection is gone.  Idempotent."""
+        account, self.account = self.account, None
+        self.selected = None
+        self.state = State.LOGOUT
+        if account is not None:
+            presence = self.services.presence
+            presence[account.id] -= 1
+            if not presence[account.id]:
+                del presence[account.id]
+
+    # What handlers ask
+
+    @property
+    def account_id(self) -> str:
+        assert self.account is not None
+        return self.account.id
+
+    @property
+    def may_log_in(self) -> bool:
+        """Passwords in the clear only from networks that the configuration names (RFC 9051 §11.7)."""
+        if self.secure:
+            return True
+        address = ipaddress.ip_address(self.client)
+        return any(address in network for network in self.services.plaintext_networks)
+
+    def capabilities(self) -> bytes:
+        if self.account is not None:
+            return capabilities.after_login(self.services.config.imap.append_limit)
+        may_start_tls = not self.secure and self.services.tls_context is not None
+        return capabilities.before_login(may_start_tls=may_start_tls, may_log_in=self.may_log_in)
+
+    def enter(self, account: Account) -> None:
+        """The client has proven who it is."""
+        presence = self.services.presence
+        presence[account.id] = presence.get(account.id, 0) + 1
+        self.account = account
+        self.state = State.AUTHENTICATED
+        self._faults = 0
+        self._trusted_until = self.services.clock() + ACCOUNT_TRUST
+
+    def verify_account(self) -> None:
+        """Now and then: is the account still in good order, and what is its quota?"""
+        now = self.services.clock()
+        if self.account is None or now < self._trusted_until:
+            return
+        with self.services.directory.read() as directory:
+            account = find_account(directory, self.account.id)
+        if account is None or account.status != "active":
+            self.state = State.LOGOUT
+            raise AccountClosed
+        self.account = account
+        self._trusted_until = now + ACCOUNT_TRUST
+
+    def select(self, view: SelectedMailbox | None) -> None:
+        self.selected = view
+        self.state = State.AUTHENTICATED if view is None else State.SELECTED
+
+    @property
+    def view(self) -> SelectedMailbox:
+        assert self.selected is not None
+        return self.selected
+
+    def enable_condstore(self) -> bytes:
+        """A CONDSTORE enabling command: the first one tells HIGHESTMODSEQ (RFC 7162 §3.1)."""
+        if self.condstore:
+            return b""
+        self.condstore = True
+        if self.selected is None:
+            return b""
+        return ok(b"*", "Now told with every change", b"HIGHESTMODSEQ %d" % self.selected.modseq)
+
+    def decode_name(self, octets: bytes) -> str:
+        """A mailbox name as this session spells it.  Raises CannotDo for what spells no name."""
+        name = None if self.utf8 else mutf7.decode(octets)
+        if name is None and (self.utf8 or not octets.isascii()):
+            # Clients that write UTF-8 without asking for it mean what they write.
+            try:
+                name = octets.decode("utf-8")
+            except UnicodeDecodeError:
+                name = None
+        if name is None:
+            raise CannotDo("The mailbox name is not well spelt")
+        return name
+
+    def encode_name(self, name: str) -> bytes:
+        return mailbox_name(name, self.utf8)
+
+    def mailbox_gone(self) -> bytes:
+        """RFC 2180 §3.4: the client cannot be kept in step with a mailbox that is no more."""
+        self.select(None)
+        self.state = State.LOGOUT
+        return bye("The selected mailbox was removed or renamed; please connect again")
+
+    def __str__(self) -> str:
+        login = self.account.login if self.account else "-"
+        return f"client={self.client} login={login}"
+
+
+class AccountClosed(Refusal):
+    default_text = "This account is locked"
+
+
+_LIMITS: dict[int, Limits] = {}
+
+
+def _limits(append_limit: int) -> Limits:
+    limits = _LIMITS.get(append_limit)
+    if limits is None:
+        limits = _LIMITS[append_limit] = member_limits(append_limit)
+    return limits

@@ -1,0 +1,159 @@
+"""The commands: how each is read, who runs it, when it is allowed, and what it may have announced.
+
+``announces``: news of the selected mailbox follow it.  ``uses_msn``: it is FETCH, STORE or SEARCH by message number,
+while which no EXPUNGE may be told, for numbers must not shift under it (RFC 9051 §7.5.1).  ``is_heavy``: a guess from
+the command's text whether it is better run away from the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mailserver.imap import (
+    appending,
+    fetching,
+    listing,
+    login,
+    mailbox_commands,
+    message_commands,
+    searching,
+)
+from mailserver.imap.grammar import commands as parse
+from mailserver.imap.grammar.fetch import parse_fetch
+from mailserver.imap.grammar.framing import Framed
+from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
+from mailserver.imap.grammar.search import parse_search
+from mailserver.imap.grammar.syntax import Cursor
+from mailserver.imap.session import Session, State
+from mailserver.imap.steps import Steps
+
+NOT_AUTHENTICATED = frozenset((State.NOT_AUTHENTICATED,))
+AUTHENTICATED = frozenset((State.AUTHENTICATED, State.SELECTED))
+SELECTED = frozenset((State.SELECTED,))
+ANY = frozenset((State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED))
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    parse: Callable[[Cursor], Any]
+    run: Callable[[Session, Any, bytes], Steps[Any]]
+    states: frozenset[State]
+    rfc: str
+    uses_msn: bool = False
+    announces: bool = True
+    is_heavy: Callable[[Session, Framed], bool] | None = None
+
+    @property
+    def may_expunge(self) -> bool:
+        return not self.uses_msn
+
+
+# More messages than this are more than a moment's work.
+_MANY = 1000
+
+
+def _many(session: Session, framed: Framed) -> bool:
+    view = session.selected
+    return view is not None and view.count > _MANY and (b":" in framed.text or b"$" in framed.text)
+
+
+def _many_or_octets(session: Session, framed: Framed) -> bool:
+    """Ranges may be long; bodies may be large."""
+    return b":" in framed.text and (_many(session, framed) or b"BODY" in framed.text.upper())
+
+
+def _searches_text(session: Session, framed: Framed) -> bool:
+    view = session.selected
+    return view is not None and view.count > 100 and searching.names_text(framed.text)
+
+
+def _appends_much(session: Session, framed: Framed) -> bool:
+    return len(framed.literals) > 4 or any(
+        not isinstance(literal, bytes) or len(literal) > 100_000 for literal in framed.literals
+    )
+
+
+COMMANDS: dict[bytes, Spec] = {
+    # Any state
+    b"CAPABILITY": Spec(parse.parse_bare, login.capability, ANY, "9051 §6.1.1"),
+    b"NOOP": Spec(parse.parse_bare, login.noop, ANY, "9051 §6.1.2"),
+    b"LOGOUT": Spec(parse.parse_bare, login.logout, ANY, "9051 §6.1.3", announces=False),
+    b"ID": Spec(parse.parse_id, login.identify, ANY, "2971 §3.1"),
+    # Not authenticated
+    b"STARTTLS": Spec(parse.parse_bare, login.start_tls, NOT_AUTHENTICATED, "9051 §6.2.1"),
+    b"AUTHENTICATE": Spec(parse.parse_authenticate, login.authenticate, NOT_AUTHENTICATED, "9051 §6.2.2"),
+    b"LOGIN": Spec(parse.parse_login, login.login, NOT_AUTHENTICATED, "9051 §6.2.3"),
+    # Authenticated
+    b"ENABLE": Spec(parse.parse_enable, login.enable, AUTHENTICATED, "5161 §3.1"),
+    b"SELECT": Spec(
+        partial(parse.parse_select, read_only=False), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.2",
+        announces=False,
+    ),
+    b"EXAMINE": Spec(
+        partial(parse.parse_select, read_only=True), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.3",
+        announces=False,
+    ),
+    b"CREATE": Spec(parse.parse_create, mailbox_commands.create, AUTHENTICATED, "9051 §6.3.4"),
+    b"DELETE": Spec(parse.parse_one_mailbox, mailbox_commands.delete, AUTHENTICATED, "9051 §6.3.5"),
+    b"RENAME": Spec(parse.parse_rename, mailbox_commands.rename, AUTHENTICATED, "9051 §6.3.6"),
+    b"SUBSCRIBE": Spec(parse.parse_one_mailbox, mailbox_commands.subscribe, AUTHENTICATED, "9051 §6.3.7"),
+    b"UNSUBSCRIBE": Spec(parse.parse_one_mailbox, mailbox_commands.unsubscribe, AUTHENTICATED, "9051 §6.3.8"),
+    b"LIST": Spec(parse_list, listing.list_, AUTHENTICATED, "9051 §6.3.9"),
+    b"LSUB": Spec(parse_lsub, listing.lsub, AUTHENTICATED, "3501 §6.3.9"),
+    b"NAMESPACE": Spec(parse.parse_bare, login.namespace, AUTHENTICATED, "9051 §6.3.10"),
+    b"STATUS": Spec(parse_status, listing.status, AUTHENTICATED, "9051 §6.3.11"),
+    b"APPEND": Spec(
+        parse.parse_append, appending.append, AUTHENTICATED, "9051 §6.3.12", is_heavy=_appends_much
+    ),
+    b"IDLE": Spec(parse.parse_bare, login.idle, AUTHENTICATED, "9051 §6.3.13"),
+    b"GETQUOTA": Spec(parse.parse_get_quota, mailbox_commands.get_quota, AUTHENTICATED, "9208 §4.1.1"),
+    b"GETQUOTAROOT": Spec(
+        parse.parse_one_mailbox, mailbox_commands.get_quota_root, AUTHENTICATED, "9208 §4.1.2"
+    ),
+    # Selected
+    b"CHECK": Spec(parse.parse_bare, mailbox_commands.check, SELECTED, "3501 §6.4.1"),
+    b"CLOSE": Spec(parse.parse_bare, mailbox_commands.close, SELECTED, "9051 §6.4.1"),
+    b"UNSELECT": Spec(parse.parse_bare, mailbox_commands.unselect, SELECTED, "9051 §6.4.2"),
+    b"EXPUNGE": Spec(
+        partial(parse.parse_expunge, by_uid=False), message_commands.expunge, SELECTED, "9051 §6.4.3"
+    ),
+    b"UID EXPUNGE": Spec(
+        partial(parse.parse_expunge, by_uid=True), message_commands.expunge, SELECTED, "4315 §2.1"
+    ),
+    b"SEARCH": Spec(
+        partial(parse_search, by_uid=False), searching.search, SELECTED, "9051 §6.4.4",
+        uses_msn=True, is_heavy=_searches_text,
+    ),
+    b"UID SEARCH": Spec(
+        partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9", is_heavy=_searches_text
+    ),
+    b"FETCH": Spec(
+        partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",
+        uses_msn=True, is_heavy=_many_or_octets,
+    ),
+    b"UID FETCH": Spec(
+        partial(parse_fetch, by_uid=True), fetching.fetch, SELECTED, "9051 §6.4.9", is_heavy=_many_or_octets
+    ),
+    b"STORE": Spec(
+        partial(parse.parse_store, by_uid=False), message_commands.store, SELECTED, "9051 §6.4.6",
+        uses_msn=True, is_heavy=_many,
+    ),
+    b"UID STORE": Spec(
+        partial(parse.parse_store, by_uid=True), message_commands.store, SELECTED, "9051 §6.4.9", is_heavy=_many
+    ),
+    b"COPY": Spec(
+        partial(parse.parse_copy, by_uid=False), message_commands.copy, SELECTED, "9051 §6.4.7", is_heavy=_many
+    ),
+    b"UID COPY": Spec(
+        partial(parse.parse_copy, by_uid=True), message_commands.copy, SELECTED, "9051 §6.4.9", is_heavy=_many
+    ),
+    b"MOVE": Spec(
+        partial(parse.parse_copy, by_uid=False), message_commands.move, SELECTED, "6851 §3.1", is_heavy=_many
+    ),
+    b"UID MOVE": Spec(
+        partial(parse.parse_copy, by_uid=True), message_commands.move, SELECTED, "6851 §3.2", is_heavy=_many
+    ),
+}  # fmt: skip
