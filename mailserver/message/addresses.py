@@ -40,6 +40,7 @@ _TOKEN = re.compile(
     r'(?P<space>[\s]++)|"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<literal>\[[^\[\]\\]*+\])|(?P<atom>[^\s()<>\[\]:;@\\,"]++)|(?P<special>.)',
     re.DOTALL,
 )
+_DOT_ATOM = re.compile(_ATOMS)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 
@@ -179,7 +180,11 @@ def address_text(entry: Entry) -> str:
     """local@domain as a person reads it; empty for a group marker."""
     if entry.local is None or entry.domain is None:
         return ""
-    text = f"{entry.local}@{entry.domain}" if entry.domain else entry.local
+    local = entry.local
+    if entry.domain and not _DOT_ATOM.fullmatch(local):  # what needed its quotes gets them back
+        escaped = local.replace("\\", "\\\\").replace('"', '\\"')
+        local = f'"{escaped}"'
+    text = f"{local}@{entry.domain}" if entry.domain else local
     return text if text.isascii() and text.isprintable() else decode_words(text)
 
 
@@ -192,6 +197,18 @@ def display(entry: Entry) -> str:
     if entry.domain is None and entry.local is not None:
         return f"{decode_words(entry.local)}:"
     return address
+
+
+def display_list(entries: list[Entry], texts: list[str]) -> str:
+    """The displays of a field's entries as one text: ``A <a@b>, Group: c@d;``"""
+    pieces: list[str] = []
+    for entry, text in zip(entries, texts, strict=True):
+        if entry == GROUP_END:
+            pieces.append(";")
+        elif text:
+            after_marker = not pieces or pieces[-1].endswith(":")
+            pieces.append(text if not pieces else f" {text}" if after_marker else f", {text}")
+    return "".join(pieces)
 
 
 def mailboxes(entries: list[Entry]) -> list[Entry]:

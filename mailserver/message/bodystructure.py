@@ -186,7 +186,7 @@ def structure_forms(part: Part) -> tuple[str, str]:
             header_summary = _NO_ENVELOPE
             encoding = quoted(mime.encoding)
             body = f'("text" "plain" ("charset" "us-ascii") NIL NIL {encoding} {part.size} {part.lines})'
-            structure = body
+            structure = f"{body[:-1]} NIL NIL NIL NIL)"
         return (
             f"({basic} {header_summary} {body} {part.lines})",
             f"({basic} {header_summary} {structure} {part.lines} {extension})",

@@ -12,6 +12,7 @@ import binascii
 import re
 
 from mailserver.message import charsets
+from mailserver.message.transfer import decode_base64
 
 # encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; charset may carry "*language" (RFC 2231 §5).
 # Spaces inside the encoded-text are a fault that is common enough to be read anyway.
@@ -26,15 +27,7 @@ def _encoded_octets(encoding: str, text: str) -> bytes:
         if "=" in text:
             text = _HEX.sub(lambda match: chr(int(match[1], 16)), text)
         return text.encode("latin-1", "replace")
-    octets = text.encode("latin-1", "replace")
-    try:
-        return binascii.a2b_base64(octets)
-    except binascii.Error:  # one character too many or padding cut off: read the whole groups
-        kept = bytes(octet for octet in octets if octet not in b"= \t\r\n")
-        try:
-            return binascii.a2b_base64(kept[: len(kept) // 4 * 4])
-        except binascii.Error:
-            return b""
+    return decode_base64(text.encode("latin-1", "replace"))
 
 
 def raw_text(raw: str) -> str:

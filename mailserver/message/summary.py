@@ -12,7 +12,7 @@ from functools import lru_cache
 from mmap import mmap
 
 from directory.names import fold
-from mailserver.message.addresses import Entry, address_text, display, parse_addresses
+from mailserver.message.addresses import Entry, address_text, display, display_list, parse_addresses
 from mailserver.message.bodystructure import address_form, envelope_form, structure_forms
 from mailserver.message.dates import parse_date
 from mailserver.message.encoded_words import decode_words
@@ -96,15 +96,7 @@ class _People:
     def text(self) -> str:
         if len(self.people) == 1:
             return self.people[0].display[:TEXT_LIMIT]
-        pieces: list[str] = []
-        length = 0
-        for person in self.people:
-            if person.display:
-                pieces.append(person.display)
-                length += len(person.display) + 2
-                if length > TEXT_LIMIT:
-                    break
-        return ", ".join(pieces)[:TEXT_LIMIT]
+        return display_list(self.entries, [person.display for person in self.people])[:TEXT_LIMIT]
 
 
 _NOBODY = _People(None)
@@ -124,7 +116,7 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
     reply_to, bcc = people("reply-to"), people("bcc")
     body, bodystructure = structure_forms(root)
     raw = get("subject")
-    subject = decode_words(unfold(raw)[:SUBJECT_LIMIT])[:TEXT_LIMIT] if raw is not None else ""
+    subject = " ".join(decode_words(unfold(raw)[:SUBJECT_LIMIT]).split())[:TEXT_LIMIT] if raw is not None else ""
     raw = get("date")
     first = author.entries[0] if author.entries else None
     message_id, thread_key = _thread(fields, octets, root)
@@ -156,13 +148,15 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         message_id=message_id,
         thread_key=thread_key,
         has_attachments=has_attachments(root),
-        search_text=" ".join(
-            [
-                fold(subject),
-                *[person.folded for field in (author, to, cc, bcc) for person in field.people if person.folded],
-            ]
-        )[:SEARCH_LIMIT],
+        search_text=_search_text(subject, (author, to, cc, bcc)),
     )
+
+
+def _search_text(subject: str, fields: tuple[_People, ...]) -> str:
+    pieces = [fold(subject)]
+    for field in fields:
+        pieces.extend([person.folded for person in field.people])
+    return " ".join(filter(None, pieces))[:SEARCH_LIMIT]
 
 
 def _thread(fields: Fields, octets: bytes | mmap, root: Part) -> tuple[str, str]:

@@ -25,8 +25,9 @@ def decode_base64(octets: bytes) -> bytes:
     the other.
     """
     octets = octets.translate(None, _NOT_BASE64)
-    if b"=" not in octets.rstrip(b"="):
-        return _decode_base64_run(octets.rstrip(b"="))
+    run = octets.rstrip(b"=")
+    if b"=" not in run:
+        return _decode_base64_run(run)
     return b"".join([_decode_base64_run(run) for run in _PADDING.split(octets)])
 
 
