@@ -68,9 +68,7 @@ _CREDENTIALS = Question(
 _ADMINS = Question(
     select(account_table.c.id).where(account_table.c.is_admin.is_(True), account_table.c.status == "active")
 )
-_SMALLEST_QUOTA = Question(
-    select(func.min(account_table.c.quota_bytes)).where(account_table.c.quota_bytes > 0)
-)
+_SMALLEST_QUOTA = Question(select(func.min(account_table.c.quota_bytes)).where(account_table.c.quota_bytes > 0))
 
 
 def account_from_row(row: tuple[Any, ...]) -> Account:

@@ -71,9 +71,7 @@ class Gate:
             return None
         return credentials.account
 
-    def authenticate(
-        self, login: str, password: str, client: str, protocol: str, authzid: str = ""
-    ) -> Account:
+    def authenticate(self, login: str, password: str, client: str, protocol: str, authzid: str = "") -> Account:
         """The account that may act now: the login's own, or the unit mailbox named by ``authzid``.
 
         Raises LoginRefused.
@@ -101,9 +99,7 @@ class Gate:
         stored = credentials.password_hash
         return stored is not None and self._proven.holds(credentials.account.id, stored, password)
 
-    def _judge(
-        self, credentials: Credentials | None, login: str, password: str, client: str, protocol: str
-    ) -> None:
+    def _judge(self, credentials: Credentials | None, login: str, password: str, client: str, protocol: str) -> None:
         # the primary address stands for all of an account's logins, so that aliases give no further guesses
         name = credentials.account.login if credentials else login
         wait = self._throttle.blocked(client, name)

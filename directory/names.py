@@ -53,9 +53,7 @@ def words(text: str) -> list[str]:
 
 def tidy(text: str) -> str:
     """NFC, single spaces, no control characters: how every name is stored."""
-    return " ".join(
-        unicodedata.normalize("NFC", "".join(c if c.isprintable() else " " for c in text)).split()
-    )
+    return " ".join(unicodedata.normalize("NFC", "".join(c if c.isprintable() else " " for c in text)).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +148,7 @@ def ascii_word(text: str) -> str:
 
 
 def _usable(local: str) -> bool:
-    return (
-        len(local) >= 2
-        and local not in RESERVED_LOCAL_PARTS
-        and local not in _UNSEEMLY
-        and not local.isdigit()
-    )
+    return len(local) >= 2 and local not in RESERVED_LOCAL_PARTS and local not in _UNSEEMLY and not local.isdigit()
 
 
 def address_patterns(name: PersonName) -> Iterator[str]:

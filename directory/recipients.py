@@ -69,9 +69,7 @@ _reached = _reached.union(  # UNION, not UNION ALL: a cycle ends by itself
 _GROUP_ACCOUNTS = Question(
     select(group_account.c.account_id).where(group_account.c.group_id.in_(select(_reached.c.id)))
 )
-_GROUP_OUTSIDE = Question(
-    select(group_outside.c.address).where(group_outside.c.group_id.in_(select(_reached.c.id)))
-)
+_GROUP_OUTSIDE = Question(select(group_outside.c.address).where(group_outside.c.group_id.in_(select(_reached.c.id))))
 _GROUP_RULES = Question(
     select(group_rule.c.unit_id, group_rule.c.unit_type, group_rule.c.position_id).where(
         group_rule.c.group_id.in_(select(_reached.c.id))
@@ -92,9 +90,7 @@ def _rule_question(with_unit: bool, with_type: bool, with_position: bool) -> Que
         .where(account.c.status != "closed", holds_on(appointment.c.valid_from, appointment.c.valid_until))
     )
     if with_unit:
-        below = select(bindparam("unit", type_=unit_version.c.unit_id.type).label("id")).cte(
-            "below", recursive=True
-        )
+        below = select(bindparam("unit", type_=unit_version.c.unit_id.type).label("id")).cte("below", recursive=True)
         below = below.union(
             select(unit_version.c.unit_id).where(
                 unit_version.c.parent_id == below.c.id,
@@ -181,9 +177,7 @@ def _resolve(conn: Reading | Writing, wanted: str, forwards: int) -> Recipients 
     if row is None:
         admins = admin_ids(conn) if local in _ALWAYS_READ else _NOBODY
         return Recipients(admins, _NOBODY) if admins else None
-    if row.state == "retired" or (
-        row.state == "redirect" and row.until is not None and row.until < conn.today
-    ):
+    if row.state == "retired" or (row.state == "redirect" and row.until is not None and row.until < conn.today):
         return None
     if row.account_id is not None and row.state == "active":
         owner = find_account(conn, row.account_id)

@@ -95,9 +95,7 @@ def needs_touch(session: Session, now: int) -> bool:
 
 def touch(conn: Writing, session: Session) -> None:
     """Note that the session is in use.  Worth a commit only where ``needs_touch`` says so."""
-    conn.execute(
-        update(web_session).where(web_session.c.token_hash == session.token_hash).values(seen_at=conn.now)
-    )
+    conn.execute(update(web_session).where(web_session.c.token_hash == session.token_hash).values(seen_at=conn.now))
 
 
 def end(conn: Writing, token: str) -> None:

@@ -59,6 +59,7 @@ state = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
+    Column("day", Day, nullable=False),  # up to which the accounts were brought in line with the appointments
 )
 
 domain = Table(
@@ -310,7 +311,7 @@ group_poster = Table(
 search_entry = Table(
     "search_entry",
     metadata,
-    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=False),
     Column("subject_id", Id, nullable=False, unique=True),  # account or group
     Column("kind", String(10), nullable=False),
     Column("address", AddressText, nullable=False),

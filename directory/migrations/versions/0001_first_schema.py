@@ -27,6 +27,7 @@ def upgrade() -> None:
     op.create_table('directory_state',
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('day', sa.String(length=10), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_directory_state'))
     )
     op.create_table('domain',
@@ -76,7 +77,7 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_table('search_entry',
-    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('subject_id', sa.String(length=16), nullable=False),
     sa.Column('kind', sa.String(length=10), nullable=False),
     sa.Column('address', sa.String(length=254).with_variant(sa.String(length=254, collation='C'), 'postgresql'), nullable=False),
@@ -279,4 +280,4 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_index(op.f('ix_web_session_account_id'), 'web_session', ['account_id'], unique=False)
-    op.execute("INSERT INTO directory_state (id, version) VALUES (1, 1)")
+    op.execute("INSERT INTO directory_state (id, version, day) VALUES (1, 1, '')")

@@ -1,0 +1,106 @@
+"""Why the directory refuses to do something.
+
+A fault has a code, a text in each language and the values to put in, so that the command line, the webmail
+and later doors each say it in the reader's language.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["unknown", "exists", "invalid", "in-use"]
+
+# code: (kind, English, Vietnamese)
+_TEXTS: dict[str, tuple[Kind, str, str]] = {
+    "unit-unknown": ("unknown", "there is no unit {unit}", "không có đơn vị {unit}"),
+    "unit-ambiguous": (
+        "invalid",
+        "{unit} names more than one unit: {candidates}",
+        "{unit} chỉ nhiều hơn một đơn vị: {candidates}",
+    ),
+    "unit-closed": ("invalid", "the unit {unit} ended on {day}", "đơn vị {unit} đã kết thúc ngày {day}"),
+    "unit-exists": ("exists", "there already is a unit {unit}", "đã có đơn vị {unit}"),
+    "unit-cycle": ("invalid", "{unit} would lie below itself", "{unit} sẽ nằm dưới chính nó"),
+    "unit-occupied": (
+        "in-use",
+        "the unit {unit} still has {count} officials, units or mailboxes",
+        "đơn vị {unit} còn {count} cán bộ, đơn vị trực thuộc hoặc hộp thư",
+    ),
+    "unit-type-unknown": ("unknown", "there is no unit type {type}", "không có loại đơn vị {type}"),
+    "unit-type-not-valid": (
+        "invalid",
+        "units of type {type} do not exist on {day}",
+        "ngày {day} không có loại đơn vị {type}",
+    ),
+    "position-unknown": ("unknown", "there is no position {position}", "không có chức vụ {position}"),
+    "position-exists": ("exists", "there already is a position {position}", "đã có chức vụ {position}"),
+    "official-unknown": ("unknown", "there is no official {official}", "không có cán bộ {official}"),
+    "employee-code-exists": (
+        "exists",
+        "the employee code {code} belongs to {login}",
+        "mã cán bộ {code} đã thuộc về {login}",
+    ),
+    "appointment-unknown": (
+        "unknown",
+        "{official} holds no such post in {unit}",
+        "{official} không giữ chức vụ đó tại {unit}",
+    ),
+    "appointment-exists": (
+        "exists",
+        "{official} already holds that post in {unit}",
+        "{official} đã giữ chức vụ đó tại {unit}",
+    ),
+    "account-unknown": ("unknown", "there is no mailbox {account}", "không có hộp thư {account}"),
+    "account-closed": ("invalid", "the mailbox {account} is closed", "hộp thư {account} đã đóng"),
+    "account-not-closed": ("invalid", "the mailbox {account} is not closed", "hộp thư {account} chưa đóng"),
+    "domain-unknown": ("unknown", "{domain} is not a domain of the city", "{domain} không phải tên miền của thành phố"),
+    "domain-exists": ("exists", "{domain} is a domain of the city already", "{domain} đã là tên miền của thành phố"),
+    "address-malformed": ("invalid", "{address} is not an address", "{address} không phải địa chỉ thư"),
+    "address-taken": (
+        "exists",
+        "the address {address} was given out already",
+        "địa chỉ {address} đã được cấp",
+    ),
+    "address-reserved": (
+        "invalid",
+        "the address {address} is reserved for a function",
+        "địa chỉ {address} dành cho chức năng hệ thống",
+    ),
+    "address-unknown": ("unknown", "there is no address {address}", "không có địa chỉ {address}"),
+    "address-primary": (
+        "invalid",
+        "{address} is the primary address of {account}",
+        "{address} là địa chỉ chính của {account}",
+    ),
+    "alias-unknown": ("unknown", "there is no alias {address}", "không có bí danh {address}"),
+    "alias-loop": ("invalid", "{address} would lead back to itself", "{address} sẽ dẫn về chính nó"),
+    "group-unknown": ("unknown", "there is no group {group}", "không có nhóm {group}"),
+    "group-cycle": ("invalid", "{group} would contain itself", "nhóm {group} sẽ chứa chính nó"),
+    "member-unknown": ("unknown", "{member} is not a member of {group}", "{member} không thuộc nhóm {group}"),
+    "password-weak": ("invalid", "that password is too easy to guess ({why})", "mật khẩu quá dễ đoán ({why})"),
+    "password-long": ("invalid", "that password is too long", "mật khẩu quá dài"),
+    "day-malformed": (
+        "invalid",
+        "{day} is not a date (2025-07-01 or 01/07/2025)",
+        "{day} không phải ngày (01/07/2025)",
+    ),
+    "day-order": ("invalid", "{first} is after {second}", "{first} sau {second}"),
+    "name-empty": ("invalid", "a name is missing", "thiếu tên"),
+    "text-long": ("invalid", "{what} is longer than {limit} characters", "{what} dài hơn {limit} ký tự"),
+    "value-invalid": ("invalid", "{value} is no {what}", "{value} không phải {what}"),
+}
+
+
+class Fault(Exception):  # noqa: N818 - says why, nothing is broken
+    def __init__(self, code: str, /, **values: object) -> None:
+        self.code = code
+        self.values = values
+        super().__init__(self.text("en"))
+
+    @property
+    def kind(self) -> Kind:
+        return _TEXTS[self.code][0]
+
+    def text(self, language: str = "en") -> str:
+        _, english, vietnamese = _TEXTS[self.code]
+        return (vietnamese if language == "vi" else english).format(**self.values)

@@ -1,0 +1,336 @@
+"""Groups: addresses that reach many.  Members are accounts, groups, outside addresses, and rules.
+
+A rule describes its members (everybody with a post in this unit or below, in units of this type, at this
+position), so that the group follows every move by itself.  Who may write to a group is its posting rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+
+from directory import search_index
+from directory.accounts import find_account
+from directory.addresses import address_row, is_local_domain, normalise, owner_row, primary_domain
+from directory.database import Question, Reading, Writing
+from directory.faults import Fault
+from directory.intake import check_issuable
+from directory.names import fold, tidy
+from directory.postings import positions
+from directory.record import record
+from directory.tables import (
+    account,
+    address,
+    group_account,
+    group_nested,
+    group_outside,
+    group_poster,
+    group_rule,
+    mail_group,
+    unit_type,
+)
+from directory.units import find_unit
+
+Posting = Literal["anyone", "internal", "members", "named"]
+POSTING_RULES: tuple[Posting, ...] = ("anyone", "internal", "members", "named")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    id: str
+    address: str
+    name: str
+    posting: Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    id: str
+    unit_id: str | None
+    unit_type: str | None
+    position_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What was entered, not whom it reaches (recipients.resolve)."""
+
+    accounts: tuple[tuple[str, str], ...]  # (login, name)
+    groups: tuple[str, ...]  # addresses
+    outside: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    posters: tuple[tuple[str, str], ...]
+
+
+_COLUMNS = (mail_group.c.id, mail_group.c.address, mail_group.c.name, mail_group.c.posting)
+_BY_ID = Question(select(*_COLUMNS).where(mail_group.c.id == bindparam("group"), mail_group.c.closed_at.is_(None)))
+_below = (
+    select(group_nested.c.member_id.label("id"))
+    .where(group_nested.c.group_id == bindparam("group"))
+    .cte("below", recursive=True)
+)
+_below = _below.union(select(group_nested.c.member_id).where(group_nested.c.group_id == _below.c.id))
+_BELOW = Question(select(_below.c.id))
+
+
+def find_group(conn: Reading | Writing, key: str) -> Group:
+    """By address (aliases too), bare local part or id.  Raises Fault."""
+    row = owner_row(conn, normalise(key if "@" in key else f"{key}@{primary_domain(conn)}"))
+    group_id = row.group_id if row is not None and row.state == "active" else key
+    found = conn.row(_BY_ID, group=group_id) if group_id else None
+    if found is None:
+        raise Fault("group-unknown", group=key)
+    return Group(*found)
+
+
+def list_groups(conn: Reading | Writing, text: str = "") -> Iterator[Group]:
+    """Those whose name or address contains the text, marks or not."""
+    statement = select(*_COLUMNS).where(mail_group.c.closed_at.is_(None)).order_by(mail_group.c.address)
+    wanted = fold(tidy(text))
+    for row in conn.execute(statement):
+        found = Group(*tuple(row))
+        if wanted in fold(found.name) or wanted in found.address:
+            yield found
+
+
+def members(conn: Reading | Writing, group_id: str, limit: int = 1000) -> Members:
+    """At most ``limit`` accounts are listed."""
+
+    def people(table: Any) -> tuple[tuple[str, str], ...]:
+        rows = conn.execute(
+            select(account.c.login, account.c.name)
+            .join(table, table.c.account_id == account.c.id)
+            .where(table.c.group_id == group_id)
+            .order_by(account.c.sort_key, account.c.login)
+            .limit(limit)
+        )
+        return tuple((row.login, row.name) for row in rows)
+
+    nested = conn.execute(
+        select(mail_group.c.address)
+        .join(group_nested, group_nested.c.member_id == mail_group.c.id)
+        .where(group_nested.c.group_id == group_id)
+        .order_by(mail_group.c.address)
+    ).scalars()
+    outside = conn.execute(
+        select(group_outside.c.address).where(group_outside.c.group_id == group_id).order_by(group_outside.c.address)
+    ).scalars()
+    rules = conn.execute(
+        select(group_rule.c.id, group_rule.c.unit_id, group_rule.c.unit_type, group_rule.c.position_id)
+        .where(group_rule.c.group_id == group_id)
+        .order_by(group_rule.c.id)
+    )
+    return Members(
+        people(group_account),
+        tuple(nested),
+        tuple(outside),
+        tuple(Rule(*tuple(row)) for row in rules),
+        people(group_poster),
+    )
+
+
+# --- changes
+# ----------------------------------------------------------------------------------------------------------
+
+
+def add_group(conn: Writing, actor: str, *, address_text: str, name: str, posting: str = "internal") -> Group:
+    """An empty group.  Raises Fault."""
+    name = tidy(name)
+    if not name:
+        raise Fault("name-empty")
+    if len(name) > 300:
+        raise Fault("text-long", what="name", limit=300)
+    _check_posting(posting)
+    wanted = normalise(address_text if "@" in address_text else f"{address_text}@{primary_domain(conn)}")
+    check_issuable(conn, wanted, function=True)
+    if address_row(conn, wanted) is not None:
+        raise Fault("address-taken", address=wanted)
+    group_id = conn.new_id()
+    conn.execute(
+        insert(mail_group),
+        {
+            "id": group_id,
+            "address": wanted,
+            "name": name,
+            "posting": posting,
+            "created_at": conn.now,
+            "closed_at": None,
+        },
+    )
+    conn.execute(insert(address), {"address": wanted, "state": "active", "group_id": group_id, "created_at": conn.now})
+    ranks = search_index.name_words(name, [wanted.rpartition("@")[0]])
+    search_index.put(conn, group_id, "group", wanted, ranks)
+    record(conn, actor, "group.add", wanted, name=name, posting=posting)
+    return find_group(conn, group_id)
+
+
+def alter_group(
+    conn: Writing, actor: str, group_id: str, *, name: str | None = None, posting: str | None = None
+) -> Group:
+    found = find_group(conn, group_id)
+    if posting is not None:
+        _check_posting(posting)
+    new_name = tidy(name) if name is not None else found.name
+    if not new_name:
+        raise Fault("name-empty")
+    conn.execute(
+        update(mail_group).where(mail_group.c.id == group_id).values(name=new_name, posting=posting or found.posting)
+    )
+    if new_name != found.name:
+        ranks = search_index.name_words(new_name, [found.address.rpartition("@")[0]])
+        search_index.put(conn, group_id, "group", found.address, ranks)
+    record(conn, actor, "group.alter", found.address, name=name, posting=posting)
+    return find_group(conn, group_id)
+
+
+def remove_group(conn: Writing, actor: str, group_id: str) -> None:
+    """Its addresses are retired; it leaves every group that contains it.  Raises Fault."""
+    found = find_group(conn, group_id)
+    for table in (group_account, group_outside, group_rule, group_poster):
+        conn.execute(delete(table).where(table.c.group_id == group_id))
+    conn.execute(
+        delete(group_nested).where(or_(group_nested.c.group_id == group_id, group_nested.c.member_id == group_id))
+    )
+    conn.execute(update(mail_group).where(mail_group.c.id == group_id).values(closed_at=conn.now))
+    conn.execute(update(address).where(address.c.group_id == group_id).values(state="retired"))
+    search_index.remove(conn, group_id)
+    record(conn, actor, "group.remove", found.address, name=found.name)
+
+
+def add_member(conn: Writing, actor: str, group_id: str, text: str) -> str:
+    """An address: of an account, a group, or outside.  What it turned out to be.  Raises Fault."""
+    group = find_group(conn, group_id)
+    wanted = normalise(text if "@" in text else f"{text}@{primary_domain(conn)}")
+    local, _, domain = wanted.rpartition("@")
+    if not is_local_domain(conn, domain):
+        if not local or "." not in domain or " " in wanted:
+            raise Fault("address-malformed", address=text)
+        kind, table, values = "outside", group_outside, {"group_id": group_id, "address": wanted}
+    else:
+        row = owner_row(conn, wanted)
+        if row is None or row.state != "active":
+            raise Fault("address-unknown", address=wanted)
+        if row.group_id is not None:
+            _check_cycle(conn, group, row.group_id)
+            kind, table, values = "group", group_nested, {"group_id": group_id, "member_id": row.group_id}
+        elif row.account_id is not None:
+            kind, table, values = "account", group_account, {"group_id": group_id, "account_id": row.account_id}
+        else:
+            kind, table, values = "outside", group_outside, {"group_id": group_id, "address": wanted}
+    if not _exists(conn, table, values):
+        conn.execute(insert(table), values)
+        record(conn, actor, "group.member.add", group.address, member=wanted, kind=kind)
+    return kind
+
+
+def add_accounts(conn: Writing, actor: str, group_id: str, account_ids: list[str]) -> int:
+    """Many at once; those who are members already are passed over.  How many were new."""
+    group = find_group(conn, group_id)
+    present = set(
+        conn.execute(select(group_account.c.account_id).where(group_account.c.group_id == group_id)).scalars()
+    )
+    new = sorted(set(account_ids) - present)
+    if new:
+        conn.execute(insert(group_account), [{"group_id": group_id, "account_id": found} for found in new])
+        record(conn, actor, "group.member.add", group.address, count=len(new))
+    return len(new)
+
+
+def add_rule(
+    conn: Writing,
+    actor: str,
+    group_id: str,
+    *,
+    unit_id: str | None = None,
+    unit_type_code: str | None = None,
+    position_id: str | None = None,
+) -> Rule:
+    """Members by description.  Raises Fault."""
+    group = find_group(conn, group_id)
+    if unit_id is not None:
+        unit_id = find_unit(conn, unit_id).id
+    if unit_type_code is not None:
+        known = conn.execute(select(unit_type.c.code).where(unit_type.c.code == unit_type_code)).first()
+        if known is None:
+            raise Fault("unit-type-unknown", type=unit_type_code)
+    if position_id is not None and position_id not in positions(conn):
+        raise Fault("position-unknown", position=position_id)
+    rule = Rule(conn.new_id(), unit_id, unit_type_code, position_id)
+    conn.execute(
+        insert(group_rule),
+        {
+            "id": rule.id,
+            "group_id": group_id,
+            "unit_id": unit_id,
+            "unit_type": unit_type_code,
+            "position_id": position_id,
+        },
+    )
+    record(conn, actor, "group.rule.add", group.address, unit=unit_id, unit_type=unit_type_code, position=position_id)
+    return rule
+
+
+def remove_member(conn: Writing, actor: str, group_id: str, text: str) -> None:
+    """A member by address, or a rule by its id.  Raises Fault."""
+    group = find_group(conn, group_id)
+    wanted = normalise(text if "@" in text else f"{text}@{primary_domain(conn)}")
+    row = owner_row(conn, wanted)
+    gone = conn.execute(
+        delete(group_outside).where(group_outside.c.group_id == group_id, group_outside.c.address == wanted)
+    ).rowcount
+    gone += conn.execute(delete(group_rule).where(group_rule.c.group_id == group_id, group_rule.c.id == text)).rowcount
+    if row is not None and row.account_id is not None:
+        gone += conn.execute(
+            delete(group_account).where(
+                group_account.c.group_id == group_id, group_account.c.account_id == row.account_id
+            )
+        ).rowcount
+    if row is not None and row.group_id is not None:
+        gone += conn.execute(
+            delete(group_nested).where(group_nested.c.group_id == group_id, group_nested.c.member_id == row.group_id)
+        ).rowcount
+    if not gone:
+        raise Fault("member-unknown", member=text, group=group.address)
+    record(conn, actor, "group.member.remove", group.address, member=text)
+
+
+def set_posters(conn: Writing, actor: str, group_id: str, account_ids: list[str]) -> None:
+    """Who may write where the posting rule is ``named``.  Raises Fault."""
+    group = find_group(conn, group_id)
+    for account_id in account_ids:
+        if find_account(conn, account_id) is None:
+            raise Fault("account-unknown", account=account_id)
+    conn.execute(delete(group_poster).where(group_poster.c.group_id == group_id))
+    rows = [{"group_id": group_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
+    if rows:
+        conn.execute(insert(group_poster), rows)
+    record(conn, actor, "group.posters", group.address, count=len(rows))
+
+
+def groups_of(conn: Reading | Writing, account_id: str) -> list[Group]:
+    """Groups that name the account themselves."""
+    rows = conn.execute(
+        select(*_COLUMNS)
+        .join(group_account, group_account.c.group_id == mail_group.c.id)
+        .where(group_account.c.account_id == account_id)
+        .order_by(mail_group.c.address)
+    )
+    return [Group(*tuple(row)) for row in rows]
+
+
+def _check_posting(posting: str) -> None:
+    if posting not in POSTING_RULES:
+        raise Fault("value-invalid", value=posting, what="posting rule")
+
+
+def _check_cycle(conn: Writing, group: Group, member_id: str) -> None:
+    if member_id == group.id or (group.id,) in conn.rows(_BELOW, group=member_id):
+        raise Fault("group-cycle", group=group.address)
+
+
+def _exists(conn: Writing, table: Any, values: dict[str, str]) -> bool:
+    conditions = [table.c[name] == value for name, value in values.items()]
+    return conn.execute(select(table.c.group_id).where(*conditions)).first() is not None

@@ -1,0 +1,170 @@
+"""Mailboxes that belong to a unit (văn thư) or a role, and who reads them and sends for them.
+
+Clerks (positions marked ``is_clerk``) of the mailbox's unit may do both without being named; others are named
+here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from directory import search_index
+from directory.accounts import Account, find_account
+from directory.addresses import address_row, normalise, primary_domain
+from directory.database import Question, Reading, Writing
+from directory.faults import Fault
+from directory.intake import check_issuable
+from directory.names import collation_key, order_key, split_name, tidy
+from directory.recipients import holds_on
+from directory.record import record
+from directory.tables import account, address, appointment, mailbox_right, position
+from directory.units import open_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    account: Account
+    may_read: bool
+    may_send: bool
+    as_clerk: bool  # by an appointment, not by name
+
+
+_NAMED = Question(
+    select(mailbox_right.c.account_id, mailbox_right.c.may_read, mailbox_right.c.may_send).where(
+        mailbox_right.c.mailbox_id == bindparam("mailbox")
+    )
+)
+_CLERKS = Question(
+    select(account.c.id)
+    .join(appointment, appointment.c.person_id == account.c.person_id)
+    .join(position, position.c.id == appointment.c.position_id)
+    .where(
+        appointment.c.unit_id == bindparam("unit"),
+        position.c.is_clerk.is_(True),
+        account.c.status != "closed",
+        holds_on(appointment.c.valid_from, appointment.c.valid_until),
+    )
+)
+_UNIT_OF = Question(select(account.c.unit_id, account.c.kind).where(account.c.id == bindparam("account")))
+
+
+def open_mailbox(
+    conn: Writing,
+    actor: str,
+    *,
+    address_text: str,
+    name: str,
+    unit_id: str | None = None,
+    password_hash: str | None = None,
+    quota_bytes: int = 0,
+    language: str = "vi",
+    is_admin: bool = False,
+    must_change_password: bool = False,
+) -> Account:
+    """A mailbox of a unit, or without one of a role.  Raises Fault."""
+    name = tidy(name)
+    if not name:
+        raise Fault("name-empty")
+    if len(name) > 300:
+        raise Fault("text-long", what="name", limit=300)
+    wanted = normalise(address_text if "@" in address_text else f"{address_text}@{primary_domain(conn)}")
+    check_issuable(conn, wanted, function=True)
+    if address_row(conn, wanted) is not None:
+        raise Fault("address-taken", address=wanted)
+    unit = open_unit(conn, unit_id) if unit_id else None
+    account_id = conn.new_id()
+    kind = "unit" if unit else "role"
+    conn.execute(
+        insert(account),
+        {
+            "id": account_id,
+            "kind": kind,
+            "login": wanted,
+            "status": "active",
+            "name": name,
+            "title": "",
+            "unit_name": unit.name if unit else "",
+            "sort_key": collation_key(name),
+            "person_id": None,
+            "unit_id": unit.id if unit else None,
+            "password_hash": password_hash,
+            "password_set_at": conn.now if password_hash else None,
+            "must_change_password": must_change_password,
+            "quota_bytes": quota_bytes,
+            "language": language,
+            "is_admin": is_admin,
+            "created_at": conn.now,
+            "closed_at": None,
+        },
+    )
+    conn.execute(
+        insert(address),
+        {"address": wanted, "state": "active", "account_id": account_id, "created_at": conn.now},
+    )
+    ranks = search_index.name_words(name, [wanted.rpartition("@")[0]], unit.short_name if unit else "")
+    search_index.put(conn, account_id, "unit", wanted, ranks)
+    record(conn, actor, "mailbox.add", wanted, name=name, kind=kind, unit=unit.id if unit else None)
+    made = find_account(conn, account_id)
+    assert made is not None
+    return made
+
+
+def grant(
+    conn: Writing, actor: str, mailbox_id: str, account_id: str, *, may_read: bool = True, may_send: bool = True
+) -> None:
+    """Let an account read a mailbox or send for it; replaces what was granted before.  Raises Fault."""
+    mailbox, holder = _pair(conn, mailbox_id, account_id)
+    _drop(conn, mailbox_id, account_id)
+    if may_read or may_send:
+        conn.execute(
+            insert(mailbox_right),
+            {"mailbox_id": mailbox_id, "account_id": account_id, "may_read": may_read, "may_send": may_send},
+        )
+    record(conn, actor, "mailbox.grant", mailbox.login, to=holder.login, read=may_read, send=may_send)
+
+
+def revoke(conn: Writing, actor: str, mailbox_id: str, account_id: str) -> None:
+    """Take a named right back.  Raises Fault where there is none."""
+    mailbox, holder = _pair(conn, mailbox_id, account_id)
+    if not _drop(conn, mailbox_id, account_id):
+        raise Fault("member-unknown", member=holder.login, group=mailbox.login)
+    record(conn, actor, "mailbox.revoke", mailbox.login, of=holder.login)
+
+
+def rights_on(conn: Reading | Writing, mailbox_id: str) -> list[Right]:
+    """Who reads and sends, named or as clerk, by name."""
+    rights: dict[str, Right] = {}
+    row = conn.row(_UNIT_OF, account=mailbox_id)
+    if row is not None and row[1] == "unit":
+        for (account_id,) in conn.rows(_CLERKS, unit=row[0], today=conn.today):
+            holder = find_account(conn, account_id)
+            if holder is not None:
+                rights[account_id] = Right(holder, True, True, True)
+    for account_id, may_read, may_send in conn.rows(_NAMED, mailbox=mailbox_id):
+        holder = find_account(conn, account_id)
+        if holder is not None and account_id not in rights:
+            rights[account_id] = Right(holder, bool(may_read), bool(may_send), False)
+    return sorted(rights.values(), key=lambda right: (order_key(split_name(right.account.name)), right.account.login))
+
+
+def _pair(conn: Writing, mailbox_id: str, account_id: str) -> tuple[Account, Account]:
+    mailbox, holder = find_account(conn, mailbox_id), find_account(conn, account_id)
+    for found, wanted in ((mailbox, mailbox_id), (holder, account_id)):
+        if found is None:
+            raise Fault("account-unknown", account=wanted)
+        if found.status == "closed":
+            raise Fault("account-closed", account=found.login)
+    assert mailbox is not None
+    assert holder is not None
+    if mailbox.kind == "person":
+        # a person's mail is his own; delegation between people is another matter
+        raise Fault("value-invalid", value=mailbox.login, what="unit mailbox")
+    return mailbox, holder
+
+
+def _drop(conn: Writing, mailbox_id: str, account_id: str) -> int:
+    return conn.execute(
+        delete(mailbox_right).where(mailbox_right.c.mailbox_id == mailbox_id, mailbox_right.c.account_id == account_id)
+    ).rowcount

@@ -1,0 +1,490 @@
+"""The life of an official in the directory: joins, takes further posts, moves, is renamed, leaves, returns.
+
+Each function is one change with one entry in the audit record, within the caller's transaction.  ``actor`` is
+who does it: a login, or ``cli:root``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, insert, or_, update
+
+from directory import search_index
+from directory.accounts import Account, find_account
+from directory.addresses import address_row, domain_to_ascii, is_local_domain, local_domains, normalise
+from directory.database import Writing
+from directory.dates import day_before, holds
+from directory.faults import Fault
+from directory.intake import Intake, Joined, Joiner, check_issuable
+from directory.names import PersonName, fold, order_key
+from directory.people import Official, find_official
+from directory.postings import Appointment, AppointmentKind, appointments_of, positions, refresh, row_of
+from directory.record import record
+from directory.sessions import end_all
+from directory.tables import (
+    account,
+    address,
+    appointment,
+    domain,
+    group_account,
+    group_poster,
+    mailbox_right,
+    person,
+)
+from directory.units import open_unit
+
+# How long mail to somebody who left goes to his successor, unless told otherwise.
+REDIRECT_DAYS = 365
+
+
+def add_domain(conn: Writing, actor: str, name: str, *, primary: bool = False) -> str:
+    """A mail domain of the city; the first is primary.  Raises Fault."""
+    wanted = domain_to_ascii(name.strip().rstrip("."))
+    if not wanted or "@" in wanted or " " in wanted:
+        raise Fault("address-malformed", address=name)
+    if is_local_domain(conn, wanted):
+        raise Fault("domain-exists", domain=wanted)
+    is_primary = primary or not local_domains(conn)
+    if is_primary:
+        conn.execute(update(domain).values(is_primary=False))
+    conn.execute(insert(domain), {"name": wanted, "is_primary": is_primary})
+    record(conn, actor, "domain.add", wanted, primary=is_primary)
+    return wanted
+
+
+# --- people
+# -----------------------------------------------------------------------------------------------------------
+
+
+def join(conn: Writing, actor: str, joiner: Joiner, *, domain_name: str = "") -> Joined:
+    """Somebody starts: person, account, address and first post.  Raises Fault."""
+    intake = Intake(conn, actor, domain_name)
+    joined = intake.join(joiner)
+    intake.flush()
+    return joined
+
+
+def appoint(
+    conn: Writing,
+    actor: str,
+    official_key: str,
+    *,
+    unit_id: str,
+    position_id: str,
+    from_day: str,
+    until_day: str | None = None,
+    title: str = "",
+    kind: AppointmentKind = "substantive",
+    rank: int | None = None,
+    primary: bool = False,
+    decision: str = "",
+) -> Appointment:
+    """One more post beside those held.  Raises Fault."""
+    official = find_official(conn, official_key)
+    _must_serve(official)
+    made = _new_post(
+        conn, official, unit_id, position_id, from_day, until_day, title, kind, rank, primary=primary, decision=decision
+    )
+    record(
+        conn,
+        actor,
+        "official.appoint",
+        official.account.login,
+        unit=made.unit_id,
+        position=made.position_id,
+        kind=kind,
+        from_day=from_day,
+        until_day=until_day,
+        decision=decision,
+    )
+    refresh(conn, [official.person_id])
+    return made
+
+
+def dismiss(
+    conn: Writing,
+    actor: str,
+    official_key: str,
+    *,
+    unit_id: str,
+    last_day: str,
+    position_id: str | None = None,
+    decision: str = "",
+) -> int:
+    """End the posts held in a unit (only that at one position, if given); how many.  Raises Fault."""
+    official = find_official(conn, official_key)
+    ending = [
+        post
+        for post in appointments_of(conn, official.person_id)
+        if post.unit_id == unit_id
+        and position_id in (None, post.position_id)
+        and (post.valid_until is None or post.valid_until > last_day)
+    ]
+    if not ending:
+        raise Fault("appointment-unknown", official=official.full_name, unit=unit_id)
+    _end_posts(conn, ending, last_day)
+    record(conn, actor, "official.dismiss", official.account.login, unit=unit_id, last_day=last_day, decision=decision)
+    refresh(conn, [official.person_id])
+    return len(ending)
+
+
+def move(
+    conn: Writing,
+    actor: str,
+    official_key: str,
+    *,
+    unit_id: str,
+    position_id: str,
+    from_day: str,
+    title: str = "",
+    kind: AppointmentKind = "substantive",
+    rank: int | None = None,
+    keep_other_posts: bool = True,
+    decision: str = "",
+) -> Appointment:
+    """The primary post ends on the eve, the new one is primary; address, mail and groups stay.  Raises Fault."""
+    official = find_official(conn, official_key)
+    _must_serve(official)
+    ending = [
+        post
+        for post in appointments_of(conn, official.person_id)
+        if (post.is_primary or not keep_other_posts) and (post.valid_until is None or post.valid_until >= from_day)
+    ]
+    _end_posts(conn, ending, day_before(from_day))
+    made = _new_post(
+        conn, official, unit_id, position_id, from_day, None, title, kind, rank, primary=True, decision=decision
+    )
+    record(
+        conn,
+        actor,
+        "official.move",
+        official.account.login,
+        unit=made.unit_id,
+        position=made.position_id,
+        left=[post.unit_id for post in ending],
+        from_day=from_day,
+        decision=decision,
+    )
+    refresh(conn, [official.person_id])
+    return made
+
+
+def rename(
+    conn: Writing, actor: str, official_key: str, name: PersonName, *, new_address: str = "", decision: str = ""
+) -> Official:
+    """Another name; with ``new_address`` another primary address too, the old one staying as an alias.
+    Raises Fault.
+    """
+    official = find_official(conn, official_key)
+    if not name.full or not name.given:
+        raise Fault("name-empty")
+    conn.execute(
+        update(person)
+        .where(person.c.id == official.person_id)
+        .values(
+            full_name=name.full,
+            family_name=name.family,
+            middle_name=name.middle,
+            given_name=name.given,
+            folded_name=fold(name.full)[:300],
+            sort_key=order_key(name),
+        )
+    )
+    if new_address:
+        set_primary_address(conn, official.account, new_address)
+    record(
+        conn,
+        actor,
+        "official.rename",
+        official.account.login,
+        name=name.full,
+        before=official.full_name,
+        address=new_address,
+        decision=decision,
+    )
+    refresh(conn, [official.person_id])
+    return find_official(conn, official.person_id)
+
+
+def update_person(conn: Writing, actor: str, official_key: str, *, phone: str) -> None:
+    official = find_official(conn, official_key)
+    conn.execute(update(person).where(person.c.id == official.person_id).values(phone=phone[:40]))
+    record(conn, actor, "official.update", official.account.login, phone=phone)
+
+
+def leave(
+    conn: Writing,
+    actor: str,
+    account_id: str,
+    *,
+    last_day: str,
+    redirect_to: str = "",
+    redirect_until: str | None = None,
+    decision: str = "",
+) -> None:
+    """Somebody leaves, or a mailbox is closed: posts end, sign-in ends, addresses redirect or are retired.
+
+    The mail stays where it is.  The addresses are never given to anybody else.  Raises Fault.
+    """
+    found = _account(conn, account_id)
+    if found.status == "closed":
+        raise Fault("account-closed", account=found.login)
+    target = normalise(redirect_to) if redirect_to else None
+    if target is not None:
+        _check_redirect(conn, found, target)
+    official = find_official(conn, account_id) if found.kind == "person" else None
+    if official is not None:
+        _end_posts(conn, _open_posts(conn, official, last_day), last_day)
+        conn.execute(update(person).where(person.c.id == official.person_id).values(left_on=last_day))
+    conn.execute(update(account).where(account.c.id == account_id).values(status="closed", closed_at=conn.now))
+    conn.execute(
+        update(address)
+        .where(address.c.account_id == account_id, address.c.state == "active")
+        .values(state="redirect" if target else "retired", forward_to=target, until=redirect_until if target else None)
+    )
+    conn.execute(delete(group_account).where(group_account.c.account_id == account_id))
+    conn.execute(delete(group_poster).where(group_poster.c.account_id == account_id))
+    conn.execute(
+        delete(mailbox_right).where(
+            or_(mailbox_right.c.account_id == account_id, mailbox_right.c.mailbox_id == account_id)
+        )
+    )
+    end_all(conn, account_id)
+    search_index.remove(conn, account_id)
+    if official is not None:
+        refresh(conn, [official.person_id])
+    action = "official.leave" if official else "mailbox.close"
+    record(
+        conn,
+        actor,
+        action,
+        found.login,
+        last_day=last_day,
+        redirect_to=target,
+        redirect_until=redirect_until if target else None,
+        decision=decision,
+    )
+
+
+def come_back(
+    conn: Writing,
+    actor: str,
+    official_key: str,
+    *,
+    unit_id: str,
+    position_id: str,
+    from_day: str,
+    title: str = "",
+    decision: str = "",
+) -> None:
+    """Somebody who left returns to the same mailbox and addresses; the password must be set anew.  Raises
+    Fault.
+    """
+    official = find_official(conn, official_key)
+    if official.account.status != "closed":
+        raise Fault("account-not-closed", account=official.account.login)
+    account_id = official.account.id
+    conn.execute(
+        update(account)
+        .where(account.c.id == account_id)
+        .values(status="active", closed_at=None, password_hash=None, password_set_at=None)
+    )
+    conn.execute(
+        update(address).where(address.c.account_id == account_id).values(state="active", forward_to=None, until=None)
+    )
+    conn.execute(update(person).where(person.c.id == official.person_id).values(left_on=None))
+    _new_post(
+        conn,
+        official,
+        unit_id,
+        position_id,
+        from_day,
+        None,
+        title,
+        "substantive",
+        None,
+        primary=True,
+        decision=decision,
+    )
+    record(conn, actor, "official.return", official.account.login, unit=unit_id, from_day=from_day, decision=decision)
+    refresh(conn, [official.person_id])
+
+
+# --- any account
+# ------------------------------------------------------------------------------------------------------
+
+
+def lock(conn: Writing, actor: str, account_id: str, *, reason: str = "") -> None:
+    """No sign-in from now on, sessions end; mail still arrives.  Raises Fault."""
+    found = _open_account(conn, account_id)
+    conn.execute(update(account).where(account.c.id == account_id).values(status="locked"))
+    end_all(conn, account_id)
+    record(conn, actor, "mailbox.lock", found.login, reason=reason)
+
+
+def unlock(conn: Writing, actor: str, account_id: str, *, reason: str = "") -> None:
+    found = _open_account(conn, account_id)
+    conn.execute(update(account).where(account.c.id == account_id).values(status="active"))
+    record(conn, actor, "mailbox.unlock", found.login, reason=reason)
+
+
+def set_password(
+    conn: Writing, actor: str, account_id: str, password_hash: str | None, *, must_change: bool = False
+) -> None:
+    """Another password (hashed by the caller, outside of the transaction); all web sessions end.
+
+    None takes the password away: nobody can sign in until another is set.  Raises Fault.
+    """
+    found = _open_account(conn, account_id)
+    conn.execute(
+        update(account)
+        .where(account.c.id == account_id)
+        .values(
+            password_hash=password_hash,
+            password_set_at=conn.now if password_hash else None,
+            must_change_password=must_change,
+        )
+    )
+    end_all(conn, account_id)
+    record(conn, actor, "mailbox.passwd", found.login, must_change=must_change, removed=password_hash is None)
+
+
+def set_quota(conn: Writing, actor: str, account_id: str, quota_bytes: int) -> None:
+    """0 means no limit.  Raises Fault."""
+    found = _open_account(conn, account_id)
+    if quota_bytes < 0:
+        raise Fault("value-invalid", value=quota_bytes, what="quota")
+    conn.execute(update(account).where(account.c.id == account_id).values(quota_bytes=quota_bytes))
+    record(conn, actor, "mailbox.quota", found.login, quota_bytes=quota_bytes, before=found.quota_bytes)
+
+
+def set_language(conn: Writing, actor: str, account_id: str, language: str) -> None:
+    found = _open_account(conn, account_id)
+    if language not in ("vi", "en"):
+        raise Fault("value-invalid", value=language, what="language")
+    conn.execute(update(account).where(account.c.id == account_id).values(language=language))
+    record(conn, actor, "mailbox.language", found.login, language=language)
+
+
+def set_admin(conn: Writing, actor: str, account_id: str, is_admin: bool) -> None:
+    found = _open_account(conn, account_id)
+    conn.execute(update(account).where(account.c.id == account_id).values(is_admin=is_admin))
+    record(conn, actor, "mailbox.admin", found.login, is_admin=is_admin)
+
+
+def set_primary_address(conn: Writing, owner: Account, text: str) -> str:
+    """Make an address the primary one: a new one, or one of the owner's aliases.  Raises Fault."""
+    wanted = normalise(text)
+    check_issuable(conn, wanted, function=owner.kind != "person")
+    row = address_row(conn, wanted)
+    if row is None:
+        conn.execute(
+            insert(address),
+            {"address": wanted, "state": "active", "account_id": owner.id, "created_at": conn.now},
+        )
+    elif row.account_id != owner.id or row.state != "active":
+        raise Fault("address-taken", address=wanted)
+    conn.execute(update(account).where(account.c.id == owner.id).values(login=wanted))
+    return wanted
+
+
+# --- steps
+# ------------------------------------------------------------------------------------------------------------
+
+
+def _account(conn: Writing, account_id: str) -> Account:
+    found = find_account(conn, account_id)
+    if found is None:
+        raise Fault("account-unknown", account=account_id)
+    return found
+
+
+def _open_account(conn: Writing, account_id: str) -> Account:
+    found = _account(conn, account_id)
+    if found.status == "closed":
+        raise Fault("account-closed", account=found.login)
+    return found
+
+
+def _must_serve(official: Official) -> None:
+    if official.account.status == "closed":
+        raise Fault("account-closed", account=official.account.login)
+
+
+def _open_posts(conn: Writing, official: Official, last_day: str) -> list[Appointment]:
+    return [
+        post
+        for post in appointments_of(conn, official.person_id)
+        if post.valid_until is None or post.valid_until > last_day
+    ]
+
+
+def _end_posts(conn: Writing, posts: list[Appointment], last_day: str) -> None:
+    for post in posts:
+        if post.valid_from > last_day:
+            # it never began
+            conn.execute(delete(appointment).where(appointment.c.id == post.id))
+        else:
+            conn.execute(update(appointment).where(appointment.c.id == post.id).values(valid_until=last_day))
+
+
+def _new_post(
+    conn: Writing,
+    official: Official,
+    unit_id: str,
+    position_id: str,
+    from_day: str,
+    until_day: str | None,
+    title: str,
+    kind: AppointmentKind,
+    rank: int | None,
+    *,
+    primary: bool,
+    decision: str,
+) -> Appointment:
+    unit = open_unit(conn, unit_id)
+    post = positions(conn).get(position_id)
+    if post is None:
+        raise Fault("position-unknown", position=position_id)
+    if until_day is not None and until_day < from_day:
+        raise Fault("day-order", first=from_day, second=until_day)
+    for held in appointments_of(conn, official.person_id):
+        same = (held.unit_id, held.position_id) == (unit.id, post.id)
+        if same and holds(held.valid_from, held.valid_until, from_day):
+            raise Fault("appointment-exists", official=official.full_name, unit=unit.name)
+    if primary:
+        # the others stay what they are but no longer name the person
+        conn.execute(
+            update(appointment)
+            .where(
+                appointment.c.person_id == official.person_id,
+                or_(appointment.c.valid_until.is_(None), appointment.c.valid_until >= from_day),
+            )
+            .values(is_primary=False)
+        )
+    made = Appointment(
+        conn.new_id(),
+        official.person_id,
+        unit.id,
+        post.id,
+        title,
+        kind,
+        primary,
+        post.rank if rank is None else rank,
+        from_day,
+        until_day,
+        decision,
+    )
+    conn.execute(insert(appointment), row_of(made))
+    return made
+
+
+def _check_redirect(conn: Writing, leaver: Account, target: str) -> None:
+    domain_name = target.rpartition("@")[2]
+    if not is_local_domain(conn, domain_name):
+        # mail of a public office does not follow a person out of it
+        raise Fault("domain-unknown", domain=domain_name or target)
+    row = address_row(conn, target)
+    if row is None or row.state != "active":
+        raise Fault("address-unknown", address=target)
+    if row.account_id == leaver.id:
+        raise Fault("alias-loop", address=target)

@@ -1,0 +1,145 @@
+"""The words under which people, units' mailboxes and groups are found, kept beside what they describe.
+
+Each word is stored folded, and once more as written where it carries marks, so that who types ``Hà`` gets Hà
+before Hạ.  The rank puts given names before other words and high posts before low ones: a range of the index
+is in the order in which it should be shown.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from directory.database import Question, Reading, Writing
+from directory.names import fold, initials, words
+from directory.tables import address, search_entry, search_word
+
+MAX_WORD = 40
+# Officials from the head of a section upwards are also found by title and unit.
+LEADING_RANK = 40
+_GIVEN, _OTHER = 0, 1000
+_UNIT_RANK = 50
+
+_OWN_LOCAL_PARTS = Question(
+    select(address.c.address).where(address.c.account_id == bindparam("account"), address.c.state == "active")
+)
+_WORDS = Question(select(search_word.c.word).where(search_word.c.entry_id == bindparam("entry")))
+_ENTRY = Question(select(search_entry.c.id).where(search_entry.c.subject_id == bindparam("subject")))
+
+
+def written(word: str) -> str:
+    """As typed, but for case and the way letters are composed."""
+    return unicodedata.normalize("NFC", word).lower()
+
+
+def _enter(found: dict[str, int], text: str, rank: int) -> None:
+    for word in words(written(text)):
+        for form in {word, fold(word)}:
+            form = form[:MAX_WORD]
+            if form and found.get(form, 32767) > rank:
+                found[form] = rank
+
+
+def person_words(
+    full_name: str,
+    given_name: str,
+    local_parts: Collection[str],
+    *,
+    rank: int,
+    title: str = "",
+    unit_name: str = "",
+    unit_short_name: str = "",
+) -> dict[str, int]:
+    """word → rank"""
+    found: dict[str, int] = {}
+    _enter(found, given_name, _GIVEN + rank)
+    _enter(found, full_name, _OTHER + rank)
+    letters = initials(full_name)[:MAX_WORD]
+    if len(letters) > 1:
+        found.setdefault(letters, _OTHER + rank)
+    for local in local_parts:
+        found.setdefault(local[:MAX_WORD], _OTHER + rank)
+    _enter(found, unit_short_name, _OTHER + rank)
+    if rank <= LEADING_RANK:
+        _enter(found, title, _OTHER + rank)
+        _enter(found, unit_name, _OTHER + rank)
+    return found
+
+
+def name_words(name: str, local_parts: Collection[str], also: str = "") -> dict[str, int]:
+    """Of a unit's mailbox or a group."""
+    found: dict[str, int] = {}
+    parts = words(name)
+    if parts:
+        _enter(found, parts[0], _UNIT_RANK)
+    _enter(found, name, _OTHER + _UNIT_RANK)
+    letters = initials(name)[:MAX_WORD]
+    if len(letters) > 1:
+        found.setdefault(letters, _OTHER + _UNIT_RANK)
+    for local in local_parts:
+        found.setdefault(local[:MAX_WORD], _UNIT_RANK)
+    _enter(found, also, _OTHER + _UNIT_RANK)
+    return found
+
+
+def local_parts(conn: Reading | Writing, account_id: str) -> list[str]:
+    return [found.rpartition("@")[0] for (found,) in conn.rows(_OWN_LOCAL_PARTS, account=account_id)]
+
+
+class IndexBatch:
+    """Entries to be added together."""
+
+    def __init__(self, conn: Writing) -> None:
+        self._conn = conn
+        # one writer at a time: nobody else takes these numbers
+        self._next = int(conn.execute(select(func.coalesce(func.max(search_entry.c.id), 0))).scalar_one()) + 1
+        self._entries: list[dict[str, Any]] = []
+        self._words: list[dict[str, Any]] = []
+
+    def add(self, subject_id: str, kind: str, shown_address: str, ranks: Mapping[str, int]) -> None:
+        entry_id = self._next
+        self._next += 1
+        self._entries.append({"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address})
+        self._words.extend(_word_rows(entry_id, ranks))
+
+    def flush(self) -> None:
+        if self._entries:
+            self._conn.execute(insert(search_entry), self._entries)
+            # in the order of the index, which on a large table is several times as fast
+            self._words.sort(key=lambda row: (row["word"], row["rank"], row["entry_id"]))
+            self._conn.execute(insert(search_word), self._words)
+        self._entries, self._words = [], []
+
+
+def put(conn: Writing, subject_id: str, kind: str, shown_address: str, ranks: Mapping[str, int]) -> None:
+    """Add an entry or replace it."""
+    remove(conn, subject_id)
+    batch = IndexBatch(conn)
+    batch.add(subject_id, kind, shown_address, ranks)
+    batch.flush()
+
+
+def remove(conn: Writing, subject_id: str) -> None:
+    row = conn.row(_ENTRY, subject=subject_id)
+    if row is not None:
+        conn.execute(delete(search_word).where(search_word.c.entry_id == row[0]))
+        conn.execute(delete(search_entry).where(search_entry.c.id == row[0]))
+
+
+def add_local_parts(conn: Writing, account_id: str) -> None:
+    """After an account was given another alias."""
+    row = conn.row(_ENTRY, subject=account_id)
+    if row is None:
+        return
+    known = {word for (word,) in conn.rows(_WORDS, entry=row[0])}
+    new = {local[:MAX_WORD] for local in local_parts(conn, account_id)} - known
+    if new:
+        rank = _OTHER + _UNIT_RANK
+        conn.execute(insert(search_word), list(_word_rows(row[0], dict.fromkeys(sorted(new), rank))))
+
+
+def _word_rows(entry_id: int, ranks: Mapping[str, int]) -> Iterable[dict[str, Any]]:
+    return [{"word": word, "rank": rank, "entry_id": entry_id} for word, rank in ranks.items()]

@@ -1,0 +1,433 @@
+"""Units of the city: an opaque identity, and dated versions of name, type, parent and agency code.
+
+A reorganisation never rewrites the past: a renamed, moved or re-typed unit gets a new version from a day on;
+a closed one stays readable and points to its successors.  ``UnitTree`` is the whole tree of one day (some
+thousand units), loaded at once and remembered.
+
+Standards: QCVN 102:2016/BTTTT (agency codes, kept as text: their form has changed before).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+
+from directory.database import Question, Reading, Writing
+from directory.dates import day_before
+from directory.faults import Fault
+from directory.names import fold, tidy
+from directory.postings import refresh_units
+from directory.recipients import holds_on
+from directory.record import record
+from directory.tables import account, appointment, unit, unit_succession, unit_type, unit_version
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as it is from one day to another."""
+
+    id: str
+    valid_from: str
+    valid_until: str | None
+    name: str
+    short_name: str
+    type: str
+    parent_id: str | None
+    agency_code: str
+    sort_order: int
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    old_id: str
+    new_id: str
+    effective: str
+    kind: str
+    decision: str
+
+
+_COLUMNS = (
+    unit_version.c.unit_id,
+    unit_version.c.valid_from,
+    unit_version.c.valid_until,
+    unit_version.c.name,
+    unit_version.c.short_name,
+    unit_version.c.type,
+    unit_version.c.parent_id,
+    unit_version.c.agency_code,
+    unit_version.c.sort_order,
+    unit_version.c.decision,
+)
+_ON_DAY = Question(
+    select(*_COLUMNS)
+    .where(holds_on(unit_version.c.valid_from, unit_version.c.valid_until))
+    .order_by(unit_version.c.sort_order, unit_version.c.folded_name, unit_version.c.unit_id)
+)
+_VERSIONS = Question(
+    select(*_COLUMNS).where(unit_version.c.unit_id == bindparam("unit")).order_by(unit_version.c.valid_from)
+)
+_SUCCESSIONS = Question(
+    select(
+        unit_succession.c.old_id,
+        unit_succession.c.new_id,
+        unit_succession.c.effective,
+        unit_succession.c.kind,
+        unit_succession.c.decision,
+    )
+    .where(or_(unit_succession.c.old_id == bindparam("unit"), unit_succession.c.new_id == bindparam("unit")))
+    .order_by(unit_succession.c.effective)
+)
+_NAMESAKES = Question(
+    select(unit_version.c.unit_id).where(
+        unit_version.c.short_name == bindparam("short_name"),
+        holds_on(unit_version.c.valid_from, unit_version.c.valid_until),
+    )
+)
+_TYPE = Question(
+    select(unit_type.c.code, unit_type.c.valid_from, unit_type.c.valid_until).where(
+        unit_type.c.code == bindparam("type")
+    )
+)
+
+
+class UnitTree:
+    """The units of one day."""
+
+    def __init__(self, units: Iterable[Unit]) -> None:
+        self.by_id = {found.id: found for found in units}
+        self._by_key: dict[str, list[str]] = defaultdict(list)
+        self._children: dict[str | None, list[Unit]] = defaultdict(list)
+        for found in self.by_id.values():
+            for key in {fold(found.short_name), found.agency_code.lower(), fold(found.name)} - {""}:
+                self._by_key[key].append(found.id)
+            parent = found.parent_id if found.parent_id in self.by_id else None
+            self._children[parent].append(found)
+
+    def find(self, key: str) -> Unit:
+        """By id, short name, agency code or full name, in this order of trust.  Raises Fault."""
+        if key in self.by_id:
+            return self.by_id[key]
+        candidates = self._by_key.get(fold(tidy(key))) or self._by_key.get(key.strip().lower()) or []
+        if len(candidates) == 1:
+            return self.by_id[candidates[0]]
+        if not candidates:
+            raise Fault("unit-unknown", unit=key)
+        exact = [found for found in candidates if self.by_id[found].short_name == key]
+        if len(exact) == 1:
+            return self.by_id[exact[0]]
+        raise Fault("unit-ambiguous", unit=key, candidates=", ".join(sorted(candidates)))
+
+    def children(self, unit_id: str | None) -> list[Unit]:
+        """Directly below; of None: the topmost."""
+        return list(self._children.get(unit_id, ()))
+
+    def subtree(self, unit_id: str) -> Iterator[Unit]:
+        """The unit and everything below it, each parent before its children."""
+        waiting = [unit_id]
+        seen = set()
+        while waiting:
+            current = waiting.pop()
+            if current in seen or current not in self.by_id:
+                continue
+            seen.add(current)
+            yield self.by_id[current]
+            waiting.extend(child.id for child in reversed(self._children.get(current, ())))
+
+    def path(self, unit_id: str) -> list[Unit]:
+        """From the top down to the unit."""
+        path: list[Unit] = []
+        current: str | None = unit_id
+        while current in self.by_id and len(path) < 50:
+            path.append(self.by_id[current])
+            current = self.by_id[current].parent_id
+        return path[::-1]
+
+
+def tree(conn: Reading | Writing, day: str | None = None) -> UnitTree:
+    """The units of a day; of today without one."""
+    day = day or conn.today
+    shelf = conn.memory.shelf("unit trees")
+    found: UnitTree | None = shelf.get(day)
+    if found is None:
+        found = shelf[day] = UnitTree(Unit(*row) for row in conn.rows(_ON_DAY, today=day))
+    return found
+
+
+def versions(conn: Reading | Writing, unit_id: str) -> list[Unit]:
+    """What the unit was, is and will be, oldest first."""
+    return [Unit(*row) for row in conn.rows(_VERSIONS, unit=unit_id)]
+
+
+def find_unit(conn: Reading | Writing, key: str) -> Unit:
+    """Today's version; of a unit that ended (named by its id), the last.  Raises Fault."""
+    try:
+        return tree(conn).find(key)
+    except Fault:
+        past = versions(conn, key)
+        if not past:
+            raise
+        return past[-1]
+
+
+def open_unit(conn: Reading | Writing, key: str) -> Unit:
+    """A unit that has not ended, for putting something into it.  Raises Fault."""
+    found = find_unit(conn, key)
+    if found.valid_until is not None and found.valid_until < conn.today:
+        raise Fault("unit-closed", unit=found.name, day=found.valid_until)
+    return found
+
+
+def successions(conn: Reading | Writing, unit_id: str) -> list[Succession]:
+    """From what the unit came and into what it went."""
+    return [Succession(*row) for row in conn.rows(_SUCCESSIONS, unit=unit_id)]
+
+
+def search_units(conn: Reading | Writing, text: str, limit: int = 50, *, closed: bool = False) -> list[Unit]:
+    """Units whose name or short name contains the text, folded; with ``closed``, those of the past too."""
+    pattern = fold(tidy(text)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    statement = (
+        select(*_COLUMNS)
+        .where(unit_version.c.folded_name.like(f"%{pattern}%", escape="\\"))
+        .order_by(unit_version.c.valid_from.desc(), unit_version.c.sort_order, unit_version.c.folded_name)
+    )
+    if not closed:
+        today = conn.today
+        statement = statement.where(
+            unit_version.c.valid_from <= today,
+            or_(unit_version.c.valid_until.is_(None), unit_version.c.valid_until >= today),
+        )
+    newest: dict[str, Unit] = {}
+    for row in conn.execute(statement):
+        newest.setdefault(row.unit_id, Unit(*tuple(row)))
+        if len(newest) == limit:
+            break
+    return list(newest.values())
+
+
+# --- changes
+# ----------------------------------------------------------------------------------------------------------
+
+
+def define_type(
+    conn: Writing, code: str, name: str, name_en: str, valid_from: str, valid_until: str | None = None
+) -> None:
+    """Make or correct a kind of unit."""
+    values = {"name": name, "name_en": name_en, "valid_from": valid_from, "valid_until": valid_until}
+    if not conn.execute(update(unit_type).where(unit_type.c.code == code).values(**values)).rowcount:
+        conn.execute(insert(unit_type), {"code": code, **values})
+
+
+def types(conn: Reading | Writing) -> list[dict[str, Any]]:
+    return [dict(row) for row in conn.execute(select(unit_type).order_by(unit_type.c.code)).mappings()]
+
+
+def add_unit(
+    conn: Writing,
+    actor: str,
+    *,
+    name: str,
+    short_name: str,
+    type_code: str,
+    valid_from: str,
+    parent_id: str | None = None,
+    agency_code: str = "",
+    valid_until: str | None = None,
+    sort_order: int = 0,
+    decision: str = "",
+    unit_id: str | None = None,
+) -> Unit:
+    """A new unit.  Raises Fault."""
+    made = Unit(
+        unit_id or conn.new_id(),
+        valid_from,
+        valid_until,
+        _named(name),
+        tidy(short_name),
+        type_code,
+        parent_id,
+        agency_code.strip(),
+        sort_order,
+        decision,
+    )
+    _check(conn, made, known=False)
+    conn.execute(insert(unit), {"id": made.id, "created_at": conn.now})
+    _insert_version(conn, made)
+    record(conn, actor, "unit.add", made.id, name=made.name, short_name=made.short_name, decision=decision)
+    return made
+
+
+def alter_unit(
+    conn: Writing,
+    actor: str,
+    unit_id: str,
+    *,
+    from_day: str,
+    decision: str = "",
+    name: str | None = None,
+    short_name: str | None = None,
+    type_code: str | None = None,
+    parent_id: str | None = None,
+    agency_code: str | None = None,
+    sort_order: int | None = None,
+) -> Unit:
+    """Rename, re-type or move a unit from a day on; what is None stays.  Raises Fault."""
+    past = versions(conn, unit_id)
+    if not past:
+        raise Fault("unit-unknown", unit=unit_id)
+    last = past[-1]
+    if last.valid_until is not None and last.valid_until < from_day:
+        raise Fault("unit-closed", unit=last.name, day=last.valid_until)
+    if from_day < last.valid_from:
+        raise Fault("day-order", first=last.valid_from, second=from_day)
+    made = replace(
+        last,
+        valid_from=from_day,
+        name=_named(name) if name is not None else last.name,
+        short_name=tidy(short_name) if short_name is not None else last.short_name,
+        type=type_code or last.type,
+        parent_id=parent_id if parent_id is not None else last.parent_id,
+        agency_code=agency_code if agency_code is not None else last.agency_code,
+        sort_order=sort_order if sort_order is not None else last.sort_order,
+        decision=decision,
+    )
+    _check(conn, made, known=True)
+    this_version = (unit_version.c.unit_id == unit_id) & (unit_version.c.valid_from == last.valid_from)
+    if from_day == last.valid_from:
+        # a version of the same day is corrected, not followed
+        conn.execute(update(unit_version).where(this_version).values(**_columns(made)))
+    else:
+        conn.execute(update(unit_version).where(this_version).values(valid_until=day_before(from_day)))
+        _insert_version(conn, made)
+    changes = {
+        field: getattr(made, field)
+        for field in ("name", "short_name", "type", "parent_id", "agency_code")
+        if getattr(made, field) != getattr(last, field)
+    }
+    record(conn, actor, "unit.alter", unit_id, from_day=from_day, decision=decision, **changes)
+    refresh_units(conn, [unit_id])
+    return made
+
+
+def close_unit(
+    conn: Writing,
+    actor: str,
+    unit_id: str,
+    *,
+    last_day: str,
+    successors: Iterable[str] = (),
+    kind: str = "dissolve",
+    decision: str = "",
+    force: bool = False,
+) -> None:
+    """End a unit on a day and say who follows it.
+
+    Without ``force`` it must be empty by then: no officials, no units below, no open mailboxes.  Raises
+    Fault.
+    """
+    found = find_unit(conn, unit_id)
+    if found.valid_until is not None and found.valid_until < conn.today:
+        raise Fault("unit-closed", unit=found.name, day=found.valid_until)
+    if last_day < found.valid_from:
+        raise Fault("day-order", first=found.valid_from, second=last_day)
+    followers = list(successors)
+    left = 0 if force else occupants(conn, found.id, last_day)
+    if left:
+        raise Fault("unit-occupied", unit=found.name, count=left)
+    conn.execute(
+        update(unit_version)
+        .where(unit_version.c.unit_id == found.id, unit_version.c.valid_from == found.valid_from)
+        .values(valid_until=last_day)
+    )
+    for follower in followers:
+        add_succession(conn, found.id, follower, effective=last_day, kind=kind, decision=decision)
+    record(conn, actor, "unit.close", found.id, last_day=last_day, successors=followers, kind=kind, decision=decision)
+
+
+def add_succession(conn: Writing, old_id: str, new_id: str, *, effective: str, kind: str, decision: str = "") -> None:
+    conn.execute(
+        insert(unit_succession),
+        {"old_id": old_id, "new_id": new_id, "effective": effective, "kind": kind, "decision": decision},
+    )
+
+
+def occupants(conn: Reading | Writing, unit_id: str, day: str) -> int:
+    """Officials, units and mailboxes that would be left in the unit after a day."""
+    open_after = [
+        select(func.count())
+        .select_from(appointment)
+        .where(
+            appointment.c.unit_id == unit_id,
+            or_(appointment.c.valid_until.is_(None), appointment.c.valid_until > day),
+        ),
+        select(func.count())
+        .select_from(unit_version)
+        .where(
+            unit_version.c.parent_id == unit_id,
+            or_(unit_version.c.valid_until.is_(None), unit_version.c.valid_until > day),
+        ),
+        select(func.count())
+        .select_from(account)
+        .where(account.c.unit_id == unit_id, account.c.kind == "unit", account.c.status != "closed"),
+    ]
+    return sum(int(conn.execute(statement).scalar_one()) for statement in open_after)
+
+
+def _named(name: str) -> str:
+    name = tidy(name)
+    if not name:
+        raise Fault("name-empty")
+    return name
+
+
+def _check(conn: Writing, made: Unit, *, known: bool) -> None:
+    for what, text, limit in (
+        ("name", made.name, 300),
+        ("short_name", made.short_name, 60),
+        ("agency_code", made.agency_code, 40),
+        ("decision", made.decision, 100),
+    ):
+        if len(text) > limit:
+            raise Fault("text-long", what=what, limit=limit)
+    if made.valid_until is not None and made.valid_until < made.valid_from:
+        raise Fault("day-order", first=made.valid_from, second=made.valid_until)
+    row = conn.row(_TYPE, type=made.type)
+    if row is None:
+        raise Fault("unit-type-unknown", type=made.type)
+    _, type_from, type_until = row
+    if made.valid_from < type_from or (type_until is not None and made.valid_from > type_until):
+        raise Fault("unit-type-not-valid", type=made.type, day=made.valid_from)
+    if made.parent_id is not None:
+        if not versions(conn, made.parent_id):
+            raise Fault("unit-unknown", unit=made.parent_id)
+        # a new unit has nothing below it yet
+        if known and any(above.id == made.id for above in tree(conn, made.valid_from).path(made.parent_id)):
+            raise Fault("unit-cycle", unit=made.name)
+    if made.short_name:
+        namesakes = conn.rows(_NAMESAKES, short_name=made.short_name, today=made.valid_from)
+        if any(other != made.id for (other,) in namesakes):
+            raise Fault("unit-exists", unit=made.short_name)
+
+
+def _columns(made: Unit) -> dict[str, Any]:
+    return {
+        "unit_id": made.id,
+        "valid_from": made.valid_from,
+        "valid_until": made.valid_until,
+        "name": made.name,
+        "short_name": made.short_name,
+        "folded_name": fold(f"{made.name} {made.short_name}")[:400],
+        "type": made.type,
+        "parent_id": made.parent_id,
+        "agency_code": made.agency_code,
+        "sort_order": made.sort_order,
+        "decision": made.decision,
+    }
+
+
+def _insert_version(conn: Writing, made: Unit) -> None:
+    conn.execute(insert(unit_version), _columns(made))
