@@ -108,16 +108,12 @@ def check_room(office: PostOffice, people: Reading, recipients: Recipients, size
         if account is None or not account.quota_bytes:
             continue
         if size > account.quota_bytes:
-            raise TooLarge(
-                "Message is larger than the whole mailbox", reason=f"{size} octets for {account.login}"
-            )
+            raise TooLarge("Message is larger than the whole mailbox", reason=f"{size} octets for {account.login}")
         if not office.has_room(account_id, account.quota_bytes, size):
             raise OverQuota(reason=f"the mailbox of {account.login} is full")
 
 
-def judge(
-    office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], header: bytes
-) -> Verdict:
+def judge(office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], header: bytes) -> Verdict:
     """Decide about the message itself.  Raises Refusal."""
     refuse_loops(header, office.config.smtp.max_hops)
     reference = office.new_reference()
@@ -140,9 +136,9 @@ def receive(
     Raises Refusal.  The future gives the message's reference once everything is on disk.
     """
     verdict = judge(office, origin, mail, taken, read_header(octets))
-    accounts, remote, asked = gather(taken)
+    accounts, remote = gather(taken)
     content = office.store.prepare(octets, prefix=verdict.trace)
-    who = local.plan(office, accounts, remote, size=content.size, checked=asked)
+    who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote))
     envelope = envelope_of(mail, content.text)
     reports = bounce.report_success(office, mail, taken, content.header)
 
@@ -159,28 +155,26 @@ def receive(
     return office.store.write(job, sorted(who.inboxes.values()), heavy=len(who.accounts) > local.FEW)
 
 
-def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient], set[str]]:
-    """Everybody whom the accepted recipients reach, each once: accounts, addresses elsewhere; and the
-    accounts that were asked for room at RCPT.
-    """
+def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient]]:
+    """Everybody whom the accepted recipients reach, each once: accounts, and addresses elsewhere."""
     accounts: set[str] = set()
-    asked: set[str] = set()
     remote: dict[str, spool.SpoolRecipient] = {}
     for each in taken:
         recipients = each.addressee.recipients
         accounts |= recipients.accounts
-        if not each.addressee.is_group:
-            asked |= recipients.accounts
         for address in recipients.external:
-            # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes
-            # it on.
             if each.addressee.is_group:
-                remote.setdefault(address, spool.SpoolRecipient(address, notify="FAILURE"))
+                # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes it on.
+                onward = spool.SpoolRecipient(address, notify="FAILURE")
             else:
-                remote.setdefault(
-                    address, spool.SpoolRecipient(address, each.rcpt.notify, original_recipient(each.rcpt))
-                )
-    return accounts, list(remote.values()), asked
+                onward = spool.SpoolRecipient(address, each.rcpt.notify, original_recipient(each.rcpt))
+            remote.setdefault(address, onward)
+    return accounts, list(remote.values())
+
+
+def may_wait(taken: Sequence[Taken], remote: Sequence[spool.SpoolRecipient]) -> bool:
+    """Whether the message must be taken although no mailbox has room: somebody else gets it, or a group took it."""
+    return bool(remote) or any(each.addressee.is_group for each in taken)
 
 
 def original_recipient(rcpt: RcptCommand) -> str:

@@ -17,6 +17,7 @@ from directory.accounts import find_account, smallest_quota
 from mailserver.delivery import spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.store.broadcast import place_with_accounts
+from mailserver.refusals import OverQuota
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.messages import Target, append, insert_message, place
@@ -46,15 +47,18 @@ def plan(
     remote: Iterable[spool.SpoolRecipient],
     *,
     size: int,
-    checked: Collection[str] = (),
+    may_wait: bool = True,
     also: Iterable[Target] = (),
 ) -> Distribution:
-    """Look up everything that the transaction will need.  ``checked`` have been asked for room already, at
-    RCPT.
+    """Look up everything that the transaction will need.
+
+    Raises OverQuota if nobody has room and the message ``may_wait`` for nobody.
     """
     members = frozenset(accounts)
-    full = _without_room(office, members.difference(checked), size)
+    full = _without_room(office, members, size)
     fit = members.difference(account_id for account_id, _ in full)
+    if full and not fit and not may_wait:
+        raise OverQuota(reason=f"no room for {size} octets: {', '.join(login for _, login in full)}")
     inboxes = {account_id: office.inbox_of(account_id) for account_id in fit} if len(fit) <= FEW else {}
     return Distribution(
         accounts=fit,
@@ -103,7 +107,11 @@ def _without_room(office: PostOffice, accounts: Collection[str], size: int) -> l
     for account_id in accounts:
         with office.directory.read() as people:
             account = find_account(people, account_id)
-        if account is not None and not office.has_room(account_id, account.quota_bytes, size):
+        if account is None or not account.quota_bytes:
+            continue
+        if office.has_room(account_id, account.quota_bytes, size):
+            office.use_room(account_id, size)
+        else:
             full.append((account_id, account.login))
     return full
 

@@ -89,9 +89,11 @@ class PostOffice:
                 room = quota - usage(connection, account_id).size
             if len(self._room) >= _REMEMBERED:
                 self._room.clear()
-            until = now + _ROOM_LIFETIME
-            self._room[account_id] = (until, room)
-        if room < size:
-            return False
-        self._room[account_id] = (until, room - size)
-        return True
+            self._room[account_id] = (now + _ROOM_LIFETIME, room)
+        return room >= max(size, 1)
+
+    def use_room(self, account_id: str, size: int) -> None:
+        """A message is on its way into the mailbox: what was counted before is so much less."""
+        counted = self._room.get(account_id)
+        if counted is not None:
+            self._room[account_id] = (counted[0], counted[1] - size)

@@ -28,15 +28,15 @@ class Question:
     kind: Literal["MX", "A", "AAAA"]
 
 
-class NoSuchName(Exception):  # noqa: N818
+class NoSuchName(Exception):
     """NXDOMAIN: the name does not exist."""
 
 
-class DnsFailed(Exception):  # noqa: N818
+class DnsFailed(Exception):
     """No answer worth the name: time-out, SERVFAIL, a dead resolver."""
 
 
-class Unroutable(Exception):  # noqa: N818
+class Unroutable(Exception):
     """There is nowhere to send to; ``reply`` is what the sender is told, permanent or not."""
 
     def __init__(self, reply: Reply) -> None:
@@ -68,9 +68,7 @@ def fixed_route(settings: Relay, domain: str) -> Route | None:
     return _parse_target(target, settings.port) if target else None
 
 
-def find_route(
-    domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]
-) -> Lookup:
+def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]) -> Lookup:
     """The hosts for a domain.  Raises Unroutable."""
     fixed = fixed_route(settings, domain)
     if fixed is not None:
@@ -83,18 +81,14 @@ def find_route(
     except (NoSuchName, AddressFault):
         raise Unroutable(Reply(550, "5.1.2", f"The domain {domain} does not exist")) from None
     except DnsFailed as fault:
-        raise Unroutable(
-            Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({fault})")
-        ) from None
+        raise Unroutable(Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({fault})")) from None
     if not records:
         records = [(0, name)]  # RFC 5321 §5.1: the implicit MX
     elif len(records) == 1 and records[0][1] in ("", "."):
         raise Unroutable(Reply(556, "5.1.10", f"The domain {domain} takes no mail (RFC 7505)"))
     hosts = order_hosts(records, our_names, random)
     if not hosts:
-        raise Unroutable(
-            Reply(554, "5.4.6", f"The mail of {domain} is led to this server, which does not take it")
-        )
+        raise Unroutable(Reply(554, "5.4.6", f"The mail of {domain} is led to this server, which does not take it"))
     ordered = tuple(Host(host, settings.port) for host in hosts)
     return Route(",".join(sorted(hosts)) + f":{settings.port}", ordered)
 

@@ -162,9 +162,7 @@ def claim_due(tx: Transaction, owner: str, limit: int) -> list[Item]:
         rows = tx.connection.execute(
             update(spool_recipient)
             .where(
-                tuple_(spool_recipient.c.item_id, spool_recipient.c.forward_path).in_(
-                    due[start : start + 200]
-                ),
+                tuple_(spool_recipient.c.item_id, spool_recipient.c.forward_path).in_(due[start : start + 200]),
                 # Said again: on PostgreSQL another relay may have been quicker, and its lease is seen only
                 # here.
                 spool_recipient.c.state == DUE,
@@ -194,19 +192,35 @@ def extend_leases(tx: Transaction, owner: str, item_ids: Sequence[int]) -> None:
     )
 
 
-def next_due_at(connection: Connection) -> int | None:
-    """When the next recipient will be due, None when none waits.  A lease that runs out counts, for its
-    holder may be dead.
-    """
-    statement = (
-        select(spool_recipient.c.next_attempt_at, spool_recipient.c.leased_until)
-        .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
-        .where(spool_recipient.c.state == DUE, spool_item.c.held.is_(False))
-        .order_by(spool_recipient.c.next_attempt_at)
-        .limit(1000)
+_WAITS = and_(spool_recipient.c.state == DUE, spool_item.c.held.is_(False))
+_IS_DUE = (
+    select(spool_recipient.c.item_id)
+    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
+    .where(
+        _WAITS,
+        spool_recipient.c.next_attempt_at <= bindparam("now"),
+        spool_recipient.c.leased_until <= bindparam("now"),
     )
-    times = [max(due_at, leased_until) for due_at, leased_until in connection.execute(statement)]
-    return min(times, default=None)
+    .limit(1)
+)
+_NEXT = (
+    select(spool_recipient.c.next_attempt_at)
+    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
+    .where(_WAITS, spool_recipient.c.next_attempt_at > bindparam("now"))
+    .order_by(spool_recipient.c.next_attempt_at)
+    .limit(1)
+)
+
+
+def next_due_at(connection: Connection, now: int) -> int | None:
+    """When something is due: now, at a later time, or None when nothing waits but what is being sent.
+
+    A lease that runs out is not foreseen; it is found by whoever looks afterwards.
+    """
+    if connection.execute(_IS_DUE, {"now": now}).first() is not None:
+        return now
+    found: int | None = connection.execute(_NEXT, {"now": now}).scalar()
+    return found
 
 
 _RECORD = (
@@ -320,11 +334,7 @@ def load_items(connection: Connection, item_ids: Sequence[int] | None = None) ->
     if item_ids is not None:
         chunks = [item_ids[start : start + 500] for start in range(0, len(item_ids), 500)]
     for chunk in chunks:
-        chosen = (
-            select(*_ITEM_COLUMNS)
-            .join(message, message.c.id == spool_item.c.message_id)
-            .order_by(spool_item.c.id)
-        )
+        chosen = select(*_ITEM_COLUMNS).join(message, message.c.id == spool_item.c.message_id).order_by(spool_item.c.id)
         paths = select(spool_recipient.c.item_id, *_RECIPIENT_COLUMNS).order_by(
             spool_recipient.c.item_id, spool_recipient.c.forward_path
         )

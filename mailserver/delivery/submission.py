@@ -108,9 +108,7 @@ def _take(office: PostOffice, people: Reading, submitter: Account, size: int, rc
     addressee = look_up(people, path, office.config.city.domain)
     if addressee.is_group:
         if not may_post(people, addressee.address, submitter.id):
-            raise NotPermitted(
-                "You may not write to this group", reason=f"{submitter.login} to <{addressee.address}>"
-            )
+            raise NotPermitted("You may not write to this group", reason=f"{submitter.login} to <{addressee.address}>")
     else:
         check_room(office, people, addressee.recipients, size)
     return Taken(rcpt, addressee)
@@ -163,7 +161,7 @@ def send(
         now=office.now(),
     )
     outgoing, own_copy = _complete(office, submission.octets, header, reference)
-    accounts, remote, asked = gather(taken)
+    accounts, remote = gather(taken)
     sent = _sent_mailbox(office, submitter.id) if submission.keep_sent else None
     kept = None
     if sent is not None and own_copy is not None:
@@ -175,7 +173,7 @@ def send(
         accounts,
         remote,
         size=content.size,
-        checked=asked,
+        may_wait=may_wait(taken, remote) or submission.keep_sent,
         also=(seen,) if seen is not None and kept is None else (),
     )
     envelope = envelope_of(mail, content.text, submitter=submitter.id)
@@ -194,9 +192,7 @@ def send(
             reference, message_id, mail.reverse_path, submitter.login, len(who.accounts) + len(who.full),
             len(who.remote), content.size, submission.client,
         )  # fmt: skip
-        return Submitted(
-            reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote)
-        )
+        return Submitted(reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote))
 
     mailbox_ids = sorted({*who.inboxes.values(), *([sent] if sent else []), *([draft[0]] if draft else [])})
     return office.store.write(job, mailbox_ids, heavy=len(who.accounts) > local.FEW)
@@ -225,9 +221,7 @@ def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None
     fields = find_all(header, "From")
     if len(fields) != 1:
         raise MalformedMessage("Message must have one From field", reason=f"{len(fields)} From fields")
-    authors = [
-        f"{entry.local}@{entry.domain}" for entry in mailboxes(parse_addresses(fields[0])) if entry.domain
-    ]
+    authors = [f"{entry.local}@{entry.domain}" for entry in mailboxes(parse_addresses(fields[0])) if entry.domain]
     if not authors:
         raise MalformedMessage("The From field names no address")
     with office.directory.read() as people:

@@ -39,9 +39,7 @@ def refuse_loops(header: bytes, max_hops: int) -> None:
     if header.count(b"eceived:") + header.count(b"ECEIVED:") > max_hops:
         hops = len(_RECEIVED.findall(header))
         if hops > max_hops:
-            raise MalformedMessage(
-                "Message is looping: too many Received fields", reason=f"{hops} Received fields"
-            )
+            raise MalformedMessage("Message is looping: too many Received fields", reason=f"{hops} Received fields")
 
 
 def without_return_path(octets: bytes) -> bytes:

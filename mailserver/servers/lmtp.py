@@ -24,6 +24,7 @@ SAY_LHLO = Reply(500, "5.5.1", "This is LMTP; say LHLO")
 
 class LmtpSession(MxSession):
     is_lmtp = True
+    offers_dsn = True
     error_budget = 1000
 
     async def greet(self) -> None:

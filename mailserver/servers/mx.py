@@ -20,9 +20,7 @@ class MxSession(SmtpSession):
         office = self.office
         if office.in_place and not inbound.is_known(office, rcpt.forward_path):
             # The first look at a group of thousands takes a while; nobody else waits for it.
-            return await self.loop.run_in_executor(
-                self.services.executor, inbound.offer_recipient, office, mail, rcpt
-            )
+            return await self.loop.run_in_executor(self.services.executor, inbound.offer_recipient, office, mail, rcpt)
         return await self.ask(inbound.offer_recipient, office, mail, rcpt)
 
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:

@@ -74,7 +74,7 @@ STARTTLS_ALONE = Reply(501, "5.5.4", "STARTTLS takes no parameter")
 READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
 
 
-class Hangup(Exception):  # noqa: N818  (a decision of ours)
+class Hangup(Exception):
     """End the connection now, after sending what has been said."""
 
 
@@ -183,9 +183,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             return
         now = self.loop.time()
         if self._deadline > now:
-            self._timeout_handle = self.loop.call_at(
-                min(self._deadline, now + COMMAND_TIMEOUT), self._timeout_cb
-            )
+            self._timeout_handle = self.loop.call_at(min(self._deadline, now + COMMAND_TIMEOUT), self._timeout_cb)
             return
         log.info("client=%s timed out", self.client)
         # Nothing may hold the connection open, not even a client that does not read.
@@ -204,9 +202,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             return
         used = sink.feed(data)
         now = self.loop.time()
-        self._deadline = min(
-            now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + sink.received / LEAST_RATE
-        )
+        self._deadline = min(now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + sink.received / LEAST_RATE)
         if used is None:
             return
         self._end_sink()

@@ -45,6 +45,7 @@ MAIL_FIRST = Reply(503, "5.5.1", "Say MAIL first")
 RCPT_FIRST = Reply(503, "5.5.1", "No valid recipient; say RCPT first")
 NO_PARAMETER = Reply(501, "5.5.4", "The command takes no parameter")
 NO_EXTENSIONS = Reply(555, "5.5.4", "Parameters need EHLO")
+NO_DSN = Reply(555, "5.5.4", "DSN is not offered here")
 GOODBYE = Reply(221, "2.0.0", "Goodbye")
 CANNOT_VERIFY = Reply(252, "2.5.0", "Cannot say whether that address exists; send, and see")
 VERIFY_WHAT = Reply(501, "5.5.4", "VRFY takes an address")
@@ -91,6 +92,8 @@ class SmtpSession(SmtpWire):
 
     is_lmtp = False
     offers_auth = False
+    # Reports of success go only to senders whom we know: anybody else could have them sent to a victim.
+    offers_dsn = False
 
     def __init__(self, services: SmtpServices, *, offers_tls: bool) -> None:
         office = services.office
@@ -165,8 +168,9 @@ class SmtpSession(SmtpWire):
             "8BITMIME",
             "SMTPUTF8",
             "ENHANCEDSTATUSCODES",
-            "DSN",
         ]
+        if self.offers_dsn:
+            lines.append("DSN")
         if self.tls_context is not None and not self.secured:
             lines.append("STARTTLS")
         if self.offers_auth and self.secured:
@@ -201,6 +205,9 @@ class SmtpSession(SmtpWire):
         if not self.session.extended_smtp and (mail.size or mail.smtputf8 or mail.ret or mail.envelope_id):
             self.say(NO_EXTENSIONS)
             return
+        if (mail.ret or mail.envelope_id) and not self.offers_dsn:
+            self.say(NO_DSN)
+            return
         limit = self.office.config.smtp.max_message_size
         if mail.size > limit:  # RFC 1870 §6.1: refused before the message is sent
             raise TooLarge(f"Message of {mail.size} octets; {limit} are taken")
@@ -214,6 +221,9 @@ class SmtpSession(SmtpWire):
             self.say(MAIL_FIRST)
             return
         rcpt = parse_rcpt(arg or "", smtputf8=transaction.mail.smtputf8)
+        if (rcpt.notify or rcpt.original_recipient) and not self.offers_dsn:
+            self.say(NO_DSN)
+            return
         if len(transaction.offers) >= self.office.config.smtp.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             raise LimitReached("Too many recipients in one transaction")
@@ -293,9 +303,7 @@ class SmtpSession(SmtpWire):
         self.say(NO_EXPANSION)
 
     async def smtp_HELP(self, arg: str | None) -> None:  # noqa: N802
-        self.say(
-            Reply(214, "2.0.0", f"Commands: {' '.join(sorted(self.VERBS))}\nRFC 5321 tells what they do")
-        )
+        self.say(Reply(214, "2.0.0", f"Commands: {' '.join(sorted(self.VERBS))}\nRFC 5321 tells what they do"))
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
         self.say(Reply(502, "5.5.1", "AUTH is not offered here; send your mail through the submission port"))

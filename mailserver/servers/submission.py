@@ -39,6 +39,7 @@ EXTENDED_ONLY = Reply(503, "5.5.1", "AUTH needs EHLO")
 
 class SubmissionSession(SmtpSession):
     offers_auth = True
+    offers_dsn = True
 
     @property
     def account(self) -> Account | None:

@@ -61,7 +61,7 @@ class StartTls:
 Step = Send | Receive | StartTls
 
 
-class ConnectionLost(Exception):  # noqa: N818  (what happened, as the peer's shell tells it)
+class ConnectionLost(Exception):
     """The connection ended, timed out, or its peer does not speak SMTP."""
 
 
@@ -281,13 +281,9 @@ class Client:
         """What this server cannot take, found before a single octet is sent."""
         limit = self.extensions.get("SIZE", "")
         if limit.isascii() and limit.isdigit() and 0 < int(limit) < envelope.size:
-            return Reply(
-                552, "5.3.4", f"Message of {envelope.size} octets; the server takes {limit} (RFC 1870 §6.1)"
-            )
+            return Reply(552, "5.3.4", f"Message of {envelope.size} octets; the server takes {limit} (RFC 1870 §6.1)")
         if envelope.needs_smtputf8 and "SMTPUTF8" not in self.extensions:
-            return Reply(
-                553, "5.6.7", "The server does not know SMTPUTF8, which this message needs (RFC 6531 §3.6)"
-            )
+            return Reply(553, "5.6.7", "The server does not know SMTPUTF8, which this message needs (RFC 6531 §3.6)")
         if envelope.is_8bit and "8BITMIME" not in self.extensions and self.extensions:
             return Reply(554, "5.6.3", "The server does not take 8-bit messages (RFC 6152 §3)")
         return None
@@ -343,12 +339,7 @@ _NOT_SMTP = Reply(451, "4.5.0", "The server does not follow the protocol")
 
 def _is_too_many(reply: Reply) -> bool:
     """RFC 5321 §4.5.3.1.10: 452, and 552 from old servers, mean that this transaction has recipients enough."""
-    return (
-        reply.code == 452
-        and reply.enhanced in ("", "4.5.3")
-        or reply.code == 552
-        and reply.enhanced == "5.5.3"
-    )
+    return (reply.code == 452 and reply.enhanced in ("", "4.5.3")) or (reply.code == 552 and reply.enhanced == "5.5.3")
 
 
 def describe(paths: Sequence[ForwardPath]) -> str:

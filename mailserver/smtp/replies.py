@@ -70,9 +70,7 @@ class Reply:
         return "".join(wire).encode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return " ".join(
-            part for part in (str(self.code), self.enhanced, self.text.replace("\n", " ")) if part
-        )
+        return " ".join(part for part in (str(self.code), self.enhanced, self.text.replace("\n", " ")) if part)
 
 
 # Which code a refusal gets.  RFC 5321 §4.2.3 for the basic codes, RFC 3463 §3 for the enhanced ones.
@@ -136,11 +134,7 @@ class ReplyReader:
             line = bytes(self._buffer[:end]).rstrip(b"\r").decode("utf-8", "replace")
             del self._buffer[: end + 1]
             # Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
-            if (
-                len(line) < 3
-                or not (line[:3].isascii() and line[:3].isdigit())
-                or line[3:4] not in ("", " ", "-")
-            ):
+            if len(line) < 3 or not (line[:3].isascii() and line[:3].isdigit()) or line[3:4] not in ("", " ", "-"):
                 raise ReplyFault(f"not a reply: {line[:80]!r}")
             code = int(line[:3])
             if not 200 <= code <= 599 or (self._lines and code != self._code):
