@@ -6,7 +6,9 @@ import os
 import secrets
 from datetime import UTC, datetime
 
-from directory.database import migrate as migrate_directory
+from directory.addresses import is_local_domain
+from directory.database import open_directory
+from directory.provisioning import add_domain
 from mailserver.config import Config
 from mailserver.store.migrate import migrate as migrate_store
 from mailserver.wiring import secret_key_path
@@ -34,6 +36,15 @@ def install(config: Config) -> None:
 
 
 def prepare(config: Config) -> None:
-    """Bring both schemas to the version this code needs."""
+    """Bring both schemas to the version this code needs, and the configured domains into the directory."""
     migrate_store(config.store_url)
-    migrate_directory(config.directory_url)
+    directory = open_directory(config.directory_url)
+    try:
+        with directory.read() as reading:
+            lacking = [name for name in config.city.all_domains if not is_local_domain(reading, name)]
+        if lacking:
+            with directory.write() as writing:
+                for name in lacking:
+                    add_domain(writing, "installation", name)
+    finally:
+        directory.close()

@@ -33,7 +33,7 @@ WEB_SERVICES = ("http", "https")
 
 # Seconds between rounds of forgetting, and between bringing SQLite's log home.
 _HOUSEKEEPING = 3600.0
-_CHECKPOINT = 1.0
+_CHECKPOINT = 0.5
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005

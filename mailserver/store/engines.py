@@ -147,8 +147,9 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "busy_timeout=30000",
         "cache_size=-16000",  # KiB
         "temp_store=MEMORY",
-        "wal_autocheckpoint=4000",  # pages
-        "journal_size_limit=67108864",  # octets
+        # Pages.  The housekeeper brings the log home all the time; a writer does it only when that is not enough.
+        "wal_autocheckpoint=16000",
+        "journal_size_limit=134217728",  # octets
     ):
         raw.execute(f"PRAGMA {pragma}")
 
