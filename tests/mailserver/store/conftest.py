@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mailserver.store import Store, flags, mailboxes, messages, open_store
+from mailserver.store import Store, flags, mailboxes, messages
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Appended, Target
 
@@ -134,9 +134,7 @@ def timed_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) ->
     if request.param == "sqlite":
         yield request.getfixturevalue("make_store")(clock=clock)
         return
-    url = request.getfixturevalue("postgres_url")
-    open_store(url, tmp_path).close()
-    store = Store(url, tmp_path, clock=clock)
+    store = Store(request.getfixturevalue("postgres_store_url"), tmp_path, clock=clock)
     try:
         yield store
         assert store.check_consistency() == []
