@@ -18,7 +18,7 @@ from mailserver.message.transfer import decode_base64
 # Spaces inside the encoded-text are a fault that is common enough to be read anyway.
 _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=")
 _HEX = re.compile(r"=([0-9A-Fa-f]{2})")
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def _encoded_octets(encoding: str, text: str) -> bytes:
