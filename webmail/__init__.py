@@ -1,0 +1,66 @@
+"""The webmail: CityMail's mail in a browser.
+
+``create_app`` puts it together from one module for each topic.  Every page and every part of a page is rendered
+here; the small script layer in ``static/`` only asks for parts again and adds keys, completion and live news.
+Forms work without it: POST, redirect, GET.  No GET changes anything.
+
+It uses ``mailserver.store`` directly and sends through ``mailserver.delivery.submission.submit`` alone.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from webmail import (
+    actions,
+    assets,
+    attachments,
+    composing,
+    errors,
+    events,
+    formatting,
+    languages,
+    listing,
+    login,
+    mailboxes,
+    message_body,
+    pages,
+    people,
+    reading,
+    search,
+    security_headers,
+    settings,
+)
+from webmail.cookies import ServerSideSessions
+from webmail.services import EXTENSION, WebmailServices
+
+__all__ = ["WebmailServices", "create_app"]
+
+FORM_OVERHEAD = 2 * 1024 * 1024
+
+
+def create_app(services: WebmailServices) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    app.extensions[EXTENSION] = services
+    app.session_interface = ServerSideSessions()
+    app.config.update(
+        SECRET_KEY=services.secret_key,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a letter may take an afternoon
+        WTF_CSRF_SSL_STRICT=False,  # the Referer is not sent; Origin and Sec-Fetch-Site are checked instead
+        MAX_CONTENT_LENGTH=services.config.smtp.max_message_size + FORM_OVERHEAD,
+        MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
+        MAX_FORM_PARTS=2000,
+        TEMPLATES_AUTO_RELOAD=False,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    for topic in (security_headers, languages, formatting, login, errors, pages):
+        topic.init_app(app)
+    for topic in (
+        assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people, events,
+        settings,
+    ):  # fmt: skip
+        app.register_blueprint(topic.blueprint)
+    return app

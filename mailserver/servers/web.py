@@ -1,0 +1,182 @@
+"""The webmail's shell: HTTP and HTTPS on inherited sockets, the event streams on the loop, Flask on its threads.
+
+Plain HTTP serves only networks that the configuration names (the demo's loopback, so that a newcomer meets no warning
+about a certificate); everybody else is sent to HTTPS.
+
+At SIGTERM no connection is taken any more, answers in progress are finished, event streams end.
+
+Standards: RFC 9110 §15.4.9 (308).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+import uvicorn
+import uvloop
+
+from mailserver.config import Config
+from mailserver.servers.web_bridge import Bridge, Receive, Scope, Send, answer
+from mailserver.servers.web_events import Streams
+from webmail import create_app
+from webmail.events import PATH as EVENTS_PATH
+from webmail.services import WebmailServices
+
+log = logging.getLogger("citymail.web")
+
+# Threads beside those for requests, so that a wake-up of many pages never keeps a click waiting.
+LOOKING_THREADS = 2
+DRAIN = 8
+_KEEP_ALIVE = 30
+_FORM_OVERHEAD = 4 * 1024 * 1024
+
+
+def run_web(
+    services: WebmailServices,
+    *,
+    http: socket.socket | None,
+    https: socket.socket | None,
+    tls_context: ssl.SSLContext | None,
+    on_ready: Callable[[], None] = lambda: None,
+    on_reload: Callable[[], None] = lambda: None,
+) -> None:
+    """One web process: serve until SIGTERM."""
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        ending = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, ending.set)
+        loop.add_signal_handler(signal.SIGHUP, on_reload)
+        await serve_web(services, http, https, tls_context, ending, on_ready=on_ready)
+
+    uvloop.run(serve())
+
+
+async def serve_web(
+    services: WebmailServices,
+    http_socket: socket.socket | None,
+    https_socket: socket.socket | None,
+    tls_context: ssl.SSLContext | None,
+    stop_event: asyncio.Event,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until ``stop_event`` is set."""
+    with (
+        ThreadPoolExecutor(services.config.workers.threads, thread_name_prefix="page") as pages,
+        ThreadPoolExecutor(LOOKING_THREADS, thread_name_prefix="look") as looks,
+    ):
+        site = _Site(services, pages, looks)
+        servers = []
+        if http_socket is not None:
+            servers.append((_Server(_settings(site.plain, None)), http_socket))
+        if https_socket is not None and tls_context is not None:
+            servers.append((_Server(_settings(site.serve, tls_context)), https_socket))
+        tasks = [asyncio.ensure_future(server.serve(sockets=[listener])) for server, listener in servers]
+        stopping = asyncio.create_task(stop_event.wait())
+        started = asyncio.create_task(_all_started([server for server, _ in servers]))
+        await asyncio.wait({started, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if started.done():
+            on_ready()
+        await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
+        stopping.cancel()
+        site.streams.end()
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+
+
+class _Site:
+    """The whole of one origin: event streams here, everything else in the Flask application."""
+
+    def __init__(self, services: WebmailServices, pages: Executor, looks: Executor) -> None:
+        app = create_app(services)
+        self._config: Config = services.config
+        self.streams = Streams(app, services, looks)
+        self._bridge = Bridge(app, pages, max_body=services.config.smtp.max_message_size + _FORM_OVERHEAD)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == EVENTS_PATH and scope["method"] == "GET":
+            await self.streams.serve(scope, receive, send)
+        else:
+            await self._bridge(scope, receive, send)
+
+    async def plain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Without TLS: the site itself for networks that may, for others the way to HTTPS."""
+        if scope["type"] != "http":
+            return
+        if self._may_be_plain((scope.get("client") or ("", 0))[0]):
+            await self.serve(scope, receive, send)
+            return
+        target = self._secure_address(scope)
+        if target is None:
+            await answer(send, 403, body=b"This webmail is reached over HTTPS only.\n")
+        else:
+            await answer(send, 308, [(b"location", target)])
+
+    def _may_be_plain(self, client: str) -> bool:
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._config.webmail.plain_http)
+
+    def _secure_address(self, scope: Scope) -> bytes | None:
+        """The same page over HTTPS; on a name of ours, never on whatever the Host field says."""
+        port = self._config.listen.https
+        if not port or not self._config.tls.certificate:
+            return None
+        given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        name = given.rpartition(":")[0] if given.rpartition(":")[2].isdecimal() else given
+        ours = {self._config.city.hostname, *self._config.city.all_domains, self._config.listen.host}
+        host = name if name in ours else self._config.city.hostname
+        raw_path: bytes = scope.get("raw_path") or b"/"
+        path = raw_path.split(b"?", 1)[0]
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        shown = "" if port == 443 else f":{port}"
+        return f"https://{host}{shown}".encode() + (path if path.startswith(b"/") else b"/") + query
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its hand on the signals: the process has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def _settings(site: Callable[[Scope, Receive, Send], object], context: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        site,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=DRAIN,
+        h11_max_incomplete_event_size=64 * 1024,
+        ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
+    )
+
+
+async def _all_started(servers: list[_Server]) -> None:
+    while not all(server.started for server in servers):
+        await asyncio.sleep(0.01)

@@ -1,0 +1,130 @@
+"""How things are said on the pages: days, sizes, names, initials; and the filters that the templates use.
+
+Days are written dd/mm/yyyy, in the city's time (UTC+7, no daylight saving).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta, timezone
+
+from flask import Flask
+from markupsafe import Markup
+
+from mailserver.store.mailboxes import INBOX, Mailbox
+from webmail.assets import asset, script_modules
+from webmail.languages import _
+from webmail.sanitize import clean_composed
+from webmail.services import services
+
+CITY_TIME = timezone(timedelta(hours=7))
+AVATAR_COLOURS = 8
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        day_or_time=day_or_time,
+        full_time=full_time,
+        octets=readable_size,
+        initials=initials,
+        hue=hue,
+        number=number,
+        safe_html=safe_html,
+    )
+    app.jinja_env.globals.update(
+        icon=icon,
+        asset=asset,
+        script_modules=script_modules,
+        mailbox_label=mailbox_label,
+        mailbox_icon=mailbox_icon,
+        city_name=lambda: services().config.city.name,
+    )
+
+
+def local_time(moment: float) -> datetime:
+    return datetime.fromtimestamp(min(max(moment, 0), 253_000_000_000), CITY_TIME)
+
+
+def day_or_time(moment: float) -> str:
+    """Short, for lists: the hour today, the day this year, else the whole date."""
+    then, now = local_time(moment), local_time(services().clock())
+    if then.date() == now.date():
+        return f"{then:%H:%M}"
+    return f"{then:%d/%m}" if then.year == now.year else f"{then:%d/%m/%Y}"
+
+
+def full_time(moment: float) -> str:
+    return f"{local_time(moment):%d/%m/%Y %H:%M}"
+
+
+def readable_size(octets: int) -> str:
+    size = float(octets)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1024
+    text = f"{size:.0f}" if unit == "B" or size >= 100 else f"{size:.1f}".removesuffix(".0")
+    return f"{text} {unit}".replace(".", _(".") if _(".") in (".", ",") else ".")
+
+
+def number(count: int) -> str:
+    """12345 as 12.345 in Vietnamese and 12,345 in English."""
+    return f"{count:,}".replace(",", _(",") if _(",") in (".", ",") else ",")
+
+
+def initials(name: str) -> str:
+    """One or two letters for the picture of a person: of a Vietnamese name, the family name's and the given name's."""
+    words = [word for word in name.replace("@", " ").replace(".", " ").replace('"', " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+def hue(text: str) -> int:
+    """A colour's number that stays the same for the same person."""
+    return hashlib.blake2b(text.lower().encode("utf-8", "replace"), digest_size=2).digest()[0] % AVATAR_COLOURS
+
+
+def icon(name: str, css_class: str = "") -> Markup:
+    """An icon of the sprite; decoration only, so whatever it stands for is also said in words."""
+    return Markup('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>').format(
+        css_class, asset("icons.svg"), name
+    )
+
+
+def mailbox_label(mailbox: Mailbox, *, whole: bool = False) -> str:
+    """What a mailbox is called: standard ones in the reader's language, others by (the last level of) their name."""
+    if mailbox.name == INBOX:
+        return _("Inbox")
+    if mailbox.special_use:
+        standard = {
+            "\\Drafts": _("Drafts"),
+            "\\Sent": _("Sent"),
+            "\\Junk": _("Junk"),
+            "\\Trash": _("Trash"),
+            "\\Archive": _("Archive"),
+            "\\Flagged": _("Starred"),
+            "\\All": _("All mail"),
+        }
+        if mailbox.special_use in standard and "/" not in mailbox.name:
+            return standard[mailbox.special_use]
+    return mailbox.name if whole else mailbox.name.rpartition("/")[2]
+
+
+_MAILBOX_ICONS = {
+    "\\Drafts": "drafts",
+    "\\Sent": "send",
+    "\\Junk": "junk",
+    "\\Trash": "trash",
+    "\\Archive": "archive",
+    "\\Flagged": "star",
+}
+
+
+def mailbox_icon(mailbox: Mailbox) -> str:
+    return "inbox" if mailbox.name == INBOX else _MAILBOX_ICONS.get(mailbox.special_use or "", "folder")
+
+
+def safe_html(html: str) -> Markup:
+    """For the editor alone: cleaned once more at the very place where it enters the page."""
+    return Markup(clean_composed(html))  # noqa: S704  (what nh3 wrote)

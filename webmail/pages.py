@@ -1,0 +1,107 @@
+"""Whole pages, and parts of pages for the script layer, from the same templates.
+
+The script asks for an address it also could have opened, with ``X-Fragments: list,reading``; the answer is JSON with
+those parts rendered, so that there is one renderer and one catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
+from flask_login import current_user
+from sqlalchemy import Connection
+
+from mailserver.store import mailboxes as store_mailboxes
+from mailserver.store import quota
+from mailserver.store.mailboxes import Mailbox
+
+Answer = Response
+
+FRAGMENTS = {"list": "_list.html", "reading": "_reading.html", "sidebar": "_sidebar.html", "notices": "_notices.html"}
+THEMES = ("auto", "light", "dark")
+_HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Junk", "\\Trash"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sidebar:
+    mailboxes: list[Mailbox]
+    used: int
+    allowed: int  # 0: no limit
+
+    @property
+    def percent(self) -> int:
+        return min(100, self.used * 100 // self.allowed) if self.allowed else 0
+
+    def special(self, use: str) -> Mailbox | None:
+        return next((each for each in self.mailboxes if each.special_use == use), None)
+
+    @property
+    def inbox(self) -> Mailbox:
+        return self.mailboxes[0]
+
+    def badge(self, mailbox: Mailbox) -> int:
+        """The number beside a mailbox: drafts are counted whole, elsewhere what is unread, where that matters."""
+        if mailbox.special_use == "\\Drafts":
+            return mailbox.messages
+        return 0 if mailbox.special_use in _HIDDEN_USES - {"\\Junk"} else mailbox.unseen
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(theme=theme, signed_in=lambda: current_user)
+
+
+def theme() -> str:
+    chosen = request.cookies.get("theme", "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+def see_other(path: str) -> Answer:
+    """POST, redirect, GET (RFC 9110 §15.4.4)."""
+    return make_response(redirect(path, 303))
+
+
+def wants_json() -> bool:
+    """The script layer asks for a result instead of a page."""
+    return request.headers.get("X-Requested-With") == "citymail"
+
+
+def sidebar(conn: Connection) -> Sidebar:
+    owner = current_user.account
+    found = store_mailboxes.list_mailboxes(conn, owner.id)
+    used = sum(each.size for each in found) if found else quota.usage(conn, owner.id).size
+    return Sidebar(found, used, owner.quota_bytes)
+
+
+def render(template: str, title: str, **context: Any) -> Answer:
+    """A page, or the parts of it that the script asked for."""
+    wanted = request.headers.get("X-Fragments")
+    if wanted is None:
+        response = make_response(render_template(template, title=title, **context))
+    else:
+        parts = {
+            name: render_template(FRAGMENTS[name], title=title, **context)
+            for name in wanted.split(",")
+            if name in FRAGMENTS
+        }
+        response = jsonify(title=title, fragments=parts)
+    response.vary.add("X-Fragments")
+    return response
+
+
+def done(message: str, then: str, *, undo: dict[str, Any] | None = None) -> Answer:
+    """After a change: to a script what happened and how to undo it; to a form the next page, with a notice."""
+    if wants_json():
+        return jsonify(message=message, undo=undo, next=then)
+    if message:
+        notice: Any = {"text": message, "undo": undo} if undo else message
+        flash(notice, "undo" if undo else "success")
+    return see_other(then)
+
+
+def refused(message: str, then: str, status: int = 409) -> Answer:
+    if wants_json():
+        return make_response({"error": message}, status)
+    flash(message, "error")
+    return see_other(then)

@@ -1,0 +1,122 @@
+// Completing addresses: an ARIA combobox over the last name being typed in a field of several.
+
+import { get } from "./server.js";
+
+let number = 0;
+
+export function completes(field) {
+  const list = document.createElement("div");
+  list.className = "suggestions";
+  list.id = `suggestions-${++number}`;
+  list.setAttribute("role", "listbox");
+  list.hidden = true;
+  field.closest(".field").append(list);
+  field.setAttribute("role", "combobox");
+  field.setAttribute("aria-autocomplete", "list");
+  field.setAttribute("aria-expanded", "false");
+  field.setAttribute("aria-controls", list.id);
+  let found = [];
+  let chosen = -1;
+  let asked = null;
+  let timer = 0;
+
+  const close = () => {
+    list.hidden = true;
+    found = [];
+    chosen = -1;
+    field.setAttribute("aria-expanded", "false");
+    field.removeAttribute("aria-activedescendant");
+  };
+
+  const choose = (index) => {
+    chosen = index;
+    [...list.children].forEach((row, at) => row.setAttribute("aria-selected", String(at === index)));
+    const row = list.children[index];
+    row?.scrollIntoView({ block: "nearest" });
+    if (row) field.setAttribute("aria-activedescendant", row.id);
+  };
+
+  const take = (index) => {
+    const { before, after } = around(field);
+    const head = before ? `${before} ` : "";
+    field.value = `${head}${found[index].insert}, ${after}`;
+    const caret = head.length + found[index].insert.length + 2;
+    field.setSelectionRange(caret, caret);
+    close();
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const ask = async () => {
+    const { word } = around(field);
+    asked?.abort();
+    if (word.length < 1 || /<[^>]*>$/.test(word)) return close();
+    asked = new AbortController();
+    try {
+      found = await get(`/people?q=${encodeURIComponent(word)}`, asked.signal);
+    } catch {
+      return undefined;
+    }
+    if (!found.length || document.activeElement !== field) return close();
+    list.replaceChildren(...found.map((person, index) => option(person, `${list.id}-${index}`)));
+    list.hidden = false;
+    field.setAttribute("aria-expanded", "true");
+    return choose(0);
+  };
+
+  field.addEventListener("input", (event) => {
+    if (!event.isTrusted) return;
+    clearTimeout(timer);
+    timer = setTimeout(ask, 90);
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && list.hidden && !event.ctrlKey && !event.metaKey) event.preventDefault();
+    if (list.hidden || event.isComposing) return;
+    if (event.key === "ArrowDown") choose((chosen + 1) % found.length);
+    else if (event.key === "ArrowUp") choose((chosen - 1 + found.length) % found.length);
+    else if ((event.key === "Enter" && !event.ctrlKey) || event.key === "Tab") take(Math.max(chosen, 0));
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+  });
+  field.addEventListener("blur", () => setTimeout(close, 120));
+  list.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    const row = event.target.closest(".suggestion");
+    if (row) take([...list.children].indexOf(row));
+  });
+}
+
+// The name under the caret, and what stands before and behind it.
+function around(field) {
+  const caret = field.selectionStart ?? field.value.length;
+  const left = field.value.slice(0, caret);
+  let start = 0;
+  let quoted = false;
+  for (let at = 0; at < left.length; at += 1) {
+    if (left[at] === '"') quoted = !quoted;
+    if (!quoted && (left[at] === "," || left[at] === ";" || left[at] === "\n")) start = at + 1;
+  }
+  return { before: left.slice(0, start).trim(), word: left.slice(start).trim(), after: field.value.slice(caret).replace(/^[\s,;]+/, "") };
+}
+
+function option(person, id) {
+  const row = document.createElement("div");
+  row.className = "suggestion";
+  row.id = id;
+  row.setAttribute("role", "option");
+  const picture = document.createElement("span");
+  picture.className = `avatar hue-${[...person.address].reduce((sum, each) => sum + each.charCodeAt(0), 0) % 8}`;
+  picture.setAttribute("aria-hidden", "true");
+  const words = person.name.split(/\s+/).filter(Boolean);
+  picture.textContent = ((words[0]?.[0] ?? "?") + (words.length > 1 ? words.at(-1)[0] : "")).toUpperCase();
+  const text = document.createElement("span");
+  text.className = "text";
+  const name = document.createElement("strong");
+  name.textContent = person.name || person.address;
+  const detail = document.createElement("span");
+  detail.textContent = [person.address, person.detail].filter(Boolean).join(" · ");
+  text.append(name, detail);
+  row.append(picture, text);
+  return row;
+}
