@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import mmap
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 # A file this young may belong to a transaction that is still to commit.
 ORPHAN_AGE = 3600
 _COPY = 1024 * 1024
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs:
@@ -29,6 +31,9 @@ class Blobs:
         self.incoming = folder / "incoming"
         self._clock = clock
         self.incoming.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
+        # Folders that this process knows to be on disk.
+        self._durable: set[Path] = set()
 
     def put(self, octets: bytes | memoryview | mmap.mmap) -> bytes:
         """Keep octets; their digest.  On disk when it returns."""
@@ -49,13 +54,18 @@ class Blobs:
 
     def adopt(self, path: Path, digest: bytes) -> None:
         """Take over a file of ``incoming`` whose octets have that digest.  On disk when it returns."""
-        if not self._reuse(digest):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            self._place(path, digest)
+        try:
+            if not self._reuse(digest):
+                now = self._clock()
+                os.utime(path, (now, now))  # young, however long it took to come in
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                self._place(path, digest)
+        finally:
+            path.unlink(missing_ok=True)
 
     def new_file(self) -> Path:
         """A name in ``incoming`` that nobody uses."""
@@ -73,11 +83,9 @@ class Blobs:
             return file.read() if stop is None else file.read(max(0, stop - start))
 
     def digests(self) -> Iterator[bytes]:
-        for first in sorted(self.folder.iterdir()):
-            if first.is_dir() and len(first.name) == 2:
-                for second in sorted(first.iterdir()):
-                    for file in second.iterdir():
-                        yield bytes.fromhex(file.name)
+        for file in self.folder.glob("??/??/*"):
+            if _NAME.fullmatch(file.name):
+                yield bytes.fromhex(file.name)
 
     def sweep(self, is_needed: Callable[[bytes], bool]) -> int:
         """Remove files nobody refers to, and forgotten temporary ones.  How many went."""
@@ -85,10 +93,14 @@ class Blobs:
         gone = 0
         for digest in list(self.digests()):
             path = self.path(digest)
-            with self._locked(fcntl.LOCK_EX), contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < limit and not is_needed(digest):
-                    path.unlink()
-                    gone += 1
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime >= limit or is_needed(digest):
+                    continue
+                # Once more, with nobody about to use it again.
+                with self._locked(fcntl.LOCK_EX):
+                    if path.stat().st_mtime < limit and not is_needed(digest):
+                        path.unlink()
+                        gone += 1
         for temporary in self.incoming.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if temporary.stat().st_mtime < limit:
@@ -97,7 +109,10 @@ class Blobs:
         return gone
 
     def _reuse(self, digest: bytes) -> bool:
-        """Whether we have it; if so it is young again, and the sweeper leaves it alone."""
+        """Whether we have it; if so it is young again, and the sweeper leaves it alone.
+
+        Whoever placed it may not have come to sync its folder, and what we refer to must be on disk.
+        """
         path = self.path(digest)
         if not path.exists():
             return False
@@ -107,17 +122,27 @@ class Blobs:
                 os.utime(path, (now, now))
             except FileNotFoundError:
                 return False
+        self._make_folder(path.parent)
+        _sync_folder(path.parent)
         return True
 
     def _place(self, temporary: Path, digest: bytes) -> None:
         path = self.path(digest)
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _sync_folder(path.parent.parent)
-            _sync_folder(self.folder)
+        self._make_folder(path.parent)
         with self._locked(fcntl.LOCK_SH):
             os.replace(temporary, path)
         _sync_folder(path.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and its parent, on disk when it returns.
+
+        That it is there already proves nothing: another may have made it and not yet synced it.
+        """
+        if folder not in self._durable:
+            folder.mkdir(parents=True, exist_ok=True)
+            _sync_folder(folder.parent)
+            _sync_folder(self.folder)
+            self._durable.add(folder)
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:

@@ -11,8 +11,9 @@ import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from mailserver.message.summary import MessageSummary, summarize
 from mailserver.store.blobs import Blobs
@@ -52,14 +53,14 @@ def prepare(blobs: Blobs, octets: bytes | Path, *, prefix: bytes, inline_limit: 
     if len(octets) > inline_limit:
         return _in_file(blobs, octets, prefix)
     whole = prefix + octets if prefix else octets
-    summary = summarize(whole)
+    summary = _summarize(whole)
     split = summary.header_size
     return Content(summary, FORMAT_INLINE, len(prefix), whole[:split], whole[split:], None)
 
 
 def _in_file(blobs: Blobs, octets: bytes, prefix: bytes) -> Content:
     whole = prefix + octets
-    summary = summarize(whole)
+    summary = _summarize(whole)
     digest = blobs.put(octets)
     return Content(summary, FORMAT_FILE, len(prefix), whole[: summary.header_size], None, digest)
 
@@ -69,10 +70,35 @@ def _from_file(blobs: Blobs, path: Path, prefix: bytes) -> Content:
         digest = hashlib.sha256(octets).digest()
         # Offsets count from the prefix, so the scanner must see it in front.
         whole = prefix + octets[:]
-    summary = summarize(whole)
+    summary = _summarize(whole)
     header = whole[: summary.header_size]
     blobs.adopt(path, digest)
     return Content(summary, FORMAT_FILE, len(prefix), header, None, digest)
+
+
+_TEXTS = tuple(field.name for field in fields(MessageSummary) if field.type in ("str", str))
+
+
+def _summarize(octets: bytes) -> MessageSummary:
+    """The row of a message with nothing in its texts that a database will not take.
+
+    PostgreSQL refuses NUL in a text, and UTF-8 has no form for half a surrogate pair; both can be written in a mail.
+    """
+    summary = summarize(octets)
+    everything = "".join([getattr(summary, name) for name in _TEXTS])
+    if "\0" not in everything:
+        try:
+            everything.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return summary
+    clean: dict[str, Any] = {name: _storable(getattr(summary, name)) for name in _TEXTS}
+    return replace(summary, **clean)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @contextmanager

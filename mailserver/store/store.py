@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from mailserver.refusals import TryLater
 from mailserver.store import consistency, housekeeping, mailboxes, messages
 from mailserver.store import content as contents
 from mailserver.store.blobs import Blobs
@@ -20,6 +22,8 @@ from mailserver.store.database import Database, Transaction
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.migrate import migrate
 from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch
+
+log = logging.getLogger("citymail.store")
 
 T = TypeVar("T")
 
@@ -59,9 +63,15 @@ class Store:
         """Scan a message and make its body safe, before ``write``; on any thread.
 
         ``prefix`` are trace header fields of ours; a Path is a file of ``blobs.incoming`` that is taken over.
-        Raises OSError when the disk does not take it.
+        Raises TryLater when the disk does not take it.
         """
-        return contents.prepare(self.blobs, octets, prefix=prefix, inline_limit=self._inline_limit)
+        try:
+            return contents.prepare(self.blobs, octets, prefix=prefix, inline_limit=self._inline_limit)
+        except FileNotFoundError:  # the caller's file is not there: no fault of the disk
+            raise
+        except OSError as fault:
+            log.error("the store could not keep a body: %s", fault)
+            raise TryLater(reason=str(fault)) from fault
 
     def octets(self, connection: Connection, message_id: int, start: int = 0, stop: int | None = None) -> bytes:
         """A message's octets, or a slice of them."""

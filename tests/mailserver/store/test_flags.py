@@ -52,7 +52,7 @@ def test_unchanged_since_refuses_what_changed(clerk: Any) -> None:
     assert [uid for uid, _, _ in result.changed] == [1, 4]
     assert result.refused == [2, 3]
     assert clerk.flags() == {1: {"\\Seen"}, 2: {"\\Flagged"}, 3: {"\\Flagged"}, 4: {"\\Seen"}}
-    # 0 refuses all that is there (RFC 7162 §3.1.3), and what is so already is not refused for having been touched later.
+    # 0 refuses all that is there (RFC 7162 §3.1.3).
     assert clerk.do(messages.set_flags, clerk.inbox.id, [(1, 4)], "add", ["\\Draft"], 0).refused == [1, 2, 3, 4]
     assert clerk.counters(clerk.inbox) == clerk.recount(clerk.inbox)
 
