@@ -187,7 +187,7 @@ def get_quota_root(session: Session, command: OneMailbox, tag: bytes) -> Steps[N
 
 
 def _quota(session: Session) -> bytes:
-    """STORAGE, in units of 1024 octets, is left out without a limit; MESSAGE has the limit that UIDs set (RFC 9208 §5)."""
+    """STORAGE, in units of 1024 octets, only where it has a limit; MESSAGE has that of UIDs (RFC 9208 §5)."""
     account = session.account
     assert account is not None
     with session.services.store.read() as connection:

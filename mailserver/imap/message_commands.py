@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from mailserver.imap.grammar.commands import Change, Copy, Expunge, Store
 from mailserver.imap.grammar.responses import Expunged, NoSuchTarget, ReadOnly, number_set, ok
@@ -61,7 +61,11 @@ def load(session: Session) -> SelectedMailbox:
     return view
 
 
-_OPERATIONS = {Change.ADD: "add", Change.REMOVE: "remove", Change.REPLACE: "replace"}
+_OPERATIONS: dict[Change, Literal["add", "remove", "replace"]] = {
+    Change.ADD: "add",
+    Change.REMOVE: "remove",
+    Change.REPLACE: "replace",
+}
 
 
 def known_flags(flags: Sequence[str]) -> list[str]:
@@ -91,7 +95,7 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
             ranges,
             operation,
             flags,
-            command.unchanged_since,  # type: ignore[arg-type]
+            command.unchanged_since,
         )
         mailbox = mailboxes.get_mailbox(tx.connection, view.mailbox_id)
         return result, mailbox.keywords if mailbox is not None else ()

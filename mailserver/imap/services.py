@@ -19,7 +19,7 @@ def _local_offset() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ImapServices:
+class SessionServices:
     """``utc_offset``: seconds east of Greenwich in which internal dates are shown, and days begin for SEARCH.
     ``presence`` counts connections of each account; ``new_reference`` names a fault to the client and the log."""
 

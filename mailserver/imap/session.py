@@ -18,7 +18,7 @@ from mailserver.imap.grammar import mutf7
 from mailserver.imap.grammar.framing import STRANGER, Excess, Limits, Rejected, member_limits
 from mailserver.imap.grammar.responses import bad, bye, mailbox_name, no, ok
 from mailserver.imap.selected import MailboxGone, SelectedMailbox
-from mailserver.imap.services import ImapServices
+from mailserver.imap.services import SessionServices
 from mailserver.refusals import CannotDo, Refusal
 
 # Faults of syntax after which a client is sent away: a stranger soon, a member late.
@@ -63,7 +63,7 @@ class Session:
         "utf8",
     )
 
-    def __init__(self, services: ImapServices, client: str, secure: bool) -> None:
+    def __init__(self, services: SessionServices, client: str, secure: bool) -> None:
         self.services = services
         self.client = client  # IP address
         self.secure = secure  # TLS
