@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -20,7 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.installation import prepare
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
@@ -44,7 +44,7 @@ Listeners = Mapping[str, socket.socket]
 def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serve an installation until SIGTERM.  Raises OSError when a port cannot be had."""
     logs.set_up(config.log)
-    prepare(config)
+    _in_child(lambda: _prepare(config))
     _raise_file_limit()
     listeners = bind_all(config)
     _import_shared()
@@ -53,6 +53,33 @@ def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
         reload_roles=_Reloader(config, listeners),
         on_ready=on_ready,
     ).run()
+
+
+def _prepare(config: Config) -> None:
+    from mailserver.installation import prepare
+
+    prepare(config)
+
+
+def _in_child(work: Callable[[], None]) -> None:
+    """Do something in a process of its own: what it imports is not kept by those that serve for months.
+
+    Raises OSError if it fails; it has logged why.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except Exception:
+            log.exception("the databases could not be prepared")
+        finally:
+            logging.shutdown()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        raise OSError("the databases could not be prepared; the log says why")
 
 
 def bind_all(config: Config) -> dict[str, socket.socket]:

@@ -20,7 +20,6 @@ from mailserver.store.blobs import Blobs
 from mailserver.store.content import Content
 from mailserver.store.database import Database, Transaction
 from mailserver.store.mailboxes import Mailbox
-from mailserver.store.migrate import migrate
 from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch
 
 log = logging.getLogger("citymail.store")
@@ -138,5 +137,7 @@ class Store:
 
 def open_store(url: str, folder: Path, **settings: int) -> Store:
     """Bring the schema up to date and open the store."""
+    from mailserver.store.migrate import migrate  # Alembic stays out of processes that only serve
+
     migrate(url)
     return Store(url, folder, **settings)  # type: ignore[arg-type]

@@ -1,0 +1,73 @@
+"""PostgreSQL under the store: several writers at once, snapshots by REPEATABLE READ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Connection, create_engine
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy.exc import DBAPIError
+
+from mailserver.store.engines import Reader
+
+# serialization_failure, deadlock_detected, unique_violation.  The last is two writers who make the same thing at once,
+# say an account's first mailboxes; who comes second tries again and finds it made.
+_CONFLICTS = {"40001", "40P01", "23505"}
+
+
+class PostgresEngine:
+    name = "postgresql"
+    concurrent_writers = 4
+    errors: tuple[type[Exception], ...] = (DBAPIError, psycopg.Error)
+
+    def __init__(self, url: str) -> None:
+        self.sql = create_engine(
+            url, isolation_level="READ COMMITTED", pool_size=20, max_overflow=40, pool_pre_ping=True
+        )
+        self._readers = self.sql.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def reader(self) -> Reader:
+        return _PostgresReader(self._readers)
+
+    def writer(self) -> Connection:
+        return self.sql.connect()
+
+    @contextmanager
+    def write_lock(self) -> Iterator[None]:
+        yield
+
+    def begin(self, connection: Connection) -> None:
+        if not connection.in_transaction():
+            connection.begin()
+
+    def commit(self, connection: Connection) -> None:
+        connection.commit()
+
+    def rollback(self, connection: Connection) -> None:
+        connection.rollback()
+
+    def is_conflict(self, fault: BaseException) -> bool:
+        return getattr(getattr(fault, "orig", fault), "sqlstate", None) in _CONFLICTS
+
+    def checkpoint(self) -> None:
+        """PostgreSQL's own background writer does it."""
+
+    def dispose(self) -> None:
+        self.sql.dispose()
+
+
+class _PostgresReader:
+    """Takes its connection from the pool for the length of a snapshot, so that no thread holds one while it rests."""
+
+    connection: Connection
+
+    def __init__(self, engine: SqlEngine) -> None:
+        self._engine = engine
+
+    def begin(self) -> None:
+        self.connection = self._engine.connect()
+
+    def end(self) -> None:
+        self.connection.close()

@@ -1,0 +1,109 @@
+"""SQLite under the store: WAL, every commit synced, writers of all processes in one queue."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from mailserver.store.engines import Reader
+
+
+class SqliteEngine:
+    name = "sqlite"
+    concurrent_writers = 1
+    errors: tuple[type[Exception], ...] = (DBAPIError, sqlite3.Error)
+
+    def __init__(self, url: str) -> None:
+        self.path = Path(make_url(url).database or "")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # AUTOCOMMIT hands BEGIN and COMMIT to us; SQLAlchemy sends neither.
+        self.sql = create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"check_same_thread": False, "cached_statements": 512},
+        )
+        event.listen(self.sql, "connect", _prepare_sqlite)
+        self._lock_path = self.path.with_name(self.path.name + ".lock")
+        self._lock = threading.Lock()
+        self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def reader(self) -> Reader:
+        return _SqliteReader(self.sql.connect())
+
+    def writer(self) -> Connection:
+        return self.sql.connect()
+
+    @contextmanager
+    def write_lock(self) -> Iterator[None]:
+        """Between processes by flock, between this process's own writers by a lock (flock is per open file)."""
+        with self._lock:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def begin(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def commit(self, connection: Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+
+    def rollback(self, connection: Connection) -> None:
+        # A full disk may have ended the transaction already.
+        if _raw(connection).in_transaction:
+            connection.exec_driver_sql("ROLLBACK")
+
+    def is_conflict(self, fault: BaseException) -> bool:
+        return False
+
+    def checkpoint(self) -> None:
+        with self.sql.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def dispose(self) -> None:
+        self.sql.dispose()
+        if self._lock_file >= 0:
+            os.close(self._lock_file)
+            self._lock_file = -1
+
+
+class _SqliteReader:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._execute = _raw(connection).execute
+
+    def begin(self) -> None:
+        self._execute("BEGIN")
+
+    def end(self) -> None:
+        self._execute("COMMIT")
+
+
+def _raw(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _prepare_sqlite(raw: Any, _record: Any) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "cache_size=-16000",  # KiB
+        "temp_store=MEMORY",
+        # Pages.  The housekeeper brings the log home all the time; a writer does it only when that is not enough.
+        "wal_autocheckpoint=16000",
+        "journal_size_limit=134217728",  # octets
+    ):
+        raw.execute(f"PRAGMA {pragma}")
