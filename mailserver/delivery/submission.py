@@ -29,6 +29,7 @@ from mailserver.delivery.inbound import (
     envelope_of,
     gather,
     look_up,
+    may_wait,
     read_header,
 )
 from mailserver.delivery.post_office import Origin, PostOffice

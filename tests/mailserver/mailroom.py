@@ -40,7 +40,8 @@ from security.tls import client_context, ensure_certificate, server_context
 from security.throttle import Throttle
 
 DOMAIN = "city.vn"
-PASSWORD = "mật khẩu thử 1"
+PASSWORD = "thu-nghiem-1"
+CHIS_PASSWORD = "mật khẩu của Chi"
 PEOPLE = ("an", "binh", "chi", "dung")
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -70,17 +71,17 @@ def make_config(folder: Path, **sections: Mapping[str, Any]) -> settings.Config:
     return replace(base, **changed)
 
 
-_hash = None
+_hashes: dict[str, str] = {}
 
 
 def found_city(directory: Directory) -> None:
     """an, binh, chi, dung; vanthu of a unit for which an sends; groups everyone@, inner@, named@; alias sep@."""
-    global _hash
-    _hash = _hash or hash_password(PASSWORD)
+    for password in (PASSWORD, CHIS_PASSWORD):
+        _hashes.setdefault(password, hash_password(password))
     with directory.write() as conn:
         conn.execute(insert(tables.domain), {"name": DOMAIN, "is_primary": True})
         for name in PEOPLE:
-            add_account(conn, name, _hash)
+            add_account(conn, name, _hashes[CHIS_PASSWORD if name == "chi" else PASSWORD])
             add_address(conn, f"{name}@{DOMAIN}", account_id=name)
         add_account(conn, "vanthu", None, kind="unit")
         add_address(conn, f"vanthu@{DOMAIN}", account_id="vanthu")
@@ -144,7 +145,7 @@ def mails(store: Store, account: str, name: str = "INBOX") -> list[bytes]:
 class Mailroom:
     """The servers, live.  ``ports`` by service; ``on_loop`` runs something where they run."""
 
-    def __init__(self, office: PostOffice, folder: Path, *, use_uvloop: bool = True, relay: bool = False) -> None:
+    def __init__(self, office: PostOffice, folder: Path, *, use_uvloop: bool = True, with_relay: bool = False) -> None:
         self.office = office
         files = ensure_certificate(folder / "tls", ["mail.city.vn"], datetime.now(UTC))
         self.ca_file = files.ca_file
@@ -163,17 +164,17 @@ class Mailroom:
         self.relay: RelayServer | None = None
         self._relay_task: asyncio.Task[None] | None = None
         started = threading.Event()
-        self._thread = threading.Thread(target=self._live, args=(started, relay), daemon=True)
+        self._thread = threading.Thread(target=self._live, args=(started, with_relay), daemon=True)
         self._thread.start()
         started.wait(30)
 
-    def _live(self, started: threading.Event, relay: bool) -> None:
+    def _live(self, started: threading.Event, with_relay: bool) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self._start(relay))
+        self.loop.run_until_complete(self._start(with_relay))
         self.loop.call_soon(started.set)
         self.loop.run_forever()
 
-    async def _start(self, relay: bool) -> None:
+    async def _start(self, with_relay: bool) -> None:
         services = SmtpServices(
             office=self.office, gate=self.gate, tls_context=self.context, clients=self.clients, executor=self.executor
         )
@@ -188,7 +189,7 @@ class Mailroom:
             server = await self.loop.create_server(factory, "127.0.0.1", 0, ssl=context)
             self._servers.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
-        if relay:
+        if with_relay:
             self.relay = RelayServer(self.office, connect_timeout=5)
             self._relay_task = self.loop.create_task(self.relay.run())
 
@@ -278,7 +279,8 @@ class Talk:
         assert self.ask("STARTTLS").startswith("220 ")
         self.socket = self._context().wrap_socket(self.socket, server_hostname="127.0.0.1")
 
-    def log_in(self, name: str = "an", password: str = PASSWORD) -> str:
+    def log_in(self, name: str = "an", password: str = "") -> str:
+        password = password or (CHIS_PASSWORD if name == "chi" else PASSWORD)
         return self.ask("AUTH PLAIN " + plain(f"{name}@{DOMAIN}", password))
 
     def has_hung_up(self) -> bool:

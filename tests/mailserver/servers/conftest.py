@@ -19,8 +19,8 @@ def make_room(make_office: Callable[..., PostOffice], tmp_path: Path) -> Iterato
     """Live servers; keyword arguments are sections of the configuration, and those of ``Mailroom``."""
     rooms: list[Mailroom] = []
 
-    def make(*, use_uvloop: bool = True, relay: bool = False, **sections: object) -> Mailroom:
-        room = Mailroom(make_office(**sections), tmp_path, use_uvloop=use_uvloop, relay=relay)
+    def make(*, use_uvloop: bool = True, with_relay: bool = False, **sections: object) -> Mailroom:
+        room = Mailroom(make_office(**sections), tmp_path, use_uvloop=use_uvloop, with_relay=with_relay)
         rooms.append(room)
         return room
 
