@@ -359,6 +359,14 @@ class Directory:
             # a full disk may have ended the transaction already
             connection.exec_driver_sql("ROLLBACK")
 
+    def check_consistency(self) -> list[str]:
+        """What is wrong, one line each; nothing if all is well."""
+        # read late: the checks import this module
+        from directory.consistency import problems
+
+        with self.read() as conn:
+            return list(problems(conn))
+
     def close(self) -> None:
         """Of the calling thread; other threads' connections close when they end."""
         reading: Reading | None = getattr(self._local, "reading", None)

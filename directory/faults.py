@@ -91,7 +91,7 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
 }
 
 
-class Fault(Exception):  # noqa: N818 - says why, nothing is broken
+class Fault(Exception):
     def __init__(self, code: str, /, **values: object) -> None:
         self.code = code
         self.values = values

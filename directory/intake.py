@@ -181,6 +181,7 @@ class Intake:
         rank = post.rank if joiner.rank is None else joiner.rank
         title = written_title(joiner.title, joiner.kind, post.title)
         key = order_key(name)
+        label = self._units.label(unit.id)
         serves = holds(joiner.valid_from, joiner.valid_until, self._today)
         self._rows[person].append(
             {
@@ -205,7 +206,7 @@ class Intake:
                 "status": "active",
                 "name": name.full,
                 "title": title if serves else "",
-                "unit_name": unit.name if serves else "",
+                "unit_name": label if serves else "",
                 "sort_key": key,
                 "person_id": joined.person_id,
                 "unit_id": unit.id if serves else None,
@@ -254,7 +255,7 @@ class Intake:
                 [joined.login.rpartition("@")[0]],
                 rank=rank,
                 title=title if serves else "",
-                unit_name=unit.name if serves else "",
+                unit_name=label if serves else "",
                 unit_short_name=unit.short_name if serves else "",
             ),
         )

@@ -36,7 +36,7 @@ _REFUSED = "Wrong login or password"
 _LONGEST_ANSWER_DELAY = 5.0
 
 
-class LoginRefused(Exception):  # noqa: N818 - a refusal, not an error
+class LoginRefused(Exception):
     """Why not.  ``client_text`` is safe to show; ``delay`` is what to wait before showing it."""
 
     def __init__(self, client_text: str, reason: Reason, delay: float = 0.0) -> None:

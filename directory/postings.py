@@ -154,6 +154,11 @@ def written_title(title: str, kind: str, position_title: str) -> str:
     return text
 
 
+def unit_label(name: str, body: str | None) -> str:
+    """``Văn phòng Sở`` alone says nothing: a unit below a body of the city is named with it."""
+    return (f"{name}, {body}" if body else name)[:300]
+
+
 def row_of(made: Appointment) -> dict[str, Any]:
     return {
         "id": made.id,
@@ -225,10 +230,13 @@ def refresh(conn: Writing, person_ids: Collection[str]) -> None:
 
 
 def refresh_units(conn: Writing, unit_ids: Collection[str]) -> None:
-    """After units were renamed: their officials and their own mailboxes."""
+    """After units were renamed or moved: officials in them and directly below, and their own mailboxes."""
     for chunk in _chunks(unit_ids):
+        below = select(unit_version.c.unit_id).where(unit_version.c.parent_id.in_(chunk))
         people = conn.execute(
-            select(account.c.person_id).where(account.c.unit_id.in_(chunk), account.c.person_id.is_not(None))
+            select(account.c.person_id).where(
+                or_(account.c.unit_id.in_(chunk), account.c.unit_id.in_(below)), account.c.person_id.is_not(None)
+            )
         )
         refresh(conn, [found for found in people.scalars() if found is not None])
         names = conn.execute(
@@ -239,6 +247,27 @@ def refresh_units(conn: Writing, unit_ids: Collection[str]) -> None:
         for row in names:
             mailboxes = (account.c.unit_id == row.unit_id) & (account.c.kind == "unit")
             conn.execute(update(account).where(mailboxes).values(unit_name=row.name))
+
+
+def refresh_preview(conn: Reading | Writing, limit: int) -> Iterator[str]:
+    """Logins of accounts that ``refresh`` would change."""
+    people = conn.execute(
+        select(account.c.person_id, account.c.login, account.c.title, account.c.unit_id, account.c.unit_name)
+        .where(account.c.person_id.is_not(None), account.c.status != "closed")
+        .order_by(account.c.person_id)
+    ).all()
+    found = 0
+    for start in range(0, len(people), 500):
+        part = people[start : start + 500]
+        shown = _shown_posts(conn, [row.person_id for row in part])
+        for row in part:
+            post = shown.get(row.person_id)
+            expected = (post.title, post.unit_id, post.unit_name) if post else ("", None, "")
+            if (row.title, row.unit_id, row.unit_name) != expected:
+                yield row.login
+                found += 1
+                if found == limit:
+                    return
 
 
 def people_touched_between(conn: Reading | Writing, first: str, last: str) -> list[str]:
@@ -265,8 +294,9 @@ class _Post:
     unit_short_name: str
 
 
-def _shown_posts(conn: Writing, person_ids: list[str]) -> dict[str, _Post]:
+def _shown_posts(conn: Reading | Writing, person_ids: list[str]) -> dict[str, _Post]:
     """The post by which each person is known today: the primary one, else the highest."""
+    above = unit_version.alias("above")
     rows = conn.execute(
         select(
             appointment.c.person_id,
@@ -277,16 +307,22 @@ def _shown_posts(conn: Writing, person_ids: list[str]) -> dict[str, _Post]:
             position.c.title.label("position_title"),
             unit_version.c.name,
             unit_version.c.short_name,
+            above.c.name.label("body"),
         )
         .join(position, position.c.id == appointment.c.position_id)
         .outerjoin(unit_version, and_(unit_version.c.unit_id == appointment.c.unit_id, *_today(conn, unit_version)))
+        .outerjoin(
+            above,
+            and_(above.c.unit_id == unit_version.c.parent_id, above.c.parent_id.is_not(None), *_today(conn, above)),
+        )
         .where(appointment.c.person_id.in_(person_ids), *_today(conn, appointment))
         .order_by(appointment.c.is_primary.desc(), appointment.c.rank, appointment.c.valid_from)
     )
     shown: dict[str, _Post] = {}
     for row in rows:
         title = written_title(row.title, row.kind, row.position_title)
-        shown.setdefault(row.person_id, _Post(row.unit_id, title, row.rank, row.name or "", row.short_name or ""))
+        label = unit_label(row.name, row.body) if row.name else ""
+        shown.setdefault(row.person_id, _Post(row.unit_id, title, row.rank, label, row.short_name or ""))
     return shown
 
 

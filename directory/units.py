@@ -20,7 +20,7 @@ from directory.database import Question, Reading, Writing
 from directory.dates import day_before
 from directory.faults import Fault
 from directory.names import fold, tidy
-from directory.postings import refresh_units
+from directory.postings import refresh_units, unit_label
 from directory.recipients import holds_on
 from directory.record import record
 from directory.tables import account, appointment, unit, unit_succession, unit_type, unit_version
@@ -137,6 +137,11 @@ class UnitTree:
             seen.add(current)
             yield self.by_id[current]
             waiting.extend(child.id for child in reversed(self._children.get(current, ())))
+
+    def label(self, unit_id: str) -> str:
+        """How people write it: a division with the body it belongs to, but never the city itself."""
+        path = self.path(unit_id)
+        return unit_label(path[-1].name, path[-2].name if len(path) > 2 else None) if path else ""
 
     def path(self, unit_id: str) -> list[Unit]:
         """From the top down to the unit."""

@@ -1,0 +1,53 @@
+"""What time alone changes: posts begin and end, redirects run out, sessions die.  To be run every few
+minutes.
+
+Cheap when there is nothing to do, and safe to run from several processes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from directory import sessions
+from directory.database import Directory
+from directory.dates import days_after
+from directory.postings import people_touched_between, refresh
+from directory.record import record
+from directory.tables import address, state
+
+ACTOR = "housekeeper"
+
+
+def tidy_up(
+    directory: Directory, *, idle: int = sessions.IDLE_SECONDS, absolute: int = sessions.ABSOLUTE_SECONDS
+) -> None:
+    with directory.read() as conn:
+        done_until = conn.execute(select(state.c.day)).scalar_one()
+        today = conn.today
+    if done_until != today:
+        turn_day(directory)
+    with directory.write() as conn:
+        sessions.sweep(conn, idle=idle, absolute=absolute)
+
+
+def turn_day(directory: Directory) -> int:
+    """Bring accounts in line with the appointments of today; how many people were looked at."""
+    with directory.write() as conn:
+        done_until = conn.execute(select(state.c.day)).scalar_one()
+        today = conn.today
+        if done_until == today:
+            return 0
+        # the first time, or after a long rest, whatever ever began or ended
+        first = days_after(done_until, 1) if done_until and done_until < today else "0001-01-01"
+        people = people_touched_between(conn, first, today)
+        refresh(conn, people)
+        over = conn.execute(
+            update(address)
+            .where(address.c.state == "redirect", address.c.until < today)
+            .values(state="retired")
+            .returning(address.c.address)
+        ).scalars()
+        for retired in sorted(over):
+            record(conn, ACTOR, "alias.expire", retired)
+        conn.execute(update(state).values(day=today))
+        return len(people)
