@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from directory.names import fold
 from mailserver.refusals import NoSuchMailbox
 from mailserver.store import flags as flag_bits
 from mailserver.store.content import Content
@@ -132,7 +133,7 @@ def insert_message(tx: Transaction, content: Content) -> int:
             "message_id_header": summary.message_id,
             "thread_key": summary.thread_key,
             "preview": summary.preview,
-            "search_text": summary.search_text,
+            "search_text": f"{summary.search_text} {fold(summary.preview)}",
             "parts": summary.parts,
         },
     )

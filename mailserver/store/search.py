@@ -1,6 +1,7 @@
 """Finding messages of an account by words: candidates from the folded columns, exactness decided in Python.
 
-``search_text`` is folded (``directory.names.fold``): lower case, no marks, đ as d.  A word without marks finds every
+``search_text`` holds subject, names, addresses and the first words of the text, folded (``directory.names.fold``):
+lower case, no marks, đ as d.  A word without marks finds every
 spelling; a word with marks finds candidates by its folded form and keeps those that hold it as written.
 """
 
@@ -46,7 +47,10 @@ _COLUMNS = (
     message.c.author_address,
     message.c.to_text,
     message.c.preview,
+    message.c.search_text,
 )
+# Of a word so much is enough to pick out candidates; both engines bound the length of a pattern.
+_LONGEST_PATTERN = 200
 
 
 def find(
@@ -83,7 +87,7 @@ def find(
     in_headers = [*query.subject, *query.author, *query.recipient]
     if body_text is None:
         in_headers += query.words
-    conditions += [_holds(message.c.search_text, word) | _holds(message.c.preview, word) for word in in_headers]
+    conditions += [_holds(message.c.search_text, word) for word in in_headers]
     statement = (
         select(*_COLUMNS)
         .select_from(
@@ -105,13 +109,18 @@ def find(
 
 def holds_word(text: str, word: str) -> bool:
     """Whether a text holds a word: as folded if the word has no marks, else as written in any case."""
-    if fold(word) == word.casefold():
+    if _is_plain(word):
         return fold(word) in fold(text)
     return unicodedata.normalize("NFC", word).casefold() in unicodedata.normalize("NFC", text).casefold()
 
 
+def _is_plain(word: str) -> bool:
+    return fold(word) == word.casefold()
+
+
 def _holds(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
-    escaped = fold(word).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    folded = fold(word)[:_LONGEST_PATTERN].replace("\0", "\ufffd")  # as it is stored
+    escaped = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return column.like(f"%{escaped}%", escape="\\")
 
 
@@ -126,7 +135,11 @@ def _matches(row: Any, query: Query, body_text: Callable[[int], str] | None) -> 
     if not query.words:
         return True
     head = f"{row.subject} {author} {row.to_text} {row.preview}"
-    missing = [word for word in query.words if not holds_word(head, word)]
+    missing = [
+        word
+        for word in query.words
+        if not (holds_word(head, word) or (_is_plain(word) and fold(word) in row.search_text))
+    ]
     if not missing:
         return True
     if body_text is None:
