@@ -8,21 +8,29 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Of the two packages that may share a PostgreSQL database, each keeps its version in a table of its own.
 VERSION_TABLE = "store_version"
 _LOCK = 0x63697479  # PostgreSQL advisory lock
+_LONGEST_WAIT = 60.0  # seconds for another process's migration
 
 
 def migrate(url: str) -> None:
-    """Create or upgrade the tables.  Safe to call from several processes, cheap when nothing is to do."""
+    """Create or upgrade the tables, wholly or not at all.  Safe to call from several processes, cheap when nothing is
+    to do."""
     database = make_url(url)
-    if database.get_backend_name() == "sqlite" and database.database:
-        Path(database.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    if database.get_backend_name() == "sqlite":
+        if database.database:
+            Path(database.database).parent.mkdir(parents=True, exist_ok=True)
+        # Python's sqlite3 begins no transaction for CREATE TABLE: we do.
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": _LONGEST_WAIT})
+        begin, commit = "BEGIN IMMEDIATE", "COMMIT"
+    else:
+        engine = create_engine(url)
+        begin, commit = f"SELECT pg_advisory_xact_lock({_LOCK})", ""
     try:
         settings = AlembicConfig()
         settings.set_main_option("script_location", str(_MIGRATIONS))
@@ -31,10 +39,11 @@ def migrate(url: str) -> None:
             if _version(connection) == head:
                 return
         with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            connection.exec_driver_sql(begin)
             settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+            command.upgrade(settings, "head")  # reads the version again, now that nobody else can change it
+            if commit:
+                connection.exec_driver_sql(commit)
     finally:
         engine.dispose()
 

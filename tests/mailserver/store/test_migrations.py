@@ -1,0 +1,158 @@
+"""The schema that migrations make is the schema the code says, whoever makes it and however often it is broken off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from mailserver.store import open_store
+from mailserver.store.migrate import VERSION_TABLE, migrate
+from mailserver.store.tables import metadata
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new' / 'mail.db'}"
+    else:
+        yield request.getfixturevalue("postgres_url")
+
+
+def schema(url: str) -> dict[str, Any]:
+    """Everything the database says about its tables."""
+    engine = create_engine(url)
+    try:
+        found = inspect(engine)
+        return {
+            table: {
+                "columns": [
+                    (column["name"], str(column["type"]), column["nullable"], column["default"])
+                    for column in found.get_columns(table)
+                ],
+                "key": found.get_pk_constraint(table)["constrained_columns"],
+                "foreign": sorted(
+                    (key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+                    for key in found.get_foreign_keys(table)
+                ),
+                "indexes": sorted(
+                    (
+                        str(index["name"]),
+                        index["column_names"],
+                        bool(index["unique"]),
+                        str(index.get("dialect_options", {})),
+                    )
+                    for index in found.get_indexes(table)
+                ),
+                "unique": sorted(each["column_names"] for each in found.get_unique_constraints(table)),
+            }
+            for table in found.get_table_names()
+            if table != VERSION_TABLE
+        }
+    finally:
+        engine.dispose()
+
+
+def test_migrations_make_what_the_code_declares(url: str, tmp_path: Path, postgres_server: str, request: Any) -> None:
+    migrate(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+    migrated = schema(url)
+    assert set(migrated) == set(metadata.tables)
+    if url.startswith("sqlite"):
+        # Autogeneration compares little on SQLite; what create_all makes shows the rest, WITHOUT ROWID included.
+        other = f"sqlite:///{tmp_path / 'declared.db'}"
+        engine = create_engine(other)
+        metadata.create_all(engine)
+        statements = []
+        for each in (url, other):
+            with create_engine(each).connect() as connection:
+                rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"))
+                statements.append({name: "".join((sql or "").split()) for name, sql in rows if name != VERSION_TABLE})
+        engine.dispose()
+        assert statements[0] == statements[1]
+    else:
+        declared = create_engine(url)
+        with declared.begin() as connection:
+            connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+            metadata.drop_all(connection)
+            metadata.create_all(connection)
+        declared.dispose()
+        assert schema(url) == migrated
+
+
+def test_migrating_again_changes_nothing(url: str, tmp_path: Path) -> None:
+    store = open_store(url, tmp_path)
+    inbox = store.maildrop("an")
+    store.close()
+    migrate(url)
+    migrate(url)
+    store = open_store(url, tmp_path)
+    assert store.maildrop("an") == inbox
+    assert store.check_consistency() == []
+    store.close()
+
+
+def test_many_processes_start_on_an_empty_database_at_once(url: str, tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from mailserver.store import open_store\n"
+        "sys.stdin.readline()\n"
+        "store = open_store(sys.argv[1], Path(sys.argv[2]))\n"
+        "print(store.maildrop('an').id)\n"
+        "store.close()\n"
+    )
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", program, url, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    for child in children:  # all have come as far as reading before the first goes on
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    answers = [child.communicate(timeout=120) for child in children]
+    assert [errors for _, errors in answers if errors] == []
+    assert {out for out, _ in answers} == {"1\n"}
+
+
+def test_a_migration_broken_off_begins_again(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut in the middle of the first start must not leave tables that stop the second."""
+    from alembic.operations import Operations
+
+    real = Operations.create_table
+    made = 0
+
+    def stop_after_three(self: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal made
+        made += 1
+        if made > 3:
+            raise KeyboardInterrupt
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(Operations, "create_table", stop_after_three)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(url)
+    monkeypatch.undo()
+    assert made == 4
+    store = open_store(url, tmp_path)
+    store.maildrop("an")
+    assert store.check_consistency() == []
+    store.close()
