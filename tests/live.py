@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -27,12 +28,24 @@ SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "http"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody listens on now, and that the system gives to nobody by itself."""
+    found: list[int] = []
+    first, last = 20_000, _first_ephemeral_port() - 1
+    while len(found) < count:
+        port = random.randint(first, last)
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
+
+
+def _first_ephemeral_port() -> int:
+    """From here on ports are taken by anybody who opens a connection."""
+    with contextlib.suppress(OSError):
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        return first if first > 21_000 else 32_768
+    return 32_768
 
 
 class LiveServer:
