@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 
@@ -36,14 +37,14 @@ def ask_all(config: Config, timeout: float = 3.0) -> dict[str, str]:
 
 
 def _ask(host: str, port: int, tls: bool, greeting: bytes, timeout: float) -> None:
-    line: socket.socket
-    with socket.create_connection((host, port), timeout=timeout) as line:
+    with contextlib.ExitStack() as open_lines:
+        line = open_lines.enter_context(socket.create_connection((host, port), timeout=timeout))
         if tls:
             # Whether we serve, not whether others trust us, is the question here.
             context = ssl.create_default_context()
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            line = context.wrap_socket(line)
+            line = open_lines.enter_context(context.wrap_socket(line))
         if greeting:
             heard = line.recv(512)
             if not heard.startswith(greeting):
