@@ -99,6 +99,8 @@ def select_fields(header: bytes, names: Collection[str], *, but: bool = False) -
     """
     wanted = {name.lower() for name in names}
     kept = [field for name, field in field_octets(header) if (name in wanted) is not but]
+    if kept and not kept[-1].endswith(b"\n"):  # the header ended without a blank line
+        kept.append(b"\r\n")
     return b"".join([*kept, b"\r\n"])
 
 

@@ -102,6 +102,8 @@ class _Writer:
             self.finish_line()
             if tag == "blockquote":
                 self.quotes = max(self.quotes - 1, 0)
+                if self.gap and self.lines:  # the blank line between belongs to the outer text
+                    self.lines[-1] = self.prefix().rstrip()
             elif tag == "pre":
                 self.preformatted = max(self.preformatted - 1, 0)
             elif tag in ("ul", "ol", "dl") and self.lists:

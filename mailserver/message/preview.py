@@ -15,11 +15,11 @@ from mmap import mmap
 
 from mailserver.message import charsets
 from mailserver.message.structure import Part
+from mailserver.message.transfer import decode_base64
 
 PREVIEW_LENGTH = 200
 _WINDOWS = (1200, 6 * 1024, 48 * 1024)
 
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|$)|<(script|style|head|title|template)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL
 )
@@ -58,8 +58,7 @@ def preview(root: Part, octets: bytes | mmap) -> str:
 def _shorten(part: Part, octets: bytes) -> str:
     encoding = part.encoding
     if encoding == "base64":
-        octets = _NOT_BASE64.sub(b"", octets)
-        octets = binascii.a2b_base64(octets[: len(octets) // 4 * 4])
+        octets = decode_base64(octets)
     elif encoding == "quoted-printable":
         if b"=" in octets[-2:]:  # the window ends inside an encoded octet
             octets = octets[: octets.rindex(b"=")]

@@ -1,0 +1,39 @@
+"""RFC 5256 base subjects."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailserver.message.subject import base_subject, casemap
+
+
+@pytest.mark.parametrize(
+    "subject, base",
+    [
+        ("Plain", "Plain"),
+        ("Re: Plain", "Plain"),
+        ("re: FWD: fw: Plain (fwd)", "Plain"),
+        ("Re[2]: Plain", "Plain"),
+        ("RE [list]: Plain", "Plain"),
+        ("[list] Re: [x] [y] Plain", "Plain"),
+        ("[only a blob]", "[only a blob]"),
+        ("[a] [b]", "[b]"),
+        ("[Fwd: Re: Plain]", "Plain"),
+        ("[fwd: [fwd: a (fwd)]] (fwd)", "a"),
+        ("Re:", ""),
+        ("   ", ""),
+        ("Regards: x", "Regards: x"),
+        ("a  \t b", "a b"),
+        ("Plain (fwd) (FWD)", "Plain"),
+        ("Trả lời: Họp", "Trả lời: Họp"),
+    ],
+)
+def test_base_subjects(subject, base):
+    assert base_subject(subject) == base
+
+
+def test_case_is_lost_and_marks_are_not():
+    assert casemap("họp") == casemap("HỌP")
+    assert casemap("họp") != casemap("hop")
+    assert casemap("re") == "RE"
+    assert casemap("đ") == casemap("Đ") != casemap("d")
