@@ -300,13 +300,18 @@ def text_test(word: str) -> Callable[[str], bool]:
     word = unicodedata.normalize("NFC", word)
     folded = fold(word)
     exact = word.casefold()
-    if folded == exact:
+    if folded != exact:
+        return lambda text: not text.isascii() and exact in unicodedata.normalize("NFC", text).casefold()
+    if not folded.isascii():
         return lambda text: folded in fold(text)
+    stripped = folded.encode("ascii")
 
     def holds(text: str) -> bool:
         if text.isascii():
-            return False
-        return exact in unicodedata.normalize("NFC", text).casefold()
+            return folded in text.lower()
+        # What folding leaves of ASCII letters, by way of C: three times faster, and only ever too generous.
+        rough = unicodedata.normalize("NFD", text.casefold().replace("đ", "d")).encode("ascii", "ignore")
+        return stripped in rough and folded in fold(text)
 
     return holds
 

@@ -99,7 +99,7 @@ def _numbers(view: SelectedMailbox, spans: Spans, rows: Sequence[Any]) -> Sequen
     if len(rows) == count_of(spans):
         # All are there, in the same order.
         return numbers_of(spans)
-    return [view.msn_of(row[0]) for row in rows]
+    return view.numbers_of([row[0] for row in rows])
 
 
 def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]) -> tuple[bytes, int]:

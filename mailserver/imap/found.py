@@ -6,14 +6,17 @@ Limits: text of one part as ``message.text.TEXT_LIMIT``; parts that are not text
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mailserver.message import charsets
 from mailserver.message.encoded_words import decode_words
 from mailserver.message.headers import HEADER_LIMIT, find_all
-from mailserver.message.html_text import html_to_text
 from mailserver.message.structure import Part, decode_parts
-from mailserver.message.text import body_text
+from mailserver.message.text import TEXT_LIMIT, body_text
+from mailserver.message.transfer import decode_transfer
 
 Holds = Callable[[str], bool]
 
@@ -59,12 +62,31 @@ class FoundMessage:
     def _texts(self) -> Iterator[str]:
         for part in self.tree.walk():
             if part.media_type.startswith("text/"):
-                text = body_text(part, self._octets(part.body_start, part.end))
-                yield html_to_text(text) if part.media_type == "text/html" else text
+                octets = self._octets(part.body_start, min(part.end, part.body_start + TEXT_LIMIT))
+                yield _html_words(body_text(part, octets)) if part.media_type == "text/html" else _text(part, octets)
 
     def _octets(self, start: int, stop: int) -> bytes:
         assert self._read is not None
         return self._read(self.row, start, stop)
+
+
+def _text(part: Part, octets: bytes) -> str:
+    decoded = decode_transfer(part.encoding, octets)
+    return charsets.decode(octets if decoded is None else decoded, part.charset)
+
+
+# What a reader does not see; tags that stand within words; all other tags, which divide them.
+_HIDDEN = re.compile(r"<!--.*?(?:-->|$)|<(script|style|head|title)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_INLINE = re.compile(
+    r"</?(?:a|abbr|b|big|em|font|i|ins|mark|o:p|q|s|small|span|strong|sub|sup|tt|u|wbr)(?:\s[^>]*+)?+>", re.IGNORECASE
+)
+_TAG = re.compile(r"<[!/?a-zA-Z][^>]*+(?:>|$)")
+
+
+def _html_words(markup: str) -> str:
+    """The words of HTML in their order: not for reading, but ten times faster than what is."""
+    text = _TAG.sub(" ", _INLINE.sub("", _HIDDEN.sub(" ", markup)))
+    return " ".join((html.unescape(text) if "&" in text else text).split())
 
 
 def _header_text(octets: bytes) -> str:
@@ -73,4 +95,6 @@ def _header_text(octets: bytes) -> str:
     unfolded = octets.replace(b"\n ", b" ").replace(b"\n\t", b" ").decode("latin-1")
     if octets.isascii() and "=?" not in unfolded:
         return unfolded
-    return "\n".join(decode_words(line) for line in unfolded.split("\n"))
+    return "\n".join(
+        [line if line.isascii() and "=?" not in line else decode_words(line) for line in unfolded.split("\n")]
+    )

@@ -93,7 +93,7 @@ def _candidates(connection: Connection, view: SelectedMailbox, test: Test) -> tu
     statement = select(*columns).where(placement.c.mailbox_id == view.mailbox_id).order_by(placement.c.uid)
     if test.sql is not None:
         statement = statement.where(test.sql)
-    if not test.columns <= _PLACEMENT_COLUMNS or test.sql is not None:
+    if message in statement.get_final_froms():
         statement = statement.join_from(placement, message, message.c.id == placement.c.message_id)
     rows = connection.execute(statement)
     if test.exact:

@@ -19,6 +19,8 @@ from functools import lru_cache
 
 from sqlalchemy import Connection
 
+from mailserver.imap.fetch_plan import renderer
+from mailserver.imap.grammar.fetch import Attribute
 from mailserver.imap.grammar.responses import flag_list
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.spans import Spans
@@ -228,23 +230,20 @@ class SelectedMailbox:
         return b"".join(out)
 
     def render_flags(
-        self, rows: Iterable[tuple[int, int, int]], *, with_uid: bool, with_modseq: bool, with_flags: bool = True
+        self, rows: Sequence[tuple[int, int, int]], *, with_uid: bool, with_modseq: bool, with_flags: bool = True
     ) -> bytes:
-        """FETCH responses for (uid, flags, modseq) of messages that the client knows."""
-        flags, msn_of = self.flags, self.msn_of
-        form = (
-            b"* %d FETCH ("
-            + b" ".join([b"UID %d"] * with_uid + [b"FLAGS %b"] * with_flags + [b"MODSEQ (%d)"] * with_modseq)
-            + b")\r\n"
-        )
-        numbered = [(msn_of(uid), uid, mask, modseq) for uid, mask, modseq in rows]
-        return b"".join(
-            [
-                form % (msn, *[uid] * with_uid, *[flags[mask]] * with_flags, *[modseq] * with_modseq)
-                for msn, uid, mask, modseq in numbered
-                if msn
-            ]
-        )
+        """FETCH responses for (uid, flags, modseq), in UID order, of messages that the client knows."""
+        wanted = ((Attribute.UID, with_uid), (Attribute.FLAGS, with_flags), (Attribute.MODSEQ, with_modseq))
+        render = renderer(tuple(item for item, is_wanted in wanted if is_wanted), ("uid", "flags", "modseq"))
+        return b"".join(render(self.numbers_of([row[0] for row in rows]), rows, self.flags, 0))
+
+    def numbers_of(self, uids: Sequence[int]) -> Sequence[int]:
+        """The messages' numbers; for many UIDs in a row without asking for each."""
+        if len(uids) > 20:
+            place = bisect_left(self.uids, uids[0])
+            if self.uids[place : place + len(uids)].tolist() == uids:
+                return range(place + 1, place + 1 + len(uids))
+        return [self.msn_of(uid) for uid in uids]
 
     def _arrive(self, uids: Sequence[int]) -> int:
         self.count += len(uids)
