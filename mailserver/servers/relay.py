@@ -83,6 +83,14 @@ class Destination:
         self._arrived.set()
         self._staff()
 
+    def hurry(self) -> None:
+        """The relay is ending: nobody is to wait for more."""
+        self._arrived.set()
+
+    @property
+    def carriers(self) -> frozenset[asyncio.Task[None]]:
+        return frozenset(self._carriers)
+
     def _staff(self) -> None:
         """As many carriers as there is work for, within the limit."""
         limit = self._relay.office.config.relay.per_destination
@@ -243,6 +251,8 @@ class RelayServer:
         """Finish what is being sent, give the rest back."""
         self.is_ending = True
         self._wake.set()
+        for destination in self._destinations.values():
+            destination.hurry()
 
     def look_for_room(self) -> None:
         """A carrier is done: there may be room for more."""
@@ -362,7 +372,7 @@ class RelayServer:
 
     async def _finish(self) -> None:
         """Let what is under way come to its end, then give the rest back untried."""
-        pending = [*self._tasks, *(task for each in self._destinations.values() for task in each._carriers)]
+        pending = [*self._tasks, *(task for each in self._destinations.values() for task in each.carriers)]
         if pending:
             _, late = await asyncio.wait(pending, timeout=8.0)
             for task in late:

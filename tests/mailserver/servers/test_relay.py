@@ -1,0 +1,493 @@
+"""The relay, live: from a submission through the spool to another server, and back as a report when it fails."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from mailserver.delivery import relay as decisions
+from mailserver.delivery import spool
+from mailserver.servers import relay as relay_server
+from mailserver.servers import relay_connection, relay_dns
+from mailserver.smtp import client as smtp_client
+from security.tls import ensure_certificate, server_context
+from tests.mailserver.mailroom import Talk, mails, set_quota
+from tests.mailserver.servers.far_away import FarServer, NameServer
+
+MESSAGE = b"From: An <an@city.vn>\r\nTo: x@far.example\r\nDate: Mon, 23 Nov 2026 10:00:00 +0700\r\nMessage-ID: <m1@city.vn>\r\nSubject: hop\r\n\r\n.body\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(relay_server, "LINGER", 0.2)
+    monkeypatch.setattr(relay_dns, "LIFETIME", 1.0)
+
+
+@pytest.fixture
+def far():
+    server = FarServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make_far():
+    servers = []
+
+    def make(*arguments, **more):
+        servers.append(FarServer(*arguments, **more))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def relaying(make_room):
+    """Start the servers with the relay; ``routes`` name far servers by domain."""
+
+    def start(far=None, **settings):
+        routes = {"far.example": f"127.0.0.1:{far.port}"} if far is not None else {}
+        return make_room(with_relay=True, relay={"routes": routes, "resolver": "127.0.0.1:1", **settings})
+
+    return start
+
+
+def submit(room, *recipients, message=MESSAGE, sender="an@city.vn", parameters=""):
+    with Talk(room, "submissions") as talk:
+        talk.hello()
+        assert talk.log_in().startswith("235")
+        replies = talk.asks(f"MAIL FROM:<{sender}>{parameters}", *(f"RCPT TO:{each}" for each in recipients), "DATA")
+        assert replies[-1].startswith("354"), replies
+        talk.send(message.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        assert talk.reply().startswith("250")
+
+
+def until(condition, seconds=15):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.01)
+    return found
+
+
+def items(room):
+    with room.office.store.read() as connection:
+        return spool.load_items(connection)
+
+
+def waiting(room):
+    return {each.forward_path: each for item in items(room) for each in item.recipients}
+
+
+def is_empty(room):
+    return not items(room)
+
+
+def move_time(room, clock, seconds):
+    clock.pass_by(seconds)
+    room.call(room.relay._wake.set)
+
+
+def test_a_message_goes_out_and_leaves_the_spool(relaying, far):
+    room = relaying(far)
+    submit(room, "<x@far.example>", "<y@far.example>", "<binh@city.vn>")
+    until(lambda: is_empty(room))
+    (message,) = far.messages
+    assert message.recipients == ["x@far.example", "y@far.example"]
+    assert message.octets.endswith(MESSAGE)
+    assert message.octets.startswith(b"Received: from client.example")  # no Return-Path
+    assert message.sender.startswith(f"MAIL FROM:<an@city.vn> SIZE={len(message.octets)}")
+    assert len(mails(room.office.store, "binh")) == 1
+    assert mails(room.office.store, "an") == []  # no news is good news
+
+
+def test_many_messages_share_a_connection(relaying, far):
+    room = relaying(far, per_destination=1)
+    far.pause.clear()
+    for _ in range(10):
+        submit(room, "<x@far.example>")
+    far.pause.set()
+    until(lambda: is_empty(room))
+    assert len(far.messages) == 10
+    assert far.connections == 1
+
+
+def test_connections_to_one_server_are_few(relaying, far):
+    room = relaying(far, per_destination=2)
+    far.pause.clear()
+    for _ in range(12):
+        submit(room, "<x@far.example>")
+    far.pause.set()
+    until(lambda: is_empty(room))
+    assert len(far.messages) == 12
+    assert far.most_open == 2
+
+
+def test_each_recipient_has_its_own_fate(relaying, make_far, clock):
+    far = make_far({"RCPT TO:<no@far.example>": "550 5.1.1 never heard of", "RCPT TO:<later@far.example>": "451 4.2.0 later"})
+    room = relaying(far)
+    submit(room, "<no@far.example>", "<yes@far.example>", "<later@far.example>")
+    report = until(lambda: mails(room.office.store, "an"))[0]
+    assert report.startswith(b"Return-Path: <>\r\n")
+    assert b"Final-Recipient: rfc822;no@far.example\r\nAction: failed\r\nStatus: 5.1.1\r\n" in report
+    assert b"never heard of" in report
+    assert b"yes@far.example\r\nAction" not in report
+    assert b"later@far.example\r\nAction" not in report
+    assert b"Subject: hop" in report  # a part of it is the message
+    left = waiting(room)
+    assert (left["later@far.example"].state, left["later@far.example"].attempts) == ("due", 1)
+    assert left["later@far.example"].next_attempt_at == int(clock.time) + 300
+    assert "451 4.2.0 later" in left["later@far.example"].last_reply
+    del far.answers["RCPT TO:<later@far.example>"]
+    move_time(room, clock, 299)
+    time.sleep(0.2)
+    assert len(far.messages) == 1
+    move_time(room, clock, 2)
+    until(lambda: is_empty(room))
+    assert [message.recipients for message in far.messages] == [["yes@far.example"], ["later@far.example"]]
+    assert len(mails(room.office.store, "an")) == 1
+
+
+def test_the_schedule_then_a_warning_then_the_return(relaying, make_far, clock):
+    far = make_far({"RCPT": "450 4.2.1 not now"})
+    room = relaying(far, schedule=(60, 600), warn_after=1000, give_up_after=3000)
+    submit(room, "<x@far.example>")
+    attempts = lambda: waiting(room)["x@far.example"].attempts  # noqa: E731
+    until(lambda: attempts() == 1)
+    began = int(clock.time)
+    assert waiting(room)["x@far.example"].next_attempt_at == began + 60
+    move_time(room, clock, 61)
+    until(lambda: attempts() == 2)
+    assert waiting(room)["x@far.example"].next_attempt_at == began + 61 + 600
+    assert mails(room.office.store, "an") == []
+    move_time(room, clock, 1000)
+    until(lambda: attempts() == 3)
+    (delay,) = until(lambda: mails(room.office.store, "an"))
+    assert b"Action: delayed\r\nStatus: 4.2.1\r\n" in delay
+    assert b"Will-Retry-Until:" in delay
+    move_time(room, clock, 601)
+    until(lambda: attempts() == 4)
+    assert len(mails(room.office.store, "an")) == 1  # told once
+    move_time(room, clock, 3000)
+    until(lambda: is_empty(room))
+    failure = until(lambda: len(mails(room.office.store, "an")) == 2 and mails(room.office.store, "an")[1])
+    assert b"Action: failed\r\nStatus: 5.4.7\r\n" in failure
+    assert b"450 4.2.1 not now" in failure
+    assert far.messages == []
+
+
+@pytest.mark.parametrize(("parameters", "told"), [("NOTIFY=NEVER", 0), ("NOTIFY=SUCCESS", 0), ("NOTIFY=FAILURE", 1), ("NOTIFY=DELAY", 0)])
+def test_who_wants_to_know_of_failure(relaying, make_far, parameters, told):
+    room = relaying(make_far({"RCPT": "550 5.1.1 no"}))
+    submit(room, f"<x@far.example> {parameters}")
+    until(lambda: is_empty(room))
+    assert len(mails(room.office.store, "an")) == told
+
+
+def test_success_is_reported_as_relayed_where_the_next_server_knows_no_dsn(relaying, far):
+    room = relaying(far)
+    submit(room, "<x@far.example> NOTIFY=SUCCESS ORCPT=rfc822;x@far.example", parameters=" ENVID=e1")
+    (report,) = until(lambda: mails(room.office.store, "an"))
+    assert b"Action: relayed" in report
+    assert b"Original-Envelope-Id: e1\r\n" in report
+    assert b"Original-Recipient: rfc822;x@far.example" in report
+
+
+def test_the_next_server_is_asked_where_it_knows_dsn(relaying, make_far):
+    far = make_far({"EHLO": "250-far.example\r\n250 DSN"})
+    room = relaying(far)
+    submit(room, "<x@far.example> NOTIFY=SUCCESS")
+    until(lambda: is_empty(room))
+    assert any("NOTIFY=SUCCESS" in line for line in far.lines)
+    assert mails(room.office.store, "an") == []
+
+
+def test_null_senders_are_never_told(relaying, make_far):
+    room = relaying(make_far({"RCPT": "550 5.1.1 no"}))
+    submit(room, "<x@far.example>", sender="")
+    until(lambda: is_empty(room))
+    assert mails(room.office.store, "an") == []
+
+
+def test_a_report_to_a_sender_elsewhere_goes_through_the_spool_and_causes_no_other(relaying, make_far):
+    far = make_far({"RCPT TO:<ban@ngoai.example>": "550 5.1.1 gone", "RCPT TO:<x@y.example>": "550 5.1.1 gone too"})
+    room = relaying(None, smarthost=f"127.0.0.1:{far.port}")
+    with Talk(room) as talk:  # a stranger writes to an alias that leads outside
+        talk.hello()
+        talk.asks("MAIL FROM:<x@y.example>", "RCPT TO:<ngoai@city.vn>", "DATA")
+        talk.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+        assert talk.reply().startswith("250")
+    until(lambda: "RCPT TO:<x@y.example>" in far.lines)
+    until(lambda: is_empty(room))
+    assert any(line.startswith("MAIL FROM:<>") for line in far.lines)
+    assert far.messages == []
+
+
+@pytest.mark.parametrize("answers", [{"MAIL": "552 5.3.4 too big"}, {".": "554 5.7.1 spam"}, {"DATA": "554 5.7.1 no"}])
+def test_refusals_of_the_whole_message(relaying, make_far, answers):
+    room = relaying(make_far(answers))
+    submit(room, "<x@far.example>", "<y@far.example>")
+    (report,) = until(lambda: mails(room.office.store, "an"))
+    assert report.count(b"Action: failed") == 2
+
+
+def test_a_message_larger_than_the_server_takes(relaying, make_far):
+    far = make_far({"EHLO": "250-far.example\r\n250 SIZE 100"})
+    room = relaying(far)
+    submit(room, "<x@far.example>")
+    (report,) = until(lambda: mails(room.office.store, "an"))
+    assert b"Status: 5.3.4" in report
+    assert not any(line.startswith("MAIL") for line in far.lines)
+
+
+def test_too_many_recipients_for_one_transaction(relaying, make_far):
+    far = make_far({"RCPT TO:<b@far.example>": "452 4.5.3 enough", "RCPT TO:<c@far.example>": "452 4.5.3 enough"})
+    room = relaying(far)
+    far.pause.clear()
+    submit(room, "<a@far.example>", "<b@far.example>", "<c@far.example>")
+    far.pause.set()
+    until(lambda: len(far.messages) == 1)
+    left = until(lambda: "a@far.example" not in {p for p, w in waiting(room).items() if w.state == "due"} and waiting(room))
+    assert {path: each.state for path, each in left.items()} == {"a@far.example": "sent", "b@far.example": "due", "c@far.example": "due"}
+
+
+# -- connections that fail
+
+
+@pytest.mark.parametrize("answers", [{"greeting": "EOF"}, {"greeting": "554 5.7.1 not you"}, {"greeting": "421 4.3.2 busy"},
+                                     {"EHLO": "EOF"}, {"MAIL": "EOF"}, {"RCPT": "EOF"}, {"DATA": "EOF"}, {".": "EOF"},
+                                     {"MAIL": "421 4.3.2 bye"}, {"greeting": "nonsense"}, {"MAIL": "nonsense"}])  # fmt: skip
+def test_what_is_not_an_answer_is_tried_again(relaying, make_far, clock, answers):
+    far = make_far(answers)
+    room = relaying(far)
+    submit(room, "<x@far.example>")
+    until(lambda: waiting(room)["x@far.example"].attempts == 1)
+    assert waiting(room)["x@far.example"].state == "due"
+    far.answers.clear()
+    move_time(room, clock, 400)
+    until(lambda: is_empty(room))
+    assert len(far.messages) == 1
+    assert mails(room.office.store, "an") == []
+
+
+def test_a_server_that_is_down_puts_everything_off_at_once(relaying, make_far, clock):
+    far = make_far()
+    far.close()
+    room = relaying(far, per_destination=1)
+    for name in "abcde":
+        submit(room, f"<{name}@far.example>")
+    until(lambda: [each.attempts for each in waiting(room).values()] == [1] * 5)
+    assert all("refused" in each.last_reply for each in waiting(room).values())
+
+
+def test_tls_is_used_when_offered_though_nobody_vouches_for_it(relaying, make_far, tmp_path):
+    files = ensure_certificate(tmp_path / "far", ["far.example"], datetime.now(UTC))
+    far = make_far(context=server_context(files.certificate, files.key))
+    room = relaying(far)
+    submit(room, "<x@far.example>")
+    until(lambda: is_empty(room))
+    assert far.messages[0].secured
+
+
+@pytest.mark.parametrize("answer", [None, "454 4.7.0 not now"])
+def test_tls_that_fails_is_gone_without(relaying, make_far, answer):
+    # It offers STARTTLS and then hangs up, or says no.
+    far = make_far({"EHLO": "250-far.example\r\n250 STARTTLS", **({"STARTTLS": answer} if answer else {})})
+    room = relaying(far)
+    submit(room, "<x@far.example>")
+    until(lambda: is_empty(room))
+    assert not far.messages[0].secured
+    assert far.connections == (1 if answer else 2)
+
+
+def test_no_file_left_is_not_the_other_servers_fault(relaying, far, monkeypatch):
+    monkeypatch.setattr(relay_server, "EXHAUSTED_PAUSE", 0.05)
+    failures = [errno.EMFILE, errno.ENFILE]
+    real = relay_connection.asyncio.open_connection
+
+    async def open_connection(*arguments, **more):
+        if failures:
+            raise OSError(failures.pop(), "no more")
+        return await real(*arguments, **more)
+
+    monkeypatch.setattr(relay_connection.asyncio, "open_connection", open_connection)
+    room = relaying(far)
+    submit(room, "<x@far.example>")
+    until(lambda: is_empty(room))
+    assert failures == []
+    assert len(far.messages) == 1
+
+
+def test_a_silent_server_is_given_up(relaying, make_far, monkeypatch):
+    monkeypatch.setitem(smtp_client.TIMEOUTS, "greeting", 0.2)
+    far = make_far()
+    far.pause.clear()
+    room = relaying(far)
+    submit(room, "<x@far.example>")
+    until(lambda: waiting(room)["x@far.example"].attempts == 1)
+    assert "timed out" in waiting(room)["x@far.example"].last_reply
+
+
+# -- routes
+
+
+@pytest.fixture
+def name_server():
+    servers = []
+
+    def start(records):
+        servers.append(NameServer(records))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def test_mx_and_the_next_host_when_the_best_is_down(relaying, far, name_server):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.2", far.port))  # bound and not listening: refuses
+        dns = name_server({
+            ("far.example", "MX"): ["10 best.far.example.", "20 second.far.example."],
+            ("best.far.example", "A"): ["127.0.0.2"],
+            ("second.far.example", "A"): ["127.0.0.1"],
+        })  # fmt: skip
+        room = relaying(None, resolver=dns.address, port=far.port)
+        submit(room, "<x@far.example>")
+        until(lambda: is_empty(room))
+    assert len(far.messages) == 1
+
+
+def test_implicit_mx(relaying, far, name_server):
+    dns = name_server({("far.example", "A"): ["127.0.0.1"]})
+    room = relaying(None, resolver=dns.address, port=far.port)
+    submit(room, "<x@far.example>")
+    until(lambda: is_empty(room))
+    assert len(far.messages) == 1
+
+
+def test_domains_with_the_same_hosts_share_a_connection(relaying, far, name_server):
+    dns = name_server({
+        ("one.example", "MX"): ["10 mx.far.example."], ("two.example", "MX"): ["10 mx.far.example."],
+        ("mx.far.example", "A"): ["127.0.0.1"],
+    })  # fmt: skip
+    room = relaying(None, resolver=dns.address, port=far.port, per_destination=1)
+    submit(room, "<x@one.example>", "<y@two.example>")
+    until(lambda: is_empty(room))
+    assert far.connections == 1
+    assert sorted(message.recipients[0] for message in far.messages) == ["x@one.example", "y@two.example"]
+
+
+@pytest.mark.parametrize(
+    ("records", "status"),
+    [
+        ({("far.example", "MX"): ["0 ."]}, b"Status: 5.1.10"),
+        ({("far.example", "MX"): "NXDOMAIN"}, b"Status: 5.1.2"),
+        ({("far.example", "MX"): ["10 mail.city.vn."]}, b"Status: 5.4.6"),  # that is us
+    ],
+)
+def test_domains_that_take_no_mail(relaying, name_server, records, status):
+    room = relaying(None, resolver=name_server(records).address)
+    submit(room, "<x@far.example>")
+    (report,) = until(lambda: mails(room.office.store, "an"))
+    assert status in report
+    assert is_empty(room)
+
+
+@pytest.mark.parametrize("records", [{("far.example", "MX"): "SERVFAIL"}, {("far.example", "MX"): ["10 mx.far.example."],
+                                     ("mx.far.example", "A"): "SERVFAIL", ("mx.far.example", "AAAA"): "SERVFAIL"}])  # fmt: skip
+def test_name_servers_that_fail_are_asked_again(relaying, far, name_server, clock, records):
+    dns = name_server(records)
+    room = relaying(None, resolver=dns.address, port=far.port)
+    submit(room, "<x@far.example>")
+    until(lambda: waiting(room)["x@far.example"].attempts == 1)
+    assert waiting(room)["x@far.example"].last_reply.startswith("451 4.4.3")
+    dns.records = {("far.example", "A"): ["127.0.0.1"], ("mx.far.example", "A"): ["127.0.0.1"],
+                   ("far.example", "MX"): ["10 mx.far.example."]}  # fmt: skip
+    move_time(room, clock, 400)
+    until(lambda: is_empty(room))
+    assert len(far.messages) == 1
+
+
+def test_a_dead_resolver_only_delays(relaying):
+    room = relaying(None, resolver="127.0.0.1:1")
+    submit(room, "<x@far.example>", "<binh@city.vn>")
+    until(lambda: waiting(room)["x@far.example"].attempts == 1, 30)
+    assert waiting(room)["x@far.example"].last_reply.startswith("451 4.4.3")
+    assert len(mails(room.office.store, "binh")) == 1
+
+
+# -- leases, crashes, the end
+
+
+def test_what_a_dead_relay_held_is_sent_when_its_lease_ends(make_room, far, clock):
+    room = make_room(with_relay=True, relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}})
+    far.answers["MAIL"] = "451 4.3.0 later"
+    submit(room, "<x@far.example>")
+    until(lambda: waiting(room)["x@far.example"].attempts == 1)
+    clock.pass_by(400)
+    # Another relay claims it and dies.
+    claimed = decisions.claim(room.office, "the dead", 100).result()
+    assert [each.forward_path for item in claimed for each in item.recipients] == ["x@far.example"]
+    del far.answers["MAIL"]
+    room.call(room.relay._wake.set)
+    time.sleep(0.2)
+    assert far.messages == []
+    move_time(room, clock, spool.LEASE_SECONDS + 1)
+    until(lambda: is_empty(room))
+    assert len(far.messages) == 1
+
+
+def test_a_lost_lease_is_not_sent(relaying, far):
+    room = relaying(far)
+    far.pause.clear()
+    for _ in range(4):
+        submit(room, "<x@far.example>")
+    until(lambda: sum(len(each) for each in room.relay._held.values()) == 4)
+    for errands in room.relay._held.values():
+        for errand in errands:
+            errand.leased_until = 0.0
+    far.pause.set()
+    until(lambda: room.relay._holding == 0)
+    assert len(far.messages) <= 4
+    assert far.connections >= 1
+    until(lambda: all(not each.last_reply for each in waiting(room).values()))
+
+
+def test_the_relay_ends_between_messages_and_gives_back_the_rest(make_room, far):
+    room = make_room(with_relay=True, relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}, "per_destination": 1})
+    far.pause.clear()
+    for _ in range(5):
+        submit(room, "<x@far.example>")
+    until(lambda: sum(len(each) for each in room.relay._held.values()) == 5)
+    room.call(room.relay.end)
+    far.pause.set()
+    until(lambda: room.relay._holding == 0 or all(not each.leased_until for each in waiting(room).values()))
+    sent = len(far.messages)
+    until(lambda: sum(1 for item in items(room) for each in item.recipients if not each.leased_until) == 5 - sent)
+    assert sent <= 1
+
+
+# -- local recipients in the spool
+
+
+def test_a_full_member_gets_the_message_when_there_is_room(relaying, far, clock):
+    room = relaying(far)
+    set_quota(room.office, "binh", 10)
+    submit(room, "<inner@city.vn>")
+    assert (len(mails(room.office.store, "an")), len(mails(room.office.store, "binh"))) == (1, 0)
+    move_time(room, clock, 1000)
+    until(lambda: waiting(room)["binh@city.vn"].attempts == 1)
+    assert waiting(room)["binh@city.vn"].last_reply.startswith("452 4.2.2")
+    set_quota(room.office, "binh", 0)
+    move_time(room, clock, 1000)
+    until(lambda: is_empty(room))
+    assert mails(room.office.store, "binh") == mails(room.office.store, "an")
+    with room.office.store.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM message").scalar() == 1
