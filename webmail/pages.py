@@ -21,6 +21,7 @@ Answer = Response
 
 FRAGMENTS = {"list": "_list.html", "reading": "_reading.html", "sidebar": "_sidebar.html", "notices": "_notices.html"}
 THEMES = ("auto", "light", "dark")
+_ORDER = ("\\Flagged", "\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "\\All")
 _HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Junk", "\\Trash"})
 
 
@@ -69,9 +70,17 @@ def wants_json() -> bool:
 
 def sidebar(conn: Connection) -> Sidebar:
     owner = current_user.account
-    found = store_mailboxes.list_mailboxes(conn, owner.id)
+    found = sorted(store_mailboxes.list_mailboxes(conn, owner.id), key=_place)
     used = sum(each.size for each in found) if found else quota.usage(conn, owner.id).size
     return Sidebar(found, used, owner.quota_bytes)
+
+
+def _place(mailbox: Mailbox) -> tuple[int, list[str]]:
+    """The standard mailboxes in the order of their use, then the person's own by name."""
+    if mailbox.name == store_mailboxes.INBOX:
+        return -1, []
+    use = mailbox.special_use or ""
+    return (_ORDER.index(use) if use in _ORDER else len(_ORDER)), mailbox.name.split("/")
 
 
 def render(template: str, title: str, **context: Any) -> Answer:

@@ -32,6 +32,9 @@ class Composer {
     this.state = form.querySelector("[data-saved]");
     for (const field of form.querySelectorAll("[data-people]")) completes(field);
     startEditor(this.richText, this.tools, { link: this.texts.textLink }, () => this.changed());
+    for (const button of form.querySelectorAll("[data-unfold]")) {
+      button.hidden = !form.querySelector(`[data-field="${button.dataset.unfold}"]`).classList.contains("foldable");
+    }
     this.setRich(this.plainText.hasAttribute("data-prefer-rich") || !this.plainText.value.trim());
     form.addEventListener("input", () => this.changed());
     form.addEventListener("submit", (event) => this.submit(event));

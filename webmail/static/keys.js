@@ -46,7 +46,6 @@ const KEYS = {
   "?": () => at("#keys").showModal(),
   Escape: () => {
     for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
-    if (location.hash === "#sidebar") location.hash = "";
     return false;
   },
 };

@@ -21,6 +21,11 @@ export function startLive() {
 function connect() {
   stream?.close();
   stream = new EventSource("/events");
+  let before = false;
+  stream.addEventListener("open", () => {
+    if (before) refresh(); // what happened while the line was down
+    before = true;
+  });
   stream.addEventListener("change", (event) => {
     const { arrived } = JSON.parse(event.data);
     clearTimeout(waiting);

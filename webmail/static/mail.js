@@ -124,7 +124,12 @@ async function markRead() {
     rowOf(letter.dataset.item)?.classList.remove("unread");
   }
   const button = at("[data-mark-read]");
-  if (button) button.value = "unread";
+  if (button) {
+    button.value = "unread";
+    button.title = button.dataset.unreadTitle;
+    const use = at("use", button);
+    use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#unread"));
+  }
   try {
     await post("/actions", body);
     refresh(["sidebar"]);
@@ -138,6 +143,7 @@ function followLink(event) {
   const link = event.target.closest("a[href]");
   if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   const path = link.pathname;
+  if (link.hash && path === location.pathname) return;
   let names = null;
   if (isMessage(path)) names = link.closest(".row, [data-reading-tools]") ? ["reading"] : ["list", "reading"];
   else if (/^\/mail\/\d+$/.test(path) || path === "/search") names = ["list", "reading", "sidebar"];
@@ -145,7 +151,6 @@ function followLink(event) {
   event.preventDefault();
   const backToList = link.classList.contains("back");
   show(link.href, names, { focus: isMessage(path) ? "#thread-subject" : backToList ? ".row.current .row-link" : "" });
-  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 }
 
 // Acting

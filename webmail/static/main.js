@@ -20,6 +20,27 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// On a phone the mailboxes slide in; without script the same happens by the address (:target).
+const opener = document.getElementById("menu-button");
+const openMailboxes = (open) => {
+  document.body.classList.toggle("menu-open", open);
+  opener.setAttribute("aria-expanded", String(open));
+  if (open) document.querySelector("#sidebar a")?.focus();
+};
+opener?.addEventListener("click", (event) => {
+  event.preventDefault();
+  openMailboxes(!document.body.classList.contains("menu-open"));
+});
+document.addEventListener("click", (event) => {
+  if (document.body.classList.contains("menu-open") && event.target.closest("#sidebar a, .shade")) {
+    if (event.target.closest(".shade")) event.preventDefault();
+    openMailboxes(false);
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") openMailboxes(false);
+});
+
 startMail(onKey);
 startComposer();
 startLive();

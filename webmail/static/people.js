@@ -106,10 +106,9 @@ function option(person, id) {
   row.id = id;
   row.setAttribute("role", "option");
   const picture = document.createElement("span");
-  picture.className = `avatar hue-${[...person.address].reduce((sum, each) => sum + each.charCodeAt(0), 0) % 8}`;
+  picture.className = `avatar hue-${person.picture.hue}`;
   picture.setAttribute("aria-hidden", "true");
-  const words = person.name.split(/\s+/).filter(Boolean);
-  picture.textContent = ((words[0]?.[0] ?? "?") + (words.length > 1 ? words.at(-1)[0] : "")).toUpperCase();
+  picture.textContent = person.picture.letters;
   const text = document.createElement("span");
   text.className = "text";
   const name = document.createElement("strong");
