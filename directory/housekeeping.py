@@ -37,7 +37,7 @@ def turn_day(directory: Directory) -> int:
         today = conn.today
         if done_until == today:
             return 0
-        # the first time, or after a long rest, whatever ever began or ended
+        # a clock that went back makes everything be looked at again
         first = days_after(done_until, 1) if done_until and done_until < today else "0001-01-01"
         people = people_touched_between(conn, first, today)
         refresh(conn, people)

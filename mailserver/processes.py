@@ -1,13 +1,13 @@
 """What the processes of an installation are, and what each does with its life.
 
-``mail`` workers serve SMTP, LMTP and IMAP on one event loop each; ``web`` workers the webmail; one ``relay`` sends to
-other servers; one ``housekeeper`` forgets what may be forgotten.  All are children of the supervisor and share its
-sockets.
+``mail`` workers serve SMTP, LMTP and IMAP on one event loop each; ``web`` workers the webmail; one ``steward`` sends
+to other servers and forgets what may be forgotten.  All are children of the supervisor and share its sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import resource
@@ -15,10 +15,12 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
@@ -31,12 +33,16 @@ log = logging.getLogger("citymail.processes")
 MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps")
 WEB_SERVICES = ("http", "https")
 
-# Seconds between rounds of forgetting, and between bringing SQLite's log home.
-_HOUSEKEEPING = 3600.0
+# Seconds between bringing SQLite's log home, bringing the directory in line with the date, and forgetting.
 _CHECKPOINT = 0.5
+_TIDYING = 300.0
+_FORGETTING = 3600.0
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005
+
+# <malloc.h>
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 Listeners = Mapping[str, socket.socket]
 
@@ -95,12 +101,10 @@ def bind_all(config: Config) -> dict[str, socket.socket]:
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:
     roles = [
         Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, ready)),
-        Role("housekeeper", 1, lambda ready: housekeeper(config, ready)),
+        Role("steward", 1, lambda ready: steward(config, ready)),
     ]
     if config.workers.web:
         roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, ready)))
-    if config.relay.enabled:
-        roles.append(Role("relay", 1, lambda ready: relay(config, ready)))
     return roles
 
 
@@ -207,38 +211,54 @@ def web_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
     system.close()
 
 
-def relay(config: Config, ready: Ready) -> None:
-    """Sends what is due to other servers."""
+def steward(config: Config, ready: Ready) -> None:
+    """Sends what is due to other servers; beside that, on a thread, forgets what may be forgotten."""
     from mailserver.servers.relay import run_relay
 
     _adopt_process({}, ())
+    if not config.relay.enabled:
+        # Waited for, not handled; blocked before the store's threads begin, so that they inherit it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     system = build(config)
-    run_relay(system.office, on_ready=ready)
+    ending = threading.Event()
+    housekeeping = threading.Thread(target=_keep_house, args=(system, ending), name="housekeeper")
+    housekeeping.start()
+    if config.relay.enabled:
+        run_relay(system.office, on_ready=ready)
+    else:
+        ready()
+        signal.sigwait({signal.SIGTERM})
+    ending.set()
+    housekeeping.join()
     system.close()
 
 
-def housekeeper(config: Config, ready: Ready) -> None:
-    """Forgets what can no longer be brought back, once an hour; brings SQLite's log home all the time."""
-    _adopt_process({}, ())
-    # SIGTERM is waited for, not handled: a handler could not set an Event without risking a deadlock on its lock.
-    # Blocked before the store's threads begin, so that they inherit it and the signal stays for us.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    system = build(config)
-    ready()
-    next_round = time.monotonic() + 60.0
-    while signal.sigtimedwait({signal.SIGTERM}, _CHECKPOINT) is None:
-        try:
-            system.store.checkpoint()
-            if time.monotonic() >= next_round:
-                next_round = time.monotonic() + _HOUSEKEEPING
-                _housekeep(system)
-        except Exception:
-            log.exception("housekeeping failed; trying again later")
-    system.close()
+def _keep_house(system: System, ending: threading.Event) -> None:
+    """Each task at its own interval, for as long as the process lives."""
+    sessions = system.config.webmail
+    tasks: list[tuple[float, Callable[[], None]]] = [
+        (_CHECKPOINT, system.store.checkpoint),
+        (
+            _TIDYING,
+            lambda: tidy_up(
+                system.directory, idle=sessions.session_idle_minutes * 60, absolute=sessions.session_hours * 3600
+            ),
+        ),
+        (_FORGETTING, lambda: _forget(system)),
+    ]
+    due = [time.monotonic() for _ in tasks]
+    while not ending.wait(_CHECKPOINT):
+        for position, (interval, task) in enumerate(tasks):
+            if time.monotonic() >= due[position]:
+                due[position] = time.monotonic() + interval
+                try:
+                    task()
+                except Exception:
+                    log.exception("housekeeping failed; trying again later")
 
 
-def _housekeep(system: System) -> None:
+def _forget(system: System) -> None:
     gone = system.store.housekeep()
     if any(gone.values()):
         log.info("housekeeping: %s", ", ".join(f"{count} {kind}" for kind, count in gone.items() if count))
@@ -253,6 +273,19 @@ def _adopt_process(listeners: Listeners, mine: Sequence[str]) -> None:
         if name not in mine:
             listener.close()
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    _return_memory()
+
+
+def _return_memory() -> None:
+    """Have glibc give large blocks back to the system when they are freed.
+
+    A password hash takes 19 MiB for 30 ms; by default each thread's arena would keep that for ever, 20 MB a thread.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        libc.mallopt(_M_TRIM_THRESHOLD, 256 * 1024)
+        libc.mallopt(_M_ARENA_MAX, 2)
 
 
 def _reload_certificate(config: Config, context: ssl.SSLContext | None) -> None:

@@ -41,7 +41,9 @@ class SqliteEngine:
         return _SqliteReader(self.sql.connect())
 
     def writer(self) -> Connection:
-        return self.sql.connect()
+        connection = self.sql.connect()
+        connection.exec_driver_sql("PRAGMA cache_size=-16000")
+        return connection
 
     @contextmanager
     def write_lock(self) -> Iterator[None]:
@@ -100,7 +102,8 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=30000",
-        "cache_size=-16000",  # KiB
+        # KiB for each connection, and each thread has one; the system's page cache is behind it.
+        "cache_size=-2000",
         "temp_store=MEMORY",
         # Pages.  The housekeeper brings the log home all the time; a writer does it only when that is not enough.
         "wal_autocheckpoint=16000",
