@@ -3,6 +3,10 @@
 A wake-up carries no news, only the ids of mailboxes that changed; the change log in the database is the truth.
 Losing one costs delay, never data.  Every process has a Unix datagram socket in ``DATA/run/wake``; a commit sends
 one datagram to each of the others, and calls this process's own watchers directly.
+
+A commit never waits for a process that is slow to take its datagrams (Linux queues as few as ten): what does not fit
+is gathered, and a thread sends it as soon as there is room.  Each process has a line of its own, because what one
+does not take would use up the room that a shared socket has for all.
 """
 
 from __future__ import annotations
@@ -10,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
+import select
 import socket
 import struct
 import threading
@@ -26,6 +32,11 @@ Callback = Callable[[], None]
 _IDS_PER_DATAGRAM = 4000
 # Pseudo-mailbox: the spool.
 SPOOL = 0
+_DATAGRAMS_AT_ONCE = 50
+# Process id and chance.
+_NAME = re.compile(r"[0-9]+-[0-9a-f]{8}")
+# Milliseconds after which the thread that sends what was gathered looks whether it is still wanted.
+_PATIENCE = 1000
 
 
 class Watch:
@@ -41,8 +52,9 @@ class Watch:
             self.add(mailbox_id)
 
     def add(self, mailbox_id: int) -> None:
-        self.mailboxes.add(mailbox_id)
-        self._wakeups.enlist(mailbox_id, self)
+        if mailbox_id not in self.mailboxes:
+            self.mailboxes.add(mailbox_id)
+            self._wakeups.enlist(mailbox_id, self)
 
     def remove(self, mailbox_id: int) -> None:
         self.mailboxes.discard(mailbox_id)
@@ -51,6 +63,40 @@ class Watch:
     def close(self) -> None:
         for mailbox_id in list(self.mailboxes):
             self.remove(mailbox_id)
+
+
+class _Line:
+    """The way to one other process, and what it could not take yet."""
+
+    __slots__ = ("missed", "socket")
+
+    def __init__(self, address: str) -> None:
+        self.missed: set[int] = set()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        try:
+            self.socket.connect(address)
+        except OSError:
+            self.socket.close()
+            raise
+
+    def send(self, mailboxes: Collection[int]) -> None:
+        """Raises ConnectionRefusedError when the process is gone."""
+        if self.missed:
+            self.missed.update(mailboxes)
+            return
+        ids = list(mailboxes)
+        for start in range(0, len(ids), _IDS_PER_DATAGRAM):
+            chunk = ids[start : start + _IDS_PER_DATAGRAM]
+            try:
+                self.socket.send(struct.pack(f"<{len(chunk)}q", *chunk))
+            except BlockingIOError:
+                self.missed.update(ids[start:])
+                return
+
+    def send_missed(self) -> None:
+        missed, self.missed = self.missed, set()
+        self.send(missed)
 
 
 class Wakeups:
@@ -64,11 +110,12 @@ class Wakeups:
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         # A socket's address holds 107 octets, and a data folder may lie deep: name it through its descriptor.
         self._folder_fd = os.open(self._folder, os.O_PATH | os.O_CLOEXEC)
-        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._sender.settimeout(0.05)
         self._receiver: socket.socket | None = None
         self._peers: tuple[str, ...] = ()
         self._peers_seen_at = -1
+        self._sending = threading.Lock()
+        self._lines: dict[str, _Line] = {}
+        self._is_following_up = False
 
     def watch(self, mailboxes: Iterable[int], callback: Callback) -> Watch:
         self._listen()
@@ -79,12 +126,9 @@ class Wakeups:
         if not mailboxes:
             return
         self._wake(mailboxes)
-        peers = self._others()
-        if peers:
-            ids = list(mailboxes)
-            for start in range(0, len(ids), _IDS_PER_DATAGRAM):
-                chunk = ids[start : start + _IDS_PER_DATAGRAM]
-                self._send(struct.pack(f"<{len(chunk)}q", *chunk), peers)
+        with self._sending:
+            for name in self._others():
+                self._send(name, mailboxes)
 
     def close(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -92,10 +136,12 @@ class Wakeups:
             (self._folder / self._name).unlink(missing_ok=True)
             receiver.shutdown(socket.SHUT_RDWR)  # ends the thread's recv
             receiver.close()
-        self._sender.close()
-        if self._folder_fd >= 0:
-            os.close(self._folder_fd)
-            self._folder_fd = -1
+        with self._sending:
+            for name in list(self._lines):
+                self._hang_up(name)
+            if self._folder_fd >= 0:
+                os.close(self._folder_fd)
+                self._folder_fd = -1
 
     def enlist(self, mailbox_id: int, watch: Watch) -> None:
         with self._guard:
@@ -125,7 +171,11 @@ class Wakeups:
         """Sockets of the other processes; the folder is read again only when something was added or removed."""
         changed_at = os.stat(self._folder).st_mtime_ns
         if changed_at != self._peers_seen_at:
-            self._peers = tuple(name for name in os.listdir(self._folder) if name != self._name)
+            self._peers = tuple(
+                name for name in os.listdir(self._folder) if name != self._name and _NAME.fullmatch(name)
+            )
+            for gone in self._lines.keys() - set(self._peers):
+                self._hang_up(gone)
             # File times tick coarsely: a folder that changed just now may change again within the same tick.
             settled = time.time_ns() - changed_at > 100_000_000
             self._peers_seen_at = changed_at if settled else -1
@@ -134,17 +184,51 @@ class Wakeups:
     def _address(self, name: str) -> str:
         return f"/proc/self/fd/{self._folder_fd}/{name}"
 
-    def _send(self, octets: bytes, peers: tuple[str, ...]) -> None:
-        for peer in peers:
-            try:
-                self._sender.sendto(octets, self._address(peer))
-            except (ConnectionRefusedError, FileNotFoundError):
-                # Its process is gone.
-                (self._folder / peer).unlink(missing_ok=True)
-            except TimeoutError:
-                log.warning("a process does not take its wake-ups; it will find the news later")
-            except OSError as fault:
-                log.warning("wake-up not sent: %s", fault)
+    def _send(self, name: str, mailboxes: Collection[int] = ()) -> None:
+        """Send what there is for a process, with what it could not take before if no ``mailboxes`` are given."""
+        try:
+            line = self._lines.get(name)
+            if line is None:
+                line = self._lines[name] = _Line(self._address(name))
+            if mailboxes:
+                line.send(mailboxes)
+            else:
+                line.send_missed()
+        except ConnectionRefusedError:
+            # Its process is gone and left its socket behind.
+            self._hang_up(name)
+            (self._folder / name).unlink(missing_ok=True)
+        except FileNotFoundError:
+            self._hang_up(name)
+        except OSError as fault:
+            log.warning("wake-up not sent: %s", fault)
+        else:
+            if line.missed and not self._is_following_up:
+                self._is_following_up = True
+                threading.Thread(target=self._follow_up, name="store-wakeups-late", daemon=True).start()
+
+    def _hang_up(self, name: str) -> None:
+        line = self._lines.pop(name, None)
+        if line is not None:
+            line.socket.close()
+
+    def _follow_up(self) -> None:
+        """Send what was missed when there is room for it, until nothing is left."""
+        while True:
+            with self._sending:
+                late = {line.socket.fileno(): name for name, line in self._lines.items() if line.missed}
+                if not late:
+                    self._is_following_up = False
+                    return
+            poll = select.poll()
+            for descriptor in late:
+                poll.register(descriptor, select.POLLOUT)
+            ready = poll.poll(_PATIENCE)
+            with self._sending:
+                for descriptor, _ in ready:
+                    line = self._lines.get(late[descriptor])
+                    if line is not None and line.missed:
+                        self._send(late[descriptor])
 
     def _listen(self) -> None:
         with self._guard:
@@ -158,11 +242,16 @@ class Wakeups:
         threading.Thread(target=self._receive, args=(receiver,), name="store-wakeups", daemon=True).start()
 
     def _receive(self, receiver: socket.socket) -> None:
+        size = _IDS_PER_DATAGRAM * 8
         while self._receiver is receiver:
             try:
-                octets = receiver.recv(_IDS_PER_DATAGRAM * 8)
+                told = {receiver.recv(size)}
+                with contextlib.suppress(BlockingIOError):
+                    while True:  # what else waits: many a mailbox is named several times
+                        told.add(receiver.recv(size, socket.MSG_DONTWAIT))
+                        if len(told) >= _DATAGRAMS_AT_ONCE:
+                            break
             except OSError:
                 return
-            if not octets:
-                return
-            self._wake(struct.unpack(f"<{len(octets) // 8}q", octets))
+            ids = {number for octets in told for (number,) in struct.iter_unpack("<q", octets[: len(octets) // 8 * 8])}
+            self._wake(ids)
