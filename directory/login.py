@@ -22,7 +22,8 @@ from directory.accounts import Account, Credentials, credentials_by_login
 from directory.database import Directory
 from directory.recipients import mailboxes_of
 from directory.tables import account as account_table
-from security.passwords import ProvenLogins, hash_password, needs_rehash, verify_password
+from security.passwords import hash_password, needs_rehash, verify_password
+from security.proven import ProvenLogins
 from security.throttle import Throttle
 
 log = logging.getLogger("citymail.login")

@@ -26,7 +26,8 @@ from mailserver.config import Config, ConfigFault, load
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
-from mailserver.wiring import System, build, secret_key, tls_context
+from mailserver.wiring import System, build, proven_logins, secret_key, tls_context
+from security.proven import ProvenLogins
 
 log = logging.getLogger("citymail.processes")
 
@@ -99,12 +100,13 @@ def bind_all(config: Config) -> dict[str, socket.socket]:
 
 
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:
+    proven = proven_logins(config)
     roles = [
-        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, ready)),
+        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, proven, ready)),
         Role("steward", 1, lambda ready: steward(config, ready)),
     ]
     if config.workers.web:
-        roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, ready)))
+        roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, proven, ready)))
     return roles
 
 
@@ -134,7 +136,7 @@ class _Reloader:
 # The children
 
 
-def mail_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
+def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, ready: Ready) -> None:
     """SMTP, LMTP and IMAP on one loop."""
     from mailserver.servers import imap as imap_server
     from mailserver.servers import lmtp, mx, submission
@@ -144,7 +146,7 @@ def mail_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
     _adopt_process(listeners, MAIL_SERVICES)
 
     async def start() -> tuple[Sequence[Service], Lifecycle]:
-        system = build(config)
+        system = build(config, proven)
         context = tls_context(config)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
         clients = Clients(config.smtp.max_connections_per_client, config.smtp.connection_exempt)
@@ -183,13 +185,13 @@ def mail_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
     run_worker(start)
 
 
-def web_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
+def web_worker(config: Config, listeners: Listeners, proven: ProvenLogins, ready: Ready) -> None:
     """The webmail and its event streams."""
     from mailserver.servers.web import run_web
     from webmail.services import WebmailServices
 
     _adopt_process(listeners, WEB_SERVICES)
-    system = build(config)
+    system = build(config, proven)
     context = tls_context(config)
     services = WebmailServices(
         store=system.store,

@@ -16,7 +16,7 @@ from directory.login import Gate
 from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
 from mailserver.store import Store
-from security.passwords import ProvenLogins
+from security.proven import ProvenLogins
 from security.throttle import Throttle
 from security.tls import server_context
 
@@ -36,8 +36,13 @@ class System:
         self.directory.close()
 
 
-def build(config: Config) -> System:
-    """Open the databases, whose schema ``prepare`` has brought up to date."""
+def proven_logins(config: Config) -> ProvenLogins:
+    """Made before the workers are, it is shared by all of them."""
+    return ProvenLogins(config.login.proven_minutes * 60.0, monotonic=time.monotonic)
+
+
+def build(config: Config, proven: ProvenLogins | None = None) -> System:
+    """Open the databases, whose schema ``installation.prepare`` has brought up to date."""
     directory = Directory(
         config.directory_url,
         clock=time.time,
@@ -55,7 +60,7 @@ def build(config: Config) -> System:
     gate = Gate(
         directory,
         throttle=Throttle([str(network) for network in config.login.never_slowed], monotonic=time.monotonic),
-        proven=ProvenLogins(config.login.proven_minutes * 60.0, monotonic=time.monotonic),
+        proven=proven or proven_logins(config),
         clock=time.time,
     )
     office = PostOffice(

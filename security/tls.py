@@ -98,19 +98,14 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.Ellipt
     if certificate_file.exists() and key_file.exists():
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-        if (
-            isinstance(key, ec.EllipticCurvePrivateKey)
-            and certificate.not_valid_after_utc > now + _SERVER_LIFE
-        ):
+        if isinstance(key, ec.EllipticCurvePrivateKey) and certificate.not_valid_after_utc > now + _SERVER_LIFE:
             return certificate, key
     new_key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "CityMail"),
-            x509.NameAttribute(
-                NameOID.COMMON_NAME, f"CityMail local authority {x509.random_serial_number():x}"[:40]
-            ),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"CityMail local authority {x509.random_serial_number():x}"[:40]),
         ]
     )
     identifier = x509.SubjectKeyIdentifier.from_public_key(new_key.public_key())
@@ -126,9 +121,7 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.Ellipt
         .add_extension(_key_usage(authority=True), critical=True)
         .add_extension(identifier, critical=False)
         # the same again, as RFC 5280 §4.2.1.1 allows and strict verifiers ask of self-signed ones
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(new_key, hashes.SHA256())
     )
     _write(key_file, _pem(new_key), 0o600)
