@@ -14,7 +14,7 @@ import re
 from typing import NamedTuple
 
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.headers import VALUE_LIMIT, unfold
+from mailserver.message.headers import BLANKS, VALUE_LIMIT, unfold
 
 ADDRESS_LIMIT = 1000
 
@@ -34,13 +34,14 @@ GROUP_END = Entry(None, None, None, None)
 # <local@domain>
 _ATOMS = r'[^\s()<>\[\]:;@\\,"]+'
 _PLAIN = re.compile(
-    rf'[\s,]*+(?:(?:"([^"\\]*+)"|([^()<>\[\]:;@\\,"]*+))\s*<\s*({_ATOMS})@({_ATOMS})\s*>|({_ATOMS})@({_ATOMS}))\s*(?:,|$)'
+    rf'[\s,]*+(?:(?:"([^"\\]*+)"|([^()<>\[\]:;@\\,"]*+))\s*<\s*({_ATOMS})@({_ATOMS})\s*>|({_ATOMS})@({_ATOMS}))\s*(?:,|$)',
+    re.ASCII,
 )
 _TOKEN = re.compile(
     r'(?P<space>[\s]++)|"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<literal>\[[^\[\]\\]*+\])|(?P<atom>[^\s()<>\[\]:;@\\,"]++)|(?P<special>.)',
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
-_DOT_ATOM = re.compile(_ATOMS)
+_DOT_ATOM = re.compile(_ATOMS, re.ASCII)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 
@@ -59,7 +60,7 @@ def parse_addresses(raw: str) -> list[Entry]:
         if bare_local is not None:
             entries.append(Entry(None, None, bare_local, bare_domain))
         else:
-            name = quoted if quoted is not None else phrase.strip()
+            name = (quoted if quoted is not None else phrase).strip(BLANKS)
             entries.append(Entry(name or None, None, local, domain))
         if len(entries) >= ADDRESS_LIMIT:
             return entries
@@ -80,12 +81,12 @@ class _Mailbox:
         self.in_angle = False
 
     def is_empty(self) -> bool:
-        return not self.comment and self.angle is None and not any(word.strip() for word in self.words)
+        return not self.comment and self.angle is None and not any(word.strip(BLANKS) for word in self.words)
 
     def entry(self) -> Entry:
         if self.angle is not None:
             local, domain = _split_address(self.angle)
-            return Entry("".join(self.words).strip() or self.comment or None, self.route, local, domain)
+            return Entry("".join(self.words).strip(BLANKS) or self.comment or None, self.route, local, domain)
         local, domain = _split_address(
             [word for word in self.words if word != " "] if "@" in self.words else self.words
         )
@@ -97,8 +98,8 @@ def _split_address(words: list[str]) -> tuple[str, str]:
     # group.
     for index in range(len(words) - 1, -1, -1):
         if words[index] == "@":
-            return "".join(words[:index]).strip(), "".join(words[index + 1 :]).strip()
-    return "".join(words).strip(), ""
+            return "".join(words[:index]).strip(BLANKS), "".join(words[index + 1 :]).strip(BLANKS)
+    return "".join(words).strip(BLANKS), ""
 
 
 def _parse_slowly(value: str, entries: list[Entry]) -> None:
@@ -144,7 +145,7 @@ def _parse_slowly(value: str, entries: list[Entry]) -> None:
                     entries.append(current.entry())
                 current = _Mailbox()
             elif special == ":" and not in_group:
-                entries.append(Entry(None, None, "".join(current.words).strip(), None))
+                entries.append(Entry(None, None, "".join(current.words).strip(BLANKS), None))
                 current, in_group = _Mailbox(), True
             elif special == ";":
                 if not current.is_empty():
@@ -172,7 +173,7 @@ def _comment(value: str, position: int) -> tuple[str, int]:
         elif match[0] == ")":
             depth -= 1
             if depth == 0:
-                return _ESCAPE.sub(r"\1", value[start : match.start()]).strip(), match.end()
+                return _ESCAPE.sub(r"\1", value[start : match.start()]).strip(BLANKS), match.end()
     return "", position  # never closed: only the parenthesis is dropped
 
 

@@ -44,7 +44,10 @@ def _codec_decoder(codec: str) -> Callable[[bytes, str], str]:
                 return octets.decode("utf-8")
             except UnicodeDecodeError:
                 pass
-        return octets.decode(codec, errors)
+        text = octets.decode(codec, errors)
+        if codec == "utf-7":  # Python's decoder lets half a surrogate pair through, which no UTF-8 can carry on
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text
 
     return decode
 

@@ -16,7 +16,7 @@ from mailserver.message.transfer import decode_base64
 
 # encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; charset may carry "*language" (RFC 2231 §5).
 # Spaces inside the encoded-text are a fault that is common enough to be read anyway.
-_WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=")
+_WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=", re.ASCII)
 _HEX = re.compile(r"=([0-9A-Fa-f]{2})")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -52,11 +52,11 @@ def _decode_words(raw: str) -> str:
         if charset:
             # RFC 2047 §6.2: white space between two encoded-words is not shown. Joining the octets of
             # neighbours mends words that were cut inside a character, against §5.3.
-            if (not between or between.isspace()) and match[1].lower() == charset:
+            if not between.strip(" \t\r\n") and match[1].lower() == charset:
                 octets += _encoded_octets(match[2], match[3])
                 continue
             pieces.append(charsets.decode(octets, charset))
-            if between and not between.isspace():
+            if between.strip(" \t\r\n"):
                 pieces.append(raw_text(between))
         elif between:
             pieces.append(raw_text(between))

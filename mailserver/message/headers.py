@@ -16,11 +16,14 @@ from mailserver.message.encoded_words import decode_words
 
 HEADER_LIMIT = 1 << 20
 VALUE_LIMIT = 1 << 16
+# White space of raw values. In them A0 is no blank but may be the half of a letter ("à" is C3 A0), so neither
+# `strip()` nor a Unicode `\s` must touch them.
+BLANKS = " \t\r\n"
 
 # field = field-name *WSP ":" unstructured CRLF, with FWS (RFC 5322 §2.2, §4.5)
 _FIELD = re.compile(r"^([!-9;-~]{1,100})[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _FIELD_OCTETS = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?", re.MULTILINE)
-_MESSAGE_ID = re.compile(r"<[^<>\s]{1,995}>")
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,995}>", re.ASCII)
 
 Fields = dict[str, str]
 

@@ -15,23 +15,25 @@ from urllib.parse import unquote_to_bytes
 
 from mailserver.message import charsets
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.headers import Fields, parse_fields, unfold
+from mailserver.message.headers import BLANKS, Fields, parse_fields, unfold
 
 PARAMETER_LIMIT = 64
 VALUE_LIMIT = 2000
 
 # type "/" subtype (RFC 2045 §5.1); token = 1*<any CHAR except SPACE, CTLs and tspecials>
 _NAME = r"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f-\xff]{1,127}"
-_TYPE = re.compile(rf"\s*({_NAME})\s*/\s*({_NAME})")
+_TYPE = re.compile(rf"\s*({_NAME})\s*/\s*({_NAME})", re.ASCII)
 # parameter := attribute "=" value, with white space around that RFC 822 allowed. An unquoted value may hold
 # spaces and 8-bit octets (file names that mailers forgot to quote): it ends at the semicolon.
 _PARAMETER = re.compile(
     r';\s*([^\x00-\x20()<>@,;:\\"/\[\]?=\x7f-\xff]{1,127})\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))',
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTINUATION = re.compile(r"^(.*?)(?:\*(\d{1,3}))?(\*)?$", re.DOTALL)
 _EXTENDED = re.compile(r"^([^']{0,60})'[^']{0,60}'(.*)$", re.DOTALL)
+_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]*+)"?|([^;\s]++))', re.ASCII | re.IGNORECASE)
+_FOLDS = re.compile(r"[ \t]+")
 _COMMENT = re.compile(r"\([^()\"]*\)")
 
 DEFAULT_TYPE = "text/plain"
@@ -95,7 +97,7 @@ def parse_parameters(raw: str) -> tuple[tuple[str, str], ...]:
         if quoted is not None:
             value = _ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted
         else:
-            value = _COMMENT.sub("", bare).strip() if "(" in bare else bare.strip()
+            value = (_COMMENT.sub("", bare) if "(" in bare else bare).strip(BLANKS)
         value = value[:VALUE_LIMIT]
         if "*" not in name:
             simple.setdefault(name, value)
@@ -145,14 +147,18 @@ def _disposition(raw: str | None) -> tuple[str, tuple[tuple[str, str], ...]]:
 def _boundary(raw: str, parameters: tuple[tuple[str, str], ...]) -> str:
     # RFC 2046 §5.1.1: at most 70 characters, none a space at the end; longer ones are taken as they come.
     boundary = parameter(parameters, "boundary")
-    return _as_raw(boundary).rstrip() if boundary and not boundary.isascii() else boundary.rstrip()
+    if not boundary.isascii() or "=?" in raw:  # what is compared with the body is what stands there, undecoded
+        match = _BOUNDARY.search(raw)
+        boundary = match[1] or match[2] or "" if match is not None else ""
+    return boundary[:VALUE_LIMIT].rstrip(BLANKS)
 
 
 def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     """The MIME fields among `fields`, defaults filled in."""
     get = fields.get
     raw = get("content-type")
-    media_type, parameters, defaulted = parse_media_type(unfold(raw) if raw is not None else None, default)
+    content_type = unfold(raw) if raw is not None else None
+    media_type, parameters, defaulted = parse_media_type(content_type, default)
     raw = get("content-transfer-encoding")
     encoding = "7bit"
     if raw is not None:
@@ -172,7 +178,11 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     if parameters and not filename and not is_multipart:
         filename = parameter(parameters, "name")
     raw = get("content-language")
-    languages = () if raw is None else tuple(tag.strip()[:100] for tag in unfold(raw).split(",")[:20] if tag.strip())
+    languages = (
+        ()
+        if raw is None
+        else tuple([tag.strip(BLANKS)[:100] for tag in unfold(raw).split(",")[:20] if tag.strip(BLANKS)])
+    )
     return MimeHeader(
         media_type=media_type,
         parameters=parameters,
@@ -183,9 +193,9 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
         disposition_parameters=disposition_parameters,
         md5=_short(get("content-md5")),
         languages=languages,
-        location="".join(_short(get("content-location")).split()),
+        location=_FOLDS.sub("", _short(get("content-location"))),
         defaulted=defaulted,
-        boundary=_boundary("", parameters) if is_multipart else "",
+        boundary=_boundary(content_type or "", parameters) if is_multipart else "",
         charset=parameter(parameters, "charset") if parameters else "",
         filename=filename,
     )

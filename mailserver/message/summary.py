@@ -70,7 +70,7 @@ class _Person:
 
 def _person(entry: Entry) -> _Person:
     text = display(entry)
-    return _Person(address_form(entry), text, fold(text), casemap(entry.local or ""))
+    return _Person(address_form(entry), text, fold(text), casemap(decode_words(entry.local or "")))
 
 
 # The same people write and are written to all day. Fields longer than this are not remembered, so that no

@@ -78,6 +78,15 @@ def test_names_stay_raw_and_are_shown_decoded():
     assert display(entry) == "Trần An <an@example.vn>"
 
 
+@pytest.mark.parametrize("name", ["Phan Hà", "Đỗ Thị Lê Ạ", "à", "Hà Nà à"])
+def test_letters_that_end_in_a_no_break_space_octet_stay_whole(name):
+    # "à" is C3 A0 in UTF-8, and A0 alone would be white space
+    raw = name.encode().decode("latin-1")
+    for field in (f"{raw} <a@b>", f'"{raw}" <a@b>', f"(x) {raw} <a@b>", f"a@b ({raw})", f"{raw}: a@b;"):
+        entries = parse_addresses(field)
+        assert name in display_list(entries, [display(entry) for entry in entries])
+
+
 def test_a_local_part_that_needs_quotes_is_shown_with_them():
     (entry,) = parse_addresses('"a \\"b\\"@c"@example.vn')
     assert entry.local == 'a "b"@c'
@@ -110,4 +119,4 @@ def test_whatever_is_quoted_rightly_is_read_back(people):
 
     raw = ", ".join(f"{quote(name)} <{local}@{domain}>" for name, local, domain in people)
     found = [(entry.name or "", entry.local, entry.domain) for entry in parse_addresses(raw)]
-    assert found == [(name.strip(), local, domain) for name, local, domain in people]
+    assert found == [(name.strip(" "), local, domain) for name, local, domain in people]

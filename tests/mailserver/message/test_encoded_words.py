@@ -29,6 +29,7 @@ from mailserver.message.encoded_words import decode_words, encode_words, seven_b
         ("=?utf-8?B?!!!!?=", ""),
         ("=?utf-8?B?YWJjZA?=", "abcd"),
         ("=?utf-8?Q?=4?= =?utf-8?Q?=G1?=", "=4=G1"),
+        ("=?utf-8?q?a?= à =?utf-8?q?b?=".encode().decode("latin-1"), "a à b"),
         ("tab\tand\x01control", "tab and control"),
     ],
 )

@@ -71,6 +71,12 @@ def whole_messages(draw):
     return message.as_bytes()
 
 
+_TEXTS = (
+    "subject", "base_subject", "preview", "author_name", "author_address", "to_text", "sort_from", "sort_to", "sort_cc",
+    "message_id", "thread_key", "search_text",
+)  # fmt: skip
+
+
 def check(octets):
     """Everything that must be true of any octets at all."""
     root = scan(octets)
@@ -87,7 +93,8 @@ def check(octets):
     assert summary.size == len(octets)
     assert summary.header_size == root.body_start == len(split(octets)[0])
     assert len(summary.preview) <= 200
-    for text in (summary.subject, summary.preview, summary.author_name, summary.author_address, summary.to_text):
+    for name in _TEXTS:
+        text = getattr(summary, name)
         assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text)
         text.encode()  # a lone surrogate would not reach a page or a database
     assert summary.thread_key
@@ -98,6 +105,8 @@ def check(octets):
 @given(octet_soup)
 @example(b"")
 @example(b"\r\n--b")
+@example(b"From: a\x00\xc3\xa9@b\r\nSubject: =?utf-7?q?+2AA-?=\r\nMessage-ID: <\x00>\r\n\r\n")
+@example(b"Content-Type: text/plain; charset=utf-7\r\n\r\n+2AA- +3AA-")
 @settings(max_examples=300)
 def test_any_octets_have_a_structure_and_a_summary(imap_reader, octets):
     summary = check(octets)

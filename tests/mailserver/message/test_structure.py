@@ -148,6 +148,12 @@ def test_an_unlikely_mass_of_almost_delimiters_does_not_hide_the_real_one():
     assert [len(part.parts) for part in root.parts] == [1, 0]
 
 
+@pytest.mark.parametrize("boundary", ["=?utf-8?q?x?=", "=_?=", "ranh giới", "'()+_,-./:=?"])
+def test_boundaries_are_compared_as_they_stand(boundary):
+    octets = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n--{boundary}\r\n\r\nx\r\n--{boundary}--\r\n'
+    assert [part.media_type for part in scan(octets.encode()).walk()] == ["multipart/mixed", "text/plain"]
+
+
 def test_an_absurdly_long_boundary_never_matches():
     octets = b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n--%b\r\n\r\nx\r\n' % (b"b" * 5000, b"b" * 5000)
     assert scan(octets).media_type == "text/plain"
