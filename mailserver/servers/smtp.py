@@ -399,8 +399,11 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
                 ssl_handshake_timeout=TLS_TIMEOUT,
             )
         except (OSError, ssl.SSLError) as fault:
-            log.info("client=%s TLS handshake failed: %s", self.client, fault)
+            log.info("client=%s TLS handshake failed: %s", self.client, str(fault) or type(fault).__name__)
             plain.close()
+            if self.transport is not None:
+                # The loop took the transport from us for the handshake, and tells nobody that it is gone.
+                self.connection_lost(None)
             raise Hangup from None
         if secured is None or self.transport is None:
             raise Hangup
