@@ -59,8 +59,8 @@ def create_app(services: WebmailServices) -> Flask:
     for topic in (security_headers, languages, formatting, login, errors, pages):
         topic.init_app(app)
     for topic in (
-        assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people, events,
-        settings,
+        assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
+        events, settings,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     return app

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -50,7 +51,7 @@ def updated(language: str) -> Catalog:
         if not message.id:
             continue
         known = old.get(message.id[0] if isinstance(message.id, tuple) else message.id)
-        text = known.string if known is not None else ""
+        text: Any = known.string if known is not None else ""
         if language == "en":
             text = message.id
         if isinstance(message.id, tuple) and not isinstance(text, tuple):

@@ -26,7 +26,7 @@ from webmail.formatting import local_time, readable_size
 from webmail.heads import parse_people
 from webmail.languages import _, ngettext
 from webmail.letters import Enclosure, Letter
-from webmail.login import account
+from webmail.login import account, may_send, person
 from webmail.pages import Answer
 from webmail.sanitize import clean_composed
 from webmail.services import services
@@ -229,6 +229,8 @@ def _send(letter: Letter, *, conflict: bool) -> Answer:
         replaces_draft=(drafts.id, letter.draft) if letter.draft and drafts is not None else None,
     )
     submitted = hand_in(services().office, submission).result(PATIENCE)
+    if account().id != person().id:
+        log.info("reference=%s sent for %s by %s", submitted.reference, account().login, person().login)
     _mark_answered(letter.answers)
     return _after_sending(letter, submitted)
 
@@ -247,6 +249,9 @@ def _after_sending(letter: Letter, submitted: Submitted) -> Answer:
 def _check(letter: Letter) -> dict[str, str]:
     """What is wrong with the addresses, field by field, before anything is sent to anybody."""
     faults: dict[str, str] = {}
+    if not may_send():
+        faults["author"] = _("You may read this mailbox, but not send for it.")
+        return faults
     count = 0
     with services().directory.read() as conn:
         for name in ("to", "cc", "bcc"):

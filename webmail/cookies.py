@@ -28,14 +28,14 @@ class ServerSideSessions(SecureCookieSessionInterface):
         return has_request_context() and request.is_secure
 
 
-def token_from_cookies(app: Flask, cookies: dict[str, str], *, secure: bool) -> str | None:
-    """The session token in a request that Flask does not serve (the event stream)."""
+def read_cookies(app: Flask, cookies: dict[str, str], *, secure: bool) -> dict[str, object]:
+    """What the cookie of a request says that Flask does not serve (the event stream); nothing if it is not ours."""
     serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
     value = cookies.get(SECURE_NAME if secure else PLAIN_NAME)
     if not value or serializer is None:
-        return None
+        return {}
     try:
-        token = serializer.loads(value).get(TOKEN_KEY)
-    except (BadSignature, AttributeError):
-        return None
-    return token if isinstance(token, str) else None
+        found = serializer.loads(value)
+    except BadSignature:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -16,8 +16,8 @@ from flask import Blueprint, Flask, Response, abort
 from directory import accounts
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store.mailboxes import INBOX
-from webmail.cookies import token_from_cookies
-from webmail.login import find_session
+from webmail.cookies import TOKEN_KEY, read_cookies
+from webmail.login import ACTING, acting_for, find_session
 from webmail.services import WebmailServices
 
 blueprint = Blueprint("events", __name__)
@@ -42,14 +42,16 @@ def not_here() -> Response:
 
 def look(app: Flask, services: WebmailServices, cookies: dict[str, str], *, secure: bool) -> Snapshot | None:
     """The state for the session in these cookies; None when it is not (or no longer) a session."""
-    token = token_from_cookies(app, cookies, secure=secure)
-    if token is None:
+    given = read_cookies(app, cookies, secure=secure)
+    token = given.get(TOKEN_KEY)
+    if not isinstance(token, str):
         return None
     with services.directory.read() as conn:
         session = find_session(services, conn, token)
         owner = accounts.find_account(conn, session.account_id) if session is not None else None
-    if owner is None or owner.status != "active":
-        return None
+        if owner is None or owner.status != "active":
+            return None
+        owner = acting_for(conn, owner, given.get(ACTING)) or owner
     with services.store.read() as conn:
         found = store_mailboxes.list_mailboxes(conn, owner.id)
     states = {each.id: (each.highest_modseq, each.uid_next, each.unseen) for each in found}

@@ -26,8 +26,8 @@ def init_app(app: Flask) -> None:
 
 
 def choose() -> str:
-    if current_user and current_user.is_authenticated and current_user.account.language in LANGUAGES:
-        return str(current_user.account.language)
+    if current_user and current_user.is_authenticated and current_user.person.language in LANGUAGES:
+        return str(current_user.person.language)
     wanted = request.cookies.get(COOKIE, "")
     return wanted if wanted in LANGUAGES else services().config.webmail.language
 

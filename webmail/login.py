@@ -15,6 +15,7 @@ from directory import accounts, sessions
 from directory.accounts import Account
 from directory.database import Reading
 from directory.login import LoginRefused
+from directory.recipients import mailboxes_of
 from directory.sessions import Session
 from webmail.languages import _
 from webmail.pages import Answer, see_other
@@ -27,6 +28,7 @@ blueprint = Blueprint("login", __name__)
 ANSWER_AFTER = "X-Answer-After"
 OPEN = frozenset({"assets.show", "login.show", "login.sign_in", "settings.switch_language"})
 UNTIL_CHANGED = frozenset({"settings.show", "settings.change_password", "login.sign_out", "login.status"})
+ACTING = "acting"  # id of the unit's mailbox that is open instead of one's own
 MUST_CHANGE = "must_change_password"  # set at sign-in with a password that somebody else chose
 RESUMED_FIELDS = (
     "draft", "to", "cc", "bcc", "subject", "text", "html", "in_reply_to", "references", "author", "answers", "mode",
@@ -34,10 +36,13 @@ RESUMED_FIELDS = (
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
-    """The account behind a request, its session, and the session's token."""
+    """Who is signed in, and whose mail the request is about: the person's own, or that of a unit's mailbox."""
 
-    def __init__(self, account: Account, token: str, session: Session | None = None) -> None:
-        self.account = account
+    def __init__(
+        self, person: Account, token: str, session: Session | None = None, account: Account | None = None
+    ) -> None:
+        self.person = person
+        self.account = account or person
         self.token = token
         self.session = session
 
@@ -58,17 +63,39 @@ def account() -> Account:
     return current_user.account  # type: ignore[no-any-return]
 
 
+def person() -> Account:
+    """The person who is signed in."""
+    return current_user.person  # type: ignore[no-any-return]
+
+
+def may_send() -> bool:
+    """Whether the person may send for the account: always for one's own, with the right for a unit's."""
+    if account().id == person().id:
+        return True
+    with services().directory.read() as conn:
+        return account().id in mailboxes_of(conn, person().id, "send")
+
+
 def load(token: str) -> SignedIn | None:
     directory = services().directory
     with directory.read() as conn:
         found = find_session(services(), conn, token)
         owner = accounts.find_account(conn, found.account_id) if found is not None else None
-    if found is None or owner is None or owner.status != "active":
-        return None
+        if found is None or owner is None or owner.status != "active":
+            return None
+        acting = acting_for(conn, owner, session.get(ACTING))
     if sessions.needs_touch(found, int(services().clock())):
         with directory.write() as writing:
             sessions.touch(writing, found)
-    return SignedIn(owner, token, found)
+    return SignedIn(owner, token, found, acting)
+
+
+def acting_for(conn: Reading, owner: Account, wanted: object) -> Account | None:
+    """The unit's mailbox that was chosen, as long as the person may read it."""
+    if not isinstance(wanted, str) or wanted not in mailboxes_of(conn, owner.id, "read"):
+        return None
+    found = accounts.find_account(conn, wanted)
+    return found if found is not None and found.status == "active" else None
 
 
 def find_session(given: WebmailServices, conn: Reading, token: str) -> Session | None:
@@ -167,12 +194,26 @@ def sign_out() -> Answer:
     return response
 
 
+@blueprint.post("/open")
+def open_mailbox() -> Answer:
+    """Turn to a unit's mailbox, or back to one's own."""
+    wanted = request.form.get("account", "")
+    with services().directory.read() as conn:
+        chosen = acting_for(conn, person(), wanted)
+    if chosen is not None:
+        session[ACTING] = chosen.id
+        services().store.maildrop(chosen.id)
+    else:
+        session.pop(ACTING, None)
+    return see_other("/")
+
+
 @blueprint.get("/session")
 def status() -> Response:
     """For the script of a page whose session ended and came back: the new CSRF token."""
     from flask_wtf.csrf import generate_csrf
 
-    return make_response({"csrf": generate_csrf(), "address": account().login})
+    return make_response({"csrf": generate_csrf(), "address": person().login})
 
 
 def local_path(wanted: str) -> str:

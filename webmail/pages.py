@@ -13,9 +13,11 @@ from flask import Flask, Response, flash, jsonify, make_response, redirect, rend
 from flask_login import current_user
 from sqlalchemy import Connection
 
+from directory import accounts, recipients
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota
 from mailserver.store.mailboxes import Mailbox
+from webmail.services import services
 
 Answer = Response
 
@@ -50,12 +52,23 @@ class Sidebar:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(theme=theme, signed_in=lambda: current_user)
+    app.jinja_env.globals.update(theme=theme, signed_in=lambda: current_user, other_mailboxes=other_mailboxes)
 
 
 def theme() -> str:
     chosen = request.cookies.get("theme", "auto")
     return chosen if chosen in THEMES else "auto"
+
+
+def other_mailboxes() -> list[tuple[str, str, str]]:
+    """What else the person may open: (id, name, address), one's own first when a unit's mailbox is open."""
+    owner = current_user.person
+    with services().directory.read() as conn:
+        ids = set(recipients.mailboxes_of(conn, owner.id, "read"))
+        named = accounts.names_of(conn, ids)
+    found = sorted((name, address, each) for each, (name, address) in named.items())
+    listed = [(each, name, address) for name, address, each in found]
+    return [each for each in ((owner.id, owner.name, owner.login), *listed) if each[0] != current_user.account.id]
 
 
 def see_other(path: str) -> Answer:

@@ -12,7 +12,7 @@ from directory.provisioning import set_language, set_password
 from security.passwords import hash_password
 from webmail import languages, pages
 from webmail.languages import _
-from webmail.login import ANSWER_AFTER, MUST_CHANGE, SignedIn, account, local_path
+from webmail.login import ANSWER_AFTER, MUST_CHANGE, SignedIn, local_path, person
 from webmail.pages import Answer, see_other
 from webmail.services import services
 
@@ -28,7 +28,7 @@ def show() -> Answer:
     with services().store.read() as conn:
         side = pages.sidebar(conn)
     with services().directory.read() as people:
-        mine = sessions.sessions_of(people, account().id)
+        mine = sessions.sessions_of(people, person().id)
     this = current_user.session.token_hash
     return pages.render(
         "settings.html",
@@ -49,7 +49,7 @@ def switch_language() -> Answer:
         return response
     if current_user.is_authenticated:
         with services().directory.write() as conn:
-            set_language(conn, account().login, account().id, wanted)
+            set_language(conn, person().login, person().id, wanted)
     response.set_cookie(
         languages.COOKIE, wanted, max_age=YEAR, httponly=True, samesite="Strict", secure=request.is_secure
     )
@@ -67,7 +67,7 @@ def switch_theme() -> Answer:
 
 def must_change_password() -> bool:
     with services().directory.read() as conn:
-        found = credentials_by_login(conn, account().login)
+        found = credentials_by_login(conn, person().login)
     return found is not None and found.must_change_password
 
 
@@ -75,7 +75,7 @@ def must_change_password() -> bool:
 def change_password() -> Answer:
     old, new, again = (request.form.get(name, "")[:1000] for name in ("old", "new", "again"))
     here = "/settings#password-change"
-    owner = account()
+    owner = person()
     pause = services().gate.pause(owner.login, request.remote_addr or "")
     fault = ""
     if not services().gate.check_password(owner.login, old):
@@ -107,6 +107,6 @@ def change_password() -> Answer:
 @blueprint.post("/sessions/end")
 def end_others() -> Answer:
     with services().directory.write() as conn:
-        sessions.end_all(conn, account().id, but=current_user.token)
+        sessions.end_all(conn, person().id, but=current_user.token)
     flash(_("You are signed out everywhere else."), "success")
     return see_other("/settings")

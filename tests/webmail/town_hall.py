@@ -1,13 +1,12 @@
-"""A small town hall with a webmail: five officials, a unit's mailbox, a group, and a store; nothing in it is a stand-in.
+"""A small town hall with a webmail: five officials, a unit's mailbox, a group, a store; nothing in it is a stand-in.
 
-``TownHall`` is used in process by Flask's test client, and live (``LiveWebmail``) by a browser: the same server code that
-``citymail serve`` runs, on a loop in a thread.
+``TownHall`` is used in process by Flask's test client, and live (``LiveWebmail``) by a browser: the same server code
+that ``citymail serve`` runs, on a loop in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-
 import secrets
 import socket
 import threading
@@ -36,7 +35,8 @@ from mailserver.store import open_store
 from mailserver.store import reading as store_reading
 from mailserver.store.mailboxes import Mailbox, create_mailbox, find_mailbox, list_mailboxes
 from mailserver.store.messages import Target, append
-from security.passwords import ProvenLogins, hash_password
+from security.passwords import hash_password
+from security.proven import ProvenLogins
 from security.throttle import Throttle
 from webmail.services import WebmailServices
 
@@ -118,7 +118,9 @@ class TownHall:
         mailbox = self.mailbox(login, name)
         prepared = [(self.services.store.prepare(octets), flags, date) for octets, flags, date in letters]
         self.services.store.write(
-            lambda tx: [append(tx, content, [Target(mailbox.id, tuple(flags), date)]) for content, flags, date in prepared],
+            lambda tx: [
+                append(tx, content, [Target(mailbox.id, tuple(flags), date)]) for content, flags, date in prepared
+            ],
             heavy=True,
         ).result(120)
 
@@ -293,5 +295,3 @@ def live_webmail(folder: Path) -> Iterator[LiveWebmail]:
     finally:
         live.close()
         hall.close()
-
-
