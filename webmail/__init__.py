@@ -10,6 +10,7 @@ It uses ``mailserver.store`` directly and sends through ``mailserver.delivery.su
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.routing import IntegerConverter, ValidationError
 
 from webmail import (
     actions,
@@ -39,10 +40,20 @@ __all__ = ["WebmailServices", "create_app"]
 FORM_OVERHEAD = 2 * 1024 * 1024
 
 
+class StoredNumber(IntegerConverter):
+    """A number in an address; one that no database could hold names nothing."""
+
+    def to_python(self, value: str) -> int:
+        if len(value) > 18:
+            raise ValidationError
+        return int(super().to_python(value))
+
+
 def create_app(services: WebmailServices) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions[EXTENSION] = services
     app.session_interface = ServerSideSessions()
+    app.url_map.converters["int"] = StoredNumber
     app.config.update(
         SECRET_KEY=services.secret_key,
         SESSION_COOKIE_HTTPONLY=True,

@@ -21,6 +21,7 @@ from mailserver.store.mailboxes import Mailbox
 from webmail import pages
 from webmail.formatting import mailbox_label
 from webmail.languages import _, ngettext
+from webmail.listing import parse_key
 from webmail.login import account, local_path
 from webmail.pages import Answer
 from webmail.services import services
@@ -101,10 +102,10 @@ def undo() -> Answer:
 
 def _choose(chosen: Chosen, items: Iterable[str]) -> None:
     for item in list(items)[:MOST]:
-        mailbox, _colon, uid = item.partition(":")
-        if not (mailbox.isdecimal() and uid.isdecimal() and len(item) < 40) or int(mailbox) not in chosen.mine:
+        place = parse_key(item)
+        if place is None or place[0] not in chosen.mine:
             abort(404)
-        chosen.ranges.setdefault(int(mailbox), []).append((int(uid), int(uid)))
+        chosen.ranges.setdefault(place[0], []).append((place[1], place[1]))
         chosen.count += 1
 
 
@@ -208,7 +209,7 @@ def _read_undo(text: str, mine: dict[int, Mailbox]) -> list[Callable[[Transactio
     try:
         given = json.loads(text[:20_000])
         return [_step(each, mine) for each in given[:100]]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
 
 
@@ -240,4 +241,6 @@ def expand(text: str) -> Ranges:
     for part in text.split(","):
         low, _dash, high = part.partition("-")
         ranges.append((int(low), int(high or low)))
+    if any(not 0 < low <= high < 2**32 for low, high in ranges):
+        raise ValueError(text)
     return ranges

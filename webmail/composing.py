@@ -240,9 +240,9 @@ def _after_sending(letter: Letter, submitted: Submitted) -> Answer:
         flash(_("Not sent to %(address)s: %(reason)s", address=path, reason=refusal_text(refusal)), "error")
     flash(_("Message sent."), "success")
     kind, _space, key = letter.answers.partition(" ")
-    mailbox_id, _colon, uid = key.partition(":")
-    if kind == "reply" and mailbox_id.isdecimal() and uid.isdecimal():
-        return pages.see_other(f"/mail/{mailbox_id}/{uid}")
+    place = listing.parse_key(key)
+    if kind == "reply" and place is not None:
+        return pages.see_other(f"/mail/{place[0]}/{place[1]}")
     return pages.see_other("/")
 
 
@@ -288,15 +288,15 @@ def _check(letter: Letter) -> dict[str, str]:
 def _mark_answered(answers: str) -> None:
     """Note on the original that it was answered or passed on; a letter that is out does not fail for it."""
     kind, _space, key = answers.partition(" ")
-    mailbox_id, _colon, uid = key.partition(":")
-    if kind not in ("reply", "forward") or not (mailbox_id.isdecimal() and uid.isdecimal() and len(key) < 40):
+    place = listing.parse_key(key)
+    if kind not in ("reply", "forward") or place is None:
         return
     with services().store.read() as conn:
-        mailbox = listing.find_own_mailbox(conn, int(mailbox_id))
+        mailbox = listing.find_own_mailbox(conn, place[0])
     if mailbox is None:
         return
     flag = "\\Answered" if kind == "reply" else "$Forwarded"
-    at = (int(uid), int(uid))
+    at = (place[1], place[1])
 
     def job(tx: Transaction) -> None:
         messages.set_flags(tx, mailbox.id, [at], "add", [flag])

@@ -6,6 +6,7 @@ A search shows in the same list (``webmail.search``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +129,12 @@ def own_mailbox(conn: Connection, mailbox_id: int) -> Mailbox:
 def find_own_mailbox(conn: Connection, mailbox_id: int) -> Mailbox | None:
     mailbox = store_mailboxes.get_mailbox(conn, mailbox_id) if mailbox_id < 2**63 else None
     return mailbox if mailbox is not None and mailbox.account_id == account().id else None
+
+
+def parse_key(text: str) -> tuple[int, int] | None:
+    """``mailbox:uid``, as forms and addresses name a message."""
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,18})", text)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def page_number() -> int:

@@ -35,11 +35,10 @@ MAX_REFERENCES = 50
 
 def answer(conn: Connection, key: str, kind: Kind) -> Letter:
     """A letter that answers or forwards the message named ``mailbox:uid``."""
-    mailbox_text, _colon, uid_text = key.partition(":")
-    if not (mailbox_text.isdecimal() and uid_text.isdecimal() and len(key) < 40):
+    place = listing.parse_key(key)
+    if place is None:
         abort(404)
-    mailbox = listing.own_mailbox(conn, int(mailbox_text))
-    uid = int(uid_text)
+    mailbox, uid = listing.own_mailbox(conn, place[0]), place[1]
     columns = ("message_id", "parts", "header_size", "sent_at", "internal_date")
     row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], columns), None)
     if row is None:

@@ -17,7 +17,17 @@ PAGES = (
     "/", "/mail/1", "/mail/1/1", "/mail/1/1/body", "/mail/1/1/part/0", "/mail/1/1/part/0/inline", "/mail/1/1/original",
     "/compose", "/compose/1", "/search?q=x", "/people?q=an", "/settings", "/mailboxes", "/session",
 )  # fmt: skip
-FORMS = ("/actions", "/actions/undo", "/compose", "/mailboxes", "/theme", "/password", "/sessions/end", "/logout", "/open")
+FORMS = (
+    "/actions",
+    "/actions/undo",
+    "/compose",
+    "/mailboxes",
+    "/theme",
+    "/password",
+    "/sessions/end",
+    "/logout",
+    "/open",
+)
 
 
 def test_a_person_signs_in_and_sees_the_inbox(visitor: Visitor, hall: TownHall) -> None:

@@ -7,14 +7,18 @@ that ``citymail serve`` runs, on a loop in a thread.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import secrets
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -22,7 +26,7 @@ import uvloop
 
 from directory import groups, mailboxes, postings, provisioning, units
 from directory.accounts import Account, account_by_login
-from directory.database import open_directory
+from directory.database import Directory, open_directory
 from directory.intake import Joiner
 from directory.login import Gate
 from directory.names import split_name
@@ -50,7 +54,6 @@ OFFICIALS = {
     "huong": ("Võ Thị Thu Hương", "SNV", "VT"),
 }
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-_hashes: dict[str, str] = {}
 
 
 class Clock:
@@ -196,8 +199,9 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
     )
     changed = {name: replace(getattr(config, name), **values) for name, values in sections.items()}
     config = replace(config, **changed)
+    for name in ("directory.db", "mail.db"):
+        shutil.copy(_template() / name, folder / name)
     directory = open_directory(f"sqlite:///{folder / 'directory.db'}", clock=clock)
-    _found(directory)
     store = open_store(f"sqlite:///{folder / 'mail.db'}", folder)
     gate = Gate(
         directory,
@@ -210,11 +214,20 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
     return TownHall(services, clock)
 
 
-def _found(directory: object) -> None:
-    from directory.database import Directory
+@cache
+def _template() -> Path:
+    """Both databases as they are on the first day, to copy: founding a town hall costs more than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="citymail-town-hall-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    directory = open_directory(f"sqlite:///{folder / 'directory.db'}")
+    _found(directory)
+    directory.close()
+    open_store(f"sqlite:///{folder / 'mail.db'}", folder).close()
+    return folder
 
-    assert isinstance(directory, Directory)
-    hashed = _hashes.setdefault(PASSWORD, hash_password(PASSWORD))
+
+def _found(directory: Directory) -> None:
+    hashed = hash_password(PASSWORD)
     with directory.write() as conn:
         provisioning.add_domain(conn, "test", DOMAIN, primary=True)
         units.define_type(conn, "city", "Thành phố", "City", "2000-01-01")
