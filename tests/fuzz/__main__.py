@@ -1,0 +1,171 @@
+"""``make fuzz``: change known inputs at random for a bounded time; each target raises only when a promise is broken.
+
+The seed is printed and can be given again, so that what was found can be found once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mailserver.imap.grammar.framing import TAG, Broken, Framed, Framer, discard, member_limits
+from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
+from mailserver.imap.table import COMMANDS
+from mailserver.message.summary import summarize
+from mailserver.smtp.commands import SyntaxFault as SmtpFault
+from mailserver.smtp.commands import parse_mail, parse_rcpt
+
+_TESTS = Path(__file__).parents[1]
+
+
+def imap_commands(octets: bytes) -> None:
+    """Framing and grammar: a value or a SyntaxFault, and the same events however the octets are cut."""
+    whole, pieces = _frame([octets]), _frame([octets[at : at + 3] for at in range(0, len(octets), 3)])
+    assert whole == pieces
+    for text, literals in whole:
+        tag = TAG.match(text)
+        if tag is None:
+            continue
+        try:
+            cursor = Cursor(Framed(text, literals), tag.end() + 1)
+            spec = COMMANDS.get(cursor.command_name())
+            if spec is not None:
+                spec.parse(cursor)
+        except SyntaxFault:
+            pass
+
+
+def _frame(chunks: Sequence[bytes]) -> list[tuple[bytes, tuple[bytes, ...]]]:
+    framer = Framer(member_limits(0))
+    framed = []
+    for chunk in chunks:
+        framer.feed(chunk)
+        while (event := framer.next_event()) is not None:
+            if isinstance(event, Broken):
+                return framed
+            if isinstance(event, Framed):
+                if all(isinstance(literal, bytes) for literal in event.literals):
+                    framed.append((event.text, event.literals))
+                else:
+                    discard(event.literals)
+    return framed  # type: ignore[return-value]
+
+
+def messages(octets: bytes) -> None:
+    """The scanner never raises, and its sizes are those of the octets."""
+    summary = summarize(octets)
+    assert summary.size == len(octets)
+    assert 0 <= summary.header_size <= len(octets)
+    for rendered in (summary.envelope, summary.body, summary.bodystructure):
+        assert rendered[:1] == b"("
+        assert rendered[-1:] == b")"
+        assert max(rendered) < 128
+
+
+def smtp_commands(octets: bytes) -> None:
+    """MAIL and RCPT: a value or a SyntaxFault."""
+    text = octets.decode("utf-8", "replace")
+    for parse in (parse_mail, lambda argument: parse_rcpt(argument, smtputf8=True)):
+        with contextlib.suppress(SmtpFault):
+            parse(text)
+
+
+def _transcript_lines() -> list[bytes]:
+    lines = []
+    for path in (_TESTS / "dialogues" / "imap").glob("*.txt"):
+        lines += [
+            line[3:].strip().encode() + b"\r\n" for line in path.read_text().splitlines() if line.startswith("C:")
+        ]
+    return lines
+
+
+_PIECES: list[bytes] = [
+    *(
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b"\0",
+        b"(",
+        b")",
+        b'"',
+        b"\\",
+        b"*",
+        b":",
+        b",",
+        b"<",
+        b">",
+        b"@",
+        b"[",
+        b"]",
+        b" ",
+        b"\t",
+        b";",
+    ),
+    *(b"{3}\r\nabc", b"{9+}\r\n", b"~{1}\r\nx", b"4294967296", b"-1", b"A" * 300, b"%", b"&-", b"&AOE-", b""),
+    *(b"=?utf-8?b?", b"?=", b"--", b"boundary=", b"Content-Type: multipart/mixed", b"\xff", b"\xe1\xba"),
+]
+
+Target = Callable[[bytes], None]
+TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
+    "imap": (imap_commands, _transcript_lines),
+    "message": (messages, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
+    "smtp": (
+        smtp_commands,
+        lambda: [
+            b"FROM:<an@thanhpho.example> SIZE=100 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By",
+            b'TO:<"an b"@[127.0.0.1]> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@b',
+            "FROM:<ấn@tỉnh.example>".encode(),
+        ],
+    ),
+}
+
+
+def change(octets: bytes, seeds: Sequence[bytes], chance: random.Random) -> bytes:
+    changed = bytearray(octets)
+    for _ in range(chance.randint(1, 8)):
+        place = chance.randint(0, len(changed))
+        kind = chance.randrange(4)
+        if kind == 0:
+            changed[place : place + chance.randint(0, 20)] = chance.choice(_PIECES)
+        elif kind == 1:
+            changed[place:place] = chance.choice(_PIECES)
+        elif kind == 2 and changed:
+            changed[place % len(changed)] = chance.randrange(256)
+        else:
+            other = chance.choice(seeds)
+            start = chance.randint(0, len(other))
+            changed[place:place] = other[start : start + chance.randint(0, 200)]
+    return bytes(changed)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=30)
+    arguments.add_argument("--seed", type=int, default=time.time_ns() & 0xFFFFFFFF)
+    arguments.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    given = arguments.parse_args()
+    chance = random.Random(given.seed)
+    print(f"seed {given.seed}")
+    wanted = given.targets or list(TARGETS)
+    for name in wanted:
+        target, collect = TARGETS[name]
+        seeds = collect()
+        end = time.monotonic() + given.seconds / len(wanted)
+        rounds = 0
+        while time.monotonic() < end:
+            octets = change(chance.choice(seeds), seeds, chance)
+            try:
+                target(octets)
+            except Exception:
+                print(f"{name}: broken by {octets!r}")
+                raise
+            rounds += 1
+        print(f"{name}: {rounds} inputs, no promise broken")
+
+
+if __name__ == "__main__":
+    main()
