@@ -1,0 +1,196 @@
+"""CityMail beside Debian's Postfix and Dovecot: both on this machine, in this run, taking turns.
+
+    python -m tests.benchmarks                      every series but `mixed`, three runs each
+    python -m tests.benchmarks ingest --quick       small numbers, one run
+    python -m tests.benchmarks sync --only ours
+
+A ratio above 1 says that CityMail is ahead.  Look at `others' CPU` first: where it is more than a few percent, somebody
+else used the machine, and the run says little.  Everything lives in a scratch folder and is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks import postfix_dovecot
+from tests.benchmarks.broadcast import Broadcast
+from tests.benchmarks.citymail import CityMail
+from tests.benchmarks.contender import Contender
+from tests.benchmarks.idle import Idle
+from tests.benchmarks.ingest import Ingest
+from tests.benchmarks.logins import Logins
+from tests.benchmarks.mixed import Mixed
+from tests.benchmarks.postfix_dovecot import PostfixDovecot
+from tests.benchmarks.profiling import find_profiler, profiled
+from tests.benchmarks.series import Series, take_turns
+from tests.benchmarks.store_level import StoreLevel
+from tests.benchmarks.sync import Sync
+
+NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "store", "mixed")
+# What `all` means: the mixed load takes long to prepare and is asked for by name.
+STANDARD = NAMES[:-1]
+# Seconds after which the peer may give up the process of an idle session, in its second set-up.
+_HIBERNATE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything.  ``ours_alone`` are broadcasts of a size that the peer would take minutes for."""
+
+    runs: int
+    patience: float
+    accounts: int
+    peer_accounts: int
+    broadcasts: tuple[int, ...]
+    ours_alone: tuple[int, ...]
+    series: dict[str, tuple[Series, ...]]
+
+
+FULL = Plan(
+    runs=3,
+    patience=60.0,
+    accounts=200_000,
+    peer_accounts=20_000,
+    broadcasts=(5_000, 20_000),
+    ours_alone=(200_000,),
+    series={
+        "ingest": (Ingest(4096, 4000), Ingest(102_400, 1000)),
+        "idle": (Idle(5000, 300),),
+        "logins": (Logins(2000),),
+        "sync": (Sync(50_000, marked=10_000, moved=5_000, appended=2_000),),
+        "store": (StoreLevel(10_000, 50_000, (5_000, 20_000, 200_000)),),
+        "mixed": (Mixed(200, 30, 500),),
+    },
+)
+QUICK = Plan(
+    runs=1,
+    patience=4.0,
+    accounts=20_000,
+    peer_accounts=2_000,
+    broadcasts=(1_000,),
+    ours_alone=(20_000,),
+    series={
+        "ingest": (Ingest(4096, 1000), Ingest(102_400, 300)),
+        "idle": (Idle(500, 60),),
+        "logins": (Logins(300),),
+        "sync": (Sync(5_000, marked=1_000, moved=500, appended=300),),
+        "store": (StoreLevel(2_000, 5_000, (5_000, 20_000)),),
+        "mixed": (Mixed(50, 10, 100),),
+    },
+)
+
+
+def main() -> int:
+    options = _arguments()
+    plan = QUICK if options.quick else FULL
+    wanted = STANDARD if "all" in options.series else tuple(name for name in NAMES if name in options.series)
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    with _scratch(options.folder) as folder, contextlib.ExitStack() as running:
+        contenders = _bring_up(folder, plan, options.only, wanted, running)
+        if not contenders:
+            return 1
+        started = time.monotonic()
+        for name in wanted:
+            _run(name, plan, contenders, options)
+        print(f"\n{time.monotonic() - started:.0f} s in all")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("series", nargs="*", choices=(*NAMES, "all"), default="all", help="[all]")
+    parser.add_argument("--quick", action="store_true", help="small numbers, one run: minutes, not hours")
+    parser.add_argument("--only", choices=("ours", "peer"), help="one of the two")
+    parser.add_argument("--runs", type=int, help="runs of each series")
+    parser.add_argument("--no-wait", action="store_true", help="do not wait for others to leave the machine alone")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append every series as one line of JSON")
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="profile CityMail with py-spy, a file a series")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("/var/tmp"), help="scratch space on the disk to measure [/var/tmp]"
+    )
+    options = parser.parse_args()
+    if options.profile is not None and not find_profiler():
+        parser.error("--profile needs py-spy: pip install py-spy")
+    return options
+
+
+@contextlib.contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="citymail-bench-", dir=parent))
+    folder.chmod(0o755)  # the peer's users have to get in
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bring_up(
+    folder: Path, plan: Plan, only: str | None, wanted: Sequence[str], running: contextlib.ExitStack
+) -> list[Contender]:
+    """Install and start who takes part."""
+    reason = postfix_dovecot.why_not() if only != "ours" and set(wanted) != {"store"} else ""
+    if reason:
+        print(f"The peer is left out: {reason}.", file=sys.stderr)
+    contenders: list[Contender] = []
+    if only != "peer":
+        contenders.append(CityMail(folder / "citymail", plan.accounts, (*plan.broadcasts, *plan.ours_alone)))
+    if only != "ours" and set(wanted) != {"store"} and not reason:
+        contenders.append(PostfixDovecot(folder / "peer", plan.peer_accounts, plan.broadcasts))
+    for contender in contenders:
+        start = time.monotonic()
+        contender.install()
+        running.callback(contender.stop)
+        contender.start()
+        print(f"{contender.name} is up, with {contender.accounts:,} accounts, after {time.monotonic() - start:.1f} s")
+    return contenders
+
+
+def _run(name: str, plan: Plan, contenders: Sequence[Contender], options: argparse.Namespace) -> None:
+    ours = [contender for contender in contenders if isinstance(contender, CityMail)]
+    peers = [contender for contender in contenders if isinstance(contender, PostfixDovecot)]
+    if name == "broadcast":
+        for count in plan.broadcasts:
+            _measure(Broadcast(count), contenders, plan, options)
+        for count in plan.ours_alone:
+            _measure(Broadcast(count), ours, plan, options)
+    elif name == "idle":
+        for series in plan.series[name]:
+            _measure(series, [*contenders, *(peer.hibernating(_HIBERNATE) for peer in peers)], plan, options)
+        for peer in peers:
+            peer.restart()
+    else:
+        for series in plan.series[name]:
+            _measure(series, ours if name == "store" else contenders, plan, options)
+
+
+def _measure(series: Series, contenders: Sequence[Contender], plan: Plan, options: argparse.Namespace) -> None:
+    if not contenders:
+        return
+    ours = contenders[0]
+    profiling: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if options.profile is not None and isinstance(ours, CityMail):
+        options.profile.mkdir(parents=True, exist_ok=True)
+        name = "".join(each if each.isalnum() else "-" for each in series.title)
+        profiling = profiled(ours.roots()[0], options.profile / f"{name}.speedscope.json")
+    with profiling:
+        patience = 0.0 if options.no_wait else plan.patience
+        result = take_turns(series, contenders, options.runs or plan.runs, patience)
+    print(result.table(), flush=True)
+    if options.json is not None:
+        result.write(options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

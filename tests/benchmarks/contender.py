@@ -1,0 +1,108 @@
+"""A mail server that is measured: what the series need to know of it, whoever made it."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.benchmarks.metering import tree
+
+DOMAIN = "bench.example"
+PASSWORD = "mat-khau-do-luong-1"
+REVERSE_PATH = f"vanthu@{DOMAIN}"
+# Owner of the large mailbox.
+COLLECTOR = f"collector@{DOMAIN}"
+
+
+def address(number: int) -> str:
+    """Of an account, and its login."""
+    return f"u{number:06}@{DOMAIN}"
+
+
+def group(count: int) -> str:
+    """The group of the first ``count`` accounts, to which anyone may write."""
+    return f"all{count}@{DOMAIN}"
+
+
+class Contender(abc.ABC):
+    """One server with ``accounts`` accounts, in a folder of its own, on ports of loopback."""
+
+    name: str
+    smtp_port: int
+    imap_port: int
+
+    def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...]) -> None:
+        self.folder = folder
+        self.accounts = accounts
+        self.groups = groups
+
+    @abc.abstractmethod
+    def install(self) -> None:
+        """Make configuration, accounts and groups, with an empty store."""
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Returns when SMTP and IMAP answer."""
+
+    @abc.abstractmethod
+    def stop(self) -> None: ...
+
+    @abc.abstractmethod
+    def roots(self) -> list[int]:
+        """The processes from which all of the server's others descend."""
+
+    @property
+    @abc.abstractmethod
+    def stores(self) -> tuple[Path, ...]:
+        """The folders where mail is kept, logs of the database included."""
+
+    @abc.abstractmethod
+    def settle(self) -> None:
+        """Bring everything home that is under way, so that what is written next shows as growth."""
+
+    @abc.abstractmethod
+    def inbox_counts(self, count: int) -> dict[str, int]:
+        """How many messages each of the first ``count`` accounts has, by login, asked of the server's own tools."""
+
+    def hashed_login(self, number: int) -> str:
+        """The login of an account whose password is kept as an Argon2id hash."""
+        return address(number)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on now; the kernel takes them from above 32,000."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def end_processes(roots: Iterable[int], patience: float = 20.0) -> None:
+    """Wait for processes that were told to end, and for their children; then kill what is left, by its number."""
+    left = tree(roots)
+    deadline = time.monotonic() + patience
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [pid for pid in left if _is_alive(pid)]
+    for pid in left:
+        try:
+            os.kill(pid, 9)
+        except ProcessLookupError:
+            continue
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
