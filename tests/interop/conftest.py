@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,8 @@ class Official:
     def imap(self) -> Iterator[imaplib.IMAP4_SSL]:
         context = ssl.create_default_context(cafile=str(self.server.ca_file))
         with imaplib.IMAP4_SSL("localhost", self.server.ports["imaps"], ssl_context=context, timeout=20) as client:
+            # imaplib writes a literal and the line end after it apart, and the second would wait for the first.
+            client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.login(self.address, self.password)
             yield client
 
