@@ -412,7 +412,7 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=30000",
-        "cache_size=-16000",  # KiB
+        "cache_size=-4000",  # KiB for each connection, and each thread has one
         "temp_store=MEMORY",
         "journal_size_limit=67108864",  # octets
     ):

@@ -87,6 +87,31 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     "day-order": ("invalid", "{first} is after {second}", "{first} sau {second}"),
     "name-empty": ("invalid", "a name is missing", "thiếu tên"),
     "text-long": ("invalid", "{what} is longer than {limit} characters", "{what} dài hơn {limit} ký tự"),
+    "line-not-utf8": ("invalid", "not UTF-8 text", "không phải văn bản UTF-8"),
+    "line-malformed": ("invalid", "malformed line: {problem}", "dòng sai định dạng: {problem}"),
+    "line-fields": ("invalid", "{found} fields instead of {wanted}", "có {found} trường thay vì {wanted}"),
+    "line-nameless": ("invalid", "neither employee code nor address", "thiếu cả mã cán bộ lẫn địa chỉ thư"),
+    "line-unit-and-position": (
+        "invalid",
+        "unit and position go together",
+        "đơn vị và chức vụ phải đi cùng nhau",
+    ),
+    "line-conflict": (
+        "invalid",
+        "the database refused it; somebody changed the same at the same time",
+        "cơ sở dữ liệu từ chối; có người khác thay đổi cùng lúc",
+    ),
+    "official-left": (
+        "invalid",
+        "{official} has left; bring back with 'official return'",
+        "{official} đã nghỉ; dùng 'official return' để khôi phục",
+    ),
+    "file-empty": ("invalid", "{file} is empty", "tệp {file} trống"),
+    "file-encoding": ("invalid", "{file} is not UTF-8 text", "tệp {file} không phải văn bản UTF-8"),
+    "file-same": ("invalid", "{file} cannot be both read and written", "không thể vừa đọc vừa ghi {file}"),
+    "column-unknown": ("invalid", "unknown columns: {columns}", "cột không rõ: {columns}"),
+    "column-double": ("invalid", "column {column} stands there twice", "cột {column} bị lặp"),
+    "column-missing": ("invalid", "no column for {columns}", "thiếu cột {columns}"),
     "value-invalid": ("invalid", "{value} is no {what}", "{value} không phải {what}"),
 }
 

@@ -19,7 +19,15 @@ from directory.dates import holds
 from directory.faults import Fault
 from directory.names import MAX_LOCAL_PART, RESERVED_LOCAL_PARTS, PersonName, address_patterns, order_key
 from directory.names import fold as fold_name
-from directory.postings import Appointment, AppointmentKind, Position, positions, row_of, written_title
+from directory.postings import (
+    NO_RANK,
+    Appointment,
+    AppointmentKind,
+    Position,
+    positions,
+    row_of,
+    written_title,
+)
 from directory.record import Recorder
 from directory.tables import account, address, appointment, person
 from directory.units import Unit, tree
@@ -39,7 +47,7 @@ class Joiner:
     """What is known of somebody who starts working for the city."""
 
     name: PersonName
-    unit_id: str
+    unit_id: str  # empty, with position_id: no post yet
     position_id: str
     valid_from: str
     employee_code: str = ""
@@ -75,6 +83,13 @@ class FreeAddresses:
 
     def is_free(self, found: str) -> bool:
         return found not in self._taken and address_row(self._conn, found) is None
+
+    def is_taken_here(self, found: str) -> bool:
+        return found in self._taken
+
+    def forget(self) -> None:
+        """What was taken here is in the table now."""
+        self._taken.clear()
 
     def take(self, found: str) -> None:
         self._taken.add(found)
@@ -122,12 +137,7 @@ class Intake:
         """Queue one.  Raises Fault."""
         self._check_name(joiner)
         self._check_code(joiner.employee_code)
-        unit = self._units.by_id.get(joiner.unit_id)
-        if unit is None:
-            raise Fault("unit-unknown", unit=joiner.unit_id)
-        post = self._positions.get(joiner.position_id)
-        if post is None:
-            raise Fault("position-unknown", position=joiner.position_id)
+        post = self._check_post(joiner)
         if joiner.valid_until is not None and joiner.valid_until < joiner.valid_from:
             raise Fault("day-order", first=joiner.valid_from, second=joiner.valid_until)
         login = self._given_address(joiner.address) if joiner.address else self._addresses.propose(joiner.name)
@@ -136,8 +146,15 @@ class Intake:
         if joiner.employee_code:
             self._codes.add(joiner.employee_code)
         joined = Joined(self._conn.new_id(), self._conn.new_id(), login)
-        self._queue(joiner, joined, unit, post)
+        self._queue(joiner, joined, post)
         return joined
+
+    def is_queued(self, employee_code: str) -> bool:
+        """Whether somebody with this code waits to be flushed."""
+        return employee_code in self._codes
+
+    def address_is_queued(self, found: str) -> bool:
+        return self._addresses.is_taken_here(found)
 
     def flush(self) -> None:
         for table, rows in self._rows.items():
@@ -146,6 +163,8 @@ class Intake:
                 rows.clear()
         self._index.flush()
         self._record.flush()
+        self._codes.clear()
+        self._addresses.forget()
 
     def _check_name(self, joiner: Joiner) -> None:
         if not joiner.name.full or not joiner.name.given:
@@ -168,6 +187,17 @@ class Intake:
         if row is not None or code in self._codes:
             raise Fault("employee-code-exists", code=code, login=row[1] if row else "?")
 
+    def _check_post(self, joiner: Joiner) -> tuple[Unit, Position] | None:
+        if not joiner.unit_id and not joiner.position_id:
+            return None
+        unit = self._units.by_id.get(joiner.unit_id)
+        if unit is None:
+            raise Fault("unit-unknown", unit=joiner.unit_id)
+        position = self._positions.get(joiner.position_id)
+        if position is None:
+            raise Fault("position-unknown", position=joiner.position_id)
+        return unit, position
+
     def _given_address(self, text: str) -> str:
         wanted = normalise(text if "@" in text else f"{text}@{self._domain}")
         check_issuable(self._conn, wanted)
@@ -175,14 +205,30 @@ class Intake:
             raise Fault("address-taken", address=wanted)
         return wanted
 
-    def _queue(self, joiner: Joiner, joined: Joined, unit: Unit, post: Position) -> None:
+    def _queue(self, joiner: Joiner, joined: Joined, post: tuple[Unit, Position] | None) -> None:
         now = self._conn.now
         name = joiner.name
-        rank = post.rank if joiner.rank is None else joiner.rank
-        title = written_title(joiner.title, joiner.kind, post.title)
         key = order_key(name)
-        label = self._units.label(unit.id)
-        serves = holds(joiner.valid_from, joiner.valid_until, self._today)
+        shown = _Shown()
+        if post is not None:
+            unit, position = post
+            made = Appointment(
+                self._conn.new_id(),
+                joined.person_id,
+                unit.id,
+                position.id,
+                joiner.title,
+                joiner.kind,
+                True,
+                position.rank if joiner.rank is None else joiner.rank,
+                joiner.valid_from,
+                joiner.valid_until,
+                joiner.decision,
+            )
+            self._rows[appointment].append(row_of(made))
+            if holds(joiner.valid_from, joiner.valid_until, self._today):
+                title = written_title(joiner.title, joiner.kind, position.title)
+                shown = _Shown(made.rank, title, unit.id, self._units.label(unit.id), unit.short_name)
         self._rows[person].append(
             {
                 "id": joined.person_id,
@@ -205,11 +251,11 @@ class Intake:
                 "login": joined.login,
                 "status": "active",
                 "name": name.full,
-                "title": title if serves else "",
-                "unit_name": label if serves else "",
+                "title": shown.title,
+                "unit_name": shown.unit_name,
                 "sort_key": key,
                 "person_id": joined.person_id,
-                "unit_id": unit.id if serves else None,
+                "unit_id": shown.unit_id,
                 "password_hash": joiner.password_hash,
                 "password_set_at": now if joiner.password_hash else None,
                 "must_change_password": joiner.must_change_password,
@@ -231,44 +277,37 @@ class Intake:
                 "created_at": now,
             }
         )
-        made = Appointment(
-            self._conn.new_id(),
-            joined.person_id,
-            unit.id,
-            post.id,
-            joiner.title,
-            joiner.kind,
-            True,
-            rank,
-            joiner.valid_from,
-            joiner.valid_until,
-            joiner.decision,
+        ranks = search_index.person_words(
+            name.full,
+            name.given,
+            [joined.login.rpartition("@")[0]],
+            rank=shown.rank,
+            title=shown.title,
+            unit_name=shown.unit_name,
+            unit_short_name=shown.unit_short_name,
         )
-        self._rows[appointment].append(row_of(made))
-        self._index.add(
-            joined.account_id,
-            "person",
-            joined.login,
-            search_index.person_words(
-                name.full,
-                name.given,
-                [joined.login.rpartition("@")[0]],
-                rank=rank,
-                title=title if serves else "",
-                unit_name=label if serves else "",
-                unit_short_name=unit.short_name if serves else "",
-            ),
-        )
+        self._index.add(joined.account_id, "person", joined.login, ranks)
         self._record.add(
             "official.join",
             joined.login,
             name=name.full,
             employee_code=joiner.employee_code,
-            unit=unit.id,
-            position=post.code,
+            unit=joiner.unit_id,
+            position=post[1].code if post else "",
             valid_from=joiner.valid_from,
             decision=joiner.decision,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the account repeats of today's post."""
+
+    rank: int = NO_RANK
+    title: str = ""
+    unit_id: str | None = None
+    unit_name: str = ""
+    unit_short_name: str = ""
 
 
 def check_issuable(conn: Writing, wanted: str, *, function: bool = False) -> None:

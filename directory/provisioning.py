@@ -29,6 +29,7 @@ from directory.tables import (
     group_poster,
     mailbox_right,
     person,
+    state,
 )
 from directory.units import open_unit
 
@@ -47,6 +48,8 @@ def add_domain(conn: Writing, actor: str, name: str, *, primary: bool = False) -
     if is_primary:
         conn.execute(update(domain).values(is_primary=False))
     conn.execute(insert(domain), {"name": wanted, "is_primary": is_primary})
+    # from the founding on the housekeeper knows which days it has yet to go through
+    conn.execute(update(state).where(state.c.day == "").values(day=conn.today))
     record(conn, actor, "domain.add", wanted, primary=is_primary)
     return wanted
 

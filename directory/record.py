@@ -34,15 +34,18 @@ _ABOUT = Question(
 
 
 class Recorder:
-    """Writes the entries of one transaction; ``flush`` before the transaction ends."""
+    """Writes the entries of one transaction; ``flush`` before anybody else records, and before it ends."""
 
     def __init__(self, conn: Writing, actor: str) -> None:
         self._conn = conn
         self._actor = actor[:100]
-        self._last = last_entry(conn)
+        self._last: AuditEntry | None = None
         self._waiting: list[AuditEntry] = []
 
     def add(self, action: str, subject: str, **details: Any) -> None:
+        if not self._waiting:
+            # others may have written since the last flush
+            self._last = last_entry(self._conn)
         told = {name: value for name, value in details.items() if value not in (None, "", [], {})}
         self._last = append(
             self._last, at=self._conn.now, actor=self._actor, action=action, subject=subject, details=told

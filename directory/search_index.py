@@ -94,12 +94,15 @@ class IndexBatch:
 
     def __init__(self, conn: Writing) -> None:
         self._conn = conn
-        # one writer at a time: nobody else takes these numbers
-        self._next = int(conn.execute(select(func.coalesce(func.max(search_entry.c.id), 0))).scalar_one()) + 1
+        self._next = 0
         self._entries: list[dict[str, Any]] = []
         self._words: list[dict[str, Any]] = []
 
     def add(self, subject_id: str, kind: str, shown_address: str, ranks: Mapping[str, int]) -> None:
+        if not self._entries:
+            # one writer at a time: nobody else takes these numbers until the flush
+            highest = self._conn.execute(select(func.max(search_entry.c.id))).scalar()
+            self._next = int(highest or 0) + 1
         entry_id = self._next
         self._next += 1
         self._entries.append({"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address})

@@ -82,6 +82,11 @@ _SUCCESSIONS = Question(
     .where(or_(unit_succession.c.old_id == bindparam("unit"), unit_succession.c.new_id == bindparam("unit")))
     .order_by(unit_succession.c.effective)
 )
+_NAMED = Question(
+    select(*_COLUMNS)
+    .where(or_(unit_version.c.short_name == bindparam("key"), unit_version.c.name == bindparam("key")))
+    .order_by(unit_version.c.valid_from)
+)
 _NAMESAKES = Question(
     select(unit_version.c.unit_id).where(
         unit_version.c.short_name == bindparam("short_name"),
@@ -169,11 +174,13 @@ def versions(conn: Reading | Writing, unit_id: str) -> list[Unit]:
 
 
 def find_unit(conn: Reading | Writing, key: str) -> Unit:
-    """Today's version; of a unit that ended (named by its id), the last.  Raises Fault."""
+    """Today's version; of a unit that ended or has not begun, the last.  Raises Fault."""
     try:
         return tree(conn).find(key)
-    except Fault:
-        past = versions(conn, key)
+    except Fault as fault:
+        if fault.code != "unit-unknown":
+            raise
+        past = versions(conn, key) or [Unit(*row) for row in conn.rows(_NAMED, key=tidy(key))]
         if not past:
             raise
         return past[-1]

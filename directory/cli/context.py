@@ -1,0 +1,195 @@
+"""What every command of the directory shares: the database, how to answer, in whose name, in which language."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import click
+
+from directory.cli.texts import environment_language, help_text, text
+from directory.faults import Fault
+
+if TYPE_CHECKING:
+    from directory.database import Directory
+
+P = ParamSpec("P")
+
+EXIT_REFUSED, EXIT_UNKNOWN, EXIT_EXISTS, EXIT_PARTLY, EXIT_BUSY = 1, 3, 4, 5, 75
+_EXIT = {"unknown": EXIT_UNKNOWN, "exists": EXIT_EXISTS, "invalid": EXIT_REFUSED, "in-use": EXIT_REFUSED}
+
+
+def _user() -> str:
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+class CliContext:
+    """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config."""
+
+    def __init__(self, find_url: Callable[[Path | None], str]) -> None:
+        self._find_url = find_url
+        self.config_path: Path | None = None
+        self.as_json = False
+        self.language = environment_language()
+        self.actor = f"cli:{_user()}"
+        self._directory: Directory | None = None
+
+    @property
+    def directory(self) -> Directory:
+        if self._directory is None:
+            from directory.database import open_directory
+
+            self._directory = open_directory(self._find_url(self.config_path))
+        return self._directory
+
+    def close(self) -> None:
+        if self._directory is not None:
+            self._directory.close()
+            self._directory = None
+
+    # Answers
+
+    def say(self, key: str, **values: object) -> None:
+        """A line for people; nothing in JSON mode, where ``give`` answers."""
+        if not self.as_json:
+            click.echo(text(key, self.language).format(**values))
+
+    def warn(self, key: str, **values: object) -> None:
+        click.echo(text(key, self.language).format(**values), err=True)
+
+    def give(self, value: Any) -> None:
+        """The answer in JSON mode; dataclasses become objects."""
+        if self.as_json:
+            click.echo(json.dumps(value, ensure_ascii=False, default=_plain, indent=1))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Columns under their headings (keys of the text table)."""
+        heading = [text(f"column.{column}", self.language) for column in columns]
+        body = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        widths = [max(map(_width, column)) for column in zip(heading, *body, strict=True)]
+        for line in [heading, *body]:
+            padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+            click.echo("  ".join(padded).rstrip())
+
+    def sheet(self, pairs: Iterable[tuple[str, object]]) -> None:
+        """One thing: a line for each property that has a value."""
+        shown = [(text(f"column.{name}", self.language), value) for name, value in pairs if value not in (None, "", [])]
+        width = max((_width(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            lines = [str(part) for part in value] if isinstance(value, list) else [str(value)]
+            click.echo(f"{name}{' ' * (width - _width(name))}  {lines[0]}")
+            for line in lines[1:]:
+                click.echo(f"{' ' * width}  {line}")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+def _width(cell: str) -> int:
+    """Columns on a terminal: combining marks take none, wide letters two."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in cell)
+
+
+def directory_command(function: Callable[..., None]) -> Callable[..., None]:
+    """The common options, and faults told in the reader's language with their exit status."""
+
+    @click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="CITYMAIL_CONFIG",
+        help=help_text("option.config"),
+    )
+    @click.option("--json", "as_json", is_flag=True, help=help_text("option.json"))
+    @click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help=help_text("option.lang"))
+    @click.option("--by", default="", help=help_text("option.by"))
+    @click.pass_context
+    @functools.wraps(function)
+    def run(
+        ctx: click.Context,
+        /,
+        *args: Any,
+        config_path: Path | None,
+        as_json: bool,
+        lang: str | None,
+        by: str,
+        **kwargs: Any,
+    ) -> None:
+        cli = ctx.obj
+        assert isinstance(cli, CliContext)
+        cli.config_path, cli.as_json = config_path, as_json
+        cli.language = lang or cli.language
+        cli.actor = by or cli.actor
+        try:
+            function(cli, *args, **kwargs)
+        except Fault as fault:
+            _refuse(cli, fault.code, fault.text(cli.language), _EXIT[fault.kind])
+        except Exception as problem:
+            from sqlalchemy.exc import DBAPIError
+
+            if not isinstance(problem, DBAPIError):
+                raise
+            _refuse(cli, "database", text("database", cli.language).format(problem=problem.orig), EXIT_BUSY)
+        finally:
+            cli.close()
+
+    return run
+
+
+def _refuse(cli: CliContext, code: str, message: str, status: int) -> None:
+    if cli.as_json:
+        click.echo(json.dumps({"error": code, "message": message}, ensure_ascii=False))
+    click.echo(f"citymail: {message}", err=True)
+    sys.exit(status)
+
+
+def read_password(password: str | None, from_stdin: bool, generate: bool = False) -> tuple[str | None, bool]:
+    """The password that was asked for in one of three ways, and whether it was made here."""
+    if sum((password is not None, from_stdin, generate)) > 1:
+        raise click.UsageError("--password, --password-stdin and --generate exclude each other")
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n"), False
+    if generate:
+        from security.passwords import make_password
+
+        return make_password(), True
+    return password, False
+
+
+def hashed(password: str | None) -> str | None:
+    """Raises Fault for what cannot be a password."""
+    from security.passwords import MAX_PASSWORD, hash_password
+
+    if password is None:
+        return None
+    if not password:
+        raise Fault("password-weak", why="empty")
+    if len(password) > MAX_PASSWORD:
+        raise Fault("password-long")
+    return hash_password(password)
+
+
+def show_size(size: int) -> str:
+    """5368709120 → 5G"""
+    amount = float(size)
+    for unit in ("", "K", "M", "G"):
+        if amount < 1024:
+            return f"{amount:.4g}{unit}"
+        amount /= 1024
+    return f"{amount:.4g}T"
