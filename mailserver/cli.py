@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from directory.cli.context import CliContext
 from mailserver.config import Config, ConfigFault, load, render
 
 DEFAULT_CONFIG = "/etc/citymail/citymail.toml"
@@ -56,8 +57,10 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="citymail")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """CityMail: e-mail and internal messaging for a whole city government."""
+    ctx.obj = CliContext(lambda path: read_config(path or Path(DEFAULT_CONFIG)).directory_url)
 
 
 @main.command()
