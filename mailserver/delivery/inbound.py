@@ -164,7 +164,8 @@ def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient]
         accounts |= recipients.accounts
         for address in recipients.external:
             if each.addressee.is_group:
-                # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes it on.
+                # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes it
+                # on.
                 onward = spool.SpoolRecipient(address, notify="FAILURE")
             else:
                 onward = spool.SpoolRecipient(address, each.rcpt.notify, original_recipient(each.rcpt))

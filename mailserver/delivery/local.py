@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, select
 from directory.accounts import find_account, smallest_quota
 from mailserver.delivery import spool
 from mailserver.delivery.post_office import PostOffice
-from mailserver.store.broadcast import place_with_accounts
 from mailserver.refusals import OverQuota
+from mailserver.store.broadcast import place_with_accounts
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.messages import Target, append, insert_message, place

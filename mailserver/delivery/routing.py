@@ -64,7 +64,9 @@ Lookup = Generator[Question, "Sequence[tuple[int, str]]", Route]
 
 def fixed_route(settings: Relay, domain: str) -> Route | None:
     """The route that the configuration gives: its own for the domain, or the smarthost for all."""
-    target = settings.routes.get(domain) or settings.smarthost
+    # The names of routes were written by a person, in any case and any script.
+    routes = {_ascii_name(name): target for name, target in settings.routes.items()}
+    target = routes.get(domain) or settings.smarthost
     return _parse_target(target, settings.port) if target else None
 
 
@@ -108,6 +110,13 @@ def order_hosts(
     return list(dict.fromkeys(name for _, name in shuffled))[:MAX_HOSTS]
 
 
+def _ascii_name(name: str) -> str:
+    try:
+        return domain_to_ascii(name)
+    except AddressFault:
+        return name.lower()
+
+
 def is_ip_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -126,7 +135,8 @@ def _parse_target(target: str, default_port: int) -> Route:
     else:
         name, _, port = target.partition(":")
     number = int(port) if port else default_port
-    return Route(f"{name.lower()}:{number}", (Host(name, number),))
+    name = name.lower()
+    return Route(f"{name}:{number}", (Host(name, number),))
 
 
 def _literal_address(domain: str) -> str:

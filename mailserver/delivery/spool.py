@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
 
@@ -342,8 +343,10 @@ def load_items(connection: Connection, item_ids: Sequence[int] | None = None) ->
             chosen = chosen.where(spool_item.c.id.in_(chunk))
             paths = paths.where(spool_recipient.c.item_id.in_(chunk))
         for row in connection.execute(chosen):
-            items[row[0]] = Item(*row[:6], Envelope(*row[6:]))
+            values: list[Any] = list(row)
+            items[row[0]] = Item(*values[:6], Envelope(*values[6:]))
         for row in connection.execute(paths):
             if row[0] in items:
-                items[row[0]].recipients.append(Waiting(*row[1:]))
+                values = list(row)
+                items[row[0]].recipients.append(Waiting(*values[1:]))
     return [items[item_id] for item_id in sorted(items)]

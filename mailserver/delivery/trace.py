@@ -36,7 +36,7 @@ def trace_fields(
 
 def refuse_loops(header: bytes, max_hops: int) -> None:
     """Raises MalformedMessage for a message that has been through too many hands (RFC 5321 §6.3)."""
-    if header.count(b"eceived:") + header.count(b"ECEIVED:") > max_hops:
+    if header.lower().count(b"received:") > max_hops:
         hops = len(_RECEIVED.findall(header))
         if hops > max_hops:
             raise MalformedMessage("Message is looping: too many Received fields", reason=f"{hops} Received fields")

@@ -214,15 +214,23 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         if self._sink_waiter is not None and not self._sink_waiter.done():
             self._sink_waiter.set_result(None)
 
+    @property
+    def _unread(self) -> bytearray:
+        """What has come and was not asked for yet; the contract test watches over this name of asyncio's."""
+        buffer: bytearray = self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001
+        return buffer
+
     async def read_data(self, sink: DotSink) -> bool:
         """Say 354 and let the octets that follow go into the sink; False when the client went away before the
         end.
         """
-        if self._reader._buffer:  # type: ignore[attr-defined]
+        if self._unread:
             # RFC 2920 §3.1: DATA is the last of a group.  What is here already was meant for another end of
             # data than ours.
             self.say(EARLY_OCTETS)
             raise Hangup
+        if self.transport is None or self._reader.at_eof():
+            return False  # nothing will come any more, nor tell us so
         self._sink = sink
         self._sink_waiter = waiter = self.loop.create_future()
         self._data_began = self.loop.time()
@@ -239,7 +247,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         replies first.
         """
         reader = self._reader
-        if b"\n" not in reader._buffer:  # type: ignore[attr-defined]
+        if b"\n" not in self._unread:
             self._flush()
             if self.transport is not None and self.transport.get_write_buffer_size() > READ_LIMIT:  # type: ignore[attr-defined]
                 await self._writer.drain()  # a client that does not read its replies gets no more of them
@@ -375,7 +383,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             self.say(SECURED_ALREADY)
         elif self.tls_context is None:
             self.say(NO_TLS)
-        elif self._reader._buffer:  # type: ignore[attr-defined]
+        elif self._unread:
             # RFC 3207 §4.2, CVE-2011-0411: commands in clear behind STARTTLS would be obeyed as if they had
             # come under TLS.
             log.warning("client=%s sent octets behind STARTTLS; hung up", self.client)
@@ -408,7 +416,8 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         if secured is None or self.transport is None:
             raise Hangup
         self.transport = secured
-        self._transport = self._reader._transport = self._writer._transport = secured  # type: ignore[attr-defined]
+        for part in (self, self._reader, self._writer):
+            part._transport = secured  # type: ignore[attr-defined, union-attr]  # noqa: SLF001
         self._over_ssl = True
         self.secured = True
         # RFC 3207 §4.2: everything known about the client is forgotten.

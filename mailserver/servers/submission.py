@@ -130,7 +130,7 @@ class SubmissionSession(SmtpSession):
 
     async def _log_in(self, credentials: sasl.Credentials) -> None:
         gate = self.services.gate
-        account = None
+        account: Account | None = None
         if not credentials.authzid:
             account = gate.recall(credentials.authcid, credentials.password, self.client)
         if account is None:
@@ -157,7 +157,7 @@ class SubmissionSession(SmtpSession):
                 self.say(Reply(535, "5.7.8", refused.client_text))
                 return
         self.session.authenticated = True
-        self.session.auth_data = account
+        self.session.auth_data = account  # type: ignore[assignment]  # aiosmtpd types it as None
         log.info("client=%s login=%s logged in", self.client, account.login)
         self.say(WELCOME)
 

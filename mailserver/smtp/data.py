@@ -30,9 +30,26 @@ class DotSink:
     """
 
     __slots__ = (
-        "_before", "_breaks", "_chunks", "_cr", "_file", "_held", "_lf", "_memory_limit", "_size_limit", "_spool", "_tail",
-        "fault", "has_ended", "has_nul", "octets", "path", "received", "size", "too_large",
-    )  # fmt: skip
+        "_before",
+        "_breaks",
+        "_chunks",
+        "_cr",
+        "_file",
+        "_held",
+        "_lf",
+        "_memory_limit",
+        "_size_limit",
+        "_spool",
+        "_tail",
+        "fault",
+        "has_ended",
+        "has_nul",
+        "octets",
+        "path",
+        "received",
+        "size",
+        "too_large",
+    )
 
     def __init__(self, size_limit: int, spool: Path, memory_limit: int = MEMORY_LIMIT) -> None:
         self._size_limit = size_limit

@@ -1,4 +1,5 @@
-"""A small post office for tests: four officials, a unit, groups, an alias; and its servers, live on free ports of loopback.
+"""A small post office for tests: four officials, a unit, groups, an alias; and its servers, live on free ports of
+loopback.
 
 Nothing in it is a stand-in: the store, the directory and the servers are the real ones, on a loop in a thread.
 """
@@ -35,9 +36,10 @@ from mailserver.servers.smtp_session import SmtpServices
 from mailserver.store import Store
 from mailserver.store.mailboxes import find_mailbox
 from mailserver.store.messages import octets, placements
-from security.passwords import ProvenLogins, hash_password
-from security.tls import client_context, ensure_certificate, server_context
+from security.passwords import hash_password
+from security.proven import ProvenLogins
 from security.throttle import Throttle
+from security.tls import client_context, ensure_certificate, server_context
 
 DOMAIN = "city.vn"
 PASSWORD = "thu-nghiem-1"
@@ -85,7 +87,10 @@ def found_city(directory: Directory) -> None:
             add_address(conn, f"{name}@{DOMAIN}", account_id=name)
         add_account(conn, "vanthu", None, kind="unit")
         add_address(conn, f"vanthu@{DOMAIN}", account_id="vanthu")
-        conn.execute(insert(tables.mailbox_right), {"mailbox_id": "vanthu", "account_id": "an", "may_read": True, "may_send": True})
+        conn.execute(
+            insert(tables.mailbox_right),
+            {"mailbox_id": "vanthu", "account_id": "an", "may_read": True, "may_send": True},
+        )
         add_address(conn, f"sep@{DOMAIN}", account_id="binh")
         add_address(conn, f"ngoai@{DOMAIN}", forward_to="ban@ngoai.example")
         add_group(conn, "everyone", "anyone", PEOPLE, outside=["khach@ngoai.example"])
@@ -98,10 +103,23 @@ def found_city(directory: Directory) -> None:
 def add_account(conn: Any, name: str, password_hash: str | None, *, kind: str = "person", quota: int = 0) -> None:
     conn.execute(
         insert(tables.account),
-        {"id": name, "kind": kind, "login": f"{name}@{DOMAIN}", "status": "active", "name": name.title(), "title": "",
-         "unit_name": "", "sort_key": collation_key(name), "password_hash": password_hash, "must_change_password": False,
-         "quota_bytes": quota, "language": "vi", "is_admin": name == "dung", "created_at": 0},
-    )  # fmt: skip
+        {
+            "id": name,
+            "kind": kind,
+            "login": f"{name}@{DOMAIN}",
+            "status": "active",
+            "name": name.title(),
+            "title": "",
+            "unit_name": "",
+            "sort_key": collation_key(name),
+            "password_hash": password_hash,
+            "must_change_password": False,
+            "quota_bytes": quota,
+            "language": "vi",
+            "is_admin": name == "dung",
+            "created_at": 0,
+        },
+    )
 
 
 def add_address(conn: Any, address: str, **owner: str) -> None:

@@ -45,10 +45,42 @@ def test_addresses(text, local, domain):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "@b.vn", "a@", "a@@b", "a@b@c", ".a@b", "a.@b", "a..b@c", "a b@c", "a@b c", "a@-b.vn", "a@b-.vn", "a@.b", "a@b.",
-     "a@b..c", "a@[1.2.3]", "a@[1.2.3.256]", "a@[IPv6:zz]", "a@[x]", '"a@b.vn', 'a"b"@c', '"a"b@c', "a(x)@b", "a,b@c", "<a@b>",
-     "a@b_c.vn", "a\r\nb@c", "a\0@b", "a@b\n", "a" * 65 + "@b.vn", "a@" + ("b" * 63 + ".") * 4 + "vn", "ễ" * 22 + "@b.vn"],
-)  # fmt: skip
+    [
+        "",
+        "a",
+        "@b.vn",
+        "a@",
+        "a@@b",
+        "a@b@c",
+        ".a@b",
+        "a.@b",
+        "a..b@c",
+        "a b@c",
+        "a@b c",
+        "a@-b.vn",
+        "a@b-.vn",
+        "a@.b",
+        "a@b.",
+        "a@b..c",
+        "a@[1.2.3]",
+        "a@[1.2.3.256]",
+        "a@[IPv6:zz]",
+        "a@[x]",
+        '"a@b.vn',
+        'a"b"@c',
+        '"a"b@c',
+        "a(x)@b",
+        "a,b@c",
+        "<a@b>",
+        "a@b_c.vn",
+        "a\r\nb@c",
+        "a\0@b",
+        "a@b\n",
+        "a" * 65 + "@b.vn",
+        "a@" + ("b" * 63 + ".") * 4 + "vn",
+        "ễ" * 22 + "@b.vn",
+    ],
+)
 def test_what_is_no_address(text):
     with pytest.raises(AddressFault):
         parse_address(text)

@@ -1,4 +1,6 @@
-"""SMTP smuggling (CVE-2023-51764, -51765, -51766; RFC 5321 §2.3.8): only CRLF.CRLF ends the data, and nothing bare gets through."""
+"""SMTP smuggling (CVE-2023-51764, -51765, -51766; RFC 5321 §2.3.8): only CRLF.CRLF ends the data, and nothing bare
+gets through.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from tests.mailserver.mailroom import Talk, mails
 LINE_ENDS = [b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\0\n", b"\r\0\n"]
 SMUGGLED = b"MAIL FROM:<dung@city.vn>\r\nRCPT TO:<binh@city.vn>\r\nDATA\r\nSubject: forged\r\n\r\nforged\r\n.\r\n"
 ENDINGS = [
-    before + b"." + after for before, after in itertools.product(LINE_ENDS, LINE_ENDS) if (before, after) != (b"\r\n", b"\r\n")
+    before + b"." + after
+    for before, after in itertools.product(LINE_ENDS, LINE_ENDS)
+    if (before, after) != (b"\r\n", b"\r\n")
 ]
 
 

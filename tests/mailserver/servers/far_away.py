@@ -32,7 +32,9 @@ class Received:
 class FarServer:
     """Answers by line, by verb, or as usual; ``"EOF"`` hangs up.  ``messages`` are those it said 250 to."""
 
-    def __init__(self, answers: Mapping[str, str] | None = None, *, context: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, answers: Mapping[str, str] | None = None, *, context: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
         self.answers = dict(answers or {})
         self.context = context
         self.messages: list[Received] = []
@@ -108,7 +110,9 @@ class FarServer:
             with self._lock:
                 self.lines.append(text)
             lines.append(text)
-            usual = {"EHLO": EHLO, "DATA": "354 go on", "QUIT": "221 bye", "HELO": "250 far.example"}.get(verb, "250 2.0.0 ok")
+            usual = {"EHLO": EHLO, "DATA": "354 go on", "QUIT": "221 bye", "HELO": "250 far.example"}.get(
+                verb, "250 2.0.0 ok"
+            )
             if verb == "EHLO" and self.context and not secured:
                 usual = usual.replace("250 SMTPUTF8", "250-SMTPUTF8\r\n250 STARTTLS")
             answer = self.answers.get(text) or self.answers.get(verb) or usual

@@ -1,4 +1,6 @@
-"""What we rely on in aiosmtpd beyond its published interface.  A new version that changes it fails here, not in production."""
+"""What we rely on in aiosmtpd beyond its published interface.  A new version that changes it fails here, not in
+production.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,21 @@ def stock():
 
 @pytest.mark.parametrize(
     "name",
-    ["_handle_client", "_reset_timeout", "_timeout_cb", "_cb_client_connected", "_set_post_data_state", "_set_rset_state",
-     "_create_envelope", "push", "data_received", "connection_made", "connection_lost", "eof_received"],
-)  # fmt: skip
+    [
+        "_handle_client",
+        "_reset_timeout",
+        "_timeout_cb",
+        "_cb_client_connected",
+        "_set_post_data_state",
+        "_set_rset_state",
+        "_create_envelope",
+        "push",
+        "data_received",
+        "connection_made",
+        "connection_lost",
+        "eof_received",
+    ],
+)
 def test_methods_that_we_override_or_call_exist(name):
     assert name in dir(aiosmtpd.smtp.SMTP)
     assert inspect.isroutine(getattr(aiosmtpd.smtp.SMTP, name))
@@ -45,10 +59,26 @@ def test_attributes_that_its_methods_use_are_set_by_ours(room, stock):
     theirs = set(vars(stock))
     # Those of the parts that are replaced as a whole: AUTH, hooks, PROXY, its STARTTLS, its limits.
     replaced = {
-        "__ident__", "event_handler", "data_size_limit", "enable_SMTPUTF8", "_decode_data", "require_starttls", "_timeout_duration",
-        "_tls_handshake_okay", "_tls_protocol", "_original_transport", "_auth_require_tls", "_proxy_timeout", "_authenticator",
-        "_auth_callback", "_auth_required", "_auth_methods", "_handle_hooks", "_ehlo_hook_ver", "_enforce_call_limit",
-    }  # fmt: skip
+        "__ident__",
+        "event_handler",
+        "data_size_limit",
+        "enable_SMTPUTF8",
+        "_decode_data",
+        "require_starttls",
+        "_timeout_duration",
+        "_tls_handshake_okay",
+        "_tls_protocol",
+        "_original_transport",
+        "_auth_require_tls",
+        "_proxy_timeout",
+        "_authenticator",
+        "_auth_callback",
+        "_auth_required",
+        "_auth_methods",
+        "_handle_hooks",
+        "_ehlo_hook_ver",
+        "_enforce_call_limit",
+    }
     assert theirs - ours - replaced == set()
 
 

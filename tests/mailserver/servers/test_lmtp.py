@@ -20,13 +20,21 @@ def talk(room):
 
 
 def offer(talk, *recipients):
-    return [reply[:9] for reply in talk.asks("MAIL FROM:<x@y.example>", *(f"RCPT TO:<{each}>" for each in recipients), "DATA")]
+    return [
+        reply[:9]
+        for reply in talk.asks("MAIL FROM:<x@y.example>", *(f"RCPT TO:<{each}>" for each in recipients), "DATA")
+    ]
 
 
 def test_a_reply_for_each_recipient(talk, room):
     assert offer(talk, "an@city.vn", "nobody@city.vn", "binh@city.vn", "an@city.vn") == [
-        "250 2.1.0", "250 2.1.5", "550 5.1.1", "250 2.1.5", "250 2.1.5", "354 End d",
-    ]  # fmt: skip
+        "250 2.1.0",
+        "250 2.1.5",
+        "550 5.1.1",
+        "250 2.1.5",
+        "250 2.1.5",
+        "354 End d",
+    ]
     talk.send(MESSAGE + b".\r\n")
     assert [talk.reply()[:9] for _ in range(3)] == ["250 2.0.0"] * 3
     assert talk.is_alive()

@@ -47,9 +47,14 @@ def test_the_greeting_and_the_extensions(room):
     with Talk(room) as talk:
         assert talk.greeting == "220 mail.city.vn ESMTP CityMail"
         assert talk.hello().split("\n") == [
-            "250-mail.city.vn", "250-PIPELINING", "250-SIZE 1000000", "250-8BITMIME", "250-SMTPUTF8",
-            "250-ENHANCEDSTATUSCODES", "250 STARTTLS",
-        ]  # fmt: skip
+            "250-mail.city.vn",
+            "250-PIPELINING",
+            "250-SIZE 1000000",
+            "250-8BITMIME",
+            "250-SMTPUTF8",
+            "250-ENHANCEDSTATUSCODES",
+            "250 STARTTLS",
+        ]
         assert talk.ask("HELO client.example") == "250 mail.city.vn"
 
 

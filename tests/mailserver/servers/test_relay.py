@@ -18,7 +18,10 @@ from security.tls import ensure_certificate, server_context
 from tests.mailserver.mailroom import Talk, mails, set_quota
 from tests.mailserver.servers.far_away import FarServer, NameServer
 
-MESSAGE = b"From: An <an@city.vn>\r\nTo: x@far.example\r\nDate: Mon, 23 Nov 2026 10:00:00 +0700\r\nMessage-ID: <m1@city.vn>\r\nSubject: hop\r\n\r\n.body\r\n"
+MESSAGE = (
+    b"From: An <an@city.vn>\r\nTo: x@far.example\r\nDate: Mon, 23 Nov 2026 10:00:00 +0700\r\n"
+    b"Message-ID: <m1@city.vn>\r\nSubject: hop\r\n\r\n.body\r\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +133,9 @@ def test_connections_to_one_server_are_few(relaying, far):
 
 
 def test_each_recipient_has_its_own_fate(relaying, make_far, clock):
-    far = make_far({"RCPT TO:<no@far.example>": "550 5.1.1 never heard of", "RCPT TO:<later@far.example>": "451 4.2.0 later"})
+    far = make_far(
+        {"RCPT TO:<no@far.example>": "550 5.1.1 never heard of", "RCPT TO:<later@far.example>": "451 4.2.0 later"}
+    )
     room = relaying(far)
     submit(room, "<no@far.example>", "<yes@far.example>", "<later@far.example>")
     report = until(lambda: mails(room.office.store, "an"))[0]
@@ -182,7 +187,9 @@ def test_the_schedule_then_a_warning_then_the_return(relaying, make_far, clock):
     assert far.messages == []
 
 
-@pytest.mark.parametrize(("parameters", "told"), [("NOTIFY=NEVER", 0), ("NOTIFY=SUCCESS", 0), ("NOTIFY=FAILURE", 1), ("NOTIFY=DELAY", 0)])
+@pytest.mark.parametrize(
+    ("parameters", "told"), [("NOTIFY=NEVER", 0), ("NOTIFY=SUCCESS", 0), ("NOTIFY=FAILURE", 1), ("NOTIFY=DELAY", 0)]
+)
 def test_who_wants_to_know_of_failure(relaying, make_far, parameters, told):
     room = relaying(make_far({"RCPT": "550 5.1.1 no"}))
     submit(room, f"<x@far.example> {parameters}")
@@ -253,16 +260,35 @@ def test_too_many_recipients_for_one_transaction(relaying, make_far):
     submit(room, "<a@far.example>", "<b@far.example>", "<c@far.example>")
     far.pause.set()
     until(lambda: len(far.messages) == 1)
-    left = until(lambda: "a@far.example" not in {p for p, w in waiting(room).items() if w.state == "due"} and waiting(room))
-    assert {path: each.state for path, each in left.items()} == {"a@far.example": "sent", "b@far.example": "due", "c@far.example": "due"}
+    left = until(
+        lambda: "a@far.example" not in {p for p, w in waiting(room).items() if w.state == "due"} and waiting(room)
+    )
+    assert {path: each.state for path, each in left.items()} == {
+        "a@far.example": "sent",
+        "b@far.example": "due",
+        "c@far.example": "due",
+    }
 
 
 # -- connections that fail
 
 
-@pytest.mark.parametrize("answers", [{"greeting": "EOF"}, {"greeting": "554 5.7.1 not you"}, {"greeting": "421 4.3.2 busy"},
-                                     {"EHLO": "EOF"}, {"MAIL": "EOF"}, {"RCPT": "EOF"}, {"DATA": "EOF"}, {".": "EOF"},
-                                     {"MAIL": "421 4.3.2 bye"}, {"greeting": "nonsense"}, {"MAIL": "nonsense"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"greeting": "EOF"},
+        {"greeting": "554 5.7.1 not you"},
+        {"greeting": "421 4.3.2 busy"},
+        {"EHLO": "EOF"},
+        {"MAIL": "EOF"},
+        {"RCPT": "EOF"},
+        {"DATA": "EOF"},
+        {".": "EOF"},
+        {"MAIL": "421 4.3.2 bye"},
+        {"greeting": "nonsense"},
+        {"MAIL": "nonsense"},
+    ],
+)
 def test_what_is_not_an_answer_is_tried_again(relaying, make_far, clock, answers):
     far = make_far(answers)
     room = relaying(far)
@@ -353,11 +379,13 @@ def name_server():
 def test_mx_and_the_next_host_when_the_best_is_down(relaying, far, name_server):
     with socket.socket() as unused:
         unused.bind(("127.0.0.2", far.port))  # bound and not listening: refuses
-        dns = name_server({
-            ("far.example", "MX"): ["10 best.far.example.", "20 second.far.example."],
-            ("best.far.example", "A"): ["127.0.0.2"],
-            ("second.far.example", "A"): ["127.0.0.1"],
-        })  # fmt: skip
+        dns = name_server(
+            {
+                ("far.example", "MX"): ["10 best.far.example.", "20 second.far.example."],
+                ("best.far.example", "A"): ["127.0.0.2"],
+                ("second.far.example", "A"): ["127.0.0.1"],
+            }
+        )
         room = relaying(None, resolver=dns.address, port=far.port)
         submit(room, "<x@far.example>")
         until(lambda: is_empty(room))
@@ -373,10 +401,13 @@ def test_implicit_mx(relaying, far, name_server):
 
 
 def test_domains_with_the_same_hosts_share_a_connection(relaying, far, name_server):
-    dns = name_server({
-        ("one.example", "MX"): ["10 mx.far.example."], ("two.example", "MX"): ["10 mx.far.example."],
-        ("mx.far.example", "A"): ["127.0.0.1"],
-    })  # fmt: skip
+    dns = name_server(
+        {
+            ("one.example", "MX"): ["10 mx.far.example."],
+            ("two.example", "MX"): ["10 mx.far.example."],
+            ("mx.far.example", "A"): ["127.0.0.1"],
+        }
+    )
     room = relaying(None, resolver=dns.address, port=far.port, per_destination=1)
     submit(room, "<x@one.example>", "<y@two.example>")
     until(lambda: is_empty(room))
@@ -400,16 +431,28 @@ def test_domains_that_take_no_mail(relaying, name_server, records, status):
     assert is_empty(room)
 
 
-@pytest.mark.parametrize("records", [{("far.example", "MX"): "SERVFAIL"}, {("far.example", "MX"): ["10 mx.far.example."],
-                                     ("mx.far.example", "A"): "SERVFAIL", ("mx.far.example", "AAAA"): "SERVFAIL"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "records",
+    [
+        {("far.example", "MX"): "SERVFAIL"},
+        {
+            ("far.example", "MX"): ["10 mx.far.example."],
+            ("mx.far.example", "A"): "SERVFAIL",
+            ("mx.far.example", "AAAA"): "SERVFAIL",
+        },
+    ],
+)
 def test_name_servers_that_fail_are_asked_again(relaying, far, name_server, clock, records):
     dns = name_server(records)
     room = relaying(None, resolver=dns.address, port=far.port)
     submit(room, "<x@far.example>")
     until(lambda: waiting(room)["x@far.example"].attempts == 1)
     assert waiting(room)["x@far.example"].last_reply.startswith("451 4.4.3")
-    dns.records = {("far.example", "A"): ["127.0.0.1"], ("mx.far.example", "A"): ["127.0.0.1"],
-                   ("far.example", "MX"): ["10 mx.far.example."]}  # fmt: skip
+    dns.records = {
+        ("far.example", "A"): ["127.0.0.1"],
+        ("mx.far.example", "A"): ["127.0.0.1"],
+        ("far.example", "MX"): ["10 mx.far.example."],
+    }
     move_time(room, clock, 400)
     until(lambda: is_empty(room))
     assert len(far.messages) == 1

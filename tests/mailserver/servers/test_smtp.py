@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
@@ -26,7 +27,9 @@ def transaction(talk):
 
 
 def test_a_session_in_every_split(room):
-    before = b"EHLO a.example\r\nMAIL FROM:<x@y.example> SIZE=10\r\nRCPT TO:<an@city.vn>\r\nRCPT TO:<no@city.vn>\r\nDATA\r\n"
+    before = (
+        b"EHLO a.example\r\nMAIL FROM:<x@y.example> SIZE=10\r\nRCPT TO:<an@city.vn>\r\nRCPT TO:<no@city.vn>\r\nDATA\r\n"
+    )
     after = b"Subject: x\r\n\r\n..body\r\n.\r\nRSET\r\nNOOP\r\nQUIT\r\n"
     expected = None
     for cut in range(max(len(before), len(after))):
@@ -43,8 +46,17 @@ def test_a_session_in_every_split(room):
         expected = expected or shape
         assert shape == expected
     assert [line[:9] for line in expected] == [
-        "250 START", "250 2.1.0", "250 2.1.5", "550 5.1.1", "354 End d", "250 2.0.0", "250 2.0.0", "250 2.0.0", "221 2.0.0", "",
-    ]  # fmt: skip
+        "250 START",
+        "250 2.1.0",
+        "250 2.1.5",
+        "550 5.1.1",
+        "354 End d",
+        "250 2.0.0",
+        "250 2.0.0",
+        "250 2.0.0",
+        "221 2.0.0",
+        "",
+    ]
     assert {mail.split(b"\r\n\r\n")[1] for mail in mails(room.office.store, "an")} == {b".body\r\n"}
 
 
@@ -127,9 +139,25 @@ def test_out_of_order_and_out_of_place(room, lines, reply):
 
 
 def test_every_reply_but_greetings_has_an_enhanced_code(room):
-    lines = ["NOOP", "MAIL FROM:<a@b>", "EHLO x", "MAIL FROM:<a@b", "MAIL FROM:<a@b>", "RCPT TO:<x>", "RCPT TO:<x@y>",
-             "RCPT TO:<an@city.vn>", "AUTH PLAIN", "HELP", "VRFY x", "EXPN x", "FOO", "RSET", "MAIL FROM:<> SIZE=9999999999",
-             "DATA x", "QUIT"]  # fmt: skip
+    lines = [
+        "NOOP",
+        "MAIL FROM:<a@b>",
+        "EHLO x",
+        "MAIL FROM:<a@b",
+        "MAIL FROM:<a@b>",
+        "RCPT TO:<x>",
+        "RCPT TO:<x@y>",
+        "RCPT TO:<an@city.vn>",
+        "AUTH PLAIN",
+        "HELP",
+        "VRFY x",
+        "EXPN x",
+        "FOO",
+        "RSET",
+        "MAIL FROM:<> SIZE=9999999999",
+        "DATA x",
+        "QUIT",
+    ]
     with Talk(room) as talk:
         for line in lines:
             reply = talk.ask(line)
@@ -140,8 +168,16 @@ def test_every_reply_but_greetings_has_an_enhanced_code(room):
 # -- limits
 
 
-@pytest.mark.parametrize(("verb", "length", "fits"), [("NOOP", 512, True), ("NOOP", 513, False), ("MAIL FROM:<a@b> X", 600, True),
-                                                      ("NOOP", 20_000, False), ("NOOP", 100_000, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verb", "length", "fits"),
+    [
+        ("NOOP", 512, True),
+        ("NOOP", 513, False),
+        ("MAIL FROM:<a@b> X", 600, True),
+        ("NOOP", 20_000, False),
+        ("NOOP", 100_000, False),
+    ],
+)
 def test_the_length_of_a_line(room, verb, length, fits):
     with Talk(room) as talk:
         talk.hello()
@@ -207,8 +243,17 @@ def test_connections_of_one_client(make_room):
             assert fourth.greeting.startswith("220 ")
 
 
-@pytest.mark.parametrize("noise", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /x HTTP/1.0\r\n\r\n", b"get / HTTP/1.1\r\n", b"HEAD / x\r\n",
-                                   b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\n", b"BDAT 5 LAST\r\nQUIT\r\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /x HTTP/1.0\r\n\r\n",
+        b"get / HTTP/1.1\r\n",
+        b"HEAD / x\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\n",
+        b"BDAT 5 LAST\r\nQUIT\r\n",
+    ],
+)
 def test_other_protocols_are_dropped_without_a_word(room, noise):
     with Talk(room) as talk:
         talk.send(noise)
@@ -290,6 +335,19 @@ def test_a_client_that_goes_away_leaves_nothing(room, start, reset):
     assert len(room.clients) == 0
     assert mails(room.office.store, "an") == []
     assert not list(room.office.incoming.iterdir())
+
+
+@pytest.mark.parametrize("shut", [socket.SHUT_WR, socket.SHUT_RDWR])
+def test_a_client_that_goes_away_before_354(room, shut):
+    for _ in range(20):
+        with Talk(room) as talk:
+            talk.send(b"EHLO a\r\n" + OPENING)
+            talk.socket.shutdown(shut)
+    deadline = time.monotonic() + 10
+    while len(room.clients) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(room.clients) == 0
+    assert [task for task in room.call(asyncio.all_tasks) if "_handle_client" in repr(task)] == []
 
 
 def test_a_half_closed_client_gets_its_reply(room):

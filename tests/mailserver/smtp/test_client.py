@@ -1,4 +1,6 @@
-"""The outbound conversation against a scripted peer, with no socket: every reply at every command, whole and byte by byte."""
+"""The outbound conversation against a scripted peer, with no socket: every reply at every command, whole and byte by
+byte.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,19 @@ class Peer:
     """A server in memory: answers by the verb or the whole line, remembers what it was told."""
 
     def __init__(self, answers=None, *, greeting="220 mx.example", lmtp=False, split=0, tls_works=True):
-        self.answers = {"EHLO": EHLO, "LHLO": EHLO, "HELO": "250 mx.example", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok",
-                        "DATA": "354 go on", ".": "250 2.0.0 done", "RSET": "250 ok", "QUIT": "221 bye",
-                        "STARTTLS": "220 go", **(answers or {})}  # fmt: skip
+        self.answers = {
+            "EHLO": EHLO,
+            "LHLO": EHLO,
+            "HELO": "250 mx.example",
+            "MAIL": "250 2.1.0 ok",
+            "RCPT": "250 2.1.5 ok",
+            "DATA": "354 go on",
+            ".": "250 2.0.0 done",
+            "RSET": "250 ok",
+            "QUIT": "221 bye",
+            "STARTTLS": "220 go",
+            **(answers or {}),
+        }
         self.out = greeting.encode() + b"\r\n" if greeting else b""
         self.buffer = b""
         self.lines = []
@@ -115,7 +127,13 @@ def test_one_message_in_one_write(split):
     peer = Peer({"STARTTLS": "454 no"}, split=split)
     client, outcome = send(peer, envelope("a@x.vn", "b@x.vn"))
     assert outcome.replies == {"a@x.vn": Reply(250, "2.0.0", "done"), "b@x.vn": Reply(250, "2.0.0", "done")}
-    assert peer.lines == ["EHLO mail.city.vn", "MAIL FROM:<an@city.vn> SIZE=20", "RCPT TO:<a@x.vn>", "RCPT TO:<b@x.vn>", "DATA"]
+    assert peer.lines == [
+        "EHLO mail.city.vn",
+        "MAIL FROM:<an@city.vn> SIZE=20",
+        "RCPT TO:<a@x.vn>",
+        "RCPT TO:<b@x.vn>",
+        "DATA",
+    ]
     assert peer.bodies == [b"Subject: x\r\n\r\nhello\r\n"]
     assert len([each for each in peer.sends if each.startswith(b"MAIL")]) == 1
     assert client.alive
@@ -138,7 +156,10 @@ def test_without_pipelining_each_reply_is_awaited():
     peer = Peer({"EHLO": "250-mx\r\n250 SIZE"})
     _, outcome = send(peer, envelope("a@x.vn", "b@x.vn"))
     assert outcome.replies["b@x.vn"].is_positive
-    assert [each for each in peer.sends if each.startswith(b"RCPT")] == [b"RCPT TO:<a@x.vn>\r\n", b"RCPT TO:<b@x.vn>\r\n"]
+    assert [each for each in peer.sends if each.startswith(b"RCPT")] == [
+        b"RCPT TO:<a@x.vn>\r\n",
+        b"RCPT TO:<b@x.vn>\r\n",
+    ]
 
 
 @pytest.mark.parametrize("ehlo", [EHLO, "250 mx", "502 5.5.1 what is EHLO"])
@@ -197,7 +218,11 @@ def test_too_many_recipients_are_left_for_another_transaction():
 def test_lmtp_has_a_reply_for_each_recipient():
     peer = Peer({".1": "452 4.2.2 full", "RCPT TO:<no@x.vn>": "550 5.1.1 unknown"}, lmtp=True)
     _, outcome = send(peer, envelope("a@x.vn", "no@x.vn", "b@x.vn"), protocol="lmtp")
-    assert {path: reply.code for path, reply in outcome.replies.items()} == {"a@x.vn": 250, "no@x.vn": 550, "b@x.vn": 452}
+    assert {path: reply.code for path, reply in outcome.replies.items()} == {
+        "a@x.vn": 250,
+        "no@x.vn": 550,
+        "b@x.vn": 452,
+    }
     assert peer.lines[0] == "LHLO mail.city.vn"
 
 
@@ -264,6 +289,7 @@ def test_octets_behind_the_starttls_reply_are_an_attack():
 
 # -- what the server cannot take
 
+
 def test_size_is_known_before_a_word_is_sent():
     peer = Peer()
     _, outcome = send(peer, Envelope("a@b", (ForwardPath("c@d"),), size=100_001))
@@ -292,6 +318,7 @@ def test_parameters_go_along_where_the_server_knows_them():
 
 
 # -- connections that end
+
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "."])
 def test_a_connection_lost_before_anything_was_decided(verb):

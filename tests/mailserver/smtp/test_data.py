@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.smtp.data import DotStuffer, DotSink
+from mailserver.smtp.data import DotSink, DotStuffer
 
 NO_LIMIT = 10**9
 
@@ -53,15 +53,19 @@ def test_every_split_gives_the_same_message(tmp_path, wire, message, rest, memor
             assert rest.startswith(left) or rest.endswith(left)
             assert not sink.has_bare_line_end
             sink.discard()
-    sink, left = sink_of(wire, range(len(wire)), folder=tmp_path, memory_limit=memory_limit)
+    sink, _ = sink_of(wire, range(len(wire)), folder=tmp_path, memory_limit=memory_limit)
     assert octets_of(sink) == message
 
 
 LINES = st.lists(st.text(alphabet="ab.\x00é", max_size=6).map(str.encode), max_size=12)
 
 
-@given(lines=LINES, cuts=st.lists(st.integers(0, 200), max_size=6), out_cuts=st.lists(st.integers(0, 200), max_size=6),
-       memory_limit=st.sampled_from([1, 7, 10**6]))  # fmt: skip
+@given(
+    lines=LINES,
+    cuts=st.lists(st.integers(0, 200), max_size=6),
+    out_cuts=st.lists(st.integers(0, 200), max_size=6),
+    memory_limit=st.sampled_from([1, 7, 10**6]),
+)
 def test_what_is_stuffed_comes_out_again(tmp_path_factory, lines, cuts, out_cuts, memory_limit):
     folder = tmp_path_factory.getbasetemp()
     message = b"".join(line + b"\r\n" for line in lines)
@@ -130,8 +134,13 @@ def test_memory_is_bounded_and_the_file_is_exact(tmp_path):
 
 @pytest.mark.parametrize("memory_limit", [100, 10**6])
 def test_a_message_over_the_limit_is_read_to_its_end_and_dropped(tmp_path, memory_limit):
-    sink, left = sink_of(b"x" * 2000 + b"\r\n.\r\nNOOP\r\n", range(0, 2000, 90), folder=tmp_path,
-                         memory_limit=memory_limit, size_limit=1000)  # fmt: skip
+    sink, _ = sink_of(
+        b"x" * 2000 + b"\r\n.\r\nNOOP\r\n",
+        range(0, 2000, 90),
+        folder=tmp_path,
+        memory_limit=memory_limit,
+        size_limit=1000,
+    )
     assert sink.too_large
     assert sink.has_ended
     assert sink.octets == b""

@@ -47,7 +47,11 @@ def test_replies_are_read_at_every_split(wire, replies):
 @given(
     st.integers(200, 599),
     st.sampled_from(["", "x.1.5", "x.0.0"]),
-    st.lists(st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1, max_size=20), min_size=1, max_size=4),
+    st.lists(
+        st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1, max_size=20),
+        min_size=1,
+        max_size=4,
+    ),
     st.lists(st.integers(0, 300), max_size=5),
 )
 def test_what_is_written_is_read(code, enhanced, lines, cuts):
@@ -58,9 +62,18 @@ def test_what_is_written_is_read(code, enhanced, lines, cuts):
 
 @pytest.mark.parametrize(
     "wire",
-    [b"HTTP/1.1 400 Bad\r\n", b"99 x\r\n", b"250-a\r\n550 b\r\n", b"2500 x\r\n", b"\r\n", b"250" + b"x" * 3000,
-     b"250-x\r\n" * MAX_REPLY_LINES, b"600 x\r\n", b"150 x\r\n"],
-)  # fmt: skip
+    [
+        b"HTTP/1.1 400 Bad\r\n",
+        b"99 x\r\n",
+        b"250-a\r\n550 b\r\n",
+        b"2500 x\r\n",
+        b"\r\n",
+        b"250" + b"x" * 3000,
+        b"250-x\r\n" * MAX_REPLY_LINES,
+        b"600 x\r\n",
+        b"150 x\r\n",
+    ],
+)
 def test_what_is_no_reply_is_a_fault(wire):
     with pytest.raises(ReplyFault):
         read_all(wire)
