@@ -28,7 +28,7 @@ log = logging.getLogger("citymail.imap")
 def handle(session: Session, framed: Framed) -> Steps[None]:
     """One command; its steps end with exactly one tagged answer."""
     tag_match = TAG.match(framed.text)
-    if tag_match is None or framed.text[tag_match.end() : tag_match.end() + 1] != b" ":
+    if tag_match is None:
         discard(framed.literals)
         yield session.fault(b"", "Expected a tag and a command")
         return

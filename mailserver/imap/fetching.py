@@ -31,7 +31,7 @@ from mailserver.store.messages import as_ranges, slice_octets
 # Messages of one chunk whose items are columns; some 1 KB each with ENVELOPE and BODYSTRUCTURE.
 ROWS = 500
 # Octets of messages in one batch, and of one slice of a large part.
-BATCH = 1 << 20
+BATCH = 1 << 18
 _OCTETS_COLUMNS = ("format", "prefix_size", "digest", "header", "text")
 
 

@@ -181,7 +181,7 @@ def get_quota(session: Session, command: GetQuota, tag: bytes) -> Steps[None]:
 
 def get_quota_root(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
     """RFC 9208 §4.1.2: the mailbox need not exist yet."""
-    name = session.decode_name(command.mailbox)
+    name = mailboxes.normalise_name(session.decode_name(command.mailbox))
     yield b"* QUOTAROOT %b %b\r\n" % (session.encode_name(name), quoted(QUOTA_ROOT.encode()))
     yield _quota(session)
 

@@ -47,7 +47,7 @@ LOOK = 60.0
 SIGN_OF_LIFE = 240.0
 # Octets gathered from a command before they are written; written and not read; read and not looked at.
 GATHER = 256 * 1024
-WRITE_HIGH, WRITE_LOW = 512 * 1024, 128 * 1024
+WRITE_HIGH, WRITE_LOW = 768 * 1024, 256 * 1024
 READ_HIGH, READ_LOW = 256 * 1024, 64 * 1024
 # Commands of one connection that are run before others get their turn.
 TURN = 50

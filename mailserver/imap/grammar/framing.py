@@ -32,8 +32,8 @@ Literal = bytes | Sink
 
 # literal = "{" number64 ["+"] "}" CRLF *CHAR8;  literal8 = "~{" number64 ["+"] "}" CRLF *OCTET
 _LITERAL = re.compile(rb"~?\{(\d{1,20})(\+?)\}\Z")
-# tag = 1*<any ASTRING-CHAR except "+">
-TAG = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]{1,100}(?= |\Z)")
+# tag = 1*<any ASTRING-CHAR except "+">, and the space behind it
+TAG = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]{1,100}(?= )")
 _APPEND = re.compile(rb"[^ ]+ (?:APPEND|REPLACE|UID REPLACE) ", re.IGNORECASE)
 # Enough of a dropped line's end to see the literal that it announces.
 _TAIL = 32
