@@ -11,7 +11,8 @@ so it must do nothing but talk to its transaction.
 On SQLite, writers of several processes queue on a file lock, which is fair and wakes at once, rather than on
 SQLite's polling.  On PostgreSQL several writers work at once, each batch locking its mailboxes in id order.
 
-A job that fails takes nobody with it: the batch is rolled back and its jobs run again, each behind a savepoint.
+A job that fails takes nobody with it: the batch is rolled back and its jobs run again, each in a transaction of its
+own.  A commit whose answer was lost on the way is not tried again, because it may have been made.
 """
 
 from __future__ import annotations
@@ -77,6 +78,10 @@ class Transaction:
 
     def wake_spool(self) -> None:
         self.spool_touched = True
+
+
+class _Failed(Exception):
+    """No job's own fault: the database would not begin, or its answer to a commit was lost.  Has the cause."""
 
 
 @dataclass(slots=True)
@@ -198,7 +203,7 @@ class Database:
         except self.engine.errors:
             log.debug("a broken connection would not close", exc_info=True)
 
-    def _fail(self, batch: list[_Job[Any]], fault: Exception) -> None:
+    def _fail(self, batch: Sequence[_Job[Any]], fault: BaseException) -> None:
         fault = self._as_refusal(fault)
         if not isinstance(fault, Refusal):
             log.error("the store's writer failed", exc_info=fault)
@@ -207,45 +212,63 @@ class Database:
                 job.future.set_exception(fault)
 
     def _commit(self, connection: Connection, batch: list[_Job[Any]]) -> None:
-        """All jobs in one transaction; if one fails, all again, each behind a savepoint."""
+        """All jobs in one transaction; if one fails, all again, each by itself."""
         if not batch:
             return
         try:
             self._run_together(connection, batch)
-        except Exception as fault:
-            if len(batch) == 1 and not self.engine.is_conflict(fault):
+        except _Failed as failure:
+            self._fail(batch, failure.__cause__ or failure)
+        except BaseException as fault:  # whatever a job raises, the writer goes on
+            if len(batch) == 1 and not self._is_worth_another_try(fault):
                 batch[0].future.set_exception(self._as_refusal(fault))
             else:
                 self._run_apart(connection, batch)
 
     def _run_together(self, connection: Connection, batch: list[_Job[Any]]) -> None:
-        with self.engine.write_lock():
-            self.engine.begin(connection)
+        engine = self.engine
+        with engine.write_lock():
             try:
-                alone = self.engine.concurrent_writers == 1
-                transaction = Transaction(connection, int(self._clock()), alone=alone)
+                engine.begin(connection)
+            except engine.errors as fault:
+                raise _Failed from fault
+            try:
+                transaction = Transaction(connection, int(self._clock()), alone=engine.concurrent_writers == 1)
                 transaction.hold(*(mailbox for job in batch for mailbox in job.mailboxes))
                 for job in batch:
                     job.attempt(transaction)
-                self.engine.commit(connection)
             except BaseException:
-                self.engine.rollback(connection)
+                engine.rollback(connection)
+                raise
+            try:
+                engine.commit(connection)
+            except BaseException as fault:
+                engine.rollback(connection)
+                if engine.is_lost(fault):
+                    raise _Failed from fault
                 raise
         self._settle(transaction, batch)
 
     def _run_apart(self, connection: Connection, batch: list[_Job[Any]]) -> None:
         """Each job in a transaction of its own: the slow way, taken only after a failure."""
-        for job in batch:
+        for position, job in enumerate(batch):
             for attempt in range(MAX_ATTEMPTS):
                 try:
                     self._run_together(connection, [job])
                     break
-                except Exception as fault:
-                    if self.engine.is_conflict(fault) and attempt + 1 < MAX_ATTEMPTS:
+                except _Failed as failure:
+                    self._fail(batch[position:], failure.__cause__ or failure)
+                    return
+                except BaseException as fault:
+                    if self._is_worth_another_try(fault) and attempt + 1 < MAX_ATTEMPTS:
                         time.sleep(0.002 * (attempt + 1))
                         continue
                     job.future.set_exception(self._as_refusal(fault))
                     break
+
+    def _is_worth_another_try(self, fault: BaseException) -> bool:
+        """Of a fault before the commit: nothing was kept, and the next attempt may find things better."""
+        return self.engine.is_conflict(fault) or self.engine.is_lost(fault)
 
     def _settle(self, transaction: Transaction, batch: list[_Job[Any]]) -> None:
         try:
@@ -255,7 +278,7 @@ class Database:
         for job in batch:
             job.future.set_result(job.result)
 
-    def _as_refusal(self, fault: Exception) -> Exception:
+    def _as_refusal(self, fault: BaseException) -> BaseException:
         """What the caller of a failed job is told: its own refusal, or that we cannot now."""
         if isinstance(fault, self.engine.errors):
             log.error("the store could not write: %s", getattr(fault, "orig", fault))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine
@@ -15,6 +16,8 @@ from mailserver.store.engines import Reader
 # serialization_failure, deadlock_detected, unique_violation.  The last is two writers who make the same thing at once,
 # say an account's first mailboxes; who comes second tries again and finds it made.
 _CONFLICTS = {"40001", "40P01", "23505"}
+# Classes of errors after which the connection is gone: connection_exception, operator_intervention.
+_LOST = ("08", "57P")
 
 
 class PostgresEngine:
@@ -46,16 +49,31 @@ class PostgresEngine:
         connection.commit()
 
     def rollback(self, connection: Connection) -> None:
+        # Hot statements go past SQLAlchemy, which then has not heard that the server is gone.
+        driver: Any = None if connection.invalidated else connection.connection.driver_connection
+        if driver is not None and driver.closed:
+            connection.invalidate()
         connection.rollback()
 
     def is_conflict(self, fault: BaseException) -> bool:
-        return getattr(getattr(fault, "orig", fault), "sqlstate", None) in _CONFLICTS
+        return _sqlstate(fault) in _CONFLICTS
+
+    def is_lost(self, fault: BaseException) -> bool:
+        if not isinstance(getattr(fault, "orig", fault), psycopg.OperationalError):
+            return False
+        sqlstate = _sqlstate(fault)
+        return sqlstate is None or sqlstate.startswith(_LOST)
 
     def checkpoint(self) -> None:
         """PostgreSQL's own background writer does it."""
 
     def dispose(self) -> None:
         self.sql.dispose()
+
+
+def _sqlstate(fault: BaseException) -> str | None:
+    sqlstate: str | None = getattr(getattr(fault, "orig", fault), "sqlstate", None)
+    return sqlstate
 
 
 class _PostgresReader:

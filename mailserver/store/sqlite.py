@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from mailserver.store.engines import Reader
 
@@ -31,14 +33,21 @@ class SqliteEngine:
             url,
             isolation_level="AUTOCOMMIT",
             connect_args={"check_same_thread": False, "cached_statements": 512},
+            # Each thread keeps its connection: a pool would only bound how many threads may read.
+            poolclass=NullPool,
         )
         event.listen(self.sql, "connect", _prepare_sqlite)
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._lock = threading.Lock()
         self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._readers: weakref.WeakSet[_SqliteReader] = weakref.WeakSet()
 
     def reader(self) -> Reader:
-        return _SqliteReader(self.sql.connect())
+        connection = self.sql.connect()
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        reader = _SqliteReader(connection)
+        self._readers.add(reader)
+        return reader
 
     def writer(self) -> Connection:
         connection = self.sql.connect()
@@ -73,7 +82,12 @@ class SqliteEngine:
         with self.sql.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def is_lost(self, fault: BaseException) -> bool:
+        return False
+
     def dispose(self) -> None:
+        for reader in list(self._readers):
+            reader.connection.close()
         self.sql.dispose()
         if self._lock_file >= 0:
             os.close(self._lock_file)
