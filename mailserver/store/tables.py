@@ -177,6 +177,16 @@ expunged = Table(
     sqlite_with_rowid=False,
 )
 
+# What `citymail mailbox import` has brought over (mailserver.importing.journal).
+imported = Table(
+    "imported",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("token", LargeBinary, primary_key=True),
+    Column("imported_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Outbound mail.  One item is one message under one envelope; each recipient has its own fate.
 spool_item = Table(
     "spool_item",
