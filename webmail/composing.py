@@ -17,7 +17,7 @@ from mailserver.address import AddressFault, parse_address
 from mailserver.delivery.submission import Submission, Submitted
 from mailserver.delivery.submission import submit as hand_in
 from mailserver.message.html_text import html_to_text
-from mailserver.refusals import Refusal
+from mailserver.refusals import OverQuota, Refusal
 from mailserver.store import messages
 from mailserver.store.database import Transaction
 from webmail import letters, listing, pages, quoting
@@ -79,9 +79,15 @@ def submit() -> Answer:
             return _send(letter, conflict=conflict)
         return _save(letter, conflict=conflict)
     except Refusal as refusal:
+        text = _why_not_sent(refusal) if action == "send" else refusal_text(refusal)
         if pages.wants_json():
-            return make_response({"error": refusal_text(refusal)}, 409)
-        return form(letter, fault=refusal_text(refusal), status=409)
+            return make_response({"error": text}, 409)
+        return form(letter, fault=text, status=409)
+
+
+def _why_not_sent(refusal: Refusal) -> str:
+    """Like ``refusal_text``; but what is full here is the recipient's mailbox."""
+    return _("The mailbox of the recipient is full.") if isinstance(refusal, OverQuota) else refusal_text(refusal)
 
 
 def show_kept(kept: dict[str, str]) -> Answer:
@@ -237,7 +243,7 @@ def _send(letter: Letter, *, conflict: bool) -> Answer:
 
 def _after_sending(letter: Letter, submitted: Submitted) -> Answer:
     for path, refusal in submitted.refused.items():
-        flash(_("Not sent to %(address)s: %(reason)s", address=path, reason=refusal_text(refusal)), "error")
+        flash(_("Not sent to %(address)s: %(reason)s", address=path, reason=_why_not_sent(refusal)), "error")
     flash(_("Message sent."), "success")
     kind, _space, key = letter.answers.partition(" ")
     place = listing.parse_key(key)
@@ -263,7 +269,10 @@ def _check(letter: Letter) -> dict[str, str]:
                 except AddressFault:
                     wrong.append(person.address or person.name)
                     continue
-                domain = address.rpartition("@")[2]
+                local, _at, domain = address.rpartition("@")
+                if "." not in domain or "@" in local:  # grammatical, and yet nobody's
+                    wrong.append(person.address)
+                    continue
                 if recipients.is_local_domain(conn, domain) and recipients.resolve(conn, address) is None:
                     unknown.append(address)
             if wrong:

@@ -193,7 +193,7 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
         city=settings.City(domain=DOMAIN, hostname=f"mail.{DOMAIN}", name="Thành phố Thử Nghiệm"),
         storage=settings.Storage(data=str(folder)),
         login=settings.Login(never_slowed=LOOPBACK),
-        smtp=settings.Smtp(max_message_size=2_000_000),
+        smtp=settings.Smtp(max_message_size=300_000),
         relay=settings.Relay(resolver="127.0.0.1:1"),
         webmail=settings.Webmail(plain_http=LOOPBACK if plain_http else ()),
     )
