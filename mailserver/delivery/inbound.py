@@ -50,6 +50,16 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that is on disk."""
+
+    reference: str
+    message_id: int
+    accounts: int
+    remote: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What was decided about a message as a whole: the trace fields it gets in front."""
 
@@ -130,10 +140,10 @@ def judge(office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence
 
 def receive(
     office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], octets: bytes | Path
-) -> Future[str]:
+) -> Future[Arrival]:
     """Take a stranger's message for accepted recipients: all of them in one transaction.
 
-    Raises Refusal.  The future gives the message's reference once everything is on disk.
+    Raises Refusal.  The future has a result once everything is on disk.
     """
     verdict = judge(office, origin, mail, taken, read_header(octets))
     accounts, remote = gather(taken)
@@ -142,17 +152,25 @@ def receive(
     envelope = envelope_of(mail, content.text)
     reports = bounce.report_success(office, mail, taken, content.header)
 
-    def job(tx: Transaction) -> str:
+    def job(tx: Transaction) -> Arrival:
         message_id = local.deliver(tx, content, who, envelope)
         bounce.deliver(tx, reports)
+        return Arrival(verdict.reference, message_id, len(who.accounts) + len(who.full), len(who.remote))
+
+    future = office.store.write(job, sorted(who.inboxes.values()), heavy=len(who.accounts) > local.FEW)
+    future.add_done_callback(lambda done: _note(done, mail, origin, content.size))
+    return future
+
+
+def _note(done: Future[Arrival], mail: MailCommand, origin: Origin, size: int) -> None:
+    """The line in the log, once it is true."""
+    if not done.cancelled() and done.exception() is None:
+        arrival = done.result()
         log.info(
             "reference=%s message=%d from=<%s> accounts=%d remote=%d size=%d client=%s received",
-            verdict.reference, message_id, mail.reverse_path, len(who.accounts) + len(who.full), len(who.remote),
-            content.size, origin.client,
-        )  # fmt: skip
-        return verdict.reference
-
-    return office.store.write(job, sorted(who.inboxes.values()), heavy=len(who.accounts) > local.FEW)
+            *(arrival.reference, arrival.message_id, mail.reverse_path, arrival.accounts, arrival.remote),
+            *(size, origin.client),
+        )
 
 
 def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient]]:

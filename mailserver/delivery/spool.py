@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
 
@@ -274,6 +273,12 @@ def release(tx: Transaction, owner: str, item_ids: Sequence[int] | None = None) 
     tx.connection.execute(update(spool_recipient).where(*where).values(leased_until=0, lease_owner=""))
 
 
+def lease_owners(connection: Connection) -> list[str]:
+    """Everybody who holds something."""
+    held = spool_recipient.c.lease_owner
+    return list(connection.execute(select(held).where(spool_recipient.c.state == DUE, held != "").distinct()).scalars())
+
+
 def mark_delay_reported(tx: Transaction, item_id: int) -> bool:
     """True for whoever is the first to report the delay."""
     changed = tx.connection.execute(
@@ -343,10 +348,10 @@ def load_items(connection: Connection, item_ids: Sequence[int] | None = None) ->
             chosen = chosen.where(spool_item.c.id.in_(chunk))
             paths = paths.where(spool_recipient.c.item_id.in_(chunk))
         for row in connection.execute(chosen):
-            values: list[Any] = list(row)
-            items[row[0]] = Item(*values[:6], Envelope(*values[6:]))
-        for row in connection.execute(paths):
-            if row[0] in items:
-                values = list(row)
-                items[row[0]].recipients.append(Waiting(*values[1:]))
+            item_id, message_id, size, created_at, held, delay_reported, *shared = row
+            envelope = Envelope(*shared)
+            items[item_id] = Item(item_id, message_id, size, created_at, held, delay_reported, envelope)
+        for item_id, *values in connection.execute(paths):
+            if item_id in items:
+                items[item_id].recipients.append(Waiting(*values))
     return [items[item_id] for item_id in sorted(items)]

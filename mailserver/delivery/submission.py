@@ -188,15 +188,23 @@ def send(
         if draft is not None:
             remove(tx, draft[0], [(draft[1], draft[1])])
         bounce.deliver(tx, reports)
-        log.info(
-            "reference=%s message=%d from=<%s> login=%s accounts=%d remote=%d size=%d client=%s submitted",
-            reference, message_id, mail.reverse_path, submitter.login, len(who.accounts) + len(who.full),
-            len(who.remote), content.size, submission.client,
-        )  # fmt: skip
         return Submitted(reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote))
 
     mailbox_ids = sorted({*who.inboxes.values(), *([sent] if sent else []), *([draft[0]] if draft else [])})
-    return office.store.write(job, mailbox_ids, heavy=len(who.accounts) > local.FEW)
+    future = office.store.write(job, mailbox_ids, heavy=len(who.accounts) > local.FEW)
+    future.add_done_callback(lambda done: _note(done, submission, content.size))
+    return future
+
+
+def _note(done: Future[Submitted], submission: Submission, size: int) -> None:
+    """The line in the log, once it is true."""
+    if not done.cancelled() and done.exception() is None:
+        sent = done.result()
+        log.info(
+            "reference=%s message=%d from=<%s> login=%s accounts=%d remote=%d size=%d client=%s submitted",
+            *(sent.reference, sent.message_id, submission.reverse_path, submission.submitter.login),
+            *(sent.local, sent.remote, size, submission.client),
+        )
 
 
 def _as_rcpt(path: str) -> RcptCommand:

@@ -26,12 +26,12 @@ class MxSession(SmtpSession):
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
         taken = [offer.answer for offer in offers]
         reach = sum(len(each.addressee.recipients.accounts) for each in taken)
-        reference = await self.work(
+        arrival = await self.work(
             sink,
             reach,
             lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over()),
         )
-        return [Reply(250, "2.0.0", f"Taken as {reference}")]
+        return [Reply(250, "2.0.0", f"Taken as {arrival.reference}")]
 
 
 def protocol_factory(services: SmtpServices) -> Callable[[], asyncio.Protocol]:

@@ -16,8 +16,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import signal
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -204,7 +206,7 @@ class RelayServer:
     ) -> None:
         settings = office.config.relay
         self.office = office
-        self.owner = secrets.token_hex(8)
+        self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
         self.dns = dns or Dns(settings.resolver)
         self.connector = Connector(
             office.config.city.hostname,
@@ -228,6 +230,7 @@ class RelayServer:
         watch = self.office.store.watch_spool(self._wake_from_any_thread)
         extender = self._loop.create_task(self._keep_leases())
         try:
+            await self._free_leases_of_the_dead()
             while not self.is_ending:
                 self._wake.clear()
                 try:
@@ -246,6 +249,15 @@ class RelayServer:
             watch.close()
             extender.cancel()
             await self._finish()
+
+    async def _free_leases_of_the_dead(self) -> None:
+        """What a killed process of this machine held need not wait for its lease to run out."""
+        with contextlib.suppress(Refusal):
+            with self.office.store.read() as connection:
+                owners = spool.lease_owners(connection)
+            for owner in filter(_is_dead, owners):
+                log.warning("the relay %s died; what it held is tried again", owner)
+                await self._on_disk(self.office.store.write(lambda tx, owner=owner: spool.release(tx, owner)))  # type: ignore[misc]
 
     def end(self) -> None:
         """Finish what is being sent, give the rest back."""
@@ -382,6 +394,23 @@ class RelayServer:
 
     async def _on_disk(self, future: Future[T]) -> T:
         return await asyncio.wrap_future(future)
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether a lease's owner was a process of this machine that is no more.  Of another machine we cannot say."""
+    machine, _, rest = owner.partition("/")
+    number, _, _ = rest.partition("/")
+    if machine != socket.gethostname() or not number.isdigit():
+        return False
+    if int(number) == os.getpid():
+        return True  # our number, and not us: we have only just begun
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _same_for_all(errand: Errand, reply: Reply) -> Attempt:

@@ -269,3 +269,21 @@ def test_over_tls(room):
         assert talk.ask("STARTTLS").startswith("503 5.5.1")
         assert talk.ask("QUIT").startswith("221 2.0.0")
     assert b" with ESMTPS id " in mails(room.office.store, "an")[0]
+
+
+def test_with_a_database_over_the_network_everything_runs_in_threads(room):
+    room.office.in_place = False
+    with Talk(room) as talk:
+        talk.hello()
+        assert deliver(talk, MESSAGE, "an@city.vn", "everyone@city.vn").startswith("250 ")
+        talk.ask("MAIL FROM:<x@ngoai.example>")
+        assert talk.ask("RCPT TO:<nobody@city.vn>").startswith("550 5.1.1")
+    with Talk(room, "submissions") as talk:
+        talk.hello()
+        talk.log_in()
+        assert talk.ask("MAIL FROM:<binh@city.vn>").startswith("550 5.7.1")
+        assert (
+            deliver(talk, MESSAGE.replace(b"x@ngoai.example", b"an@city.vn"), "inner@city.vn", sender="an@city.vn")[:3]
+            == "250"
+        )
+    assert len(mails(room.office.store, "binh")) == 2

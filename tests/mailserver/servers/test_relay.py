@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+import subprocess
 import time
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from mailserver.delivery import relay as decisions
 from mailserver.delivery import spool
 from mailserver.servers import relay as relay_server
 from mailserver.servers import relay_connection, relay_dns
 from mailserver.smtp import client as smtp_client
+from mailserver.store.tables import spool_recipient
 from security.tls import ensure_certificate, server_context
 from tests.mailserver.mailroom import Talk, mails, set_quota
 from tests.mailserver.servers.far_away import FarServer, NameServer
@@ -485,6 +489,34 @@ def test_what_a_dead_relay_held_is_sent_when_its_lease_ends(make_room, far, cloc
     move_time(room, clock, spool.LEASE_SECONDS + 1)
     until(lambda: is_empty(room))
     assert len(far.messages) == 1
+
+
+def test_what_a_killed_relay_of_this_machine_held_is_sent_at_the_next_start(make_room, far):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    room = make_room(relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}})
+    submit(room, "<x@far.example>")
+    submit(room, "<y@far.example>")
+    owner = f"{socket.gethostname()}/{ended.pid}/abc"
+    decisions.claim(room.office, owner, 1).result()
+    decisions.claim(room.office, "elsewhere/1/abc", 1).result()
+
+    async def relay_for_a_while():
+        server = relay_server.RelayServer(room.office)
+        task = room.loop.create_task(server.run())
+        while len(far.messages) < 1:
+            await asyncio.sleep(0.01)
+        server.end()
+        await task
+
+    room.on_loop(relay_for_a_while())
+    assert [message.recipients for message in far.messages] == [["x@far.example"]]
+    assert [each.lease_owner for each in leases(room)] == ["elsewhere/1/abc"]
+
+
+def leases(room):
+    with room.office.store.read() as connection:
+        return list(connection.execute(select(spool_recipient)))
 
 
 def test_a_lost_lease_is_not_sent(relaying, far):

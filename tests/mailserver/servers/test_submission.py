@@ -8,6 +8,7 @@ from base64 import b64encode
 
 import pytest
 
+from directory.login import LoginRefused
 from mailserver.delivery import spool
 from tests.mailserver.mailroom import PASSWORD, Talk, mails, plain, set_status
 
@@ -141,6 +142,22 @@ def test_a_second_login_is_recalled_without_hashing(room, monkeypatch):
     with Talk(room, "submissions") as talk:
         talk.hello()
         assert talk.log_in().startswith("235 ")
+
+
+def test_a_guesser_waits_and_nobody_else(room, monkeypatch):
+    def refuse(*_arguments):
+        raise LoginRefused("Wrong login or password", "credentials", 1.0)
+
+    monkeypatch.setattr(room.gate, "authenticate", refuse)
+    with Talk(room, "submissions") as guesser, Talk(room, "submissions") as other:
+        guesser.hello()
+        guesser.send(b"AUTH PLAIN " + plain("an@city.vn", "guess").encode() + b"\r\n")
+        assert all(other.is_alive() for _ in range(20))
+        guesser.socket.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            guesser.socket.recv(1)
+        guesser.socket.settimeout(20)
+        assert guesser.reply().startswith("535 5.7.8")
 
 
 def test_passwords_never_reach_the_log(room, caplog):
