@@ -68,8 +68,8 @@ def _completed(session: Session, command: Fetch) -> tuple[Item, ...]:
     sets_seen = any(isinstance(item, Section) and not item.peek for item in items)
     if sets_seen and not session.view.read_only and Attribute.FLAGS not in items:
         items = (*items, Attribute.FLAGS)  # the change belongs into the answer, RFC 9051 §6.4.5
-    if session.condstore and Attribute.FLAGS in items and Attribute.MODSEQ not in items and sets_seen:
-        items = (*items, Attribute.MODSEQ)  # RFC 7162 §3.1: a changed flag comes with its modseq
+    if session.condstore and Attribute.FLAGS in items and Attribute.MODSEQ not in items:
+        items = (*items, Attribute.MODSEQ)  # RFC 7162 §3.1: flags come with their modseq
     return items
 
 
