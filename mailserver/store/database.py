@@ -40,6 +40,8 @@ T = TypeVar("T")
 MAX_BATCH = 400
 # How often a job is tried again after PostgreSQL ended its transaction in favour of another's.
 MAX_ATTEMPTS = 10
+# The same when the connection was lost before the commit: a new one may hold.
+LOST_ATTEMPTS = 3
 
 _HOLD = text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 
@@ -260,6 +262,9 @@ class Database:
                     self._fail(batch[position:], failure.__cause__ or failure)
                     return
                 except BaseException as fault:
+                    if self.engine.is_lost(fault) and attempt + 1 == LOST_ATTEMPTS:
+                        self._fail(batch[position:], fault)  # the others would fare no better
+                        return
                     if self._is_worth_another_try(fault) and attempt + 1 < MAX_ATTEMPTS:
                         time.sleep(0.002 * (attempt + 1))
                         continue
