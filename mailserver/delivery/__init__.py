@@ -1,3 +1,1 @@
-"""What becomes of a message: taken in, checked, put into mailboxes or into the spool, relayed, retried,
-reported.
-"""
+"""What becomes of a message: taken in, put into mailboxes or the spool, relayed, retried, reported."""

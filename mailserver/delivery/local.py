@@ -1,9 +1,8 @@
 """Into mailboxes: one transaction for all recipients of a message, its octets kept once.
 
 A message for a few is put into each INBOX; a message for many is a set operation
-(``store.broadcast.place_with_accounts``). A recipient of a group whose mailbox is full is picked out before,
-and waits in the spool: the sender wrote to the group, which took the message, so it must not be lost, and
-must not be refused to the others.
+(``store.broadcast.place_with_accounts``).  A recipient of a group whose mailbox is full is picked out before, and
+waits in the spool: the group took the message, so it must not be lost, nor be refused to the others.
 """
 
 from __future__ import annotations

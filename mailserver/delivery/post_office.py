@@ -1,5 +1,4 @@
-"""What everything in this package works with, in one value: the store, the directory, the settings, the
-clock, chance.
+"""What everything in this package works with: store, directory, settings, clock and chance in one value.
 
 Wiring builds one ``PostOffice`` per process; it holds no state of a message, only a few memories that save
 look-ups.

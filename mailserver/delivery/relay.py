@@ -1,5 +1,4 @@
-"""The relay's decisions, without a socket: what is claimed, what a reply means for a recipient, what is
-written down.
+"""The relay's decisions, without a socket: what is claimed, what a reply means, what is written down.
 
 ``servers.relay`` asks here what to send where, sends it, and comes back with replies.  Everything that
 follows from them (the next try, the return of a message, the note of a delay) is one transaction.

@@ -1,5 +1,6 @@
-"""When to try again: the schedule as data, and a little chance, so that what failed together does not come
-back together.
+"""When to try again: the schedule as data.
+
+A little chance is added, so that what failed together does not come back together.
 
 Standards: RFC 5321 §4.5.4.1 (retry strategy: patience, and giving up after four or five days).
 """

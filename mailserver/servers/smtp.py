@@ -1,8 +1,7 @@
 """The wire of our SMTP servers: aiosmtpd's protocol class with its costly and its dangerous parts replaced.
 
-Taken from aiosmtpd: the protocol's frame (stream reader and writer, Session, Envelope, the table of
-``smtp_VERB`` methods). Replaced, because it was measured or probed to be slow or wrong (docs/decisions,
-aiosmtpd 1.4.6):
+Taken from aiosmtpd: the protocol's frame (stream reader and writer, Session, Envelope, ``smtp_VERB`` methods).
+Replaced, because it was measured or probed to be slow or wrong (docs/decisions/0004):
 
 - construction: tables of verbs are made once per class, not per connection;
 - DATA: octets go chunk by chunk into a ``DotSink``, not line by line through the reader;
@@ -333,6 +332,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             self._flush()
             if self.transport is not None:
                 self.transport.close()
+                self._reset_timeout(TLS_TIMEOUT)  # for what a client will not read
 
     async def _obey(self, line: str) -> None:
         verb, _, argument = line.partition(" ")

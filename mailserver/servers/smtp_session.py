@@ -1,7 +1,6 @@
-"""What the SMTP verbs mean, the same for all our SMTP servers; ``mx``, ``submission`` and ``lmtp`` add who
-may do what.
+"""What the SMTP verbs mean, the same for all our SMTP servers.
 
-The questions themselves (is this recipient ours, may this login send as that) are answered by
+``mx``, ``submission`` and ``lmtp`` add who may do what.  The questions themselves (is this recipient ours, may this login send as that) are answered by
 ``mailserver.delivery``, which is synchronous: in place where the database is embedded (a look-up costs
 microseconds), in a worker thread where it is not, or where the message is large.
 

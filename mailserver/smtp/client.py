@@ -2,8 +2,8 @@
 
 Each function yields steps and gets their outcome back: ``Send`` (octets to write), ``Receive`` (gets octets;
 ``b""`` is the end of the connection), ``StartTls`` (gets nothing once the handshake has succeeded).  Whoever
-owns the socket runs the steps, and throws ``ConnectionLost`` in at the step that failed.  ``run_blocking`` in
-``tests`` and ``servers.relay`` are the two runners.
+owns the socket runs the steps, and throws ``ConnectionLost`` in at the step that failed
+(``servers.relay_connection``).
 
     client = Client("mail.city.example")
     yield from client.open()
@@ -12,8 +12,7 @@ owns the socket runs the steps, and throws ``ConnectionLost`` in at the step tha
 
 Standards: RFC 5321 §3, §4.5.3.2 (time-outs); RFC 2033 (LMTP); RFC 2920 (PIPELINING); RFC 1870 (SIZE); RFC
 6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3207 (STARTTLS); RFC 3461 (DSN).
-Deviation: an 8-bit message is not converted for a server without 8BITMIME, it is refused (RFC 6152 §3 allows
-either).
+Limits: an 8-bit message is not converted for a server without 8BITMIME, it is refused (RFC 6152 §3 allows either).
 """
 
 from __future__ import annotations
