@@ -1,6 +1,7 @@
 """Mail that comes to us: who takes it, and whether it is fit.
 
-The first is decided at RCPT, the second at the end of DATA, both in the session.  What is refused is refused to the peer, while it listens; so there is no backscatter.
+The first is decided at RCPT, the second at the end of DATA, both in the session.  What is refused is refused to the
+peer, while it listens; so there is no backscatter.
 
 Standards: RFC 5321 §3.3, §3.6 (no relaying for strangers), §4.4, §6.3; RFC 3461.
 """

@@ -1,8 +1,8 @@
 """What the SMTP verbs mean, the same for all our SMTP servers.
 
-``mx``, ``submission`` and ``lmtp`` add who may do what.  The questions themselves (is this recipient ours, may this login send as that) are answered by
-``mailserver.delivery``, which is synchronous: in place where the database is embedded (a look-up costs
-microseconds), in a worker thread where it is not, or where the message is large.
+``mx``, ``submission`` and ``lmtp`` add who may do what.  The questions themselves (is this recipient ours, may this
+login send as that) are answered by ``mailserver.delivery``, which is synchronous: in place where the database is
+embedded (a look-up costs microseconds), in a worker thread where it is not, or where the message is large.
 
 Standards: RFC 5321 §3, §4.1.1; RFC 1870; RFC 2034; RFC 2920; RFC 3461; RFC 6152; RFC 6531.
 """
