@@ -141,17 +141,17 @@ def _read(octets: mmap.mmap | bytes, start: int, end: int, folder: str, known: K
     from_line = _FROM_LINE.match(octets[start : start + _LONGEST_FROM_LINE])
     assert from_line is not None
     raw = with_crlf(octets[start + from_line.end() : end])
-    raw = raw.removesuffix(b"\r\n")  # the blank line between messages
-    raw = _QUOTED_FROM.sub(rb"\1", raw)
-    header, _ = split(raw)
+    header, body = split(_QUOTED_FROM.sub(rb"\1", raw))
+    if body == b"\r\n" or body.endswith(b"\r\n\r\n"):
+        body = body[:-2]  # the blank line between messages
     if find_field(header, "X-IMAP") is not None and (find_field(header, "Subject") or "").startswith("DON'T DELETE"):
         return  # a mailer's own notes, kept as a first message
     mozilla = _hexadecimal(find_field(header, "X-Mozilla-Status"))
     if mozilla & _MOZILLA_EXPUNGED:
         return  # deleted long ago, and only not cut out of the file
     flags = _flags(header, mozilla)
-    clean = remove_fields(raw, _BOOKKEEPING)
-    if not clean:
+    clean = remove_fields(header + body, _BOOKKEEPING)
+    if not clean.strip():
         yield Unreadable(f"octet {start}", "the message is empty")
         return
     token = content_token(folder, clean)
