@@ -101,11 +101,12 @@ class PostfixDovecot(Contender):
         """Each account under two names: the password in clear, and hashed; the mail is the same."""
         hashed = "{ARGON2ID}" + hash_password(PASSWORD)
         with open(self.folder / "users", "w", encoding="utf-8") as users:
-            for name in self._everybody():
-                users.write(f"{name.partition('@')[0]}:{{PLAIN}}{PASSWORD}::::::\n")
-            for number in range(self.accounts):
-                home = self.folder / "mail" / address(number).partition("@")[0]
-                users.write(f"{self.hashed_login(number).partition('@')[0]}:{hashed}::::{home}::\n")
+            users.writelines(f"{name.partition('@')[0]}:{{PLAIN}}{PASSWORD}::::::\n" for name in self._everybody())
+            users.writelines(
+                f"{self.hashed_login(number).partition('@')[0]}:{hashed}"
+                f"::::{self.folder / 'mail' / address(number).partition('@')[0]}::\n"
+                for number in range(self.accounts)
+            )
 
     def _everybody(self) -> Iterator[str]:
         yield COLLECTOR
