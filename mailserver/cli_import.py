@@ -92,7 +92,7 @@ def import_command(mailbox: str, source: str, config_path: Path, lang: str | Non
 
 
 def _speaker(language: str) -> Callable[..., str]:
-    def say(key: str, **values: object) -> str:
+    def say(key: str, /, **values: object) -> str:
         english, vietnamese = _TEXTS[key]
         return (vietnamese if language == "vi" else english).format(**values)
 
