@@ -44,7 +44,8 @@ def verify_password(stored_hash: str | None, password: str) -> bool:
         return False
     try:
         fits = _HASHER.verify(stored_hash or _UNKNOWN, prepared(password))
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        # UnicodeEncodeError: a lone surrogate, which no keyboard sends
         return False
     return fits and stored_hash is not None
 

@@ -1,0 +1,79 @@
+"""Hashing, and what makes a password weak."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from argon2 import PasswordHasher
+
+from security.passwords import (
+    MAX_PASSWORD,
+    hash_password,
+    make_password,
+    needs_rehash,
+    verify_password,
+    weakness,
+)
+
+
+def test_a_hash_fits_its_password_only() -> None:
+    stored = hash_password("Mật khẩu rất dài 2026")
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert verify_password(stored, "Mật khẩu rất dài 2026")
+    assert not verify_password(stored, "mật khẩu rất dài 2026")
+    assert not verify_password(stored, "")
+    assert not verify_password(stored, "\ud800")
+
+
+def test_the_same_password_is_never_the_same_hash() -> None:
+    assert hash_password("một hai ba") != hash_password("một hai ba")
+
+
+def test_composed_and_decomposed_letters_are_one_password() -> None:
+    text = "Nguyễn Huệ"
+    assert verify_password(hash_password(unicodedata.normalize("NFD", text)), unicodedata.normalize("NFC", text))
+
+
+@pytest.mark.parametrize("stored", [None, "", "!", "$argon2id$broken", "$1$abc$def"])
+def test_what_is_no_hash_fits_no_password(stored: str | None) -> None:
+    assert not verify_password(stored, "anything")
+
+
+def test_a_password_has_a_longest_length() -> None:
+    assert verify_password(hash_password("x" * MAX_PASSWORD), "x" * MAX_PASSWORD)
+    assert not verify_password(hash_password("x"), "x" * (MAX_PASSWORD + 1))
+    for refused in ("", "x" * (MAX_PASSWORD + 1)):
+        with pytest.raises(ValueError, match="1 to 1024"):
+            hash_password(refused)
+
+
+def test_old_parameters_ask_for_another_hash() -> None:
+    assert not needs_rehash(hash_password("abc"))
+    assert needs_rehash(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("abc"))
+    assert needs_rehash("$1$abc$def")
+
+
+def test_made_passwords_are_readable_and_not_weak() -> None:
+    made = {make_password() for _ in range(50)}
+    assert len(made) == 50
+    for password in made:
+        assert weakness(password) is None
+        assert len(password) == 19
+        assert not set(password) & set("ilo01")
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("ngắn", "short"),
+        ("x" * 2000, "long"),
+        ("aaaaaaaabb", "plain"),
+        ("Password1", "plain"),
+        ("khuenm2026", "personal"),
+        ("khuenm-va-mot-cau-dai-khac", None),
+        ("Trời hôm nay nhiều mây", None),
+    ],
+)
+def test_weakness(password: str, why: str | None) -> None:
+    assert weakness(password, ("khuenm@city.gov.vn", "Nguyễn Minh Khuê")) == why
