@@ -154,8 +154,8 @@ def _usable(local: str) -> bool:
 def address_patterns(name: PersonName) -> Iterator[str]:
     """Local parts for a person, best first, without numbers: annv, an.nguyen, an.nguyenvan, nguyenvanan."""
     given, family, middle = (ascii_word(part) for part in (name.given, name.family, name.middle))
-    short = given + initials(f"{name.family} {name.middle}")
-    short = "".join(c for c in short if c.isascii() and c.isalnum())
+    # one letter for each word as written: H'Hen is one
+    short = given + "".join(ascii_word(word)[:1] for word in f"{name.family} {name.middle}".split())
     seen = set()
     candidates = (
         short,

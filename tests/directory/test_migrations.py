@@ -1,0 +1,88 @@
+"""The migrated schema is the one the code believes in, on both engines."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from directory import migrations
+from directory.database import Directory, create_directory_engine, migrate
+from directory.tables import metadata
+
+
+def test_schema_equals_metadata(any_directory: Directory) -> None:
+    with any_directory.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_constraints_and_keys_are_there_by_name(any_directory: Directory) -> None:
+    inspector = inspect(any_directory.engine)
+    for table in metadata.sorted_tables:
+        assert inspector.get_pk_constraint(table.name)["constrained_columns"] == [
+            column.name for column in table.primary_key.columns
+        ]
+        checks = {check["name"] for check in inspector.get_check_constraints(table.name)}
+        wanted = {c.name for c in table.constraints if str(c.name).startswith("ck_")}
+        assert wanted <= checks
+        keys = {tuple(key["constrained_columns"]) for key in inspector.get_foreign_keys(table.name)}
+        assert keys == {tuple(key.column_keys) for key in table.foreign_key_constraints}
+
+
+def test_head_is_the_last_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
+
+
+def test_migrating_again_changes_nothing(any_directory: Directory) -> None:
+    with any_directory.write() as conn:
+        from directory.provisioning import add_domain
+
+        add_domain(conn, "test", "city.gov.vn")
+    migrate(any_directory.url)
+    with any_directory.read() as conn:
+        assert conn.execute(text("SELECT name FROM domain")).scalars().all() == ["city.gov.vn"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_several_processes_may_migrate_at_once(request: pytest.FixtureRequest, tmp_path: Path, engine: str) -> None:
+    url = f"sqlite:///{tmp_path / 'd.db'}" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            migrate(url)
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    created = create_directory_engine(url)
+    with created.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM directory_state")).scalar() == 1
+    created.dispose()
+
+
+def test_on_postgresql_the_tables_have_a_schema_of_their_own(postgres_url: str) -> None:
+    migrate(postgres_url)
+    created = create_directory_engine(postgres_url)
+    with created.connect() as connection:
+        schemas = connection.execute(
+            text("SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_name = ANY(:names)"),
+            {"names": [*metadata.tables, "alembic_version"]},
+        )
+        assert schemas.scalars().all() == ["directory"]
+    created.dispose()
