@@ -80,7 +80,7 @@ class Dns:
         failure: Exception | None = None
         for kind in ("AAAA", "A"):
             try:
-                found.append([address for _, address in await self.records(Question(host, kind))])  # type: ignore[arg-type]
+                found.append([address for _, address in await self.records(Question(host, kind))])
             except (NoSuchName, DnsFailed) as fault:
                 failure = failure or fault
         addresses = [address for pair in _zip_longest(found) for address in pair]
