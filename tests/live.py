@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mailserver.config import load, render
-from mailserver.health import ask_all
+from mailserver.cli.health import ask_all
 from mailserver.installation import install
 
 DOMAIN = "thanhpho.example"

@@ -205,7 +205,7 @@ def test_list_show_remove(any_store):
 @pytest.fixture
 def citymail(store, tmp_path):
     """The command line on an installation whose store is ``store``."""
-    from mailserver.cli_queue import queue as group
+    from mailserver.cli.queue import queue as group
 
     folder = store.blobs.folder.parent
     config = tmp_path / "citymail.toml"

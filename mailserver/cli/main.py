@@ -12,32 +12,8 @@ from pathlib import Path
 import click
 
 from directory.cli.context import CliContext
-from mailserver.config import Config, ConfigFault, load, render
-
-DEFAULT_CONFIG = "/etc/citymail/citymail.toml"
-
-config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_CONFIG,
-    envvar="CITYMAIL_CONFIG",
-    show_default=True,
-    help="The configuration file.",
-)
-
-
-def read_config(path: Path) -> Config:
-    """The configuration, or an end with every mistake named."""
-    try:
-        return load(path)
-    except ConfigFault as fault:
-        for problem in fault.problems:
-            click.echo(problem, err=True)
-        raise SystemExit(2) from None
-    except OSError as fault:
-        click.echo(f"{path}: {fault.strerror}. `citymail init` makes one.", err=True)
-        raise SystemExit(2) from None
+from mailserver.cli.options import DEFAULT_CONFIG, config_option, read_config
+from mailserver.config import render
 
 
 class _Commands(click.Group):
@@ -50,7 +26,7 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name) or self._mounted().get(cmd_name)
 
     def _mounted(self) -> dict[str, click.Command]:
-        from mailserver.mounted import commands
+        from mailserver.cli.mounted import commands
 
         return commands()
 
@@ -147,14 +123,10 @@ def check(config_path: Path, as_json: bool) -> None:
 @config_option
 def health(config_path: Path) -> None:
     """Ask every service whether it answers.  Exit status 1 if one does not."""
-    from mailserver.health import ask_all
+    from mailserver.cli.health import ask_all
 
     silent = ask_all(read_config(config_path))
     for name, reason in silent.items():
         click.echo(f"{name}: {reason}", err=True)
     click.echo("All services answer." if not silent else "Some services do not answer.")
     sys.exit(1 if silent else 0)
-
-
-if __name__ == "__main__":
-    main()

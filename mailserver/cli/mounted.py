@@ -8,8 +8,8 @@ import click
 def commands() -> dict[str, click.Command]:
     """The directory's groups, the queue, and the import of old mailboxes under ``mailbox``."""
     from directory.cli import commands as directory_commands
-    from mailserver.cli_import import import_command
-    from mailserver.cli_queue import queue
+    from mailserver.cli.importing import import_command
+    from mailserver.cli.queue import queue
 
     found = {command.name: command for command in directory_commands if command.name}
     mailbox = found["mailbox"]

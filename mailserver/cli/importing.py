@@ -21,7 +21,7 @@ import click
 
 from directory.cli.context import EXIT_BUSY, EXIT_PARTLY, EXIT_UNKNOWN
 from directory.cli.texts import environment_language
-from mailserver.cli import config_option, read_config
+from mailserver.cli.options import config_option, read_config
 
 if TYPE_CHECKING:
     from directory.accounts import Account

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailserver.cli import config_option, read_config
+from mailserver.cli.options import config_option, read_config
 
 if TYPE_CHECKING:
     from mailserver.delivery.queue import Queued

@@ -1,0 +1,5 @@
+"""The command line, ``citymail``."""
+
+from mailserver.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""``python -m mailserver.cli``"""
+
+from mailserver.cli.main import main
+
+main()
