@@ -63,7 +63,7 @@ class Bridge:
             if size > self._max_body:
                 return await answer(send, 413)
             body.seek(0)
-            environ = _environ(scope, body, size)  # type: ignore[arg-type]
+            environ = _environ(scope, body, size)
             zipped = b"gzip" in headers.get(b"accept-encoding", b"")
             loop = asyncio.get_running_loop()
             status, given, content = await loop.run_in_executor(self._executor, self._think, environ, zipped)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 log = logging.getLogger("citymail.store")
 
-Callback = Callable[[], None]
+Callback = Callable[[], object]
 
 # Ids in one datagram; more changed mailboxes need several.
 _IDS_PER_DATAGRAM = 4000
