@@ -56,7 +56,8 @@ def test_a_deadlock_is_tried_again(store: Store, hire: Any) -> None:
         store.write(cross("b", other.id, clerk.inbox.id), heavy=True),
     ]
     assert [future.result(60) for future in futures] == ["a", "b"]
-    assert sorted(tries) in (["a", "a", "b"], ["a", "b", "b"])
+    assert {"a", "b"} == set(tries)
+    assert len(tries) >= 3  # one was ended in favour of the other
 
 
 def test_a_serialisation_failure_is_tried_again_and_at_last_given_up(store: Store) -> None:
