@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from directory import postings, provisioning, units
 from directory.database import Directory, Writing, open_directory
@@ -54,13 +56,44 @@ def directory(_migrated_directory: Path, tmp_path: Path, clock: Clock) -> Iterat
     opened.close()
 
 
+def _database(server: str, name: str) -> str:
+    base, _, query = server.partition("?")
+    return base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """The name of an empty directory to copy: PostgreSQL copies a database in a tenth of what migrating takes."""
+    name = f"template_{secrets.token_hex(6)}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    open_directory(_database(postgres_server, name)).close()
+    yield name
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+@pytest.fixture
+def _postgres_copy(postgres_server: str, _migrated_postgres: str) -> Iterator[str]:
+    name = f"t_{secrets.token_hex(6)}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{_migrated_postgres}" STRATEGY file_copy'))
+    yield _database(postgres_server, name)
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_directory(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Directory]:
     """An empty directory on each engine in turn."""
     if request.param == "sqlite":
         yield request.getfixturevalue("directory")
         return
-    opened = open_directory(request.getfixturevalue("postgres_url"), clock=clock)
+    opened = open_directory(request.getfixturevalue("_postgres_copy"), clock=clock)
     yield opened
     opened.close()
 
