@@ -254,6 +254,7 @@ class ImapConnection(asyncio.Protocol):
         if idles and now - self._sign_at > SIGN_OF_LIFE:
             self._sign_at = now
             self._write(session.still_here())
+            self._flush()
             if session.state is State.LOGOUT:
                 self._hang_up(b"")
                 return None
