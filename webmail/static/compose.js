@@ -45,6 +45,9 @@ class Composer {
     window.addEventListener("beforeunload", (event) => {
       if (this.dirty && !this.leaving) event.preventDefault();
     });
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) this.lock(false); // back by the browser's own button
+    });
     document.addEventListener("visibilitychange", () => {
       if (document.hidden && this.dirty && !this.leaving) this.save({ keepalive: true });
     });
@@ -240,20 +243,45 @@ class Composer {
       this.leaving = true;
       return;
     }
-    if (this.ready) return;
-    event.preventDefault();
-    if (action === "send" && !this.confirmSending()) return;
-    clearTimeout(this.timer);
-    while (this.saving) await this.saving;
-    if (this.ready) return; // a second click while the first waited
-    this.ready = true;
-    this.leaving = true;
-    if (this.rich) {
-      this.form.elements.html.value = this.richText.innerHTML;
-      this.plainText.value = "";
+    if (this.sending) {
+      if (!this.ready) event.preventDefault(); // a second click while the first waits
+      return;
     }
-    this.form.requestSubmit(event.submitter ?? this.form.querySelector('button[value="send"]'));
-    for (const button of this.form.querySelectorAll('button[value="send"]')) setTimeout(() => (button.disabled = true));
+    if (action === "send" && !this.confirmSending()) {
+      event.preventDefault();
+      return;
+    }
+    clearTimeout(this.timer);
+    this.sending = true;
+    this.leaving = true;
+    if (this.saving) {
+      // A save on its way makes another version of the draft, which is the one to send.
+      event.preventDefault();
+      const button = event.submitter;
+      while (this.saving) await this.saving;
+      this.fill();
+      this.ready = true;
+      this.form.requestSubmit(button);
+    } else {
+      this.fill();
+      this.ready = true;
+    }
+    // After the form has been read: a disabled button would not be sent along.
+    setTimeout(() => this.lock(true));
+  }
+
+  fill() {
+    if (!this.rich) return;
+    this.form.elements.html.value = this.richText.innerHTML;
+  }
+
+  lock(locked) {
+    for (const button of this.form.querySelectorAll('button[value="send"]')) button.disabled = locked;
+    if (!locked) {
+      this.sending = false;
+      this.ready = false;
+      this.leaving = false;
+    }
   }
 
   confirmSending() {

@@ -62,10 +62,12 @@ export async function refresh(names = ["list", "sidebar"]) {
   const wanted = busy ? names.filter((name) => name !== "list") : names;
   if (!wanted.length) return;
   try {
-    const found = await fragments(location.href, wanted);
+    // The open message may be gone by now; its list is not.
+    const here = at("[data-list]")?.dataset.here ?? location.href;
+    const found = await fragments(wanted.includes("reading") ? location.href : here, wanted);
     put(found);
     if (wanted.includes("list")) markCurrent(location.pathname);
-    title(found.title);
+    title(document.title.replace(/^\(\S+\) /, "").split(" · ").slice(0, -1).join(" · "));
     settle();
   } catch {
     // The next event, or the next click, asks again.

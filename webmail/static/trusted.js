@@ -1,6 +1,6 @@
 // The one place where text becomes markup (Trusted Types policy "citymail").
-// It is given two things only: parts of pages rendered by our own server, and pasted HTML, which goes into an inert
-// template and is rebuilt element by element (editor.js), never shown as it came.
+// It is given two things only: parts of pages rendered by our own server, and pasted HTML, which stays in an inert
+// template and is rebuilt from there element by element (editor.js), never shown as it came.
 
 const policy = window.trustedTypes?.createPolicy("citymail", { createHTML: (text) => text });
 
