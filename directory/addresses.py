@@ -94,6 +94,11 @@ def primary_domain(conn: Reading | Writing) -> str:
     return primary
 
 
+def spelled_out(conn: Reading | Writing, text: str, domain: str = "") -> str:
+    """What people type, normalised; a bare local part is of ``domain``, or of the primary one."""
+    return normalise(text if "@" in text else f"{text.strip()}@{domain or primary_domain(conn)}")
+
+
 class AddressRow(tuple[str, str, str | None, str | None, str | None, str | None]):
     """A row of the address table as the driver gave it."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import insert, or_, select, update
 
 from directory import search_index
 from directory.accounts import find_account
-from directory.addresses import address_row, is_local_domain, normalise, owner_row, primary_domain
+from directory.addresses import address_row, is_local_domain, owner_row, spelled_out
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.intake import check_issuable
@@ -50,13 +50,9 @@ _SELECT = (
 )
 
 
-def _local(conn: Reading | Writing, text: str) -> str:
-    return normalise(text if "@" in text else f"{text}@{primary_domain(conn)}")
-
-
 def add_alias(conn: Writing, actor: str, alias_text: str, target_text: str) -> Alias:
     """A new address that leads to an existing one of ours, or outside.  Raises Fault."""
-    wanted, target = _local(conn, alias_text), _local(conn, target_text)
+    wanted, target = spelled_out(conn, alias_text), spelled_out(conn, target_text)
     check_issuable(conn, wanted, function=True)
     if wanted == target:
         raise Fault("alias-loop", address=wanted)
@@ -92,7 +88,7 @@ def add_alias(conn: Writing, actor: str, alias_text: str, target_text: str) -> A
 
 def remove_alias(conn: Writing, actor: str, alias_text: str) -> None:
     """Retire an alias, or end a redirect before its day.  Raises Fault."""
-    wanted = _local(conn, alias_text)
+    wanted = spelled_out(conn, alias_text)
     found = find_alias(conn, wanted)
     if found.state == "retired":
         raise Fault("alias-unknown", address=wanted)
@@ -107,7 +103,7 @@ def remove_alias(conn: Writing, actor: str, alias_text: str) -> None:
 
 def find_alias(conn: Reading | Writing, alias_text: str) -> Alias:
     """Raises Fault, also for a primary address."""
-    wanted = _local(conn, alias_text)
+    wanted = spelled_out(conn, alias_text)
     row = conn.execute(_SELECT.where(address.c.address == wanted)).first()
     if row is None:
         known = address_row(conn, wanted)

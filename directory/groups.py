@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from directory import search_index
 from directory.accounts import find_account
-from directory.addresses import address_row, is_local_domain, normalise, owner_row, primary_domain
+from directory.addresses import address_row, is_local_domain, owner_row, spelled_out
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.intake import check_issuable
@@ -78,7 +78,7 @@ _BELOW = Question(select(_below.c.id))
 
 def find_group(conn: Reading | Writing, key: str) -> Group:
     """By address (aliases too), bare local part or id.  Raises Fault."""
-    row = owner_row(conn, normalise(key if "@" in key else f"{key}@{primary_domain(conn)}"))
+    row = owner_row(conn, spelled_out(conn, key))
     group_id = row.group_id if row is not None and row.state == "active" else key
     found = conn.row(_BY_ID, group=group_id) if group_id else None
     if found is None:
@@ -144,7 +144,7 @@ def add_group(conn: Writing, actor: str, *, address_text: str, name: str, postin
     if len(name) > 300:
         raise Fault("text-long", what="name", limit=300)
     _check_posting(posting)
-    wanted = normalise(address_text if "@" in address_text else f"{address_text}@{primary_domain(conn)}")
+    wanted = spelled_out(conn, address_text)
     check_issuable(conn, wanted, function=True)
     if address_row(conn, wanted) is not None:
         raise Fault("address-taken", address=wanted)
@@ -203,7 +203,7 @@ def remove_group(conn: Writing, actor: str, group_id: str) -> None:
 def add_member(conn: Writing, actor: str, group_id: str, text: str) -> str:
     """An address: of an account, a group, or outside.  What it turned out to be.  Raises Fault."""
     group = find_group(conn, group_id)
-    wanted = normalise(text if "@" in text else f"{text}@{primary_domain(conn)}")
+    wanted = spelled_out(conn, text)
     local, _, domain = wanted.rpartition("@")
     if not is_local_domain(conn, domain):
         if not local or "." not in domain or " " in wanted:
@@ -276,7 +276,7 @@ def add_rule(
 def remove_member(conn: Writing, actor: str, group_id: str, text: str) -> None:
     """A member by address, or a rule by its id.  Raises Fault."""
     group = find_group(conn, group_id)
-    wanted = normalise(text if "@" in text else f"{text}@{primary_domain(conn)}")
+    wanted = spelled_out(conn, text)
     row = owner_row(conn, wanted)
     gone = conn.execute(
         delete(group_outside).where(group_outside.c.group_id == group_id, group_outside.c.address == wanted)

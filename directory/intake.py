@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 
 from directory import search_index
-from directory.addresses import address_row, is_issuable, is_local_domain, normalise, primary_domain
+from directory.addresses import address_row, is_issuable, is_local_domain, primary_domain, spelled_out
 from directory.database import Question, Writing
 from directory.dates import holds
 from directory.faults import Fault
@@ -199,7 +199,7 @@ class Intake:
         return unit, position
 
     def _given_address(self, text: str) -> str:
-        wanted = normalise(text if "@" in text else f"{text}@{self._domain}")
+        wanted = spelled_out(self._conn, text, self._domain)
         check_issuable(self._conn, wanted)
         if not self._addresses.is_free(wanted):
             raise Fault("address-taken", address=wanted)

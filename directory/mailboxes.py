@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from directory import search_index
 from directory.accounts import Account, find_account
-from directory.addresses import address_row, normalise, primary_domain
+from directory.addresses import address_row, spelled_out
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.intake import check_issuable
@@ -69,7 +69,7 @@ def open_mailbox(
         raise Fault("name-empty")
     if len(name) > 300:
         raise Fault("text-long", what="name", limit=300)
-    wanted = normalise(address_text if "@" in address_text else f"{address_text}@{primary_domain(conn)}")
+    wanted = spelled_out(conn, address_text)
     check_issuable(conn, wanted, function=True)
     if address_row(conn, wanted) is not None:
         raise Fault("address-taken", address=wanted)

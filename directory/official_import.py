@@ -31,7 +31,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from directory import people, postings, provisioning, units
-from directory.addresses import normalise, primary_domain
+from directory.addresses import spelled_out
 from directory.csv_lines import Line, LineTable, RejectsFile
 from directory.database import Directory, Reading, Writing, open_directory
 from directory.dates import parse_day
@@ -208,7 +208,7 @@ class OfficialImport:
         given = values.get("address", "")
         if not given:
             return ""
-        return normalise(given if "@" in given else f"{given}@{self._settings.domain or primary_domain(conn)}")
+        return spelled_out(conn, given, self._settings.domain)
 
     def _post(self, conn: Writing, values: dict[str, str]) -> tuple[str, str]:
         unit, position = values.get("unit", ""), values.get("position", "")

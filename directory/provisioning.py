@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, or_, update
 
 from directory import search_index
 from directory.accounts import Account, find_account
-from directory.addresses import address_row, domain_to_ascii, is_local_domain, local_domains, normalise
+from directory.addresses import address_row, domain_to_ascii, is_local_domain, local_domains, spelled_out
 from directory.database import Writing
 from directory.dates import day_before, holds
 from directory.faults import Fault
@@ -231,7 +231,7 @@ def leave(
     found = _account(conn, account_id)
     if found.status == "closed":
         raise Fault("account-closed", account=found.login)
-    target = normalise(redirect_to) if redirect_to else None
+    target = spelled_out(conn, redirect_to) if redirect_to else None
     if target is not None:
         _check_redirect(conn, found, target)
     official = find_official(conn, account_id) if found.kind == "person" else None
@@ -376,7 +376,7 @@ def set_admin(conn: Writing, actor: str, account_id: str, is_admin: bool) -> Non
 
 def set_primary_address(conn: Writing, owner: Account, text: str) -> str:
     """Make an address the primary one: a new one, or one of the owner's aliases.  Raises Fault."""
-    wanted = normalise(text)
+    wanted = spelled_out(conn, text)
     check_issuable(conn, wanted, function=owner.kind != "person")
     row = address_row(conn, wanted)
     if row is None:
