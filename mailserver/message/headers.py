@@ -79,7 +79,7 @@ def header_end(octets: bytes) -> int:
     if octets.startswith(b"\n"):
         return 1
     crlf = octets.find(b"\n\r\n")
-    bare = octets.find(b"\n\n", 0, crlf if crlf >= 0 else len(octets))
+    bare = octets.find(b"\n\n", 0, crlf + 1 if crlf >= 0 else len(octets))
     if bare >= 0:
         return bare + 2
     return crlf + 3 if crlf >= 0 else len(octets)

@@ -103,6 +103,7 @@ class _Scan:
         self.count = 0
         self.misses = 0  # candidate lines since the last delimiter that were none
         self.pattern: re.Pattern[bytes] | None = None
+        self.header_was_cut = False  # of the part opened last
         self._crlf_blank = -1
         self._bare_blank = -1
 
@@ -168,6 +169,7 @@ class _Scan:
         first: Part | None = None
         while True:
             self.count += 1
+            self.header_was_cut = False
             body_start = self._header_end(start)
             block = self.octets[start : min(body_start, start + HEADER_LIMIT)].decode("latin-1")
             fields: Fields | None = None
@@ -189,7 +191,7 @@ class _Scan:
             if media_type.startswith("multipart/"):
                 if len(self.path) >= DEPTH_LIMIT or self.count >= PART_LIMIT:
                     part.media_type = _OPAQUE
-                elif mime.boundary:
+                elif mime.boundary and not self.header_was_cut:
                     self._remember(mime.boundary.encode("latin-1"), len(self.path) - 1)
                 return first
             if media_type not in ("message/rfc822", "message/global") or mime.encoding in _ENCODED:
@@ -219,9 +221,7 @@ class _Scan:
         path = self.path
         if len(path) <= place + 1:
             return
-        end = position
-        if not at_end and end > 0 and self.octets[end - 1 : end] == b"\r":
-            end -= 1
+        end = position if at_end else self._without_cr(position)
         if not at_end:
             self._forget(place + 1)
         while len(path) > place + 1:
@@ -231,6 +231,10 @@ class _Scan:
             part.end = end = max(end, part.header_start)
             part.body_start = min(part.body_start, end)
             self._finish(part)
+
+    def _without_cr(self, place: int) -> int:
+        """Where the line ends whose LF stands at `place`."""
+        return place - 1 if place > 0 and self.octets[place - 1 : place] == b"\r" else place
 
     def _finish(self, part: Part) -> None:
         media_type = part.media_type
@@ -263,7 +267,7 @@ class _Scan:
             found = find(b"\n\r\n", before)
             self._crlf_blank = found if found >= 0 else size
         if self._bare_blank < before:
-            found = find(b"\n\n", before, self._crlf_blank)
+            found = find(b"\n\n", before, self._crlf_blank + 1)
             self._bare_blank = found if found >= 0 else self._crlf_blank
         if self._bare_blank < self._crlf_blank:
             end = self._bare_blank + 2
@@ -281,7 +285,9 @@ class _Scan:
             line_end = self.find(b"\n", hit + 3, hit + _DELIMITER_LIMIT)
             line = self.octets[hit + 3 : line_end if line_end >= 0 else hit + _DELIMITER_LIMIT]
             if self._delimiter(line)[0] >= 0:
-                return hit + 1
+                # The line end in front of a delimiter is the delimiter's, and what the header says of a body is void.
+                self.header_was_cut = True
+                return max(self._without_cr(hit), before + 1)
             position = hit + 3
 
 

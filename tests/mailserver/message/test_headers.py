@@ -74,6 +74,7 @@ def test_fields_added_cannot_bring_others_with_them():
         (b"A: b\n\nbody\r\n\r\n", 6),
         (b"A: b\r\n\nbody", 7),
         (b"A: b\n\r\nbody\n\n", 7),
+        (b"A: b\r\n\n\r\nbody", 7),
         (b"A: b\r\nC: d", 10),
         (b"A: b\r\rbody", 10),
     ],
