@@ -122,6 +122,6 @@ def policy(here: str, *, show_remote: bool) -> str:
 
 def _format(header: bytes) -> tuple[bool, bool]:
     """RFC 3676: is the text flowed, and with DelSp?"""
-    _type, parameters, _defaulted = parse_media_type(find_field(header, "content-type"), "text/plain")
+    _, parameters = parse_media_type(find_field(header, "content-type"), "text/plain")
     flowed = parameter(parameters, "format").lower() == "flowed"
     return flowed, parameter(parameters, "delsp").lower() == "yes"

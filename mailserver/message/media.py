@@ -37,7 +37,6 @@ _FOLDS = re.compile(r"[ \t]+")
 _COMMENT = re.compile(r"\([^()\"]*\)")
 
 DEFAULT_TYPE = "text/plain"
-_TEXT_ATTACHMENT_NAMES = ("filename", "name")
 
 
 @dataclass(slots=True)
@@ -54,7 +53,6 @@ class MimeHeader:
     md5: str
     languages: tuple[str, ...]
     location: str
-    defaulted: bool
     boundary: str  # raw, one character an octet
     charset: str
     filename: str
@@ -124,14 +122,14 @@ def _as_raw(text: str) -> str:
     return text.encode("utf-8", "replace").decode("latin-1")
 
 
-def parse_media_type(raw: str | None, default: str = DEFAULT_TYPE) -> tuple[str, tuple[tuple[str, str], ...], bool]:
-    """(type/subtype in lower case, parameters, whether it is the default)"""
+def parse_media_type(raw: str | None, default: str = DEFAULT_TYPE) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """(type/subtype in lower case, parameters)"""
     if raw is None:
-        return default, (), True
+        return default, ()
     match = _TYPE.match(raw)
     if match is None:  # RFC 2045 §5.2: unreadable means text/plain
-        return DEFAULT_TYPE, (), True
-    return f"{match[1]}/{match[2]}".lower(), parse_parameters(raw[match.end() :]), False
+        return DEFAULT_TYPE, ()
+    return f"{match[1]}/{match[2]}".lower(), parse_parameters(raw[match.end() :])
 
 
 def _disposition(raw: str | None) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -158,7 +156,7 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     get = fields.get
     raw = get("content-type")
     content_type = unfold(raw) if raw is not None else None
-    media_type, parameters, defaulted = parse_media_type(content_type, default)
+    media_type, parameters = parse_media_type(content_type, default)
     raw = get("content-transfer-encoding")
     encoding = "7bit"
     if raw is not None:
@@ -194,7 +192,6 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
         md5=_short(get("content-md5")),
         languages=languages,
         location=_FOLDS.sub("", _short(get("content-location"))),
-        defaulted=defaulted,
         boundary=_boundary(content_type or "", parameters) if is_multipart else "",
         charset=parameter(parameters, "charset") if parameters else "",
         filename=filename,
