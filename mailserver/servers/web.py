@@ -34,7 +34,9 @@ log = logging.getLogger("citymail.web")
 
 # Threads beside those for requests, so that a wake-up of many pages never keeps a click waiting.
 LOOKING_THREADS = 2
+# Seconds for answers in progress at the end, and for connections to be closed by their clients.
 DRAIN = 8
+PARTING = 0.5
 _KEEP_ALIVE = 30
 _FORM_OVERHEAD = 4 * 1024 * 1024
 
@@ -92,7 +94,9 @@ async def serve_web(
         site.streams.end()
         for server, _ in servers:
             server.should_exit = True
+        parting = asyncio.create_task(_part([server for server, _ in servers]))
         await asyncio.gather(*tasks)
+        parting.cancel()
 
 
 class _Site:
@@ -175,6 +179,16 @@ def _settings(site: Callable[[Scope, Receive, Send], object], context: ssl.SSLCo
         h11_max_incomplete_event_size=64 * 1024,
         ssl_context_factory=(lambda _config, _default: context) if context is not None else None,
     )
+
+
+async def _part(servers: list[_Server]) -> None:
+    """Cut what stays connected without a request in progress: a TLS client need not answer our goodbye."""
+    await asyncio.sleep(PARTING)
+    while any(server.server_state.tasks for server in servers):
+        await asyncio.sleep(0.05)
+    for server in servers:
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
 
 
 async def _all_started(servers: list[_Server]) -> None:
