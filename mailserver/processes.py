@@ -59,6 +59,7 @@ def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
         make_roles(config, listeners),
         reload_roles=_Reloader(config, listeners),
         on_ready=on_ready,
+        on_stopping=lambda: _close_all(listeners),
     ).run()
 
 
@@ -97,6 +98,11 @@ def bind_all(config: Config) -> dict[str, socket.socket]:
     if not config.tls.certificate:
         ports = {name: port for name, port in ports.items() if name not in ("submissions", "imaps", "https")}
     return {name: bind(config.listen.host, port) for name, port in ports.items() if port}
+
+
+def _close_all(listeners: Listeners) -> None:
+    for listener in listeners.values():
+        listener.close()
 
 
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:

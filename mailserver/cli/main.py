@@ -32,7 +32,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="citymail")
+@click.version_option(package_name="citymail", prog_name="citymail")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """CityMail: e-mail and internal messaging for a whole city government."""

@@ -45,6 +45,8 @@ STALLED_TIME = 300.0
 # Seconds between looks at a connection; between signs of life to one who idles.
 LOOK = 60.0
 SIGN_OF_LIFE = 240.0
+# Seconds after which a client's side of the last farewell is not waited for any more.
+FAREWELL = 2.0
 # Octets gathered from a command before they are written; written and not read; read and not looked at.
 GATHER = 256 * 1024
 WRITE_HIGH, WRITE_LOW = 768 * 1024, 256 * 1024
@@ -104,8 +106,12 @@ class ImapServices:
         self.is_ending = True
         for connection in list(self.connections):
             connection.end()
+        patience = self.loop.time() + FAREWELL
         while self.connections:
             await asyncio.sleep(0.02)
+            if self.loop.time() > patience:
+                for connection in list(self.connections):
+                    connection.leave()
 
 
 def protocol_factory(services: ImapServices, *, tls: bool) -> Callable[[], ImapConnection]:
@@ -276,6 +282,11 @@ class ImapConnection(asyncio.Protocol):
         self._flush()
         self._is_closed = True
         self._transport.close()
+
+    def leave(self) -> None:
+        """Do not wait for the client's side of a farewell (TLS close_notify): telephones sleep."""
+        if self._is_closed and self._transport is not None and not self._transport.get_write_buffer_size():
+            self._transport.abort()
 
     def _abort(self) -> None:
         self._is_closed = True

@@ -160,6 +160,12 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         if not self._busy:
             self._turn_away(RETIRING)
 
+    def leave(self) -> None:
+        """Do not wait for the client's side of a farewell that has been said."""
+        transport = self.transport
+        if transport is not None and transport.is_closing() and not transport.get_write_buffer_size():  # type: ignore[attr-defined]
+            transport.abort()  # type: ignore[attr-defined]
+
     def _turn_away(self, reply: Reply) -> None:
         self.say(reply)
         self._flush()

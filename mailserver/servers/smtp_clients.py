@@ -15,9 +15,13 @@ from typing import Protocol
 
 from mailserver.config import Network
 
+# Seconds after which a client's side of a farewell (TLS close_notify) is not waited for any more.
+FAREWELL = 2.0
+
 
 class Retirable(Protocol):
     def retire(self) -> None: ...
+    def leave(self) -> None: ...
 
 
 class Clients:
@@ -59,8 +63,13 @@ class Clients:
     async def drain(self) -> None:
         """Retire everybody and wait until the last is gone."""
         self.retire()
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + FAREWELL
         while self._open:
             await asyncio.sleep(0.02)
+            if loop.time() > patience:
+                for session in tuple(self._open):
+                    session.leave()
 
     def __len__(self) -> int:
         return len(self._open)

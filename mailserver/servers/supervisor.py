@@ -61,11 +61,13 @@ class _Child:
 @dataclass(slots=True)
 class Supervisor:
     """``make_roles`` gives the roles for the configuration as it is now; it is asked again on SIGHUP, and answers None
-    when nothing changed.  ``on_ready`` is called when every child serves for the first time."""
+    when nothing changed.  ``on_ready`` is called when every child serves for the first time, ``on_stopping`` when the
+    end begins: then nobody should wait in a queue that nobody takes from any more."""
 
     roles: Sequence[Role]
     reload_roles: Callable[[], Sequence[Role] | None] = field(default=lambda: None)
     on_ready: Callable[[], None] = field(default=lambda: None)
+    on_stopping: Callable[[], None] = field(default=lambda: None)
     clock: Callable[[], float] = time.monotonic
     _children: list[_Child] = field(default_factory=list)
     _retiring: list[_Child] = field(default_factory=list)
@@ -88,6 +90,7 @@ class Supervisor:
             if self._stopping:
                 if deadline is None:
                     deadline = self.clock() + DRAIN
+                    self.on_stopping()
                     self._signal_all(signal.SIGTERM)
                     notify("STOPPING=1")
                 if not any(child.pid for child in self._everyone()):
