@@ -143,7 +143,7 @@ class _Scan:
         if self.misses == _PATIENCE or self.pattern is None:
             self.misses += 1
             boundaries = b"|".join(map(re.escape, self.active))
-            self.pattern = re.compile(rb"\n--(?:%b)(?:--)?[ \t]*+\r?(?:\n|\Z)" % boundaries)
+            self.pattern = re.compile(rb"\n--(?:%b)(?:--)?[ \t\r]*+(?:\n|\Z)" % boundaries)
         match = self.pattern.search(self.octets, position)
         return match.start() if match else -1
 

@@ -144,7 +144,7 @@ def test_an_unlikely_mass_of_almost_delimiters_does_not_hide_the_real_one():
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
         b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n"
     )
-    root = scan(head + b"--cx\r\n--\r\n" * 3000 + b"--c--\r\n--b\r\n\r\nlast\r\n--b--\r\n")
+    root = scan(head + b"--cx\r\n--\r\n" * 3000 + b"--c-- \r\r\n--b\r\n\r\nlast\r\n--b--\r\n")
     assert [len(part.parts) for part in root.parts] == [1, 0]
 
 
