@@ -21,7 +21,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test
 	@tools/debian-packages $(TEST_PACKAGES)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
