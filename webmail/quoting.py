@@ -14,8 +14,8 @@ from flask import abort
 from sqlalchemy import Connection
 
 from directory import recipients
-from mailserver.message.quoting import forward_subject, reply_subject
 from mailserver.message.structure import decode_parts
+from mailserver.message.subject import forward_subject, reply_subject
 from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
 from webmail import listing

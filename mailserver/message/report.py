@@ -1,10 +1,10 @@
-"""Reports about mail: what became of a delivery (DSN), and that a message was read (MDN).
+"""Reports on what became of a delivery (DSN).
 
-Both are multipart/report in three parts: words for people (Vietnamese, then English), fields for programs, and the
-message or its header. Who sends them and when is decided elsewhere; a report travels with the null reverse-path.
+A multipart/report of three parts: words for people (Vietnamese, then English), fields for programs, and the message
+or its header. Who sends one and when is decided elsewhere; a report travels with the null reverse-path.
 
-Standards: RFC 6522 (multipart/report); RFC 3464 (delivery status), RFC 3461 §6.3 (what is returned); RFC 8098
-(disposition); RFC 6533 (both for addresses outside ASCII); RFC 3834 §5 (Auto-Submitted); RFC 3463 (status codes).
+Standards: RFC 6522 (multipart/report); RFC 3464 (delivery status), RFC 3461 §6.3 (what is returned);
+RFC 6533 (addresses outside ASCII); RFC 3834 §5 (Auto-Submitted); RFC 3463 (status codes).
 """
 
 from __future__ import annotations
@@ -237,59 +237,6 @@ def delivery_report(
         date=date,
         original=original,
         automatic="auto-replied",
-    )
-
-
-def disposition_report(
-    original: bytes,
-    *,
-    reader: Correspondent,
-    recipient: str,
-    reporting_ua: str,
-    message_id: str,
-    date: int,
-    disposition: str = "displayed",
-    automatic: bool = False,
-    original_recipient: str = "",
-) -> bytes:
-    """A message disposition notification: `reader` has displayed (or "deleted", "dispatched") the original.
-
-    RFC 8098 §2.1: nobody but the reader decides that one is sent, so `automatic` is for what the reader has set.
-    """
-    mode = "automatic-action/MDN-sent-automatically" if automatic else "manual-action/MDN-sent-manually"
-    header = original[: header_end(original)]
-    fields = _status_block([
-        ("Reporting-UA", reporting_ua),
-        ("Original-Recipient", _original_typed(original_recipient)),
-        ("Final-Recipient", _typed(reader.address)),
-        ("Original-Message-ID", find_field(header, "Message-ID") or ""),
-        ("Disposition", f"{mode}; {disposition}"),
-    ])  # fmt: skip
-    subject = _subject_of(original)
-    who = f"{one_line(reader.name)} <{reader.address}>" if reader.name else reader.address
-    text = (
-        f"Thư “{subject}” đã được mở tại máy của {who}.\n"
-        "Điều này không có nghĩa là nội dung thư đã được đọc hoặc đã được hiểu.\n\n"
-        f"{'-' * 40}\n\n"
-        f"The message “{subject}” was displayed to {who}.\n"
-        "This is no guarantee that it has been read or understood.\n"
-    )
-    status_type = "message/disposition-notification" if fields.isascii() else "message/global-disposition-notification"
-    report = multipart_entity(
-        "report",
-        [text_entity(text), plain_entity(status_type, fields), _returned(original, whole=False)],
-        message_id,
-        [("report-type", "disposition-notification")],
-    )
-    return _message(
-        report,
-        author=reader,
-        recipient=recipient,
-        subject=f"Đã mở thư / Read: {subject}",
-        message_id=message_id,
-        date=date,
-        original=original,
-        automatic="auto-replied" if automatic else "",
     )
 
 

@@ -1,6 +1,6 @@
-"""The base subject, by which SORT and THREAD compare, and the key they order it by.
+"""The base subject, by which SORT and THREAD compare, the key they order it by, and the subject of an answer.
 
-Standards: RFC 5256 §2.1 and §5 (subj-leader, subj-blob, subj-trailer, subj-fwd), RFC 5051
+Standards: RFC 5322 §3.6.5; RFC 5256 §2.1 and §5 (subj-leader, subj-blob, subj-trailer, subj-fwd), RFC 5051
 (i;unicode-casemap).
 """
 
@@ -15,6 +15,8 @@ _BLOB = re.compile(r"\[[^\[\]]*+\]\s*")
 _LEADER = re.compile(r"(?:\s+|(?:\[[^\[\]]*+\]\s*)*+(?:re|fwd?)\s*(?:\[[^\[\]]*+\]\s*)?:)", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _SUBJECT_LIMIT = 2000
+_REPLY_PREFIX = re.compile(r"\s*(?:(?:re|tl|trả lời)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+_FORWARD_PREFIX = re.compile(r"\s*(?:(?:fwd?|ct|chuyển tiếp)\s*:\s*)+", re.IGNORECASE)
 
 
 def base_subject(subject: str) -> str:
@@ -52,3 +54,12 @@ def _without_trailers(text: str) -> str:
 def casemap(text: str) -> str:
     """A key that orders and compares like i;unicode-casemap: case is lost, marks are not."""
     return text.upper() if text.isascii() else unicodedata.normalize("NFKD", text.upper())
+
+
+def reply_subject(subject: str) -> str:
+    """RFC 5322 §3.6.5: one "Re: " and not one for each reply."""
+    return f"Re: {_REPLY_PREFIX.sub('', subject, count=1) if _REPLY_PREFIX.match(subject) else subject.strip()}"
+
+
+def forward_subject(subject: str) -> str:
+    return f"Fwd: {_FORWARD_PREFIX.sub('', subject, count=1) if _FORWARD_PREFIX.match(subject) else subject.strip()}"

@@ -7,7 +7,6 @@ import email.policy
 
 import pytest
 
-from mailserver.message.entity import Correspondent
 from mailserver.message.report import (
     DELAYED,
     DELIVERED,
@@ -16,7 +15,6 @@ from mailserver.message.report import (
     RELAYED,
     Outcome,
     delivery_report,
-    disposition_report,
 )
 from mailserver.message.structure import scan
 from mailserver.message.summary import summarize
@@ -164,46 +162,3 @@ def test_a_returned_message_that_uses_our_boundary_does_not_break_out():
     hostile = ORIGINAL + f"--{boundary}--\r\n".encode()
     octets = report(Outcome("b@x", FAILED), original=hostile, return_whole=True)
     assert parts_of(octets)[2] == ("message/rfc822", hostile)
-
-
-def test_a_receipt():
-    octets = disposition_report(
-        ORIGINAL,
-        reader=Correspondent("b@far.example", "Bình"),
-        recipient="an@example.vn",
-        reporting_ua="CityMail webmail",
-        message_id="<r@far.example>",
-        date=1736127000,
-        original_recipient="rfc822;b@far.example",
-    )
-    assert [kind for kind, _ in parts_of(octets)] == [
-        "text/plain", "message/disposition-notification", "text/rfc822-headers",
-    ]  # fmt: skip
-    assert blocks(octets) == [
-        {
-            "Reporting-UA": "CityMail webmail",
-            "Original-Recipient": "rfc822;b@far.example",
-            "Final-Recipient": "rfc822;b@far.example",
-            "Original-Message-ID": "<1@example.vn>",
-            "Disposition": "manual-action/MDN-sent-manually; displayed",
-        }
-    ]
-    message = email.message_from_bytes(octets, policy=email.policy.default)
-    assert message["Auto-Submitted"] is None
-    assert "Kế hoạch" in message.get_payload()[0].get_content()
-
-
-def test_an_automatic_receipt_says_so():
-    octets = disposition_report(
-        "Subject: ế\r\n\r\n".encode(),
-        reader=Correspondent("bình@ví-dụ.vn"),
-        recipient="an@example.vn",
-        reporting_ua="CityMail",
-        message_id="<r@x>",
-        date=0,
-        automatic=True,
-        disposition="deleted",
-    )
-    assert parts_of(octets)[1][0] == "message/global-disposition-notification"
-    assert blocks(octets)[0]["Disposition"] == "automatic-action/MDN-sent-automatically; deleted"
-    assert b"Auto-Submitted: auto-replied\r\n" in octets

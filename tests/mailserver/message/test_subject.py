@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailserver.message.subject import base_subject, casemap
+from mailserver.message.subject import base_subject, casemap, forward_subject, reply_subject
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,19 @@ def test_case_is_lost_and_marks_are_not():
     assert casemap("họp") != casemap("hop")
     assert casemap("re") == "RE"
     assert casemap("đ") == casemap("Đ") != casemap("d")
+
+
+@pytest.mark.parametrize(
+    "subject, answered, passed_on",
+    [
+        ("Họp", "Re: Họp", "Fwd: Họp"),
+        ("Re: Họp", "Re: Họp", "Fwd: Re: Họp"),
+        ("RE: re[2]: Trả lời: Họp", "Re: Họp", "Fwd: RE: re[2]: Trả lời: Họp"),
+        ("Fwd: FW: Họp", "Re: Fwd: FW: Họp", "Fwd: Họp"),
+        ("", "Re: ", "Fwd: "),
+        ("Regards", "Re: Regards", "Fwd: Regards"),
+    ],
+)
+def test_subjects(subject, answered, passed_on):
+    assert reply_subject(subject) == answered
+    assert forward_subject(subject) == passed_on
