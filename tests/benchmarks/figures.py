@@ -89,7 +89,7 @@ class Result:
         for name in names:
             foreign = self.runs[name].get("foreign_cpu_share", [])
             if foreign and max(foreign) > _CLEAN:
-                lines.append(f"  ! {name}: others used the machine; these figures are too low")
+                lines.append(f"  ! {name}: others used the machine: the truth is better than this")
         return "\n".join(lines)
 
     def write(self, path: Path) -> None:
