@@ -24,6 +24,8 @@ def parse_day(text: str) -> str:
 
 
 def day_before(day: str) -> str:
+    if day == date.min.isoformat():
+        return day
     return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from directory import search_index
 from directory.database import Question, Reading, Writing
+from directory.dates import day_before
 from directory.faults import Fault
 from directory.names import fold, tidy
 from directory.tables import account, appointment, person, position, unit_version
@@ -277,7 +278,7 @@ def people_touched_between(conn: Reading | Writing, first: str, last: str) -> li
         .where(
             or_(
                 and_(appointment.c.valid_from >= first, appointment.c.valid_from <= last),
-                and_(appointment.c.valid_until >= first, appointment.c.valid_until < last),
+                and_(appointment.c.valid_until >= day_before(first), appointment.c.valid_until < last),
             )
         )
         .distinct()

@@ -376,6 +376,8 @@ def set_admin(conn: Writing, actor: str, account_id: str, is_admin: bool) -> Non
 
 def set_primary_address(conn: Writing, owner: Account, text: str) -> str:
     """Make an address the primary one: a new one, or one of the owner's aliases.  Raises Fault."""
+    if owner.status == "closed":
+        raise Fault("account-closed", account=owner.login)
     wanted = spelled_out(conn, text)
     check_issuable(conn, wanted, function=owner.kind != "person")
     row = address_row(conn, wanted)

@@ -40,17 +40,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def _migrated_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "directory.db"
     open_directory(f"sqlite:///{path}").close()
     return path
 
 
 @pytest.fixture
-def directory(_migrated_directory: Path, tmp_path: Path, clock: Clock) -> Iterator[Directory]:
+def directory(migrated_directory: Path, tmp_path: Path, clock: Clock) -> Iterator[Directory]:
     """An empty directory on SQLite."""
     path = tmp_path / "directory.db"
-    shutil.copy(_migrated_directory, path)
+    shutil.copy(migrated_directory, path)
     opened = open_directory(f"sqlite:///{path}", clock=clock)
     yield opened
     opened.close()
