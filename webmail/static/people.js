@@ -1,4 +1,5 @@
-// Completing addresses: an ARIA combobox over the last name being typed in a field of several.
+// Completing addresses: a list below the last name being typed in a field of several.  The field stays a text box of
+// several lines (which may be no combobox), and points at the suggestion that Enter would take.
 
 import { get } from "./server.js";
 
@@ -9,11 +10,10 @@ export function completes(field) {
   list.className = "suggestions";
   list.id = `suggestions-${++number}`;
   list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", field.labels[0].textContent);
   list.hidden = true;
   field.closest(".field").append(list);
-  field.setAttribute("role", "combobox");
   field.setAttribute("aria-autocomplete", "list");
-  field.setAttribute("aria-expanded", "false");
   field.setAttribute("aria-controls", list.id);
   let found = [];
   let chosen = -1;
@@ -24,7 +24,6 @@ export function completes(field) {
     list.hidden = true;
     found = [];
     chosen = -1;
-    field.setAttribute("aria-expanded", "false");
     field.removeAttribute("aria-activedescendant");
   };
 
@@ -60,7 +59,6 @@ export function completes(field) {
     if (!found.length || document.activeElement !== field) return close();
     list.replaceChildren(...found.map((person, index) => option(person, `${list.id}-${index}`)));
     list.hidden = false;
-    field.setAttribute("aria-expanded", "true");
     return choose(0);
   };
 

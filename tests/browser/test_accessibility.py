@@ -1,0 +1,80 @@
+"""Accessibility, as far as a machine can judge it: axe-core on every screen, in light and dark, wide and narrow.
+
+Standards: WCAG 2.2 A and AA, and axe's own good practice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.webmail.town_hall import TownHall, letter
+
+pytestmark = pytest.mark.browser
+
+AXE = next(Path(axe_playwright_python.__file__).parent.glob("axe.min.js")).read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def faults(page: Page) -> list[str]:
+    page.evaluate(f"{AXE};0")
+    found = page.evaluate(
+        "(rules) => axe.run(document, { runOnly: rules, iframes: false }).then((done) => done.violations.map("
+        "(each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 150)).slice(0, 3).join(' | ')}`))",
+        RULES,
+    )
+    return [str(each) for each in found]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"color_scheme": "light"},
+        {"color_scheme": "dark"},
+        {"color_scheme": "light", "width": 390, "height": 844},
+        {"color_scheme": "dark", "width": 390, "height": 844},
+    ],
+    ids=["light", "dark", "light phone", "dark phone"],
+)
+def test_every_screen(
+    open_browser: Callable[..., Page], sign_in: Callable[..., Page], hall: TownHall, settings: dict[str, object]
+) -> None:
+    hall.put("an", letter(subject="Đã đọc", files=[("a.pdf", "application/pdf", b"x")]), flags=("\\Seen", "\\Flagged"))
+    outside = letter(
+        "a@b.example <x@ngoai.example>", subject="Từ ngoài", html='<img src="http://x.test/a.png">', cc=["c@d.example"]
+    )
+    hall.put("an", outside, flags=("\\Answered",))
+    hall.make_mailbox("an", "Dự án/Con")
+    screens: dict[str, list[str]] = {}
+
+    login = open_browser(**settings)
+    login.goto("/login")
+    screens["login"] = faults(login)
+
+    page = sign_in(**settings)
+    screens["list"] = faults(page)
+    page.locator(".row input").first.check()
+    screens["selecting"] = faults(page)
+    page.locator(".row input").first.uncheck()
+    page.locator(".row-link", has_text="Từ ngoài").click()
+    expect(page.get_by_role("heading", level=1, name="Từ ngoài")).to_be_visible()
+    page.locator(".recipients summary").first.click()
+    screens["reading"] = faults(page)
+    page.get_by_label("Tài khoản của").click()
+    screens["menu"] = faults(page)
+    for path in ("/compose", "/search?q=doc", "/search?q=khongcogi", "/search", "/settings", "/mailboxes"):
+        page.goto(path)
+        screens[path] = faults(page)
+    page.goto("/compose")
+    page.keyboard.type("quoc", delay=15)
+    expect(page.get_by_role("option").first).to_be_visible()
+    screens["completing"] = faults(page)
+    page.goto("/settings")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    screens["keys"] = faults(page)
+    assert {name: found for name, found in screens.items() if found} == {}
