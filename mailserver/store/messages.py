@@ -17,17 +17,14 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     and_,
     delete,
     insert,
     literal,
     select,
     text,
-    true,
     update,
 )
-from sqlalchemy.sql import ColumnElement
 
 from directory.names import fold
 from mailserver.refusals import NoSuchMailbox
@@ -239,6 +236,20 @@ def move(tx: Transaction, source_id: int, ranges: Ranges, target_id: int) -> lis
 # Flags
 
 
+# One form for all three operations: what stays of the old flags, and what is set.
+_CHANGE_FLAGS = Prepared(
+    text(
+        "UPDATE placement SET flags = (flags & :kept) | :added, modseq = :modseq, touched = true"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high AND modseq <= :unchanged_since"
+        " AND flags <> ((flags & :kept) | :added)"
+    )
+)
+_RECKON_FLAGS = Prepared(
+    text("UPDATE mailbox SET unseen = unseen - :seen, deleted = deleted + :deleted WHERE id = :id")
+)
+_ANY_MODSEQ = (1 << 63) - 1
+
+
 def set_flags(
     tx: Transaction,
     mailbox_id: int,
@@ -253,66 +264,42 @@ def set_flags(
     """
     tx.hold(mailbox_id)  # the counters are reckoned from the flags read here
     mask = flag_bits.mask_of(tx, mailbox_id, flags, create=operation != "remove")
-    current = placement.c.flags
-    wanted: ColumnElement[int]
-    if operation == "add":
-        wanted = current.op("|")(literal(mask, BigInteger))
-    elif operation == "remove":
-        wanted = current.op("&")(literal(~mask, BigInteger))
-    else:
-        wanted = literal(mask, BigInteger)
-    refused: list[int] = []
-    changed: list[tuple[int, int, int]] = []
-    unchanged: list[int] = []
-    seen_delta = deleted_delta = 0
-    modseq: int | None = None
-    for where in placement_where(mailbox_id, ranges):
-        rows = tx.connection.execute(
-            select(placement.c.uid, placement.c.flags, placement.c.modseq, wanted)
-            .where(where)
-            .order_by(placement.c.uid)
-        ).all()
-        allowed: ColumnElement[bool] = true()
-        if unchanged_since is not None:
-            refused += [row[0] for row in rows if row[2] > unchanged_since]
-            rows = [row for row in rows if row[2] <= unchanged_since]
-            allowed = placement.c.modseq <= unchanged_since
-        different = [row for row in rows if row[1] != row[3]]
-        unchanged += [row[0] for row in rows if row[1] == row[3]]
-        if not different:
-            continue
-        if modseq is None:
-            modseq = _next_modseq(tx, mailbox_id)
-        tx.connection.execute(
-            update(placement)
-            .where(where, allowed, current != wanted)
-            .values(flags=wanted, modseq=modseq, touched=literal(True, Boolean))
-        )
-        for uid, old, _, new in different:
-            changed.append((uid, new, modseq))
-            seen_delta += bool(new & flag_bits.SEEN) - bool(old & flag_bits.SEEN)
-            deleted_delta += bool(new & flag_bits.DELETED) - bool(old & flag_bits.DELETED)
-    if changed:
-        tx.connection.execute(
-            update(mailbox)
-            .where(mailbox.c.id == mailbox_id)
-            .values(unseen=mailbox.c.unseen - seen_delta, deleted=mailbox.c.deleted + deleted_delta)
-        )
-        tx.touch(mailbox_id)
-    return FlagsResult(changed, refused, unchanged)
+    kept = {"add": -1, "remove": ~mask, "replace": 0}[operation]
+    added = 0 if operation == "remove" else mask
+    limit = _ANY_MODSEQ if unchanged_since is None else unchanged_since
+    rows = list(fetch(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq")))
+    refused = [uid for uid, _, modseq in rows if modseq > limit]
+    allowed = [row for row in rows if row[2] <= limit] if refused else rows
+    different = [(uid, old, old & kept | added) for uid, old, _ in allowed if old & kept | added != old]
+    unchanged = [uid for uid, old, _ in allowed if old & kept | added == old]
+    if not different:
+        return FlagsResult([], refused, unchanged)
+    modseq = _next_modseq(tx, mailbox_id)
+    values = {"mailbox_id": mailbox_id, "kept": kept, "added": added, "modseq": modseq, "unchanged_since": limit}
+    _CHANGE_FLAGS.run_many(tx.connection, ({**values, "low": low, "high": high} for low, high in ranges))
+    seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
+    deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
+    _RECKON_FLAGS.run(
+        tx.connection,
+        {"id": mailbox_id, "seen": seen // flag_bits.SEEN, "deleted": deleted // flag_bits.DELETED},
+    )
+    tx.touch(mailbox_id)
+    return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged)
 
 
-_NEXT_MODSEQ = text(
-    "UPDATE mailbox SET highest_modseq = highest_modseq + 1 WHERE id = :id AND removed_at IS NULL"
-    " RETURNING highest_modseq"
+_NEXT_MODSEQ = Prepared(
+    text(
+        "UPDATE mailbox SET highest_modseq = highest_modseq + 1 WHERE id = :id AND removed_at IS NULL"
+        " RETURNING highest_modseq"
+    )
 )
 
 
 def _next_modseq(tx: Transaction, mailbox_id: int) -> int:
-    modseq = tx.connection.execute(_NEXT_MODSEQ, {"id": mailbox_id}).scalar_one_or_none()
-    if modseq is None:
+    row = _NEXT_MODSEQ.row(tx.connection, {"id": mailbox_id})
+    if row is None:
         raise NoSuchMailbox
-    return int(modseq)
+    return int(row[0])
 
 
 # Taking away
