@@ -21,15 +21,16 @@ from mailserver.imap.grammar.responses import Expunged
 from mailserver.imap.message_commands import bracketed, load
 from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Session
-from mailserver.imap.spans import Spans, chunks, count_of, intersection, numbers_of
+from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of
 from mailserver.imap.steps import AnswerBroken, Steps
 from mailserver.message.structure import Part, decode_parts, part_at
 from mailserver.store import Store, changes, messages
 from mailserver.store.flags import SEEN
 from mailserver.store.messages import as_ranges, slice_octets
 
-# Messages of one chunk whose items are columns; some 1 KB each with ENVELOPE and BODYSTRUCTURE.
-ROWS = 500
+# Messages of a portion: the first one, and the most.  Octets that one should come to.
+FIRST_ROWS, MOST_ROWS = 50, 1000
+ENOUGH = 1 << 19
 # Octets of messages in one batch, and of one slice of a large part.
 BATCH = 1 << 18
 _OCTETS_COLUMNS = ("format", "prefix_size", "digest", "header", "text")
@@ -47,7 +48,8 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
     marks = not view.read_only and any(isinstance(item, Section) and not item.peek for item in items)
     columns = columns_of(row_items)
     missing = 0
-    for chunk in chunks(spans, ROWS):
+    portions = Portions(spans, FIRST_ROWS)
+    for chunk in portions:
         if other_items:
             missing += yield from _fetch_octets(session, chunk, row_items, other_items, marks)
             continue
@@ -56,6 +58,8 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
         octets, found = _rows(session, chunk, row_items, columns)
         missing += count_of(chunk) - found
         yield octets
+        # Rows are small, but what somebody sent may not be: one portion is to fit into memory with ease.
+        portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (len(octets) + 1)), 1)
     if missing and not command.by_uid:
         raise Expunged
 

@@ -127,6 +127,7 @@ def _admit(session: Session, user: str, password: str, authzid: str) -> Steps[Re
         raise LimitReached("Too many connections of this account")
     yield from _open_maildrop(session, account.id)
     session.enter(account)
+    log.info("logged in; %s", session)
     return Reply("Logged in", b"CAPABILITY " + session.capabilities())
 
 

@@ -7,13 +7,13 @@ RFC 8474 §4 (MAILBOXID), RFC 9208 (QUOTA), RFC 6154 §3.
 from __future__ import annotations
 
 from mailserver.imap.grammar.commands import Bare, Create, GetQuota, OneMailbox, Rename, Select
-from mailserver.imap.grammar.responses import HasChildren, flag_list, ok, quoted
+from mailserver.imap.grammar.responses import HasChildren, UseRefused, flag_list, ok, quoted
 from mailserver.imap.grammar.syntax import MAX_NUMBER
 from mailserver.imap.listing import mailbox_line
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
-from mailserver.refusals import CannotDo, NoSuchMailbox
+from mailserver.refusals import NoSuchMailbox
 from mailserver.store import mailboxes, messages, quota
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
@@ -80,13 +80,21 @@ def create(session: Session, command: Create, tag: bytes) -> Steps[Reply]:
     # A trailing separator only says that children are meant (RFC 9051 §6.3.4).
     name = session.decode_name(command.mailbox).removesuffix(SEPARATOR)
     if len(command.special_uses) > 1:
-        raise CannotDo("One special use for a mailbox")
+        raise UseRefused
     use = command.special_uses[0] if command.special_uses else None
     if use is not None:
         by_folded = {known.lower(): known for known in mailboxes.SPECIAL_USES}
         use = by_folded.get(use.lower(), use)
     account_id = session.account_id
-    made = yield session.services.store.write(lambda tx: mailboxes.create_mailbox(tx, account_id, name, use))
+
+    def job(tx: Transaction) -> Mailbox:
+        if use is not None and (
+            use not in mailboxes.SPECIAL_USES or mailboxes.special_mailbox(tx.connection, account_id, use)
+        ):
+            raise UseRefused
+        return mailboxes.create_mailbox(tx, account_id, name, use)
+
+    made = yield session.services.store.write(job)
     if made.name != name:
         yield _renamed_line(session, command.mailbox, made.name)
     return Reply("CREATE completed", b"MAILBOXID (%b)" % mailbox_id(made))
@@ -114,28 +122,20 @@ def delete(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
         return doomed.id
 
     gone = yield session.services.store.write(job)
-    yield _leave(session, {gone})
+    yield _leave(session, gone)
 
 
 def rename(session: Session, command: Rename, tag: bytes) -> Steps[None]:
     old_name = session.decode_name(command.mailbox)
-    new_name = session.decode_name(command.new_name)
+    new_name = session.decode_name(command.new_name).removesuffix(SEPARATOR)
     account_id = session.account_id
 
-    def job(tx: Transaction) -> set[int]:
-        """Mailboxes that have another UIDVALIDITY now."""
-        before = {each.id: each.uid_validity for each in mailboxes.list_mailboxes(tx.connection, account_id)}
-        mailboxes.rename_mailbox(tx, account_id, old_name, new_name)
-        after = mailboxes.list_mailboxes(tx.connection, account_id)
-        return {each.id for each in after if before.get(each.id, each.uid_validity) != each.uid_validity}
-
-    changed = yield session.services.store.write(job)
-    yield _leave(session, changed)
+    yield session.services.store.write(lambda tx: mailboxes.rename_mailbox(tx, account_id, old_name, new_name))
 
 
-def _leave(session: Session, changed: set[int]) -> bytes:
-    """The client itself pulled its mailbox away: it knows, so it stays connected, with nothing selected."""
-    if session.selected is None or session.selected.mailbox_id not in changed:
+def _leave(session: Session, gone: int) -> bytes:
+    """The client itself removed its mailbox: it knows, so it stays connected, with nothing selected."""
+    if session.selected is None or session.selected.mailbox_id != gone:
         return b""
     session.select(None)
     return ok(b"*", "The selected mailbox is closed", b"CLOSED")

@@ -14,7 +14,7 @@ from typing import Generic, Literal, TypeVar
 
 from mailserver.imap.grammar.commands import Change, Copy, Expunge, Store
 from mailserver.imap.grammar.responses import Expunged, NoSuchTarget, ReadOnly, number_set, ok
-from mailserver.imap.selected import SelectedMailbox
+from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import count_of
 from mailserver.imap.steps import Steps
@@ -88,23 +88,19 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         return None
     ranges, flags, operation = view.uid_ranges(spans), known_flags(command.flags), _OPERATIONS[command.change]
 
-    def job(tx: Transaction) -> tuple[FlagsResult, tuple[str, ...]]:
-        result = messages.set_flags(
-            tx,
-            view.mailbox_id,
-            ranges,
-            operation,
-            flags,
-            command.unchanged_since,
-        )
-        mailbox = mailboxes.get_mailbox(tx.connection, view.mailbox_id)
-        return result, mailbox.keywords if mailbox is not None else ()
+    def job(tx: Transaction) -> FlagsResult:
+        return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since)
 
     done = yield session.services.store.write(
         bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE
     )
-    result, keywords = done.result
-    answer = view.learn_keywords(keywords) + _stored(session, command, result)
+    result = done.result
+    try:
+        answer = _stored(session, command, result)
+    except KeywordsGrew:
+        with session.services.store.read() as connection:
+            answer = view.keywords_changed(connection)
+        answer += _stored(session, command, result)
     view.own_change(done.before, done.after, [(uid, modseq) for uid, _, modseq in result.changed])
     yield answer
     found = len(result.changed) + len(result.refused) + len(result.unchanged)

@@ -30,7 +30,7 @@ from mailserver.store.mailboxes import Mailbox
 
 
 class MailboxGone(Exception):
-    """The mailbox was removed or renamed by somebody else, or its view cannot be brought up to date."""
+    """The mailbox was removed by somebody else, or its view cannot be brought up to date."""
 
 
 class KeywordsGrew(Exception):
@@ -173,13 +173,8 @@ class SelectedMailbox:
         mailbox = mailboxes.get_mailbox(connection, self.mailbox_id)
         if mailbox is None:
             raise MailboxGone
-        return self.learn_keywords(mailbox.keywords)
-
-    def learn_keywords(self, keywords: tuple[str, ...]) -> bytes:
-        if keywords == self.flags.keywords:
-            return b""
-        self.flags = flag_lists(keywords)
-        return b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *keywords))
+        self.flags = flag_lists(mailbox.keywords)
+        return b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *mailbox.keywords))
 
     def own_change(self, before: int, after: int, changed: Iterable[tuple[int, int]] = ()) -> None:
         """This session changed something and has told it: ``changed`` are (uid, modseq).
@@ -201,8 +196,9 @@ class SelectedMailbox:
     def catch_up(self, connection: Connection, *, may_expunge: bool, with_modseq: bool) -> bytes:
         """What happened since the client was last told, as untagged responses."""
         state = changes.state(connection, self.mailbox_id)
-        if state is None or state.removed_at is not None or state.uid_validity != self.uid_validity:
+        if state is None or state.removed_at is not None:
             raise MailboxGone
+        renamed = b"" if state.uid_validity == self.uid_validity else self._rename(state.uid_validity)
         arrived = 0
         altered: list[tuple[int, int, int]] = []
         if state.highest_modseq != self.modseq:
@@ -215,8 +211,8 @@ class SelectedMailbox:
             self.uid_next = state.uid_next
             self._own.clear()
         if not (arrived or altered or self._gone):
-            return b""
-        out = []
+            return renamed
+        out = [renamed]
         if may_expunge and self._gone:
             out.append(self._tell_expunges())
         if arrived:
@@ -244,6 +240,12 @@ class SelectedMailbox:
             if self.uids[place : place + len(uids)].tolist() == uids:
                 return range(place + 1, place + 1 + len(uids))
         return [self.msn_of(uid) for uid in uids]
+
+    def _rename(self, uid_validity: int) -> bytes:
+        """A renamed mailbox has the same messages under another UIDVALIDITY (RFC 9051 §2.3.1.1, §6.4.4.1)."""
+        self.uid_validity = uid_validity
+        self.saved = ()
+        return b"* OK [UIDVALIDITY %d] The mailbox was renamed\r\n" % uid_validity
 
     def _arrive(self, uids: Sequence[int]) -> int:
         self.count += len(uids)

@@ -232,7 +232,7 @@ class Session:
         """RFC 2180 §3.4: the client cannot be kept in step with a mailbox that is no more."""
         self.select(None)
         self.state = State.LOGOUT
-        return bye("The selected mailbox was removed or renamed; please connect again")
+        return bye("The selected mailbox was removed; please connect again")
 
     def __str__(self) -> str:
         login = self.account.login if self.account else "-"

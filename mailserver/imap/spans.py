@@ -19,21 +19,31 @@ def numbers_of(spans: Spans) -> list[int]:
     return [number for start, end in spans for number in range(start + 1, end + 1)]
 
 
-def chunks(spans: Spans, size: int) -> Iterator[Spans]:
-    """The same places in order, in pieces of at most ``size`` messages."""
-    chunk: Spans = []
-    room = size
-    for start, end in spans:
-        while end - start >= room:
-            chunk.append((start, start + room))
-            yield chunk
-            start += room
-            chunk, room = [], size
-        if start < end:
-            chunk.append((start, end))
-            room -= end - start
-    if chunk:
-        yield chunk
+class Portions:
+    """Places taken in order, a portion at a time; ``size`` may be changed in between."""
+
+    def __init__(self, spans: Spans, size: int) -> None:
+        self.size = size
+        self._spans = iter(spans)
+        self._start = self._end = 0
+
+    def __iter__(self) -> Iterator[Spans]:
+        while portion := self._take():
+            yield portion
+
+    def _take(self) -> Spans:
+        portion: Spans = []
+        room = self.size
+        while room:
+            if self._start == self._end:
+                self._start, self._end = next(self._spans, (0, 0))
+                if self._start == self._end:
+                    break
+            stop = min(self._end, self._start + room)
+            portion.append((self._start, stop))
+            room -= stop - self._start
+            self._start = stop
+        return portion
 
 
 def intersection(left: Spans, right: Spans) -> Spans:

@@ -349,7 +349,7 @@ class ImapConnection(asyncio.Protocol):
                 self._prompt = None
                 self._value = event
                 return
-            if session.account is None and not self._secure and _FOREIGN.match(event.text):
+            if session.account is None and _FOREIGN.match(event.text):
                 self._abort()
                 return
             self._steps = handle(session, event)

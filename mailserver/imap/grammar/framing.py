@@ -191,7 +191,7 @@ class Framer:
         self._scanned = len(self._buffer)
         if self._scanned <= self.limits.line:
             return None
-        event = None if self._skipping else self._reject(Excess.LINE, bytes(self._buffer[:200]))
+        event = None if self._skipping else self._reject(Excess.LINE, self._buffer)
         del self._buffer[:-_TAIL]
         self._scanned = len(self._buffer)
         return event
@@ -278,8 +278,9 @@ class Framer:
             self._literals.append(self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
             self._chunks = []
 
-    def _reject(self, excess: Excess, line: bytes) -> Rejected:
-        tag = TAG.match(self._text or line)
+    def _reject(self, excess: Excess, line: bytes | bytearray) -> Rejected:
+        # Only so much of the line as is there in any split of the octets.
+        tag = TAG.match(self._text or bytes(line[: min(200, self.limits.line)]))
         discard(self._literals)
         self._literals = []
         self._text = b""

@@ -34,6 +34,10 @@ class HasChildren(CannotDo):
     default_text = "The mailbox has mailboxes below it"
 
 
+class UseRefused(CannotDo):
+    default_text = "That special use cannot be given, or another mailbox has it"
+
+
 class ReadOnly(NotPermitted):
     default_text = "The mailbox is open for reading only"
 
@@ -60,6 +64,7 @@ class PrivacyRequired(Refusal):
 REFUSALS: dict[type[Refusal], bytes] = {
     NoSuchTarget: b"TRYCREATE",
     HasChildren: b"HASCHILDREN",
+    UseRefused: b"USEATTR",  # RFC 6154 §3
     ReadOnly: b"READ-ONLY",
     Expunged: b"EXPUNGEISSUED",
     UnknownCharset: b"BADCHARSET (UTF-8 US-ASCII)",

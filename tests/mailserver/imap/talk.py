@@ -182,7 +182,13 @@ class Live:
     async def _start(self):
         office = self.office
         self.services = ImapServices(
-            office.store, office.directory, make_gate(office), office.config, self.tls_context, office.clock, self.executor
+            office.store,
+            office.directory,
+            make_gate(office),
+            office.config,
+            self.tls_context,
+            office.clock,
+            self.executor,
         )
         for name, tls in (("imap", False), ("imaps", True)):
             if tls and self.tls_context is None:

@@ -10,7 +10,9 @@ from mailserver.imap.session import State
 from mailserver.imap.table import ANY, AUTHENTICATED, COMMANDS, NOT_AUTHENTICATED, SELECTED
 from tests.mailserver.imap.talk import Direct
 
-MAILBOXES = [b"INBOX", b"inbox", b"Sent", b"nowhere", b'"D&HvE-"', b'""', b'"a//b"', b"{3+}\r\na\x01b", b'"\xc4\x91"', b"&&"]
+MAILBOXES = [
+    b"INBOX", b"inbox", b"Sent", b"nowhere", b'"D&HvE-"', b'""', b'"a//b"', b"{3+}\r\na\x01b", b'"\xc4\x91"', b"&&"
+]  # fmt: skip
 SETS = [b"1", b"1:*", b"*", b"2,1", b"9", b"$", b"4294967295", b"1:2", b"x", b"0"]
 FLAGS = [b"(\\Seen)", b"()", b"\\Deleted", b"(a b $c)", b"(\\Recent)", b"(\\Odd)", b"((", b"(" + b"k " * 70 + b"z)"]
 mailbox, number_set, flags = st.sampled_from(MAILBOXES), st.sampled_from(SETS), st.sampled_from(FLAGS)
@@ -47,13 +49,14 @@ ARGUMENTS = {
     b"UID EXPUNGE": [number_set],
 }  # fmt: skip
 SEARCHES = st.sampled_from(
-    [b"ALL", b"SEEN 1", b"TEXT x", b'BODY ""', b"OR 1 UID 1", b"NOT $", b"MODSEQ 1", b"RETURN (SAVE) ALL", b"SINCE 1-Jan-2026",
-     b"SENTON 1-Jan-2026", b"KEYWORD a", b'HEADER "" ""', b"RETURN (MIN MAX COUNT) UNSEEN", b"CHARSET X ALL", b"FROM \xff",
-     b"CHARSET X FROM a", b"LARGER 1", b"THREADID Tx", b"EMAILID M1", b"(", b"SUBJECT {2+}\r\n\xc4\x91"]
+    [b"ALL", b"SEEN 1", b"TEXT x", b'BODY ""', b"OR 1 UID 1", b"NOT $", b"MODSEQ 1", b"RETURN (SAVE) ALL",
+     b"SINCE 1-Jan-2026", b"SENTON 1-Jan-2026", b"KEYWORD a", b'HEADER "" ""', b"RETURN (MIN MAX COUNT) UNSEEN",
+     b"CHARSET X ALL", b"FROM \xff", b"CHARSET X FROM a", b"LARGER 1", b"THREADID Tx", b"EMAILID M1", b"(",
+     b"SUBJECT {2+}\r\n\xc4\x91"]
 )  # fmt: skip
 ITEMS = st.sampled_from(
-    [b"ALL", b"FULL", b"(UID FLAGS)", b"BODY[]", b"BODY.PEEK[1]<0.5>", b"(BODY[9.9.HEADER] BODY[1.MIME])", b"BINARY[]",
-     b"(MODSEQ PREVIEW EMAILID THREADID)", b"BINARY.SIZE[1]", b"RFC822", b"(FLAGS) (CHANGEDSINCE 1)", b"BODY[TEXT]", b"X",
+    [b"ALL", b"FULL", b"(UID FLAGS)", b"BODY[]", b"BODY.PEEK[1]<0.5>", b"(BODY[9.9.HEADER] BODY[1.MIME])",
+     b"BINARY[]", b"(MODSEQ PREVIEW EMAILID THREADID)", b"BINARY.SIZE[1]", b"RFC822", b"(FLAGS) (CHANGEDSINCE 1)", b"BODY[TEXT]", b"X",
      b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>"]
 )  # fmt: skip
 for each in (b"", b"UID "):

