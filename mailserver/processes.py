@@ -183,8 +183,10 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, read
         ]
 
         async def drain() -> None:
-            await asyncio.gather(clients.drain(), imap.drain())
-            await asyncio.get_running_loop().run_in_executor(None, system.close)
+            try:
+                await asyncio.gather(clients.drain(), imap.drain())
+            finally:  # also when the time for it is up
+                await asyncio.get_running_loop().run_in_executor(None, system.close)
 
         return services, Lifecycle(on_ready=ready, on_reload=lambda: _reload_certificate(config, context), drain=drain)
 

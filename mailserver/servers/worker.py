@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -62,6 +61,8 @@ async def _serve(start: Callable[[], Awaitable[tuple[Sequence[Service], Lifecycl
     await ending.wait()
     for server in servers:
         server.close()
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(DRAIN):
             await lifecycle.drain()
+    except TimeoutError:
+        log.warning("sessions did not end in %.0f s; they are cut off", DRAIN)

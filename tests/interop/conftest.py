@@ -22,7 +22,7 @@ from tests.interop.sink import Sink
 from tests.live import LiveServer
 
 # Every test that asks for an official gets one whom nobody wrote to before.
-OFFICIALS = 70
+OFFICIALS = 200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,6 +61,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Liv
     assert live.stop() == 0
     assert "Traceback" not in live.log_path.read_text(encoding="utf-8")
     assert live.citymail("check").strip() == "All is well."
+
+
+# Running processes notice what another one changed in the directory within half a second (directory/database.py).
+NOTICED = 0.6
+
+
+def administer(server: LiveServer, *arguments: str) -> str:
+    """A change by the command line, and the moment until every process knows of it."""
+    said = server.citymail(*arguments)
+    time.sleep(NOTICED)
+    return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import imaplib
 import ssl
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.interop.conftest import Official
+from tests.interop.conftest import NOTICED, Official, administer
 from tests.interop.wire import Wire
 from tests.live import LiveServer
 
@@ -26,6 +27,7 @@ def can_log_in(server: LiveServer, login: str, password: str) -> bool:
 def test_an_account_from_the_command_line_works_at_once(server: LiveServer) -> None:
     assert not can_log_in(server, "nguoi.moi@thanhpho.example", server.password)
     server.add_account("nguoi.moi")
+    time.sleep(NOTICED)  # it was asked for above, and known not to be there
     assert can_log_in(server, "nguoi.moi@thanhpho.example", server.password)
     assert can_log_in(server, "nguoi.moi", server.password)  # the bare name, of the city's first domain
     assert not can_log_in(server, "nguoi.moi", server.password + "x")
@@ -39,29 +41,29 @@ def test_accounts_from_a_csv_file_work_at_once(server: LiveServer, tmp_path: Pat
         "Lê Văn Sấu,le.van.sau@thanhpho.example,mat-khau-cua-sau\n",
         encoding="utf-8-sig",
     )
-    server.citymail("official", "import", str(path), "--dry-run")
+    administer(server, "official", "import", str(path), "--dry-run")
     assert not can_log_in(server, "tran.thi.buoi", "mat-khau-cua-buoi")
-    server.citymail("official", "import", str(path))
+    administer(server, "official", "import", str(path))
     assert can_log_in(server, "tran.thi.buoi", "mat-khau-cua-buoi")
     assert can_log_in(server, "le.van.sau", "mat-khau-cua-sau")
     assert not can_log_in(server, "le.van.sau", "mat-khau-cua-buoi")
     # The same file again changes nothing.
-    server.citymail("official", "import", str(path))
+    administer(server, "official", "import", str(path))
     assert can_log_in(server, "le.van.sau", "mat-khau-cua-sau")
 
 
 def test_a_new_password_counts_at_once_and_the_old_one_no_more(server: LiveServer, official: Official) -> None:
     assert can_log_in(server, official.address, official.password)
-    server.citymail("official", "passwd", official.address, "--password", "mat-khau-khac-han")
+    administer(server, "official", "passwd", official.address, "--password", "mat-khau-khac-han")
     assert can_log_in(server, official.address, "mat-khau-khac-han")
     assert not can_log_in(server, official.address, official.password)
 
 
 def test_who_is_locked_cannot_log_in(server: LiveServer, official: Official) -> None:
     assert can_log_in(server, official.address, official.password)
-    server.citymail("official", "lock", official.address)
+    administer(server, "official", "lock", official.address)
     assert not can_log_in(server, official.address, official.password)
-    server.citymail("official", "unlock", official.address)
+    administer(server, "official", "unlock", official.address)
     assert can_log_in(server, official.address, official.password)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.interop.conftest import Letter, Official
+from tests.interop.conftest import Letter, Official, administer
 from tests.interop.sink import Sink
 from tests.live import LiveServer
 
@@ -159,21 +159,21 @@ def test_nothing_stays_in_the_queue(server: LiveServer, official: Official, sink
 
 def test_an_alias_leads_to_a_person(server: LiveServer, official: Official, letter: Letter) -> None:
     alias = f"bi.danh.{official.login}@{server.domain}"
-    server.citymail("alias", "add", alias, official.address)
+    administer(server, "alias", "add", alias, official.address)
     arrive(server, "khach@ngoai.example", [alias], letter("khach@ngoai.example", alias, "Bí danh"))
     assert len(official.messages()) == 1
     # The alias is one's own address to send from, too.
     with submission(official) as client:
         client.sendmail(alias, [official.address], letter(alias, official.address, "Từ bí danh"))
     assert len(official.messages()) == 2
-    server.citymail("alias", "remove", alias)
+    administer(server, "alias", "remove", alias)
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         arrive(server, "khach@ngoai.example", [alias], letter("khach@ngoai.example", alias, "Đã bỏ"))
 
 
 def test_an_alias_leads_outside(server: LiveServer, sink: Sink, letter: Letter) -> None:
     alias = f"ra.ngoai@{server.domain}"
-    server.citymail("alias", "add", alias, "ban.cu@ngoai.example")
+    administer(server, "alias", "add", alias, "ban.cu@ngoai.example")
     arrive(server, "khach@ngoai.example", [alias], letter("khach@ngoai.example", alias, "Chuyển tiếp"))
     assert b"Subject: =?utf-8?" in sink.wait_for_recipient("ban.cu@ngoai.example").octets
 
@@ -182,11 +182,13 @@ def test_a_group_reaches_everybody_once(
     server: LiveServer, official: Official, colleague: Official, third: Official, letter: Letter
 ) -> None:
     inner, outer = f"nhom.trong@{server.domain}", f"nhom.ngoai@{server.domain}"
-    server.citymail(
+    administer(
+        server,
         *("group", "add", inner, "--name", "Nhóm trong", "--posting", "anyone"),
         *("--member", colleague.address, "--member", third.address),
     )
-    server.citymail(
+    administer(
+        server,
         *("group", "add", outer, "--name", "Nhóm ngoài", "--posting", "internal"),
         *("--member", inner, "--member", colleague.address, "--member", official.address),
     )
@@ -205,11 +207,11 @@ def test_a_group_reaches_everybody_once(
 
 def test_a_unit_mailbox_is_read_and_sent_for(server: LiveServer, official: Official, letter: Letter) -> None:
     office = f"van.phong.{official.login}@{server.domain}"
-    server.citymail("mailbox", "add", office, "--name", "Văn phòng")
+    administer(server, "mailbox", "add", office, "--name", "Văn phòng")
     arrive(server, "khach@ngoai.example", [office], letter("khach@ngoai.example", office, "Công văn đến"))
     with pytest.raises(smtplib.SMTPException), submission(official) as client:
         client.sendmail(office, [official.address], letter(office, official.address, "Chưa được phép"))
-    server.citymail("mailbox", "grant", office, official.address)
+    administer(server, "mailbox", "grant", office, official.address)
     with submission(official) as client:
         client.sendmail(office, [official.address], letter(office, official.address, "Công văn đi"))
     assert f"From: {office}".encode() in official.wait_for_mail("From: van.phong")
@@ -224,7 +226,7 @@ def test_a_unit_mailbox_is_read_and_sent_for(server: LiveServer, official: Offic
 def test_a_full_mailbox_takes_no_more(
     server: LiveServer, official: Official, colleague: Official, letter: Letter
 ) -> None:
-    server.citymail("mailbox", "quota", official.address, "20K")
+    administer(server, "mailbox", "quota", official.address, "20K")
     big = letter("khach@ngoai.example", official.address, "Lớn", ("x" * 70 + "\n") * 200)
     arrive(server, "khach@ngoai.example", [official.address], big)
     with official.imap() as client:
@@ -239,6 +241,6 @@ def test_a_full_mailbox_takes_no_more(
     with official.imap() as client:
         status, said = client.append("INBOX", "", "", big)
         assert (status, said[0][:11]) == ("NO", b"[OVERQUOTA]")
-    server.citymail("mailbox", "quota", official.address, "0")
+    administer(server, "mailbox", "quota", official.address, "0")
     arrive(server, "khach@ngoai.example", [official.address], big)
     assert len(official.messages()) == 2
