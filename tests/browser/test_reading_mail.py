@@ -262,7 +262,7 @@ def test_without_script(open_browser: Callable[..., Page], hall: TownHall) -> No
     page.keyboard.press("Enter")
     expect(page.locator(".row")).to_have_count(1)
     page.get_by_role("link", name="Soạn thư").click()
-    page.get_by_label("Đến", exact=True).fill("Trần Quốc Bình <binh@thanhpho.example>")
+    page.get_by_role("textbox", name="Đến", exact=True).fill("Trần Quốc Bình <binh@thanhpho.example>")
     page.get_by_label("Tiêu đề").fill("Không cần kịch bản")
     page.get_by_role("textbox", name="Nội dung").fill("Chào anh")
     page.locator('input[type="file"]').set_input_files(

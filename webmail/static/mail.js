@@ -63,9 +63,11 @@ export async function refresh(names = ["list", "sidebar"]) {
   if (!wanted.length) return;
   try {
     // The open message may be gone by now; its list is not.
-    const here = at("[data-list]")?.dataset.here ?? location.href;
+    const here = at("[data-list]")?.dataset.here ?? "/mailboxes";
+    const marked = at(".mailboxes [aria-current]")?.getAttribute("href");
     const found = await fragments(wanted.includes("reading") ? location.href : here, wanted);
     put(found);
+    if (marked) at(`.mailboxes a[href="${marked}"]`)?.setAttribute("aria-current", "page");
     if (wanted.includes("list")) markCurrent(location.pathname);
     title(document.title.replace(/^\(\S+\) /, "").split(" · ").slice(0, -1).join(" · "));
     settle();
