@@ -94,6 +94,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unit.type": ("Kind of unit (citymail unit types).", "Loại đơn vị (citymail unit types)."),
     "unit.under": ("The unit above.", "Đơn vị cấp trên."),
     "unit.code": ("Agency code (QCVN 102), as H29.4.", "Mã cơ quan (QCVN 102), như H29.4."),
+    "unit.order": ("Place among its siblings; small numbers first.", "Thứ tự trong các đơn vị cùng cấp; số nhỏ trước."),
     "unit.on": ("As it was on this day.  [default: today]", "Tại ngày này.  [mặc định: hôm nay]"),
     "unit.closed": ("Units of the past too.", "Cả đơn vị đã kết thúc."),
     "unit.successor": ("What follows it (may be repeated).", "Đơn vị kế thừa (có thể lặp lại)."),

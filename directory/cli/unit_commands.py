@@ -50,11 +50,20 @@ def _type_names(cli: CliContext, conn: Reading) -> dict[str, str]:
 @click.option("--type", "type_code", required=True, help=help_text("unit.type"))
 @click.option("--under", default="", help=help_text("unit.under"))
 @click.option("--code", default="", help=help_text("unit.code"))
+@click.option("--order", "sort_order", type=int, default=0, show_default=True, help=help_text("unit.order"))
 @click.option("--from", "from_day", help=help_text("option.from"))
 @click.option("--decision", default="", help=help_text("option.decision"))
 @directory_command
 def add(
-    cli: CliContext, name: str, short: str, type_code: str, under: str, code: str, from_day: str | None, decision: str
+    cli: CliContext,
+    name: str,
+    short: str,
+    type_code: str,
+    under: str,
+    code: str,
+    sort_order: int,
+    from_day: str | None,
+    decision: str,
 ) -> None:
     with cli.directory.write() as conn:
         made = units.add_unit(
@@ -66,6 +75,7 @@ def add(
             valid_from=_day(conn, from_day),
             parent_id=units.open_unit(conn, under).id if under else None,
             agency_code=code,
+            sort_order=sort_order,
             decision=decision,
         )
         answer = _json(conn, made)
@@ -169,6 +179,7 @@ def move(cli: CliContext, unit: str, under: str, from_day: str | None, decision:
 @click.option("--short", help=help_text("unit.short"))
 @click.option("--type", "type_code", help=help_text("unit.type"))
 @click.option("--code", help=help_text("unit.code"))
+@click.option("--order", "sort_order", type=int, help=help_text("unit.order"))
 @click.option("--from", "from_day", help=help_text("option.from"))
 @click.option("--decision", default="", help=help_text("option.decision"))
 @directory_command
@@ -179,6 +190,7 @@ def rename(
     short: str | None,
     type_code: str | None,
     code: str | None,
+    sort_order: int | None,
     from_day: str | None,
     decision: str,
 ) -> None:
@@ -193,6 +205,7 @@ def rename(
             short_name=short,
             type_code=type_code,
             agency_code=code,
+            sort_order=sort_order,
             decision=decision,
         )
         answer = _json(conn, made)

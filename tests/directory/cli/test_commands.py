@@ -1,0 +1,332 @@
+"""The directory's commands from end to end: what they do, what they answer in text and JSON, how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from directory import provisioning
+from directory.accounts import credentials_by_login
+from directory.cli import commands
+from directory.cli.context import CliContext
+from directory.database import Directory, open_directory
+from security.passwords import verify_password
+
+
+@click.group()
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    url = ctx.obj
+    ctx.obj = CliContext(lambda path: str(url))
+
+
+for command in commands:
+    main.add_command(command)
+
+
+class Terminal:
+    """Runs commands against one database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def run(self, *arguments: str, status: int = 0, stdin: str = "", lang: str = "en") -> Result:
+        result = CliRunner().invoke(
+            main, list(arguments), obj=self.url, input=stdin, env={"CITYMAIL_LANG": lang, "CITYMAIL_CONFIG": ""}
+        )
+        assert result.exit_code == status, f"{arguments}: {result.output}{result.exception!r}"
+        return result
+
+    def __call__(self, *arguments: str, **more: Any) -> str:
+        return self.run(*arguments, **more).stdout
+
+    def json(self, *arguments: str, **more: Any) -> Any:
+        return json.loads(self(*arguments, "--json", **more))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Directory]:
+    opened = open_directory(f"sqlite:///{tmp_path / 'directory.db'}")
+    with opened.write() as conn:
+        provisioning.add_domain(conn, "test", "city.gov.vn")
+    yield opened
+    assert opened.check_consistency() == []
+    opened.close()
+
+
+@pytest.fixture
+def citymail(directory: Directory) -> Terminal:
+    terminal = Terminal(directory.url)
+    terminal("unit", "define-type", "city", "--name", "Thành phố", "--name-en", "City")
+    terminal("unit", "define-type", "department", "--name", "Sở", "--name-en", "Department")
+    terminal("unit", "add", "UBND Thành phố", "--short", "UBND", "--type", "city", "--from", "2020-01-01")
+    for name, short, order in (("Sở Y tế", "SYT", "1"), ("Sở Tài chính", "STC", "2")):
+        terminal(
+            *("unit", "add", name, "--short", short, "--type", "department", "--order", order),
+            *("--under", "UBND", "--from", "01/01/2020"),
+        )
+    terminal("official", "define-position", "GD", "--title", "Giám đốc", "--title-en", "Director", "--rank", "10")
+    terminal("official", "define-position", "CV", "--title", "Chuyên viên", "--title-en", "Officer")
+    terminal("official", "define-position", "VT", "--title", "Văn thư", "--clerk")
+    return terminal
+
+
+@pytest.fixture
+def an(citymail: Terminal) -> str:
+    return str(
+        citymail.json(
+            *("official", "add", "--name", "Nguyễn Văn An", "--unit", "SYT", "--position", "giam doc"),
+            *("--code", "CB1", "--password", "mật khẩu", "--from", "2025-07-01", "--quota", "5G"),
+        )["login"]
+    )
+
+
+def hash_of(directory: Directory, login: str) -> str | None:
+    with directory.read() as conn:
+        conn.memory.clear()
+        found = credentials_by_login(conn, login)
+    return found.password_hash if found else None
+
+
+def test_units(citymail: Terminal) -> None:
+    assert [unit["short_name"] for unit in citymail.json("unit", "list")] == ["UBND", "SYT", "STC"]
+    assert [unit["short_name"] for unit in citymail.json("unit", "list", "--under", "SYT")] == ["SYT"]
+    assert citymail.json("unit", "list", "--on", "1999-01-01") == []
+    shown = citymail.json("unit", "show", "syt")
+    assert (shown["name"], shown["path"]) == ("Sở Y tế", ["UBND Thành phố", "Sở Y tế"])
+    assert "Sở Y tế" in citymail("unit", "search", "y te")
+    assert "Department" in citymail("unit", "types")
+    citymail("unit", "rename", "SYT", "--name", "Sở Y tế mới", "--from", "2024-01-01", "--decision", "1/QĐ")
+    text = citymail("unit", "show", "SYT")
+    assert "Sở Y tế mới" in text
+    assert "2020-01-01 – 2023-12-31" in text
+    citymail("unit", "move", "STC", "--under", "SYT")
+    assert citymail.json("unit", "show", "STC")["path"] == ["UBND Thành phố", "Sở Y tế mới", "Sở Tài chính"]
+    citymail("unit", "remove", "STC", "--successor", "SYT", "--kind", "merge")
+    assert citymail.json("unit", "list", "--type", "department")[0]["short_name"] == "SYT"
+    assert "Sở Tài chính" in citymail("unit", "show", "SYT")
+    assert [unit["name"] for unit in citymail.json("unit", "search", "tai chinh", "--closed")] == ["Sở Tài chính"]
+
+
+def test_officials(citymail: Terminal, an: str, directory: Directory) -> None:
+    shown = citymail.json("official", "show", "CB1")
+    assert shown["login"] == an == "annv@city.gov.vn"
+    assert (shown["title"], shown["unit"], shown["quota_bytes"]) == ("Giám đốc", "Sở Y tế", 5 << 30)
+    assert verify_password(hash_of(directory, an) or "", "mật khẩu")
+    text = citymail("official", "show", "annv")
+    assert "Giám đốc, Sở Y tế  2025-07-01 – … *" in text
+    assert "5G" in text
+    citymail("official", "appoint", "annv", "--unit", "STC", "--position", "CV", "--kind", "seconded")
+    assert len(citymail.json("official", "show", "annv")["posts"]) == 2
+    citymail("official", "dismiss", "annv", "--unit", "STC", "--last-day", "2030-01-01")
+    citymail("official", "move", "annv", "--unit", "STC", "--position", "CV", "--decision", "2/QĐ", "--end-all")
+    assert citymail.json("official", "show", "annv")["unit"] == "Sở Tài chính"
+    citymail("official", "rename", "annv", "--given", "Ân", "--address", "an")
+    assert citymail.json("official", "show", "an")["name"] == "Nguyễn Văn Ân"
+    assert [each["login"] for each in citymail.json("official", "list", "--unit", "UBND")] == ["an@city.gov.vn"]
+    assert [each["login"] for each in citymail.json("official", "search", "nguyen van")] == ["an@city.gov.vn"]
+    assert citymail.json("official", "list", "--status", "locked") == []
+    citymail("official", "lock", "an", "--reason", "thử")
+    assert citymail.json("official", "list", "--status", "locked")[0]["login"] == "an@city.gov.vn"
+    citymail("official", "unlock", "an")
+    citymail("official", "remove", "an")
+    assert citymail.json("official", "show", "an@city.gov.vn")["status"] == "closed"
+    citymail("official", "return", "an@city.gov.vn", "--unit", "SYT", "--position", "GD")
+    assert citymail.json("official", "show", "an")["has_password"] is False
+    assert [position["code"] for position in citymail.json("official", "positions")] == ["GD", "CV", "VT"]
+
+
+def test_an_official_without_a_post(citymail: Terminal) -> None:
+    # as tests and small offices add them
+    said = citymail("official", "add", "--name", "Lê Tự", "--address", "tu@city.gov.vn", "--password", "x")
+    assert said == "Lê Tự <tu@city.gov.vn> added.\n"
+    said = citymail("official", "add", "--family", "Y", "--given", "Moan Êñuôl")
+    assert "moanenuoly@city.gov.vn" in said
+    assert "cannot sign in" in said
+    citymail("official", "add", "--name", "X", "--unit", "SYT", status=2)
+
+
+def test_passwords(citymail: Terminal, an: str, directory: Directory) -> None:
+    def fits(password: str) -> bool:
+        return verify_password(hash_of(directory, an), password)
+
+    citymail("mailbox", "passwd", an, "--password", "một")
+    assert fits("một")
+    citymail("official", "passwd", "CB1", "--password-stdin", stdin="hai ba\nkhông phải\n")
+    assert fits("hai ba")
+    citymail("mailbox", "passwd", an, stdin="bốn\nbốn\n")
+    assert fits("bốn")
+    made = citymail.json("mailbox", "passwd", an, "--generate")["password"]
+    assert fits(made)
+    shown = citymail("official", "passwd", an, "--generate").split("Password: ")[1].strip()
+    assert fits(shown)
+    citymail("mailbox", "passwd", an, "--password", "", status=1)
+    citymail("mailbox", "passwd", an, "--password", "x" * 1025, status=1)
+    citymail("mailbox", "passwd", an, "--password", "x", "--generate", status=2)
+    assert fits(shown)
+
+
+def test_mailboxes(citymail: Terminal, an: str) -> None:
+    made = citymail.json("mailbox", "add", "vanthu.syt", "--name", "Văn thư Sở Y tế", "--unit", "SYT", "--generate")
+    assert (made["kind"], len(made["password"])) == ("unit", 19)
+    citymail("mailbox", "add", "hotline", "--name", "Đường dây nóng")
+    assert [box["login"] for box in citymail.json("mailbox", "list")] == [
+        "hotline@city.gov.vn",
+        "vanthu.syt@city.gov.vn",
+    ]
+    assert len(citymail.json("mailbox", "list", "--all")) == 3
+    assert [box["login"] for box in citymail.json("mailbox", "search", "y te")] == [an, "vanthu.syt@city.gov.vn"]
+    citymail("mailbox", "grant", "vanthu.syt", "annv", "--no-send")
+    rights = citymail.json("mailbox", "show", "vanthu.syt")["rights"]
+    assert [(right["login"], right["read"], right["send"]) for right in rights] == [(an, True, False)]
+    assert f"Nguyễn Văn An <{an}> read" in citymail("mailbox", "show", "vanthu.syt")
+    citymail("mailbox", "revoke", "vanthu.syt", "annv")
+    citymail("mailbox", "quota", "vanthu.syt", "1.5G")
+    assert citymail.json("mailbox", "show", "vanthu.syt")["quota_bytes"] == 3 << 29
+    citymail("mailbox", "quota", "vanthu.syt", "nhiều", status=1)
+    citymail("mailbox", "lock", "vanthu.syt")
+    assert "locked" in citymail("mailbox", "list")
+    citymail("mailbox", "unlock", "vanthu.syt")
+    citymail("mailbox", "remove", "hotline", "--redirect-to", "vanthu.syt")
+    assert citymail.json("alias", "show", "hotline")["leads_to"] == "vanthu.syt@city.gov.vn"
+
+
+def test_aliases(citymail: Terminal, an: str) -> None:
+    assert citymail("alias", "add", "an", "annv") == f"an@city.gov.vn leads to {an}.\n"
+    citymail("alias", "add", "bao", "phongvien@example.org")
+    assert [alias["address"] for alias in citymail.json("alias", "list")] == ["an@city.gov.vn", "bao@city.gov.vn"]
+    assert [alias["leads_to"] for alias in citymail.json("alias", "search", "phong")] == ["phongvien@example.org"]
+    assert "phongvien@example.org" in citymail("alias", "show", "bao")
+    citymail("alias", "remove", "an")
+    assert [alias["address"] for alias in citymail.json("alias", "list")] == ["bao@city.gov.vn"]
+    assert len(citymail.json("alias", "list", "--retired")) == 2
+
+
+def test_groups(citymail: Terminal, an: str) -> None:
+    citymail("group", "add", "nhom", "--name", "Nhóm công tác", "--member", "annv", "--member", "x@example.org")
+    citymail("group", "add", "trong", "--name", "Nhóm trong", "--posting", "anyone")
+    citymail("group", "add-member", "nhom", "trong")
+    said = citymail("group", "add-rule", "nhom", "--unit", "SYT", "--position", "GD")
+    assert said == "nhom@city.gov.vn reaches 2 now.\n"
+    shown = citymail.json("group", "show", "nhom")
+    assert shown["accounts"] == [{"login": an, "name": "Nguyễn Văn An"}]
+    assert (shown["groups"], shown["outside"]) == (["trong@city.gov.vn"], ["x@example.org"])
+    (rule,) = shown["rules"]
+    assert (rule["unit"], rule["position"], shown["reaches"]) == ("Sở Y tế", "Giám đốc", 2)
+    text = citymail("group", "show", "nhom")
+    assert "Giám đốc, Sở Y tế" in text
+    citymail("group", "remove-member", "nhom", "annv", rule["id"], "trong")
+    citymail("group", "set", "nhom", "--posting", "named", "--poster", "annv", "--name", "Nhóm mới")
+    shown = citymail.json("group", "show", "nhom")
+    assert (shown["posting"], shown["posters"], shown["reaches"]) == ("named", [an], 1)
+    assert [group["name"] for group in citymail.json("group", "search", "moi")] == ["Nhóm mới"]
+    citymail("group", "remove", "nhom")
+    assert [group["address"] for group in citymail.json("group", "list")] == ["trong@city.gov.vn"]
+
+
+def test_import(citymail: Terminal, tmp_path: Path, directory: Directory) -> None:
+    file = tmp_path / "can-bo.csv"
+    file.write_text("mã cán bộ,họ và tên,đơn vị,chức vụ\nA1,Nguyễn Văn An,SYT,CV\nA2,Lê Bình,ĐÂU,CV\n")
+    rehearsed = citymail.json("official", "import", str(file), "--dry-run", "--password", "x", status=5)
+    assert (rehearsed["added"], rehearsed["rejected"], rehearsed["dry_run"]) == (1, 1, True)
+    assert citymail.json("official", "list") == []
+    result = citymail.run("official", "import", str(file), "--password-stdin", status=5, stdin="chung\n")
+    assert result.stdout == "1 added, 0 updated, 0 unchanged, 1 rejected.\n"
+    assert "line 3: there is no unit ĐÂU" in result.stderr
+    rejects = tmp_path / "can-bo.rejects.csv"
+    assert "ĐÂU" in rejects.read_text()
+    assert verify_password(hash_of(directory, "annv"), "chung")
+    rejects.write_text(rejects.read_text().replace("ĐÂU", "STC"))
+    assert citymail.json("official", "import", str(rejects))["added"] == 1
+    file.write_text("tuổi\n")
+    citymail("official", "import", str(file), status=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (("official", "show", "nobody"), 3, "official-unknown"),
+        (("mailbox", "show", "nobody"), 3, "account-unknown"),
+        (("unit", "show", "nowhere"), 3, "unit-unknown"),
+        (("alias", "show", "nothing"), 3, "alias-unknown"),
+        (("group", "show", "nothing"), 3, "group-unknown"),
+        (("unit", "add", "Sở", "--short", "SYT", "--type", "department"), 4, "unit-exists"),
+        (("alias", "add", "annv", "annv2"), 3, "address-unknown"),
+        (("official", "add", "--name", "An", "--address", "annv"), 4, "address-taken"),
+        (("unit", "remove", "SYT"), 1, "unit-occupied"),
+        (("official", "move", "annv", "--unit", "STC", "--position", "CV", "--from", "hôm qua"), 1, "day-malformed"),
+        (
+            (
+                "official",
+                "add",
+            ),
+            1,
+            "name-empty",
+        ),
+    ],
+)
+def test_refusals_have_a_code_a_status_and_two_languages(
+    citymail: Terminal, an: str, arguments: tuple[str, ...], status: int, code: str
+) -> None:
+    assert an
+    answer = citymail.json(*arguments, status=status)
+    assert answer["error"] == code
+    english = citymail.run(*arguments, status=status)
+    vietnamese = citymail.run(*arguments, status=status, lang="vi")
+    assert english.stdout == vietnamese.stdout == ""
+    assert english.stderr == f"citymail: {answer['message']}\n"
+    assert vietnamese.stderr != english.stderr
+
+
+def test_nothing_is_changed_by_a_refusal(citymail: Terminal, an: str) -> None:
+    before = citymail.json("group", "list"), citymail.json("alias", "list", "--retired")
+    citymail("group", "add", "nhom", "--name", "Nhóm", "--member", an, "--member", "nobody", status=3)
+    assert (citymail.json("group", "list"), citymail.json("alias", "list", "--retired")) == before
+
+
+def test_a_locked_database_is_told_as_such(
+    citymail: Terminal, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    def busy(self: Directory) -> None:
+        raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(Directory, "write", busy)
+    result = citymail.run("official", "lock", "annv", status=75)
+    assert "database is locked" in result.stderr
+    assert directory
+
+
+def test_who_did_it_is_on_record(citymail: Terminal, an: str, directory: Directory) -> None:
+    from directory.record import entries_about
+
+    citymail("mailbox", "lock", an, "--by", "chanhvanphong", "--reason", "mất máy")
+    with directory.read() as conn:
+        entry = entries_about(conn, an)[0]
+    assert (entry.actor, entry.action) == ("chanhvanphong", "mailbox.lock")
+    assert "mất máy" in entry.details
+
+
+def test_every_command_explains_itself() -> None:
+    for group in commands:
+        assert isinstance(group, click.Group)
+        names = group.list_commands(click.Context(group))
+        assert {"add", "show", "list", "search", "remove"} <= set(names)
+        for name in names:
+            result = CliRunner().invoke(main, [str(group.name), name, "--help"], obj="")
+            assert result.exit_code == 0
+            assert "--json" in result.output
+    mailbox = next(group for group in commands if group.name == "mailbox")
+    assert isinstance(mailbox, click.Group)
+    # other packages may add to a group before its own commands are loaded
+    mailbox.add_command(click.Command("probe", help="x"))
+    assert "probe" in mailbox.list_commands(click.Context(mailbox))
+    assert mailbox.get_command(click.Context(mailbox), "probe") is not None
+    del mailbox.commands["probe"]
