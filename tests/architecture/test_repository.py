@@ -14,11 +14,11 @@ HERE = Path(__file__).relative_to(ROOT)
 # The licence's own text names its authors' site.
 EXEMPT = {"LICENSE"}
 # Names that exist in no network (RFC 2606, RFC 6761; example.vn as their like), loopback, networks for documentation
-# (RFC 5737, RFC 3849), and the XML names that HTML and SVG are recognised by, which nobody fetches.
+# (RFC 5737, RFC 3849), and the XML names that formats are recognised by, which nobody fetches.
 NOWHERE = re.compile(
     r"""(?ix) (?: .* \.)? (?: example | test | invalid | localhost | example\.(?:com|net|org|vn) )
     | 127\. .* | ::1 | 192\.0\.2\.\d+ | 198\.51\.100\.\d+ | 203\.0\.113\.\d+ | 2001:db8:.* | 10\. .* | 169\.254\. .*
-    | www\.w3\.org | \{ .*"""
+    | www\.w3\.org | schemas\.openxmlformats\.org | .* \{ .*"""
 )
 ADDRESS = re.compile(r"""\b(?:https?|ftp|git|ssh)://[^\s"'<>)\]`,;]*""")
 MACHINE_PATH = re.compile(r"(?<![\w.{}-])/(?:work|root|Users)/\w|(?<![\w.{}-])/home/(?!citymail|dovecot)\w|/tmp/brief")

@@ -1,6 +1,6 @@
 """Where the server's time goes while it is measured: py-spy on all of its processes, if it is installed.
 
-It is no dependency of ours: ``pip install py-spy``, and see its file in https://www.speedscope.app or any viewer of
+It is no dependency of ours: ``pip install py-spy``, and see its file in speedscope or any viewer of
 that format.
 """
 
