@@ -106,7 +106,7 @@ def test_units(citymail: Terminal) -> None:
     text = citymail("unit", "show", "SYT")
     assert "Sở Y tế mới" in text
     assert "2020-01-01 – 2023-12-31" in text
-    citymail("unit", "move", "STC", "--under", "SYT")
+    citymail("unit", "move", "STC", "--under", "SYT", "--from", "2025-01-01")
     assert citymail.json("unit", "show", "STC")["path"] == ["UBND Thành phố", "Sở Y tế mới", "Sở Tài chính"]
     citymail("unit", "remove", "STC", "--successor", "SYT", "--kind", "merge")
     assert citymail.json("unit", "list", "--type", "department")[0]["short_name"] == "SYT"
