@@ -59,7 +59,7 @@ def create_app(services: WebmailServices) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a letter may take an afternoon
-        WTF_CSRF_SSL_STRICT=False,  # the Referer is not sent; Origin and Sec-Fetch-Site are checked instead
+        WTF_CSRF_SSL_STRICT=False,  # Origin and Sec-Fetch-Site are checked instead of the Referer
         MAX_CONTENT_LENGTH=services.config.smtp.max_message_size + FORM_OVERHEAD,
         MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
         MAX_FORM_PARTS=2000,

@@ -23,9 +23,9 @@ from mailserver.message.headers import find_field
 from mailserver.message.html_text import html_to_text
 from mailserver.message.structure import Part, decode_parts
 from mailserver.message.text import body_text
-from mailserver.refusals import TooLarge
+from mailserver.refusals import OverQuota, TooLarge
 from mailserver.store import mailboxes as store_mailboxes
-from mailserver.store import messages
+from mailserver.store import messages, quota
 from mailserver.store import reading as store_reading
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import Mailbox
@@ -130,7 +130,12 @@ def save(letter: Letter) -> Saved:
     owner = account().id
     services().store.maildrop(owner)
     letter = replace(letter, enclosures=fetched(letter.enclosures))
-    content = services().store.prepare(write(letter, as_draft=True))
+    octets = write(letter, as_draft=True)
+    if letter.enclosures:  # words alone are kept even in a full mailbox: they would be lost else
+        with services().store.read() as conn:
+            if not quota.room_for(conn, owner, account().quota_bytes, len(octets)):
+                raise OverQuota
+    content = services().store.prepare(octets)
 
     def job(tx: Transaction) -> Saved:
         drafts = store_mailboxes.special_mailbox(tx.connection, owner, "\\Drafts")

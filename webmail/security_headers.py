@@ -68,7 +68,8 @@ def add_headers(response: Response) -> Response:
     headers.setdefault("Content-Security-Policy", APPLICATION_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("X-Frame-Options", "DENY")  # for browsers that do not know frame-ancestors
-    headers.setdefault("Referrer-Policy", "no-referrer")
+    # Not "no-referrer": a form would then be sent with "Origin: null", and older browsers tell nothing else.
+    headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")

@@ -82,9 +82,10 @@ async def serve_web(
             servers.append((_Server(_settings(site.plain, None)), http_socket))
         if https_socket is not None and tls_context is not None:
             servers.append((_Server(_settings(site.serve, tls_context)), https_socket))
-        tasks = [asyncio.ensure_future(server.serve(sockets=[listener])) for server, listener in servers]
+        shells = [server for server, _ in servers]
+        tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
         stopping = asyncio.create_task(stop_event.wait())
-        started = asyncio.create_task(_all_started([server for server, _ in servers]))
+        started = asyncio.create_task(_all_started(shells))
         await asyncio.wait({started, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         if started.done():
             on_ready()
@@ -92,9 +93,9 @@ async def serve_web(
         started.cancel()
         stopping.cancel()
         site.streams.end()
-        for server, _ in servers:
+        for server in shells:
             server.should_exit = True
-        parting = asyncio.create_task(_part([server for server, _ in servers]))
+        parting = asyncio.create_task(_part(shells))
         await asyncio.gather(*tasks)
         parting.cancel()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from directory import provisioning
 from mailserver.message.headers import find_all, find_field, text_of
 from mailserver.store.flags import ANSWERED, DRAFT, SEEN
 from tests.webmail.conftest import Visitor
@@ -173,6 +174,17 @@ def test_a_draft_is_kept_and_goes_on_where_it_was(an: Visitor, hall: TownHall) -
         assert field(page, name).strip() == value
     box = hall.mailbox("an", "Drafts").id
     assert an.get(f"/mail/{box}/{uid}").headers["Location"] == f"/compose/{uid}"
+
+
+def test_a_full_mailbox_keeps_words_but_no_files(an: Visitor, hall: TownHall) -> None:
+    with hall.services.directory.write() as conn:
+        provisioning.set_quota(conn, "test", hall.account("an").id, 1000)
+    uid = save(an, subject="chữ", text="x" * 2000)["draft"]
+    form = {"action": "save", "draft": uid, "files": (io.BytesIO(b"y" * 5000), "a.bin")}
+    answer = an.post("/compose", form, content_type="multipart/form-data", headers={"X-Requested-With": "citymail"})
+    assert answer.status_code == 409
+    assert "Hộp thư đã đầy" in answer.get_json()["error"]
+    assert [row[0] for row in hall.rows("an", "Drafts")] == [uid]
 
 
 def test_each_save_replaces_the_one_before(an: Visitor, hall: TownHall) -> None:

@@ -276,7 +276,7 @@ def test_every_answer_carries_the_policy(an: Visitor, visitor: Visitor) -> None:
         assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_no_page_has_a_script_or_style_of_its_own(an: Visitor, hall: TownHall) -> None:

@@ -166,7 +166,8 @@ def test_pictures_that_are_none(source: str) -> None:
         ("https://a.test/x", "https://a.test/x"), ("HTTP://A.test", "HTTP://A.test"), ("#x", "#m-x"),
         ("tel:+84 28 1234", "tel:+84 28 1234"), ("//a.test", "https://a.test"),
         ("mailto:a@b.test?subject=x", "/compose?mailto=a%40b.test%3Fsubject%3Dx"),
-        ("javascript:alert(1)", None), ("java\nscript:alert(1)", None), ("/logout", None), ("https:", None), ("http:///x", None),
+        ("javascript:alert(1)", None), ("java\nscript:alert(1)", None), ("/logout", None), ("https:", None),
+        ("http:///x", None),
         ("ftp://a.test", None), ("https://[x", None), ("", None),
     ],
 )  # fmt: skip
