@@ -49,45 +49,67 @@ Listeners = Mapping[str, socket.socket]
 
 
 def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Serve an installation until SIGTERM.  Raises OSError when a port cannot be had."""
+    """Serve an installation until SIGTERM.
+
+    Raises OSError when a port, the certificate or a database cannot be had.
+    """
     logs.set_up(config.log)
     _in_child(lambda: _prepare(config))
+
+    def ready() -> None:
+        names = (f"{name} {listener.getsockname()[1]}" for name, listener in listeners.items())
+        log.info("serving %s on %s: %s", config.city.domain, config.listen.host, ", ".join(names))
+        on_ready()
+
     _raise_file_limit()
     listeners = bind_all(config)
     _import_shared()
     Supervisor(
         make_roles(config, listeners),
         reload_roles=_Reloader(config, listeners),
-        on_ready=on_ready,
+        on_ready=ready,
         on_stopping=lambda: _close_all(listeners),
     ).run()
 
 
 def _prepare(config: Config) -> None:
-    from mailserver.installation import prepare
+    """What is wrong with an installation is found before anybody is served, and said in one line."""
+    from sqlalchemy.exc import DBAPIError
 
-    prepare(config)
+    from mailserver.installation import install
+
+    try:
+        tls_context(config)
+        install(config)
+    except DBAPIError as fault:
+        raise OSError(f"the database cannot be used: {fault.orig}") from None
 
 
 def _in_child(work: Callable[[], None]) -> None:
     """Do something in a process of its own: what it imports is not kept by those that serve for months.
 
-    Raises OSError if it fails; it has logged why.
+    Raises OSError with its reason if it fails.
     """
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             work()
             code = 0
+        except OSError as fault:
+            os.write(write_end, str(fault).encode())
         except Exception:
-            log.exception("the databases could not be prepared")
+            log.exception("the installation could not be prepared")
         finally:
             logging.shutdown()
             os._exit(code)
+    os.close(write_end)
+    with open(read_end, "rb") as pipe:
+        reason = pipe.read().decode()
     _, status = os.waitpid(child, 0)
     if status != 0:
-        raise OSError("the databases could not be prepared; the log says why")
+        raise OSError(reason or "the installation could not be prepared; the log says why")
 
 
 def bind_all(config: Config) -> dict[str, socket.socket]:

@@ -74,10 +74,14 @@ def build(config: Config, proven: ProvenLogins | None = None) -> System:
 
 
 def tls_context(config: Config) -> ssl.SSLContext | None:
-    """The server's TLS settings; None where no certificate is named."""
+    """The server's TLS settings; None where no certificate is named.  Raises OSError naming the files."""
     if not config.tls.certificate:
         return None
-    return server_context(config.resolve(config.tls.certificate), config.resolve(config.tls.key))
+    certificate, key = config.resolve(config.tls.certificate), config.resolve(config.tls.key)
+    try:
+        return server_context(certificate, key)
+    except OSError as fault:  # ssl.SSLError is one
+        raise OSError(f"[tls] {certificate} and {key} cannot be used: {fault}") from None
 
 
 def secret_key(config: Config) -> bytes:

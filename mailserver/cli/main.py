@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +25,21 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self._mounted().get(cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the machine denies is said in one line; only a mistake of ours shows where it happened."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the answer has read enough
+            raise
+        except OSError as fault:
+            raise click.ClickException(str(fault)) from None
+        except Exception as fault:
+            orig = getattr(fault, "orig", None)  # SQLAlchemy's, which is not imported for this
+            if orig is None:
+                raise
+            hint = " (`citymail init` makes an installation)" if "no such table" in str(orig) else ""
+            raise click.ClickException(f"the database cannot be used: {orig}{hint}") from None
 
     def _mounted(self) -> dict[str, click.Command]:
         from mailserver.cli.mounted import commands
@@ -54,21 +70,22 @@ def init(domain: str, hostname: str, name: str, data: Path, database: str, confi
         raise click.ClickException(f"{config_path} exists already; nothing was changed")
     hostname = hostname or f"mail.{domain}"
     storage = {"data": str(data.resolve())} | ({"database": database} if database else {})
+    values = {
+        "city": {"domain": domain, "hostname": hostname, "name": name or domain},
+        "storage": storage,
+        "tls": {
+            "certificate": str(data.resolve() / "tls/server.pem"),
+            "key": str(data.resolve() / "tls/server.key"),
+        },
+    }
     config_path.parent.mkdir(parents=True, exist_ok=True)
-    config_path.write_text(
-        render(
-            {
-                "city": {"domain": domain, "hostname": hostname, "name": name or domain},
-                "storage": storage,
-                "tls": {
-                    "certificate": str(data.resolve() / "tls/server.pem"),
-                    "key": str(data.resolve() / "tls/server.key"),
-                },
-            }
-        ),
-        encoding="utf-8",
-    )
-    install(read_config(config_path))
+    config_path.touch(mode=0o600)  # the database's password may be in it
+    try:
+        config_path.write_text(render(values), encoding="utf-8")
+        install(read_config(config_path))
+    except BaseException:
+        config_path.unlink()  # so that a second try may begin where the first began
+        raise
     click.echo(f"{config_path} and {data} are ready. The certificate is our own; replace it before real use.")
     click.echo(f"Next: citymail serve --config {config_path}")
 
@@ -79,10 +96,7 @@ def serve(config_path: Path) -> None:
     """Serve mail until SIGTERM.  SIGHUP reads certificates and configuration anew."""
     from mailserver.processes import serve as serve_all
 
-    try:
-        serve_all(read_config(config_path))
-    except OSError as fault:
-        raise click.ClickException(str(fault)) from None
+    serve_all(read_config(config_path))
 
 
 @main.command()
@@ -93,10 +107,7 @@ def demo(data: Path, port_base: int, host: str) -> None:
     """Build a city to look at, on first start, and serve it."""
     from mailserver.demo.start import start
 
-    try:
-        start(data, port_base, host)
-    except OSError as fault:
-        raise click.ClickException(str(fault)) from None
+    start(data, port_base, host)
 
 
 @main.command()
