@@ -51,10 +51,8 @@ def _fields_selector(piece: Piece, fields: tuple[bytes, ...]) -> Callable[[bytes
 
     def select(header: bytes) -> bytes:
         found = b"".join(find(b"\n" + header))
-        if not found:
-            return _LINE_END
         # RFC 9051 §7.5.2: the blank line is part of the answer whatever fields were chosen.
-        return found[1:] + (b"\n\r\n" if found.endswith(b"\r") else b"\r\n\r\n")
+        return found[1:] + b"\n\r\n" if found else _LINE_END
 
     return select
 

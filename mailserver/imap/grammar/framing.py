@@ -115,6 +115,7 @@ class Framer:
     __slots__ = (
         "_buffer",
         "_chunks",
+        "_is_broken",
         "_literals",
         "_open_sink",
         "_remaining",
@@ -138,6 +139,7 @@ class Framer:
         self._sink: Sink | None = None
         self._chunks: list[bytes] = []
         self._skipping = False
+        self._is_broken = False
 
     @property
     def has_unread(self) -> bool:
@@ -159,6 +161,8 @@ class Framer:
         self._buffer += octets
 
     def next_event(self) -> Event | None:
+        if self._is_broken:
+            return Broken(Excess.LITERAL)
         while True:
             if self._remaining >= 0:
                 if self._remaining and self._buffer:
@@ -239,7 +243,8 @@ class Framer:
             return rejected
         if size > self.limits.skip:
             self.close()
-            return Broken(Excess.LITERAL)
+            self._is_broken = True
+            return rejected or Broken(Excess.LITERAL)
         self._remaining = size
         return rejected
 

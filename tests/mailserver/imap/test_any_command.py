@@ -56,8 +56,8 @@ SEARCHES = st.sampled_from(
 )  # fmt: skip
 ITEMS = st.sampled_from(
     [b"ALL", b"FULL", b"(UID FLAGS)", b"BODY[]", b"BODY.PEEK[1]<0.5>", b"(BODY[9.9.HEADER] BODY[1.MIME])",
-     b"BINARY[]", b"(MODSEQ PREVIEW EMAILID THREADID)", b"BINARY.SIZE[1]", b"RFC822", b"(FLAGS) (CHANGEDSINCE 1)", b"BODY[TEXT]", b"X",
-     b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>"]
+     b"BINARY[]", b"(MODSEQ PREVIEW EMAILID THREADID)", b"BINARY.SIZE[1]", b"RFC822", b"BODY[TEXT]", b"X",
+     b"(FLAGS) (CHANGEDSINCE 1)", b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>"]
 )  # fmt: skip
 for each in (b"", b"UID "):
     ARGUMENTS[each + b"FETCH"] = [number_set, st.just(b" "), ITEMS]

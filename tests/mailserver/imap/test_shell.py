@@ -140,6 +140,7 @@ def test_a_strangers_large_literal_breaks_off(live):
     with live.connect() as client:
         client.read_line()
         client.say(b"a LOGIN {1000000+}\r\n")
+        assert client.read_line() == b"a BAD [TOOBIG] Literal is too large"
         assert client.read_line() == b"* BYE [TOOBIG] Literal is too large"
         assert client.has_hung_up()
 

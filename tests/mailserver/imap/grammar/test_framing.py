@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.imap.grammar.framing import (
@@ -123,7 +123,10 @@ def test_a_synchronizing_literal_that_is_refused_is_not_sent():
 
 
 def test_a_literal_nobody_wants_to_skip_breaks_the_stream():
-    assert same_however_split(b"a X {1001+}\r\n")[0] == [Broken(Excess.LITERAL)]
+    assert same_however_split(b"a X {1001+}\r\n")[0] == [Rejected(b"a", Excess.LITERAL), Broken(Excess.LITERAL)]
+    framer = Framer(SMALL)
+    framer.feed(b"a X {1001+}\r\nb NOOP\r\n")
+    assert [framer.next_event() for _ in range(3)][1:] == [Broken(Excess.LITERAL)] * 2
 
 
 def test_a_command_without_a_tag_is_rejected_without_one():
@@ -199,6 +202,7 @@ PIECES = st.one_of(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=30), st.lists(st.integers(1, 12), max_size=80))
 def test_any_octets_in_any_split(pieces, sizes):
     octets = b"".join(pieces)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.imap.grammar import mutf7
@@ -47,6 +47,7 @@ def test_refused(octets):
     assert mutf7.decode(octets) is None
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_round_trip(name):
     octets = mutf7.encode(name)
@@ -54,6 +55,7 @@ def test_round_trip(name):
     assert mutf7.decode(octets) == name
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_any_octets(octets):
     name = mutf7.decode(octets)

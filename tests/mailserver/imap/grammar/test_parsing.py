@@ -6,7 +6,7 @@ import contextlib
 from datetime import date
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailserver.imap.grammar.commands import (
@@ -249,6 +249,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(COMMANDS)), st.lists(st.one_of(WORDS, st.binary(max_size=5)), max_size=15))
 @example(b"APPEND", [b" x (\\Seen) ", b"\x00"])
 def test_any_arguments(name, pieces):
@@ -259,6 +260,7 @@ def test_any_arguments(name, pieces):
         assert command == parse(octets, *literals)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_strings_come_back(octets):
     """string: quoted or literal, what was written is what is read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver import refusals
@@ -20,6 +20,7 @@ def test_number_set(numbers, octets):
     assert responses.number_set(numbers) == octets
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 500)))
 def test_number_set_comes_back(numbers):
     written = responses.number_set(sorted(numbers))

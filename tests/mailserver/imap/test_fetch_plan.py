@@ -1,0 +1,68 @@
+"""Rows → responses (RFC 9051 §7.5.2)."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.imap.fetch_plan import columns_of, internal_date, renderer, thread_id, zone_name
+from mailserver.imap.grammar.fetch import Attribute, Piece, Section
+from mailserver.imap.selected import FlagLists, KeywordsGrew
+
+SUBJECT = Section(b"BODY[HEADER.FIELDS (SUBJECT)]", piece=Piece.FIELDS, fields=(b"subject",), peek=True)
+
+
+def test_one_of_each():
+    items = (*Attribute, SUBJECT)
+    columns = columns_of(items)
+    values = {
+        "uid": 7,
+        "flags": 1 | 64,
+        "internal_date": 1_767_225_600,
+        "size": 9,
+        "envelope": b"(E)",
+        "body": b"(B)",
+        "bodystructure": b"(S)",
+        "modseq": 12,
+        "message_id": 3,
+        "thread_key": "<x@y>",
+        "preview": 'Xin "chào"',
+        "header": b"From: a\r\nSubject: b\r\n\r\n",
+    }
+    assert sorted(columns) == sorted(values)
+    row = tuple(values[column] for column in columns)
+    (line,) = renderer(items, columns)([5], [row], FlagLists(("$K",)), 7 * 3600)
+    assert line.decode() == (
+        '* 5 FETCH (UID 7 FLAGS (\\Seen $K) INTERNALDATE "01-Jan-2026 07:00:00 +0700" RFC822.SIZE 9'
+        f" ENVELOPE (E) BODY (B) BODYSTRUCTURE (S) MODSEQ (12) EMAILID (M3) THREADID ({thread_id('<x@y>').decode()})"
+        ' PREVIEW {11}\r\nXin "chào" BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n)\r\n'
+    )
+
+
+def test_more_may_follow():
+    assert renderer((Attribute.UID,), ("uid", "size"), False)([1, 2], [(5, 0), (6, 0)], {}, 0) == [
+        b"* 1 FETCH (UID 5",
+        b"* 2 FETCH (UID 6",
+    ]
+
+
+def test_an_unknown_keyword_is_not_guessed():
+    with pytest.raises(KeywordsGrew):
+        renderer((Attribute.FLAGS,), ("uid", "flags"))([1], [(1, 1 << 7)], FlagLists(("one",)), 0)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 4_102_444_800), st.sampled_from([0, 25_200, -28_800, 20_700, 45_900]))
+def test_internal_dates(when, offset):
+    written = internal_date(when, offset).decode().strip('"')
+    assert parsedate_to_datetime(written.replace("-", " ", 2)).timestamp() == when
+    assert written.endswith(zone_name(offset).decode())
+
+
+def test_thread_ids_are_object_ids():
+    for key in ("", "<a@b>", "é" * 300):
+        assert len(thread_id(key)) < 255
+        assert all(chr(octet).isalnum() or octet in b"-_" for octet in thread_id(key))
