@@ -48,7 +48,7 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
     marks = not view.read_only and any(isinstance(item, Section) and not item.peek for item in items)
     columns = columns_of(row_items)
     missing = 0
-    portions = Portions(spans, FIRST_ROWS)
+    portions = Portions(spans, MOST_ROWS if other_items else FIRST_ROWS)
     for chunk in portions:
         if other_items:
             missing += yield from _fetch_octets(session, chunk, row_items, other_items, marks)

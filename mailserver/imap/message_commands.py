@@ -33,7 +33,7 @@ Pairs = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Framed(Generic[T]):
+class Bracketed(Generic[T]):
     """What a job gave, and the selected mailbox's modseq before and after it, in the same transaction."""
 
     result: T
@@ -41,14 +41,14 @@ class Framed(Generic[T]):
     after: int
 
 
-def bracketed(mailbox_id: int, job: Callable[[Transaction], T]) -> Callable[[Transaction], Framed[T]]:
-    def run(tx: Transaction) -> Framed[T]:
+def bracketed(mailbox_id: int, job: Callable[[Transaction], T]) -> Callable[[Transaction], Bracketed[T]]:
+    def run(tx: Transaction) -> Bracketed[T]:
         before = changes.state(tx.connection, mailbox_id)
         if before is None:
             raise NoSuchMailbox
         result = job(tx)
         after = changes.state(tx.connection, mailbox_id)
-        return Framed(result, before.highest_modseq, after.highest_modseq)
+        return Bracketed(result, before.highest_modseq, after.highest_modseq)
 
     return run
 

@@ -1,7 +1,6 @@
 """SEARCH: run the tests of a key over the mailbox, and answer in the form that was asked for.
 
-Candidates come from the database in UID order; those that only their own text can decide are read in batches, with
-other sessions let through in between.
+Candidates come from the database in UID order; those that only their own text can decide are read in batches.
 
 Standards: RFC 9051 §6.4.4, §7.3.4; RFC 3501 §7.2.5 (SEARCH); RFC 4731 (ESEARCH), RFC 5182 (SAVE), RFC 7162 §3.1.5.
 """
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, select
 from mailserver.imap.criteria import Context, Ranges, Test, compile_key
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.responses import UnknownCharset, astring, number_set
-from mailserver.imap.grammar.search import And, ChangedFrom, Key, Messages, Not, Or, Search
+from mailserver.imap.grammar.search import And, ChangedFrom, Flagged, Key, Messages, Not, Or, Search
 from mailserver.imap.message_commands import load
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Session
@@ -36,8 +35,9 @@ def search(session: Session, command: Search, tag: bytes) -> Steps[None]:
     view = session.view
     if _names_modseq(command.key):
         yield session.enable_condstore()
+    yield _learn_keywords(session, command.key)
     try:
-        found = yield from _find(session, command)
+        found = _find(session, command)
     except UnknownCharset:
         if saves:
             view.saved = ()  # RFC 9051 §6.4.4.1
@@ -52,7 +52,18 @@ def search(session: Session, command: Search, tag: bytes) -> Steps[None]:
 # Finding
 
 
-def _find(session: Session, command: Search) -> Steps[list[int]]:
+def _learn_keywords(session: Session, key: Key) -> bytes:
+    """A keyword that this client has not heard of may have come since: look."""
+    view = session.view
+    known = {keyword.lower() for keyword in view.flags.keywords}
+    named = {each.flag.lower() for each in _walk(key) if isinstance(each, Flagged)}
+    if all(flag.startswith("\\") or flag in known for flag in named):
+        return b""
+    with session.services.store.read() as connection:
+        return view.keywords_changed(connection)
+
+
+def _find(session: Session, command: Search) -> list[int]:
     """UIDs, ascending, of messages that the client knows."""
     view, store = session.view, session.services.store
     # Numbers name places among the UIDs; a search that names none can do without them.
@@ -69,7 +80,6 @@ def _find(session: Session, command: Search) -> Steps[list[int]]:
     test = compile_key(command.key, context)
     with store.read() as connection:
         certain, open_ = _candidates(connection, view, test)
-    yield b""
     for start in range(0, len(open_), BATCH):
         batch = open_[start : start + BATCH]
         with store.read() as connection:
@@ -77,7 +87,6 @@ def _find(session: Session, command: Search) -> Steps[list[int]]:
         for row in rows:
             if test.by_message(FoundMessage(row, _reader(session))):
                 certain.append(row.uid)
-        yield b""
     if open_:
         certain.sort()
     # What arrived since the client was last told is not its to know yet.

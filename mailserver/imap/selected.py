@@ -169,10 +169,12 @@ class SelectedMailbox:
     # News
 
     def keywords_changed(self, connection: Connection) -> bytes:
-        """Learn the mailbox's keywords anew; the untagged FLAGS to tell them (RFC 9051 §7.3.5)."""
+        """Learn the mailbox's keywords anew; the untagged FLAGS to tell new ones (RFC 9051 §7.3.5)."""
         mailbox = mailboxes.get_mailbox(connection, self.mailbox_id)
         if mailbox is None:
             raise MailboxGone
+        if mailbox.keywords == self.flags.keywords:
+            return b""
         self.flags = flag_lists(mailbox.keywords)
         return b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *mailbox.keywords))
 

@@ -65,15 +65,23 @@ def _many_or_octets(session: Session, framed: Framed) -> bool:
     return b":" in framed.text and (_many(session, framed) or b"BODY" in framed.text.upper())
 
 
-def _searches_text(session: Session, framed: Framed) -> bool:
+def _searches_much(session: Session, framed: Framed) -> bool:
     view = session.selected
-    return view is not None and view.count > 100 and searching.names_text(framed.text)
+    return view is not None and view.count > (100 if searching.names_text(framed.text) else 5 * _MANY)
 
 
 def _appends_much(session: Session, framed: Framed) -> bool:
     return len(framed.literals) > 4 or any(
         not isinstance(literal, bytes) or len(literal) > 100_000 for literal in framed.literals
     )
+
+
+def _many_wildcards(session: Session, framed: Framed) -> bool:
+    return framed.text.count(b"*") + framed.text.count(b"%") > 3
+
+
+def _sums_up(session: Session, framed: Framed) -> bool:
+    return b"DELETED-STORAGE" in framed.text.upper()
 
 
 COMMANDS: dict[bytes, Spec] = {
@@ -101,10 +109,10 @@ COMMANDS: dict[bytes, Spec] = {
     b"RENAME": Spec(parse.parse_rename, mailbox_commands.rename, AUTHENTICATED, "9051 §6.3.6"),
     b"SUBSCRIBE": Spec(parse.parse_one_mailbox, mailbox_commands.subscribe, AUTHENTICATED, "9051 §6.3.7"),
     b"UNSUBSCRIBE": Spec(parse.parse_one_mailbox, mailbox_commands.unsubscribe, AUTHENTICATED, "9051 §6.3.8"),
-    b"LIST": Spec(parse_list, listing.list_, AUTHENTICATED, "9051 §6.3.9"),
+    b"LIST": Spec(parse_list, listing.list_, AUTHENTICATED, "9051 §6.3.9", is_heavy=_many_wildcards),
     b"LSUB": Spec(parse_lsub, listing.lsub, AUTHENTICATED, "3501 §6.3.9"),
     b"NAMESPACE": Spec(parse.parse_bare, login.namespace, AUTHENTICATED, "9051 §6.3.10"),
-    b"STATUS": Spec(parse_status, listing.status, AUTHENTICATED, "9051 §6.3.11"),
+    b"STATUS": Spec(parse_status, listing.status, AUTHENTICATED, "9051 §6.3.11", is_heavy=_sums_up),
     b"APPEND": Spec(
         parse.parse_append, appending.append, AUTHENTICATED, "9051 §6.3.12", is_heavy=_appends_much
     ),
@@ -125,10 +133,10 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"SEARCH": Spec(
         partial(parse_search, by_uid=False), searching.search, SELECTED, "9051 §6.4.4",
-        uses_msn=True, is_heavy=_searches_text,
+        uses_msn=True, is_heavy=_searches_much,
     ),
     b"UID SEARCH": Spec(
-        partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9", is_heavy=_searches_text
+        partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9", is_heavy=_searches_much
     ),
     b"FETCH": Spec(
         partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",

@@ -2,7 +2,7 @@
 
 Standards: RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822 and its kin), RFC 7162 §3.1.4 (MODSEQ, CHANGEDSINCE),
 RFC 3516 (BINARY), RFC 8474 §5 (EMAILID, THREADID), RFC 8970 (PREVIEW).
-Limits: 100 items a command, 200 header field names an item, parts 50 levels deep.
+Limits: 100 items a command; 100 header field names of 2,000 octets together an item; parts 50 levels deep.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from enum import Enum
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
 MAX_ITEMS = 100
-MAX_FIELDS = 200
+MAX_FIELDS = 100
+MAX_FIELD_NAMES = 2000
 MAX_PART_DEPTH = 50
 
 
@@ -80,7 +81,7 @@ _OLD_SECTIONS: dict[bytes, Section] = {
     b"RFC822.TEXT": Section(b"RFC822.TEXT", piece=Piece.TEXT),
 }
 # field-name = 1*ftext (RFC 5322 §3.6.8); it is echoed, so nothing else may pass.
-_FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,500}")
+_FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,100}")
 _PIECES: dict[bytes, Piece] = {each.value: each for each in Piece if each.value}
 
 
@@ -212,7 +213,7 @@ def _field_names(cursor: Cursor) -> tuple[bytes, ...]:
     while not cursor.skip(b")"):
         cursor.space()
         names.append(cursor.astring())
-        if len(names) > MAX_FIELDS:
+        if len(names) > MAX_FIELDS or sum(map(len, names)) > MAX_FIELD_NAMES:
             raise SyntaxFault("Too many header fields")
     for name in names:
         if _FIELD_NAME.fullmatch(name) is None:

@@ -2,7 +2,7 @@
 
 Standards: RFC 9051 §6.3.9, §6.3.11, RFC 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS), RFC 6154 (SPECIAL-USE),
 RFC 3501 §6.3.9 (LSUB).
-Limits: 100 patterns a command.
+Limits: 50 patterns a command.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 
-MAX_PATTERNS = 100
+MAX_PATTERNS = 50
 
 STATUS_ITEMS = frozenset(
     (

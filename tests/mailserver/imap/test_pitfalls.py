@@ -353,3 +353,14 @@ def test_a_fault_of_ours_has_a_reference(office, caplog):
                 "INSERT INTO message_octets (message_id, format, prefix_size, header, text) "
                 "SELECT id, 0, 0, CAST('a: b' || char(13, 10) AS BLOB), CAST('' AS BLOB) FROM message"
             )
+
+
+def test_a_keyword_that_another_session_made_is_found(connect):
+    one, two = connect(), connect()
+    one.append(b"a: b\r\n")
+    two.ok("SELECT INBOX")
+    one.ok("SELECT INBOX")
+    one.ok("STORE 1 +FLAGS.SILENT ($New)")
+    lines = two.ok("SEARCH KEYWORD $new")
+    assert lines[0].endswith("$New)")
+    assert lines[1] == "* SEARCH 1"
