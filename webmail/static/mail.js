@@ -186,18 +186,22 @@ export async function perform(data, reading = false) {
     leave = action === "unread" ? tools.dataset.back : (at("[data-older]", tools)?.href ?? at("[data-newer]", tools)?.href ?? tools.dataset.back);
     if (window.matchMedia("(max-width: 1179px)").matches) leave = tools.dataset.back;
   }
-  for (const box of all('input[name="item"]:checked')) box.checked = false;
-  at('input[name="all"]')?.remove();
+  if (!single) {
+    for (const box of all('input[name="item"]:checked')) box.checked = false;
+    at('input[name="all"]')?.remove();
+    count(); // nothing is chosen any more, so the list may be asked for again
+  }
   try {
     const done = await post("/actions", new URLSearchParams([...data].filter(([, value]) => typeof value === "string")));
     const back = done.undo && (() => undo(done.undo));
     toast(done.message, { undo: back });
   } catch (fault) {
+    for (const item of items) rowOf(item)?.removeAttribute("hidden");
+    leave = "";
     toast(fault instanceof Refused ? fault.message : document.body.dataset.offline, { error: true });
   }
   if (leave) await show(leave, ["list", "reading", "sidebar"]);
   else await refresh(reading ? ["list", "sidebar", "reading"] : ["list", "sidebar"]);
-  count();
 }
 
 async function undo(values) {
