@@ -25,8 +25,8 @@ HEAD = """\
 # Standards
 
 What the code cites, where it obeys it, and the test that shows it. Texts of the RFCs are cited at the line that obeys
-them; this is the way back. Status: `yes` all that the sections ask, `partly` what the module's docstring says,
-`differs` on purpose, with the reason at the line, `refers` only named, to explain.
+them; this is the way back. Status: `yes` obeyed where it is cited, `partly` only as far as the module's docstring
+says, `differs` on purpose, with the reason at the line, `refers` only named, to explain.
 
 A test fails when the code cites an RFC that is not here, or when a row is not true any more.
 `python -m tests.architecture.standards` brings the table up to the code.
@@ -104,16 +104,23 @@ def _by_number(section: str) -> tuple[bool, list[int], str]:
 
 
 def _test_of(rfc: int, module: str) -> str:
-    """The module's own test; else one of its package that cites the same RFC; else any that does."""
+    """The module's own test; else one that imports it, or cites the same RFC: of its own package first."""
     path = Path(module)
-    tests = [path for path in repository_files() if path.parts[0] == "tests" and path.match("test_*.py")]
-    tests = [path for path in tests if path.parts[1] != "architecture"]
+    tests = [each for each in repository_files() if each.parts[0] == "tests" and each.match("test_*.py")]
     own = Path("tests") / path.with_name(f"test_{path.name}")
-    citing = [each for each in tests if rfc in citations(source(each))]
-    near = [each for each in citing if each.parent == own.parent]
-    beside = [each for each in tests if each.parent == own.parent]
-    chosen = [own] if own in tests else near or citing or beside
-    return chosen[0].as_posix() if chosen else ""
+    if own in tests:
+        return own.as_posix()
+    dotted = ".".join(path.with_suffix("").parts)
+    package, _, name = dotted.rpartition(".")
+    imported = re.compile(rf"\b{re.escape(dotted)}\b|from {re.escape(package)} import [^\n]*\b{name}\b")
+
+    def rank(test: Path) -> tuple[bool, bool, bool]:
+        importing = bool(imported.search(source(test)))
+        return importing or rfc in citations(source(test)), importing, test.parent == own.parent
+
+    candidates = [test for test in tests if "architecture" not in test.parts]
+    best = max(candidates, key=rank)
+    return best.as_posix() if rank(best)[0] else ""
 
 
 if __name__ == "__main__":
