@@ -1,7 +1,7 @@
 /* What a program does to the files below a folder, written down in the order it happens: loaded before the C library,
  * it carries out open, write, rename, unlink … as asked and appends a record of each, with the octets, to a trace.
- * fsync and fdatasync are only written down: disk.py decides what a power cut would leave, and for that the real disk
- * need not be waited for.
+ * fsync and fdatasync are only written down, after a moment in which the other threads go on: disk.py decides what a
+ * power cut would leave, and for that the real disk need not be waited for.
  *
  * One process with any number of threads.  Writes through mmap are not seen (SQLite's -shm, which a restart rebuilds).
  *
@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -303,6 +304,8 @@ static int traced_sync(int fd, int (*real)(int))
     int kind = kind_of(fd);
     if (kind == UNKNOWN || kind == ACKS_OPEN)
         return real(fd);
+    static atomic_uint moments;
+    usleep(300 * (1 + atomic_fetch_add(&moments, 1) % 7));
     pthread_mutex_lock(&lock);
     record(kind == FOLDER_OPEN ? 'D' : 'S', known[fd].number, 0, known[fd].path, NULL, 0);
     pthread_mutex_unlock(&lock);
