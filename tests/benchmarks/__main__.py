@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -93,6 +94,8 @@ def main() -> int:
     options = _arguments()
     plan = QUICK if options.quick else FULL
     wanted = STANDARD if "all" in options.series else tuple(name for name in NAMES if name in options.series)
+    # Ended from outside, the servers are ended too and the folder is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     with _scratch(options.folder) as folder, contextlib.ExitStack() as running:
@@ -145,7 +148,10 @@ def _bring_up(
         print(f"The peer is left out: {reason}.", file=sys.stderr)
     contenders: list[Contender] = []
     if only != "peer":
-        contenders.append(CityMail(folder / "citymail", plan.accounts, (*plan.broadcasts, *plan.ours_alone)))
+        # Only broadcasts need as many as a city has.
+        accounts = plan.accounts if "broadcast" in wanted else plan.peer_accounts
+        groups = [count for count in (*plan.broadcasts, *plan.ours_alone) if count <= accounts]
+        contenders.append(CityMail(folder / "citymail", accounts, tuple(groups)))
     if only != "ours" and set(wanted) != {"store"} and not reason:
         contenders.append(PostfixDovecot(folder / "peer", plan.peer_accounts, plan.broadcasts))
     for contender in contenders:
