@@ -1,7 +1,7 @@
 // Live news: one event stream from our own server says that something changed; the parts are then asked for again.
 
 import { refresh } from "./mail.js";
-import { toast } from "./toasts.js";
+import { tellNews, toast } from "./toasts.js";
 
 let stream = null;
 let waiting = 0;
@@ -30,7 +30,7 @@ function connect() {
     const { arrived } = JSON.parse(event.data);
     clearTimeout(waiting);
     waiting = setTimeout(refresh, 120);
-    if (arrived > 0) toast(document.body.dataset.arrived);
+    if (arrived > 0) tellNews(document.body.dataset.arrived);
   });
   stream.addEventListener("signed-out", () => {
     stream.close();

@@ -12,6 +12,8 @@ const part = (name) => at(`[data-fragment="${name}"]`);
 const isMessage = (path) => /^\/mail\/\d+\/\d+$/.test(path);
 const isMailPage = () => document.body.classList.contains("mail-page");
 let asked = null;
+let asking = 0;
+const shown = {}; // by part: the number of the request whose answer is on the page
 let onKey = () => {};
 
 export function startMail(keyHandler) {
@@ -34,10 +36,11 @@ export async function show(url, names, { push = true, focus = "" } = {}) {
   asked?.abort();
   asked = new AbortController();
   const mine = asked;
+  const order = ++asking;
   part("reading").setAttribute("aria-busy", "true");
   try {
     const found = await fragments(url, names, mine.signal);
-    put(found);
+    put(found, order);
     const { pathname } = new URL(url, location);
     document.body.classList.toggle("has-thread", isMessage(pathname));
     if (push) history.pushState(null, "", url);
@@ -61,12 +64,13 @@ export async function refresh(names = ["list", "sidebar"]) {
   const busy = at(".messages.selecting");
   const wanted = busy ? names.filter((name) => name !== "list") : names;
   if (!wanted.length) return;
+  const order = ++asking;
   try {
     // The open message may be gone by now; its list is not.
     const here = at("[data-list]")?.dataset.here ?? "/mailboxes";
     const marked = at(".mailboxes [aria-current]")?.getAttribute("href");
     const found = await fragments(wanted.includes("reading") ? location.href : here, wanted);
-    put(found);
+    put(found, order);
     if (marked) at(`.mailboxes a[href="${marked}"]`)?.setAttribute("aria-current", "page");
     if (wanted.includes("list")) markCurrent(location.pathname);
     title(document.title.replace(/^\(\S+\) /, "").split(" · ").slice(0, -1).join(" · "));
@@ -76,10 +80,12 @@ export async function refresh(names = ["list", "sidebar"]) {
   }
 }
 
-function put({ fragments: found }) {
+// Answers may overtake each other: what was asked for earlier never replaces what was asked for later.
+function put({ fragments: found }, order) {
   for (const [name, text] of Object.entries(found)) {
     const place = part(name);
-    if (!place) continue;
+    if (!place || (shown[name] ?? 0) > order) continue;
+    shown[name] = order;
     const rows = at("[data-rows]", place);
     const scrolled = rows?.scrollTop ?? 0;
     const focused = place.contains(document.activeElement) ? document.activeElement.closest(".row")?.dataset.item : null;
