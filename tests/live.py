@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mailserver.config import load, render
 from mailserver.cli.health import ask_all
+from mailserver.config import load, render
 from mailserver.installation import install
 
 DOMAIN = "thanhpho.example"

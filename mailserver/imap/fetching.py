@@ -24,9 +24,9 @@ from mailserver.imap.session import Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of
 from mailserver.imap.steps import AnswerBroken, Steps
 from mailserver.message.structure import Part, decode_parts, part_at
-from mailserver.store import Store, changes, messages
+from mailserver.store import Store, changes, messages, reading
 from mailserver.store.flags import SEEN
-from mailserver.store.messages import as_ranges, slice_octets
+from mailserver.store.reading import as_ranges, slice_octets
 
 # Messages of a portion: the first one, and the most.  Octets that one should come to.
 FIRST_ROWS, MOST_ROWS = 50, 1000
@@ -112,7 +112,7 @@ def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: t
     render = renderer(items, columns)
     told = b""
     with session.services.store.read() as connection:
-        rows = list(messages.fetch(connection, view.mailbox_id, view.uid_ranges(spans), columns))
+        rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), columns))
         numbers = _numbers(view, spans, rows)
         try:
             pieces = render(numbers, rows, view.flags, offset)
@@ -129,7 +129,7 @@ def _mark_seen(session: Session, spans: Spans) -> Steps[None]:
     """BODY[…] without .PEEK sets \\Seen (RFC 9051 §6.4.5)."""
     view, store = session.view, session.services.store
     with store.read() as connection:
-        rows = messages.fetch(connection, view.mailbox_id, view.uid_ranges(spans), ("uid", "flags"))
+        rows = reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), ("uid", "flags"))
         unseen = [uid for uid, mask in rows if not mask & SEEN]
     if not unseen:
         return
@@ -157,7 +157,7 @@ def _fetch_octets(
         sizes = [(view.uids[spans[0][0]], 0)]
     else:
         with store.read() as connection:
-            rows = messages.fetch(connection, view.mailbox_id, view.uid_ranges(spans), ("uid", "size"))
+            rows = reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), ("uid", "size"))
             sizes = [(uid, size) for uid, size in rows]
     missing = count_of(spans) - len(sizes)
     for uids in _batches(sizes):
@@ -206,7 +206,7 @@ class _Batch:
         self.columns = (*columns, *(column for column in more if column not in columns))
         render = renderer(row_items, self.columns, whole=False)
         with self.store.read() as connection:
-            self.rows = list(messages.fetch(connection, view.mailbox_id, view.uid_ranges(spans), self.columns))
+            self.rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), self.columns))
             numbers = _numbers(view, spans, self.rows)
             try:
                 self.heads = render(numbers, self.rows, view.flags, session.services.utc_offset)

@@ -17,7 +17,7 @@ from mailserver.imap.patterns import matcher
 from mailserver.imap.session import Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import NoSuchMailbox, Refusal
-from mailserver.store import mailboxes, messages
+from mailserver.store import mailboxes, reading
 from mailserver.store.flags import DELETED
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 
@@ -179,7 +179,7 @@ def status_line(session: Session, connection: Connection, mailbox: Mailbox, item
 def _deleted_storage(connection: Connection, mailbox: Mailbox) -> int:
     if not mailbox.deleted:
         return 0
-    rows = messages.fetch(connection, mailbox.id, [(1, mailbox.uid_next)], ("uid", "flags", "size"))
+    rows = reading.fetch(connection, mailbox.id, [(1, mailbox.uid_next)], ("uid", "flags", "size"))
     return sum(size for _, mask, size in rows if mask & DELETED)
 
 

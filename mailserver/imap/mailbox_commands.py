@@ -14,7 +14,7 @@ from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import NoSuchMailbox
-from mailserver.store import mailboxes, messages, quota
+from mailserver.store import mailboxes, messages, quota, reading
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
@@ -44,7 +44,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
             raise NoSuchMailbox
         view = SelectedMailbox(mailbox, command.read_only)
         if mailbox.unseen and not session.rev2 and mailbox.messages <= _COUNTED_FOR_UNSEEN:
-            uid = messages.first_unseen(connection, mailbox.id)
+            uid = reading.first_unseen(connection, mailbox.id)
             if uid is not None:
                 view.load(connection)
                 first_unseen = view.msn_of(uid)

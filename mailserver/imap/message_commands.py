@@ -19,10 +19,10 @@ from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import count_of
 from mailserver.imap.steps import Steps
 from mailserver.refusals import NoSuchMailbox, OverQuota
-from mailserver.store import changes, mailboxes, messages, quota
+from mailserver.store import changes, mailboxes, messages, quota, reading
 from mailserver.store.database import Transaction
-from mailserver.store.messages import FlagsResult, as_ranges
-from mailserver.store.reading import placements
+from mailserver.store.messages import FlagsResult
+from mailserver.store.reading import as_ranges, placements
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:
     told = [*told, *result.refused]
     if told:
         with session.services.store.read() as connection:
-            current = messages.fetch(connection, view.mailbox_id, as_ranges(told), ("uid", "flags", "modseq"))
+            current = reading.fetch(connection, view.mailbox_id, as_ranges(told), ("uid", "flags", "modseq"))
             others = [(uid, mask, modseq) for uid, mask, modseq in current]
         if command.silent:
             return _modseqs(session, command, rows, conditional) + view.render_flags(

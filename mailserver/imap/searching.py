@@ -21,8 +21,8 @@ from mailserver.imap.message_commands import load
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Session
 from mailserver.imap.steps import Steps
-from mailserver.store import messages
-from mailserver.store.messages import as_ranges, slice_octets
+from mailserver.store import reading
+from mailserver.store.reading import as_ranges, slice_octets
 from mailserver.store.tables import message, placement
 
 # Messages whose text is read at a time.
@@ -83,7 +83,7 @@ def _find(session: Session, command: Search) -> list[int]:
     for start in range(0, len(open_), BATCH):
         batch = open_[start : start + BATCH]
         with store.read() as connection:
-            rows = list(messages.fetch(connection, view.mailbox_id, as_ranges(batch), _columns(test)))
+            rows = list(reading.fetch(connection, view.mailbox_id, as_ranges(batch), _columns(test)))
         for row in rows:
             if test.by_message(FoundMessage(row, _reader(session))):
                 certain.append(row.uid)
@@ -202,7 +202,7 @@ def _highest(session: Session, command: Search, found: list[int]) -> int:
     if not told:
         return 0
     with session.services.store.read() as connection:
-        rows = messages.fetch(connection, session.view.mailbox_id, as_ranges(told), ("modseq",))
+        rows = reading.fetch(connection, session.view.mailbox_id, as_ranges(told), ("modseq",))
         return max((row.modseq for row in rows), default=0)
 
 

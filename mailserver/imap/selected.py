@@ -24,7 +24,7 @@ from mailserver.imap.grammar.fetch import Attribute
 from mailserver.imap.grammar.responses import flag_list
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.spans import Spans
-from mailserver.store import changes, mailboxes, messages
+from mailserver.store import changes, mailboxes, reading
 from mailserver.store.flags import FIRST_KEYWORD_BIT, SYSTEM_FLAGS, flag_names
 from mailserver.store.mailboxes import Mailbox
 
@@ -104,7 +104,7 @@ class SelectedMailbox:
             self._uids = array("I", range(1, self.uid_next))
             return
         state = changes.state(connection, self.mailbox_id)
-        found = array("I", messages.uids(connection, self.mailbox_id))
+        found = array("I", reading.uids(connection, self.mailbox_id))
         del found[bisect_left(found, self.uid_next) :]
         if state is not None and state.highest_modseq != self.modseq:
             vanished = changes.vanished_since(connection, self.mailbox_id, self.modseq)

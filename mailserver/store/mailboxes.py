@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, NoSuchMailbox
 from mailserver.store.database import Transaction
 from mailserver.store.prepared import Prepared
+from mailserver.store.reading import EVERYTHING
 from mailserver.store.tables import expunged, mailbox, mailbox_keyword, placement, sequence, subscription
 
 SEPARATOR = "/"
@@ -251,7 +252,7 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
         raise MailboxExists
     if source.name == INBOX:
         target = create_mailbox(tx, account_id, new_name)
-        messages.move(tx, source.id, messages.EVERYTHING, target.id)
+        messages.move(tx, source.id, EVERYTHING, target.id)
         return
     if new_name.startswith(source.name + SEPARATOR):
         raise CannotDo("A mailbox cannot become its own child")
@@ -297,7 +298,7 @@ def delete_mailbox(tx: Transaction, account_id: str, name: str) -> None:
     prefix = doomed.name + SEPARATOR
     if any(each.name.startswith(prefix) for each in list_mailboxes(tx.connection, account_id)):
         raise CannotDo("The mailbox has mailboxes below it")
-    messages.remove(tx, doomed.id, messages.EVERYTHING)
+    messages.remove(tx, doomed.id, EVERYTHING)
     tx.connection.execute(
         update(mailbox)
         .where(mailbox.c.id == doomed.id)

@@ -33,16 +33,7 @@ from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared
-from mailserver.store.reading import EVERYTHING as EVERYTHING
-from mailserver.store.reading import Ranges, placement_where, placements
-from mailserver.store.reading import as_ranges as as_ranges
-from mailserver.store.reading import fetch as fetch
-from mailserver.store.reading import find_by_message_id as find_by_message_id
-from mailserver.store.reading import first_unseen as first_unseen
-from mailserver.store.reading import octets as octets
-from mailserver.store.reading import page as page
-from mailserver.store.reading import slice_octets as slice_octets
-from mailserver.store.reading import uids as uids
+from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, fetch, placement_where, placements
 from mailserver.store.tables import expunged, mailbox, message, message_octets, placement
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from mailserver.refusals import TryLater
-from mailserver.store import consistency, housekeeping, mailboxes, messages
+from mailserver.store import consistency, housekeeping, mailboxes, reading
 from mailserver.store import content as contents
 from mailserver.store.blobs import Blobs
 from mailserver.store.content import Content
@@ -74,7 +74,7 @@ class Store:
 
     def octets(self, connection: Connection, message_id: int, start: int = 0, stop: int | None = None) -> bytes:
         """A message's octets, or a slice of them."""
-        return messages.octets(connection, self.blobs.read, message_id, start, stop)
+        return reading.octets(connection, self.blobs.read, message_id, start, stop)
 
     def maildrop(self, account_id: str) -> Mailbox:
         """The account's INBOX; at the first time, its standard mailboxes are made."""

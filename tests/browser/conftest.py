@@ -19,7 +19,7 @@ expect.set_options(timeout=8000)
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    # Not for the whole session: while Playwright is open this thread has a running loop, and no other test may start one.
+    # Not for the whole session: while Playwright is open, this thread has a running loop and nobody may start one.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser

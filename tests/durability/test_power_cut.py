@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.store import Store, flags, mailboxes, messages, open_store
+from mailserver.store import Store, flags, mailboxes, messages, open_store, reading
 from mailserver.store.messages import Target
 from tests.durability.disk import Disk, Record, read_trace
 from tests.durability.writer import AUDIENCE, BOXES, SHARED
@@ -223,7 +223,7 @@ def octets_of(store: Store, connection: Any, account: str, box: str = "INBOX") -
         return {}
     return {
         row.uid: hashlib.sha256(store.octets(connection, row.message_id)).hexdigest()
-        for row in messages.placements(connection, mailbox.id)
+        for row in reading.placements(connection, mailbox.id)
     }
 
 
@@ -235,7 +235,7 @@ def held(store: Store, connection: Any, account: str) -> tuple[dict[str, Any], s
             boxes[box] = None
             continue
         digests = octets_of(store, connection, account, box)
-        rows = messages.placements(connection, mailbox.id)
+        rows = reading.placements(connection, mailbox.id)
         boxes[box] = {
             row.uid: (digests[row.uid], frozenset(flags.flag_names(row.flags, mailbox.keywords))) for row in rows
         }

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from mailserver.store import Store, broadcast, mailboxes, messages, open_store
+from mailserver.store import Store, broadcast, mailboxes, messages, open_store, reading
 from mailserver.store.messages import Target
 
 THREADS = 4
@@ -52,7 +52,7 @@ class Worker(threading.Thread):
         self.fault: BaseException | None = None
         with store.read() as connection:
             self.ids = {box: self._id(connection, box) for box in BOXES}
-            self.held = {box: list(messages.uids(connection, self.ids[box])) for box in BOXES}
+            self.held = {box: list(reading.uids(connection, self.ids[box])) for box in BOXES}
             self.shared = self._id(connection, "INBOX", SHARED)
             self.made = [each.name for each in mailboxes.list_mailboxes(connection, name) if each.name.startswith("M")]
 

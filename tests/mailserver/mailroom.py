@@ -35,7 +35,7 @@ from mailserver.servers.smtp_clients import Clients
 from mailserver.servers.smtp_session import SmtpServices
 from mailserver.store import Store
 from mailserver.store.mailboxes import find_mailbox
-from mailserver.store.messages import octets, placements
+from mailserver.store.reading import octets, placements
 from security.passwords import hash_password
 from security.proven import ProvenLogins
 from security.throttle import Throttle

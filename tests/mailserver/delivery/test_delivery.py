@@ -20,7 +20,8 @@ from mailserver.refusals import LimitReached, MalformedMessage, NoSuchRecipient,
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.smtp.replies import Reply
 from mailserver.store.mailboxes import find_mailbox
-from mailserver.store.messages import Target, append, placements
+from mailserver.store.messages import Target, append
+from mailserver.store.reading import placements
 from tests.mailserver.mailroom import add_account, add_address, add_group, mails, make_config, set_quota
 
 MESSAGE = (

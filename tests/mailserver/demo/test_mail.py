@@ -15,7 +15,7 @@ from mailserver.demo import mail as demo_mail
 from mailserver.demo.city import DemoAccount, build_city
 from mailserver.demo.mail import fill_mailboxes
 from mailserver.installation import install
-from mailserver.store import messages
+from mailserver.store import reading
 from mailserver.store.mailboxes import Mailbox, list_mailboxes
 from mailserver.wiring import System, build
 
@@ -73,7 +73,7 @@ def test_the_first_mailbox_is_lived_in(system: System, mailboxes: Callable[[int]
     with system.store.read() as connection:
         for each in mine.values():
             columns = ("thread_key", "has_attachments", "flags", "internal_date")
-            for thread, attached, flags, date in messages.fetch(connection, each.id, EVERYTHING, columns):
+            for thread, attached, flags, date in reading.fetch(connection, each.id, EVERYTHING, columns):
                 threads[thread] += 1
                 attachments += bool(attached)
                 answered += bool(flags & 2)
@@ -90,7 +90,7 @@ def test_the_letters_are_good_mail(system: System, mailboxes: Callable[[int], di
     kinds: Counter[str] = Counter()
     with system.store.read() as connection:
         for name in ("INBOX", "Sent", "Drafts", "Junk"):
-            found = list(messages.fetch(connection, mailboxes(0)[name].id, EVERYTHING, ("message_id",)))
+            found = list(reading.fetch(connection, mailboxes(0)[name].id, EVERYTHING, ("message_id",)))
             for (message_id,) in found[-250:]:
                 octets = system.store.octets(connection, message_id)
                 assert b"\n" not in octets.replace(b"\r\n", b"")

@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from mailserver.store import mailboxes, messages
+from mailserver.store import mailboxes, reading
 from mailserver.store.flags import flag_names
 from tests.mailserver.imap.talk import Direct
 
@@ -135,7 +135,7 @@ def test_pictures_stay_true(services, seed):
         assert services.store.check_consistency() == [] or pytest.fail("the store is inconsistent")
     with services.store.read() as connection:
         inbox = mailboxes.find_mailbox(connection, "an", "INBOX")
-        rows = messages.placements(connection, inbox.id)
+        rows = reading.placements(connection, inbox.id)
         truth = {row.uid: frozenset(flag_names(row.flags, inbox.keywords)) for row in rows}
     for picture in pictures:
         picture.ask("NOOP")

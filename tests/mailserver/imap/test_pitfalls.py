@@ -87,7 +87,7 @@ def test_no_session_sees_a_higher_uid_before_a_lower(office, services, connect):
             uid_next = next(int(code(line, "UIDNEXT")) for line in lines if "UIDNEXT" in line)
             uids = [int(uid) for line in selected.ok("UID SEARCH ALL")[:1] for uid in line.split()[2:]]
             assert len(uids) >= exists
-            assert uids[: exists] == sorted(uids)[: exists]
+            assert uids[:exists] == sorted(uids)[:exists]
             assert uid_next == (uids[exists - 1] + 1 if exists else 1)
         finally:
             selected.close()

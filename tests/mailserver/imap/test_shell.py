@@ -106,7 +106,7 @@ def test_on_plain_asyncio_too(office, certificate):
             assert client.ask("STARTTLS")[-1].startswith("t OK")
             client.start_tls(certificate.ca_file)
             assert client.ask(f"LOGIN {LOGIN} {PASSWORD}")[-1].startswith("t OK")
-            assert client.ask("LIST \"\" *")[-1] == "t OK LIST completed"
+            assert client.ask('LIST "" *')[-1] == "t OK LIST completed"
     finally:
         server.close()
 

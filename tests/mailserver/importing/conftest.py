@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailserver.store import mailboxes, messages
+from mailserver.store import mailboxes, messages, reading
 from mailserver.store.flags import flag_names
 
 
@@ -174,7 +174,7 @@ class Held:
         with self.store.read() as connection:
             mailbox = mailboxes.find_mailbox(connection, self.account, name)
             assert mailbox is not None, self.names()
-            rows = messages.fetch(connection, mailbox.id, messages.EVERYTHING, ["subject", "flags", "internal_date"])
+            rows = reading.fetch(connection, mailbox.id, messages.EVERYTHING, ["subject", "flags", "internal_date"])
             return [(row[0], set(flag_names(row[1], mailbox.keywords)), row[2]) for row in rows]
 
     def subjects(self, name="INBOX"):
@@ -183,7 +183,7 @@ class Held:
     def octets(self, name="INBOX"):
         with self.store.read() as connection:
             mailbox = mailboxes.find_mailbox(connection, self.account, name)
-            rows = list(messages.fetch(connection, mailbox.id, messages.EVERYTHING, ["message_id"]))
+            rows = list(reading.fetch(connection, mailbox.id, messages.EVERYTHING, ["message_id"]))
             return [self.store.octets(connection, row[0]) for row in rows]
 
 

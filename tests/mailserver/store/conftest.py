@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mailserver.store import Store, flags, mailboxes, messages
+from mailserver.store import Store, flags, mailboxes, messages, reading
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Appended, Target
 
@@ -63,22 +63,22 @@ class Clerk:
         return self.do(lambda tx: [messages.append(tx, content, [target])[0].uid for content in contents])
 
     def uids(self, mailbox: Mailbox | None = None) -> list[int]:
-        return list(self.ask(messages.uids, (mailbox or self.inbox).id))
+        return list(self.ask(reading.uids, (mailbox or self.inbox).id))
 
     def flags(self, mailbox: Mailbox | None = None) -> dict[int, set[str]]:
         """uid → flags by name."""
         now = self.mailbox((mailbox or self.inbox).id)
-        rows = self.ask(messages.placements, now.id)
+        rows = self.ask(reading.placements, now.id)
         return {row.uid: set(flags.flag_names(row.flags, now.keywords)) for row in rows}
 
     def octets(self, uid: int, mailbox: Mailbox | None = None) -> bytes:
         with self.store.read() as connection:
-            (row,) = messages.placements(connection, (mailbox or self.inbox).id, [(uid, uid)])
+            (row,) = reading.placements(connection, (mailbox or self.inbox).id, [(uid, uid)])
             return self.store.octets(connection, row.message_id)
 
     def recount(self, mailbox: Mailbox) -> tuple[int, int, int, int]:
         """(messages, unseen, deleted, size) as the rows have it."""
-        rows = self.ask(messages.placements, mailbox.id)
+        rows = self.ask(reading.placements, mailbox.id)
         return (
             len(rows),
             sum(not row.flags & 1 for row in rows),

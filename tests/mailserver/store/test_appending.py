@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from mailserver.refusals import CannotDo, NoSuchMailbox
-from mailserver.store import Store, broadcast, mailboxes, messages, quota
+from mailserver.store import Store, broadcast, mailboxes, messages, quota, reading
 from mailserver.store.messages import Target
 
 
 def test_uids_and_modseqs_grow_with_every_append(clerk: Any, mail: Any) -> None:
     appended = [clerk.append(mail(f"{number}")) for number in range(5)]
     assert [each.uid for each in appended] == [1, 2, 3, 4, 5]
-    rows = clerk.ask(messages.placements, clerk.inbox.id)
+    rows = clerk.ask(reading.placements, clerk.inbox.id)
     modseqs = [row.modseq for row in rows]
     assert modseqs == sorted(set(modseqs))
     now = clerk.mailbox()
@@ -27,7 +27,7 @@ def test_flags_and_dates_are_kept_as_given(clerk: Any, mail: Any) -> None:
     old = int(datetime(1995, 4, 1, tzinfo=UTC).timestamp())
     uid = clerk.append(mail(), flags=("\\Seen", "\\DELETED", "$Forwarded", "Họp"[:1]), date=old).uid
     assert clerk.flags()[uid] == {"\\Seen", "\\Deleted", "$Forwarded", "H"}
-    (row,) = clerk.ask(messages.placements, clerk.inbox.id)
+    (row,) = clerk.ask(reading.placements, clerk.inbox.id)
     assert row.internal_date == old
     assert clerk.counters(clerk.inbox) == (1, 0, 1, len(mail()))
 
@@ -108,7 +108,7 @@ def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -
         "search_text",
         "header",
     ]
-    (row,) = clerk.ask(lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 1)], columns)))
+    (row,) = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, 1)], columns)))
     assert row._fields == tuple(columns)
     assert (row.uid, row.flags, row.internal_date, row.size) == (1, 1, 99, len(octets))
     assert row.subject == "Họp giao ban"
@@ -119,9 +119,7 @@ def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -
     assert isinstance(row.header, bytes)
     assert not row.has_attachments
     reversed_columns = columns[::-1]
-    (again,) = clerk.ask(
-        lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 1)], reversed_columns))
-    )
+    (again,) = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, 1)], reversed_columns)))
     assert tuple(again)[::-1] == tuple(row)
 
 
@@ -129,28 +127,28 @@ def test_fetch_gives_uid_order_and_no_row_twice_whatever_the_ranges(clerk: Any) 
     clerk.fill(30)
     # More ranges than one statement carries, overlapping, unsorted, and beyond what is there.
     ranges = [(25, 29), (1, 30), (400, 900), (7, 7), *((number % 30 + 1, number % 30 + 1) for number in range(1000))]
-    rows = clerk.ask(lambda connection: list(messages.fetch(connection, clerk.inbox.id, ranges, ("uid", "size"))))
+    rows = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, ranges, ("uid", "size"))))
     assert [row.uid for row in rows] == list(range(1, 31))
-    few = clerk.ask(messages.placements, clerk.inbox.id, [(28, 4294967295), (2, 3)])
+    few = clerk.ask(reading.placements, clerk.inbox.id, [(28, 4294967295), (2, 3)])
     assert [row.uid for row in few] == [2, 3, 28, 29, 30]
-    assert clerk.ask(messages.placements, clerk.inbox.id, []) == []
+    assert clerk.ask(reading.placements, clerk.inbox.id, []) == []
 
 
 def test_pages_are_newest_first(clerk: Any) -> None:
     clerk.fill(7)
-    page = clerk.ask(messages.page, clerk.inbox.id, ("uid", "subject"), offset=2, limit=3)
+    page = clerk.ask(reading.page, clerk.inbox.id, ("uid", "subject"), offset=2, limit=3)
     assert [(row.uid, row.subject) for row in page] == [(5, "number 4"), (4, "number 3"), (3, "number 2")]
-    assert clerk.ask(messages.page, clerk.inbox.id, ("uid",), offset=7, limit=3) == []
+    assert clerk.ask(reading.page, clerk.inbox.id, ("uid",), offset=7, limit=3) == []
 
 
 def test_first_unseen_and_message_id_lookup(clerk: Any, mail: Any) -> None:
     clerk.fill(2, flags=("\\Seen",))
-    assert clerk.ask(messages.first_unseen, clerk.inbox.id) is None
+    assert clerk.ask(reading.first_unseen, clerk.inbox.id) is None
     found = clerk.append(mail(Message_ID="<tìm@x.example>".replace("ì", "i")))
-    assert clerk.ask(messages.first_unseen, clerk.inbox.id) == 3
-    (row,) = clerk.ask(messages.find_by_message_id, "an", "<tim@x.example>")
+    assert clerk.ask(reading.first_unseen, clerk.inbox.id) == 3
+    (row,) = clerk.ask(reading.find_by_message_id, "an", "<tim@x.example>")
     assert (row.mailbox_id, row.uid, row.message_id) == (clerk.inbox.id, 3, found.message_id)
-    assert clerk.ask(messages.find_by_message_id, "binh", "<tim@x.example>") == []
+    assert clerk.ask(reading.find_by_message_id, "binh", "<tim@x.example>") == []
 
 
 # Broadcast
@@ -170,7 +168,7 @@ def test_broadcast_reaches_each_account_once(any_store: Store, hire: Any, mail: 
             assert inbox is not None
             expected = (2 if number == 3 else 0) + 1 + (number < 10)
             assert (inbox.messages, inbox.unseen, inbox.uid_next) == (expected, expected, expected + 1)
-            rows = messages.placements(connection, inbox.id)
+            rows = reading.placements(connection, inbox.id)
             assert [row.uid for row in rows] == list(range(1, expected + 1))
             assert rows[-1].modseq == inbox.highest_modseq
             ids.add(rows[-1].message_id)
@@ -198,7 +196,7 @@ def test_two_broadcasts_in_one_transaction(clerk: Any, mail: Any) -> None:
     for account in ("an", "binh", "chi"):
         inbox = clerk.ask(mailboxes.find_mailbox, account, "INBOX")
         rows = clerk.ask(
-            lambda connection, where=inbox.id: list(messages.fetch(connection, where, [(1, 9)], ("subject",)))
+            lambda connection, where=inbox.id: list(reading.fetch(connection, where, [(1, 9)], ("subject",)))
         )
         subjects[account] = [row.subject for row in rows]
     assert subjects == {"an": ["1"], "binh": ["1", "2"], "chi": ["2"]}

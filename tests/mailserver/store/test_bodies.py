@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mailserver.refusals import NoSuchMessage, TryLater
-from mailserver.store import Store, messages
+from mailserver.store import Store, messages, reading
 from mailserver.store.blobs import ORPHAN_AGE, Blobs
 from mailserver.store.messages import Target
 
@@ -49,7 +49,7 @@ def test_every_slice_of_every_format(make_store: Any, prefix: bytes, limit: int,
         for start in edges:
             for stop in [*edges, None]:
                 assert store.octets(connection, done.message_id, start, stop) == whole[start:stop], (start, stop)
-        (row,) = messages.fetch(connection, inbox.id, [(1, 1)], ("header", "size", "header_size"))
+        (row,) = reading.fetch(connection, inbox.id, [(1, 1)], ("header", "size", "header_size"))
         assert (row.header, row.size, row.header_size) == (whole[: len(row.header)], len(whole), len(row.header))
 
 
@@ -99,7 +99,7 @@ def test_no_message_is_too_odd_for_the_tables(clerk: Any, number: int) -> None:
     uid = clerk.append(HOSTILE[number]).uid
     assert clerk.octets(uid) == HOSTILE[number]
     columns = ("subject", "base_subject", "author_name", "to_text", "preview", "search_text", "message_id_header")
-    (row,) = clerk.ask(lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(uid, uid)], columns)))
+    (row,) = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(uid, uid)], columns)))
     for value in row:
         assert "\x00" not in value
         value.encode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.store import Store, changes, housekeeping, messages
+from mailserver.store import Store, changes, housekeeping, messages, reading
 
 DAY = 86_400
 
@@ -60,7 +60,7 @@ def test_against_a_recording(clerk: Any, seed: int) -> None:
         action = chance.choice(("append", "append", "copy in", "flag", "flag", "remove", "expunge"))
         alive = sorted(flags_of)
         chosen = chance.sample(alive, min(len(alive), chance.randint(1, 4)))
-        ranges = messages.as_ranges(chosen)
+        ranges = reading.as_ranges(chosen)
         new = 0
         if action == "append":
             new = chance.randint(1, 3)
@@ -78,7 +78,7 @@ def test_against_a_recording(clerk: Any, seed: int) -> None:
             clerk.do(messages.expunge, clerk.inbox.id)
         # What the rows say now is recorded; what changes_since says must follow from the recordings alone.
         now = clerk.mailbox()
-        rows = {row.uid: row for row in clerk.ask(messages.placements, clerk.inbox.id)}
+        rows = {row.uid: row for row in clerk.ask(reading.placements, clerk.inbox.id)}
         for uid in set(flags_of) - set(rows):
             gone[uid] = now.highest_modseq
             del flags_of[uid], modseq_of[uid]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from mailserver.refusals import TryLater
-from mailserver.store import Store, messages, open_store, sqlite
+from mailserver.store import Store, messages, open_store, reading, sqlite
 from mailserver.store.messages import Target
 
 
@@ -67,7 +67,7 @@ class Sender:
     def check(self, store: Store) -> None:
         """Every acknowledged message is there as it was sent, and nothing else that was not at least tried."""
         with store.read() as connection:
-            rows = list(messages.fetch(connection, self.mailbox_id, [(1, 2**32)], ("uid", "subject", "message_id")))
+            rows = list(reading.fetch(connection, self.mailbox_id, [(1, 2**32)], ("uid", "subject", "message_id")))
             found = {row.uid: (int(row.subject), store.octets(connection, row.message_id)) for row in rows}
         assert found == self.acknowledged
         assert store.check_consistency() == []
@@ -174,7 +174,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
         uid, number, size = map(int, line.split())
         acknowledged[uid] = f"Subject: {number}\r\n\r\n".encode() + bytes([65 + number % 26]) * size
     with store.read() as connection:
-        rows = messages.placements(connection, inbox.id)
+        rows = reading.placements(connection, inbox.id)
         assert {row.uid: store.octets(connection, row.message_id) for row in rows} == acknowledged
     assert store.check_consistency() == []
     store.close()

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from mailserver.refusals import CannotDo, NoSuchMailbox, TryLater
-from mailserver.store import Store, database, mailboxes, messages, open_store
+from mailserver.store import Store, database, mailboxes, messages, open_store, reading
 from mailserver.store.messages import Target
 
 
@@ -162,7 +162,7 @@ def test_a_job_is_run_again_from_the_beginning(clerk: Any, mail: Any) -> None:
     tries = 0
 
     def count(tx: Any) -> int:
-        found = len(messages.placements(tx.connection, clerk.inbox.id))
+        found = len(reading.placements(tx.connection, clerk.inbox.id))
         seen.append(found)
         messages.append(tx, content, [Target(clerk.inbox.id, ("a-keyword",))])
         return found
@@ -242,9 +242,9 @@ def test_many_threads_get_gapless_uids_and_readers_see_them_in_order(clerk: Any,
         """No session may see UID n+1 before n, nor a counter that does not fit the rows it sees."""
         while not ending.is_set():
             with clerk.store.read() as connection:
-                uids = list(messages.uids(connection, clerk.inbox.id))
+                uids = list(reading.uids(connection, clerk.inbox.id))
                 now = mailboxes.get_mailbox(connection, clerk.inbox.id)
-                rows = messages.placements(connection, clerk.inbox.id)
+                rows = reading.placements(connection, clerk.inbox.id)
             looks[0] += 1
             assert now is not None
             if uids != list(range(1, len(uids) + 1)):
@@ -362,21 +362,21 @@ def test_mailboxes_renamed_and_made_below_at_once_leave_no_orphan(clerk: Any) ->
 def test_a_snapshot_stands_still(clerk: Any) -> None:
     clerk.fill(2)
     with clerk.store.read() as connection:
-        before = list(messages.uids(connection, clerk.inbox.id))
+        before = list(reading.uids(connection, clerk.inbox.id))
         writer = threading.Thread(target=clerk.fill, args=(1,))
         writer.start()
         writer.join()
-        assert list(messages.uids(connection, clerk.inbox.id)) == before == [1, 2]
+        assert list(reading.uids(connection, clerk.inbox.id)) == before == [1, 2]
         with clerk.store.read() as inner:  # nests
-            assert list(messages.uids(inner, clerk.inbox.id)) == before
-        assert list(messages.uids(connection, clerk.inbox.id)) == before
+            assert list(reading.uids(inner, clerk.inbox.id)) == before
+        assert list(reading.uids(connection, clerk.inbox.id)) == before
     assert clerk.uids() == [1, 2, 3]
 
 
 def test_a_reader_that_fails_leaves_its_thread_able_to_read(clerk: Any) -> None:
     for _ in range(3):
         with pytest.raises(LookupError), clerk.store.read() as connection:
-            raise LookupError(messages.uids(connection, clerk.inbox.id))
+            raise LookupError(reading.uids(connection, clerk.inbox.id))
         with pytest.raises(Exception, match="nowhere"), clerk.store.read() as connection:
             connection.execute(text("SELECT * FROM nowhere"))
         assert clerk.uids() == []
@@ -396,7 +396,7 @@ def test_as_many_threads_may_read_as_there_are(clerk: Any) -> None:
 
     def look() -> None:
         with clerk.store.read() as connection:
-            answers.append(len(messages.uids(connection, clerk.inbox.id)))
+            answers.append(len(reading.uids(connection, clerk.inbox.id)))
             together.wait()
 
     clerk.fill(3)

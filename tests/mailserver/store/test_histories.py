@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox
-from mailserver.store import Store, broadcast, changes, flags, mailboxes, messages, quota
-from mailserver.store.messages import Target, as_ranges
+from mailserver.store import Store, broadcast, changes, flags, mailboxes, messages, quota, reading
+from mailserver.store.messages import Target
+from mailserver.store.reading import as_ranges
 
 ACCOUNTS = ("an", "binh")
 NAMES = ("INBOX", "Sent", "Việc", "Việc/Gấp", "Việc/Gấp/Nay", "Lưu", "INBOX/Con")
@@ -127,7 +128,7 @@ class Histories(RuleBasedStateMachine):
         for account in ACCOUNTS:
             inbox = self.found(account, "INBOX")
             with self.store.read() as connection:
-                date = messages.placements(connection, inbox.id)[-1].internal_date
+                date = reading.placements(connection, inbox.id)[-1].internal_date
             self.boxes[account]["INBOX"].add(Mail(number, frozenset(), date))
 
     @rule(account=accounts, name=names, other=accounts, other_name=names, positions=choices, moving=st.booleans())
@@ -169,7 +170,7 @@ class Histories(RuleBasedStateMachine):
         if since == 0 and box.bookmarks:
             unchanged_since = box.bookmarks[-1][0]
             with self.store.read() as connection:
-                rows = messages.placements(connection, mailbox.id)
+                rows = reading.placements(connection, mailbox.id)
             refused = {row.uid for row in rows if row.modseq > unchanged_since} & set(uids)
         result = self.do(messages.set_flags, mailbox.id, as_ranges(uids), operation, changed, unchanged_since)
         assert set(result.refused) == refused
@@ -305,13 +306,13 @@ class Histories(RuleBasedStateMachine):
     def compare(self, connection: Any, mailbox: mailboxes.Mailbox, box: Box) -> None:
         assert (mailbox.uid_validity, mailbox.uid_next) == (box.uid_validity, box.uid_next)
         columns = ("uid", "flags", "internal_date", "subject", "modseq")
-        rows = list(messages.fetch(connection, mailbox.id, [(1, 2**32)], columns))
+        rows = list(reading.fetch(connection, mailbox.id, [(1, 2**32)], columns))
         seen = {
             row.uid: Mail(int(row.subject), frozenset(flags.flag_names(row.flags, mailbox.keywords)), row.internal_date)
             for row in rows
         }
         assert seen == box.mails
-        assert [row.uid for row in rows] == sorted(box.mails) == list(messages.uids(connection, mailbox.id))
+        assert [row.uid for row in rows] == sorted(box.mails) == list(reading.uids(connection, mailbox.id))
         assert max((row.modseq for row in rows), default=0) <= mailbox.highest_modseq
         assert (mailbox.messages, mailbox.unseen, mailbox.deleted, mailbox.size) == (
             len(box.mails),
@@ -340,7 +341,7 @@ class Histories(RuleBasedStateMachine):
                 for name, box in boxes.items():
                     mailbox = mailboxes.find_mailbox(connection, self.people[account], name)
                     assert mailbox is not None
-                    for row in messages.placements(connection, mailbox.id):
+                    for row in reading.placements(connection, mailbox.id):
                         assert self.store.octets(connection, row.message_id) == self.bodies[box.mails[row.uid].number]
 
 

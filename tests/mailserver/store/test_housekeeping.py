@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text
 
-from mailserver.store import Store, housekeeping, mailboxes, messages
+from mailserver.store import Store, housekeeping, mailboxes, messages, reading
 from mailserver.store.blobs import ORPHAN_AGE
 from mailserver.store.messages import Target
 from mailserver.store.tables import message, spool_item
@@ -144,6 +144,6 @@ def test_checkpoint_may_be_asked_for_at_any_time(clerk: Any) -> None:
     clerk.fill(1)
     clerk.store.checkpoint()
     with clerk.store.read() as connection:
-        messages.uids(connection, clerk.inbox.id)
+        reading.uids(connection, clerk.inbox.id)
         clerk.store.checkpoint()
     assert clerk.uids() == [1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailserver.store import Store, broadcast, changes, mailboxes, messages
+from mailserver.store import Store, broadcast, changes, mailboxes, messages, reading
 from mailserver.store.messages import Target
 
 MAIL = (
@@ -23,7 +23,7 @@ def test_append_gives_growing_uids_and_counts(any_store: Store) -> None:
         assert after is not None
         assert (after.messages, after.unseen, after.uid_next) == (20, 0, 21)
         assert after.size == 20 * (len(MAIL) + len(b"Return-Path: <x@y.example>\r\n"))
-        row = messages.placements(connection, inbox.id)[0]
+        row = reading.placements(connection, inbox.id)[0]
         assert any_store.octets(connection, row.message_id) == b"Return-Path: <x@y.example>\r\n" + MAIL
         assert len(changes.changed_since(connection, inbox.id, 1)) == 20
 

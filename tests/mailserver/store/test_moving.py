@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mailserver.refusals import NoSuchMailbox
-from mailserver.store import changes, mailboxes, messages
-from mailserver.store.messages import as_ranges
+from mailserver.store import changes, mailboxes, messages, reading
+from mailserver.store.reading import as_ranges
 
 
 def test_copies_keep_order_flags_dates_and_body(clerk: Any, mail: Any) -> None:
@@ -17,7 +17,7 @@ def test_copies_keep_order_flags_dates_and_body(clerk: Any, mail: Any) -> None:
     for number in range(4):
         clerk.append(mail(f"{number}"), flags=("\\Seen", f"k{number}") if number % 2 else (), date=1000 + number)
     assert clerk.do(messages.copy, clerk.inbox.id, [(2, 4), (77, 80)], target.id) == [(2, 3), (3, 4), (4, 5)]
-    rows = clerk.ask(messages.placements, target.id, [(3, 5)])
+    rows = clerk.ask(reading.placements, target.id, [(3, 5)])
     assert [row.internal_date for row in rows] == [1001, 1002, 1003]
     assert clerk.flags(target) == {1: set(), 2: set(), 3: {"\\Seen", "k1"}, 4: set(), 5: {"\\Seen", "k3"}}
     assert clerk.octets(5, target) == mail("3")
@@ -25,7 +25,7 @@ def test_copies_keep_order_flags_dates_and_body(clerk: Any, mail: Any) -> None:
         assert clerk.counters(mailbox) == clerk.recount(mailbox)
     assert clerk.mailbox(target.id).uid_next == 6
     # One message row for both.
-    assert clerk.ask(messages.placements, clerk.inbox.id, [(2, 2)])[0].message_id == rows[0].message_id
+    assert clerk.ask(reading.placements, clerk.inbox.id, [(2, 2)])[0].message_id == rows[0].message_id
 
 
 def test_copy_within_a_mailbox(clerk: Any) -> None:
@@ -112,7 +112,7 @@ def test_removed_messages_come_back_with_dates_and_flags(clerk: Any, mail: Any) 
     clerk.do(messages.remove, clerk.inbox.id, [(1, 2)])
     assert clerk.do(messages.restore, clerk.inbox.id, [2, 1, 55], target.id) == [1, 2]
     assert clerk.flags(target) == {1: {"\\Seen", "vang"}, 2: set()}
-    assert [row.internal_date for row in clerk.ask(messages.placements, target.id)] == [4711, 4712]
+    assert [row.internal_date for row in clerk.ask(reading.placements, target.id)] == [4711, 4712]
     assert clerk.octets(1, target) == mail("giữ")
     assert clerk.counters(target) == clerk.recount(target) == (2, 1, 0, size)
     # Clients that still know the old UIDs must hear that they are gone.

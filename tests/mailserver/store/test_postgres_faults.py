@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from mailserver.refusals import TryLater
-from mailserver.store import Store, messages, open_store
+from mailserver.store import Store, messages, open_store, reading
 from mailserver.store.messages import Target
 
 
@@ -103,7 +103,7 @@ def test_connections_that_were_ended_are_made_again(store: Store, hire: Any, pos
     # A commit whose answer was lost may have been made though it was refused; nothing else may.
     assert set(uids) <= set(found)
     assert len(found) <= len(uids) + refused
-    rows = clerk.ask(lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 10**6)], ("subject",))))
+    rows = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, 10**6)], ("subject",))))
     assert len({row.subject for row in rows}) == len(rows), "a job was done twice"
     assert append(store, clerk.inbox.id).result(30) == found[-1] + 1
     assert clerk.mailbox().messages == len(found) + 1
@@ -172,7 +172,7 @@ def test_a_server_that_crashes_and_comes_back(own_server: Any, tmp_path: Path, h
     for sender in senders:
         sender.join()
     with store.read() as connection:
-        rows = list(messages.fetch(connection, clerk.inbox.id, [(1, 10**9)], ("uid", "subject")))
+        rows = list(reading.fetch(connection, clerk.inbox.id, [(1, 10**9)], ("uid", "subject")))
     found = {row.subject: row.uid for row in rows}
     assert len(found) == len(rows), "a job was done twice"
     assert {subject: found.get(subject) for subject in acknowledged} == acknowledged
@@ -245,9 +245,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(
                     refused += 1
             line.lossy.clear()
             append(store, clerk.inbox.id, f"{round_number} after").result(30)
-        rows = clerk.ask(
-            lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 10**9)], ("subject",)))
-        )
+        rows = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, 10**9)], ("subject",))))
         subjects = [row.subject for row in rows]
         assert line.lost >= 3
         assert refused >= 3

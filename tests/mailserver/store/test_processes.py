@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.store import Store, changes, mailboxes, messages
+from mailserver.store import Store, changes, mailboxes, messages, reading
 
 # Appends, from several threads, messages whose subjects say who sent them; prints a line for each acknowledgement.
 SENDER = """
@@ -54,7 +54,7 @@ print("ready", flush=True)
 faults, looks, known, modseq = [], 0, 0, 1
 while not ending.is_set() and len(faults) < 5:
     with store.read() as connection:
-        uids = list(messages.uids(connection, mailbox_id))
+        uids = list(reading.uids(connection, mailbox_id))
         now = mailboxes.get_mailbox(connection, mailbox_id)
         news = changes.changed_since(connection, mailbox_id, modseq)
     looks += 1
@@ -128,7 +128,7 @@ def test_processes_and_threads_write_at_once(clerk: Any, start: Any) -> None:
     count = processes * threads * each
     assert sorted(int(uid) for uid in acknowledged.values()) == list(range(1, count + 1))
     rows = clerk.ask(
-        lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, count)], ("uid", "subject")))
+        lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, count)], ("uid", "subject")))
     )
     assert {row.subject: str(row.uid) for row in rows} == acknowledged
     # What one thread sent one after the other lies in that order.
@@ -157,7 +157,7 @@ def test_a_process_killed_in_the_middle_loses_nothing_acknowledged(clerk: Any, s
                     acknowledged[line.split()[0]] = int(line.split()[1])
         assert len([subject for subject in acknowledged if subject.startswith(f"s{round_number}.")]) == 40
     rows = clerk.ask(
-        lambda connection: list(messages.fetch(connection, clerk.inbox.id, [(1, 2**32)], ("uid", "subject")))
+        lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, 2**32)], ("uid", "subject")))
     )
     found = {row.subject: row.uid for row in rows}
     assert len(found) == len(rows)
@@ -201,5 +201,5 @@ def test_what_a_process_changes_is_seen_by_another_at_once(clerk: Any, start: An
             assert now.uid_next > uid
             assert changes.state(connection, clerk.inbox.id).uid_next > uid
             assert clerk.store.octets(
-                connection, messages.placements(connection, clerk.inbox.id, [(uid, uid)])[0].message_id
+                connection, reading.placements(connection, clerk.inbox.id, [(uid, uid)])[0].message_id
             )

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.store import Store, messages, open_store
+from mailserver.store import Store, messages, open_store, reading
 from mailserver.store.messages import Target
 from mailserver.store.wakeups import SPOOL, Wakeups
 
@@ -314,6 +314,6 @@ def test_two_stores_of_one_process_hear_each_other(tmp_path: Path, hire: Any) ->
     clerk.fill(1)
     assert bell.wait_for()
     with second.read() as connection:
-        assert list(messages.uids(connection, clerk.inbox.id)) == [1]
+        assert list(reading.uids(connection, clerk.inbox.id)) == [1]
     first.close()
     second.close()
