@@ -60,6 +60,7 @@ class Supervised:
     def __init__(self, body: str, **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", PROGRAM + textwrap.dedent(body)],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -250,6 +251,30 @@ def test_told_to_end_it_waits_for_what_children_still_do(supervise: Callable[...
     assert program.end() == 0
     assert program.heard.count("finished the command in progress") == 2
     assert program.heard[-1] == "over"
+
+
+def test_sockets_are_given_up_before_the_children_are_told(supervise: Callable[..., Supervised]) -> None:
+    program = supervise(
+        """
+        listener = supervisor.bind("127.0.0.1", 0)
+        def slow(ready):
+            listener.close()
+            ending = until_term()
+            ready()
+            ending.wait()
+            time.sleep(0.5)
+        say("port", listener.getsockname()[1])
+        Supervisor([Role("slow", 1, slow)], on_ready=lambda: say("ready"),
+                   on_stopping=lambda: (listener.close(), say("closed"))).run()
+        """
+    )
+    port = int(program.expect(r"port (\d+)")[1])
+    program.expect("ready")
+    program.signal(signal.SIGTERM)
+    program.expect("closed")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=20)
+    assert program.end() == 0
 
 
 def test_ctrl_c_reaches_the_group_but_children_only_by_their_parent(supervise: Callable[..., Supervised]) -> None:
