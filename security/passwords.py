@@ -9,12 +9,14 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from nacl.exceptions import CryptoError
+from nacl.pwhash import argon2id
 
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
+# 19 MiB, two passes, one lane; libsodium does it in half the time of the reference code.
+_MEMORY, _PASSES = 19 * 1024 * 1024, 2
+_PARAMETERS = f"$argon2id$v=19$m={_MEMORY // 1024},t={_PASSES},p=1$"
 # A hash that no password fits: verified for unknown logins, so that they take as long as known ones.
-_UNKNOWN = _HASHER.hash(secrets.token_urlsafe(32))
+_UNKNOWN = argon2id.str(secrets.token_bytes(32), opslimit=_PASSES, memlimit=_MEMORY).decode("ascii")
 
 # Longer input is refused before it is hashed; nobody types a kilobyte.
 MAX_PASSWORD = 1024
@@ -35,7 +37,7 @@ def hash_password(password: str) -> str:
     """The hash in PHC form; releases the GIL, so threads may hash side by side."""
     if not password or len(password) > MAX_PASSWORD:
         raise ValueError(f"a password has 1 to {MAX_PASSWORD} characters")
-    return _HASHER.hash(prepared(password))
+    return argon2id.str(prepared(password).encode(), opslimit=_PASSES, memlimit=_MEMORY).decode("ascii")
 
 
 def verify_password(stored_hash: str | None, password: str) -> bool:
@@ -43,8 +45,8 @@ def verify_password(stored_hash: str | None, password: str) -> bool:
     if len(password) > MAX_PASSWORD:
         return False
     try:
-        fits = _HASHER.verify(stored_hash or _UNKNOWN, prepared(password))
-    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        fits = argon2id.verify((stored_hash or _UNKNOWN).encode(), prepared(password).encode())
+    except (CryptoError, UnicodeEncodeError):
         # UnicodeEncodeError: a lone surrogate, which no keyboard sends
         return False
     return fits and stored_hash is not None
@@ -52,10 +54,7 @@ def verify_password(stored_hash: str | None, password: str) -> bool:
 
 def needs_rehash(stored_hash: str) -> bool:
     """Whether the hash was made with other parameters than today's."""
-    try:
-        return _HASHER.check_needs_rehash(stored_hash)
-    except InvalidHashError:
-        return True
+    return not stored_hash.startswith(_PARAMETERS)
 
 
 def make_password(random_below: Callable[[int], int] = secrets.randbelow) -> str:
