@@ -14,7 +14,7 @@ TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libne
 	curl isync neomutt msmtp openssl procps
 BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd
 
-.PHONY: run test check format fuzz bench durability constraints translations image clean
+.PHONY: run test check format fuzz bench constraints translations image clean
 
 run: $(VENV)/.run
 	@$(BIN)/citymail demo --data "$(DATA)" --port-base "$(PORT_BASE)" --host "$(HOST)"
@@ -52,6 +52,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+# After changing a text: gather, and compile what is translated.  A test fails until both languages are complete.
+translations: $(VENV)/.test
+	$(BIN)/python -m webmail.catalogues
 
 # After changing pyproject.toml: take the newest versions, run everything, write down what was run.
 constraints:
