@@ -127,7 +127,7 @@ class _Conversation:
         return datetime.fromtimestamp(self._directory.clock(), CITY_TIME).date().isoformat()
 
     def new_id(self) -> str:
-        return new_id(self._directory.random_bits)
+        return new_id(self._directory.clock(), self._directory.random_bits)
 
     def new_token(self) -> str:
         """256 random bits for a secret that only its holder keeps."""
@@ -283,6 +283,7 @@ class Directory:
         self._local = threading.local()
         self._write_lock = threading.Lock()
         self._writer_thread: int | None = None
+        self._writer: Connection | None = None
         self.memory = Memory(-1, monotonic())
         self._checked = float("-inf")
 
@@ -320,7 +321,7 @@ class Directory:
             raise RuntimeError("write() inside write()")
         with self._write_lock:
             self._writer_thread = threading.get_ident()
-            connection = self.engine.connect()
+            connection = self._writing_connection()
             try:
                 self._begin(connection)
                 writing = Writing(self, connection)
@@ -336,7 +337,17 @@ class Directory:
                     self.memory = Memory(int(version), self._monotonic())
             finally:
                 self._writer_thread = None
-                connection.close()
+                if connection is not self._writer:
+                    connection.close()
+
+    def _writing_connection(self) -> Connection:
+        """SQLite: one that stays, with a cache large enough for imports; else one of the pool."""
+        if not self.is_sqlite:
+            return self.engine.connect()
+        if self._writer is None:
+            self._writer = self.engine.connect()
+            self._writer.exec_driver_sql("PRAGMA cache_size=-65536")
+        return self._writer
 
     def _begin(self, connection: Connection) -> None:
         if self.is_sqlite:
@@ -373,6 +384,9 @@ class Directory:
         if reading is not None:
             reading.close()
             del self._local.reading
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self.engine.dispose()
 
 
@@ -413,7 +427,9 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "foreign_keys=ON",
         "busy_timeout=30000",
         "cache_size=-4000",  # KiB for each connection, and each thread has one
+        "mmap_size=268435456",  # octets, shared by all of them through the system's cache
         "temp_store=MEMORY",
+        "wal_autocheckpoint=4000",  # pages
         "journal_size_limit=67108864",  # octets
     ):
         raw.execute(f"PRAGMA {pragma}").close()

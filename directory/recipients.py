@@ -84,6 +84,16 @@ def holds_on(valid_from: ColumnElement[str], valid_until: ColumnElement[str | No
 
 
 def _rule_question(with_unit: bool, with_type: bool, with_position: bool) -> Question:
+    if not (with_unit or with_type or with_position):
+        # whoever holds any post today: the account repeats its unit (postings.refresh)
+        return Question(
+            select(account.c.id).where(
+                account.c.kind == "person",
+                # a literal list would have to be spelled out for each asking
+                or_(account.c.status == "active", account.c.status == "locked"),
+                account.c.unit_id.is_not(None),
+            )
+        )
     statement = (
         select(account.c.id)
         .join(appointment, appointment.c.person_id == account.c.person_id)

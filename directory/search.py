@@ -24,7 +24,7 @@ from directory.tables import account, mail_group, search_entry, search_word
 
 MAX_WORDS = 5
 # An estimate needs to tell rare from common only.
-_COUNTED = 20_000
+_COUNTED = 5_000
 _LAST = "\U0010ffff"
 
 
@@ -82,9 +82,9 @@ def complete(conn: Reading | Writing, text: str, limit: int = 10) -> list[Sugges
     folded = list(dict.fromkeys(fold(word) for word in typed))
     entries = []
     if typed != folded:
-        entries = _entries(conn, typed, 3 * limit)
+        entries = _entries(conn, typed, 2 * limit)
     if len(entries) < limit:
-        entries += _entries(conn, folded, 3 * limit)
+        entries += _entries(conn, folded, 2 * limit)
     found = _suggestions(conn, list(dict.fromkeys(entries)))
     exact = set(typed)
     found.sort(key=lambda suggestion: _misses(suggestion, exact))
@@ -106,7 +106,7 @@ def _entries(conn: Reading | Writing, typed: Sequence[str], limit: int) -> list[
     for number, word in enumerate(ordered):
         ranges[f"low{number}"], ranges[f"high{number}"] = word, word + _LAST
     # an entry may match by several of its words
-    rows = conn.rows(_MATCHING[len(ordered)], limit=2 * limit, **ranges)
+    rows = conn.rows(_MATCHING[len(ordered)], limit=limit + limit // 2, **ranges)
     return list(dict.fromkeys(entry for (entry,) in rows))[:limit]
 
 

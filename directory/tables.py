@@ -174,8 +174,9 @@ appointment = Table(
     Column("decision", String(100), nullable=False),
     CheckConstraint("kind IN ('substantive', 'acting', 'seconded')", name="kind"),
     Index(None, "person_id"),
-    Index(None, "unit_id", "position_id"),
-    Index(None, "position_id"),
+    # a group's rule is answered from these alone, without a look at the table
+    Index("ix_appointment_holders", "unit_id", "position_id", "valid_from", "valid_until", "person_id"),
+    Index("ix_appointment_positions", "position_id", "valid_from", "valid_until", "person_id"),
     sqlite_with_rowid=False,
 )
 
@@ -206,6 +207,8 @@ account = Table(
     Column("closed_at", BigInteger),
     CheckConstraint("kind IN ('person', 'unit', 'role')", name="kind"),
     CheckConstraint("status IN ('active', 'locked', 'closed')", name="status"),
+    Index("ix_account_posted", "kind", "status", "unit_id"),
+    Index(None, "person_id", "status"),
     Index(None, "unit_id"),
     Index(None, "sort_key"),
     sqlite_with_rowid=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -225,11 +226,10 @@ def test_a_folder_that_lacks_is_made(tmp_path: Path) -> None:
     raw.close()
 
 
-def test_identifiers_are_opaque_and_readable() -> None:
-    assert new_id(lambda bits: 0) == "0" * 12
-    assert new_id(lambda bits: (1 << bits) - 1) == "z" * 12
-    import secrets
-
-    made = {new_id(secrets.randbits) for _ in range(1000)}
+def test_identifiers_are_readable_and_in_order_of_making() -> None:
+    assert new_id(0.0, lambda bits: 0) == "0" * 16
+    assert new_id((1 << 40) / 64 - 0.01, lambda bits: (1 << bits) - 1) == "z" * 16
+    assert new_id(1e9, lambda bits: (1 << bits) - 1) < new_id(1e9 + 1, lambda bits: 0)
+    made = {new_id(1e9, secrets.randbits) for _ in range(1000)}
     assert len(made) == 1000
     assert not set("".join(made)) & set("ilou")

@@ -128,6 +128,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('person_id', name=op.f('uq_account_person_id')),
     sqlite_with_rowid=False
     )
+    op.create_index(op.f('ix_account_person_id_status'), 'account', ['person_id', 'status'], unique=False)
+    op.create_index('ix_account_posted', 'account', ['kind', 'status', 'unit_id'], unique=False)
     op.create_index(op.f('ix_account_sort_key'), 'account', ['sort_key'], unique=False)
     op.create_index(op.f('ix_account_unit_id'), 'account', ['unit_id'], unique=False)
     op.create_table('appointment',
@@ -149,9 +151,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_appointment')),
     sqlite_with_rowid=False
     )
+    op.create_index('ix_appointment_holders', 'appointment', ['unit_id', 'position_id', 'valid_from', 'valid_until', 'person_id'], unique=False)
     op.create_index(op.f('ix_appointment_person_id'), 'appointment', ['person_id'], unique=False)
-    op.create_index(op.f('ix_appointment_position_id'), 'appointment', ['position_id'], unique=False)
-    op.create_index(op.f('ix_appointment_unit_id_position_id'), 'appointment', ['unit_id', 'position_id'], unique=False)
+    op.create_index('ix_appointment_positions', 'appointment', ['position_id', 'valid_from', 'valid_until', 'person_id'], unique=False)
     op.create_table('group_nested',
     sa.Column('group_id', sa.String(length=16), nullable=False),
     sa.Column('member_id', sa.String(length=16), nullable=False),

@@ -112,7 +112,8 @@ def test_colleagues_have_the_other_half(system: System, mailboxes: Callable[[int
     assert mailboxes(-1)["INBOX"].unseen == 3
 
 
-def test_the_same_mail_each_time(system: System, accounts: list[DemoAccount]) -> None:
+def test_the_same_mail_each_time(system: System, accounts: list[DemoAccount], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_mail, "CONVERSATIONS", 60)
     with system.directory.read() as conn:
         people = [found for each in accounts if (found := account_by_login(conn, each.address)) is not None]
     once, again = (demo_mail._Writer(people, 1_780_000_000).letters() for _ in range(2))
