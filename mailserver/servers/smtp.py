@@ -423,7 +423,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
             raise Hangup
         self.transport = secured
         for part in (self, self._reader, self._writer):
-            part._transport = secured  # type: ignore[union-attr]
+            part._transport = secured  # type: ignore[union-attr]  # noqa: SLF001
         self._over_ssl = True
         self.secured = True
         # RFC 3207 §4.2: everything known about the client is forgotten.
