@@ -45,7 +45,7 @@ store.close()
 READER = """
 import sys, threading, json
 from pathlib import Path
-from mailserver.store import Store, changes, mailboxes, messages
+from mailserver.store import Store, changes, mailboxes, reading
 url, folder, mailbox_id = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = Store(url, Path(folder))
 ending = threading.Event()
