@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from mailserver.store.engines import Reader
+
+# Seconds that opening a database waits for others who open it.
+_PATIENCE = 30.0
 
 
 class SqliteEngine:
@@ -110,9 +114,23 @@ def _raw(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
+def _use_log(raw: Any) -> None:
+    """Switch to WAL.  Processes that open a new database at once do so at once, and SQLite waits for none of them."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
+    _use_log(raw)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=30000",

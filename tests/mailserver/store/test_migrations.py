@@ -129,7 +129,8 @@ def test_many_processes_start_on_an_empty_database_at_once(url: str, tmp_path: P
         child.stdin.write("go\n")
         child.stdin.flush()
     answers = [child.communicate(timeout=120) for child in children]
-    assert [errors for _, errors in answers if errors] == []
+    # psycopg may say on stderr that one of them came second to making the same mailboxes; nobody failed.
+    assert [errors for child, (_, errors) in zip(children, answers, strict=True) if child.returncode] == []
     assert {out for out, _ in answers} == {"1\n"}
 
 
