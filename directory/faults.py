@@ -26,13 +26,21 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "the unit {unit} still has {count} officials, units or mailboxes",
         "đơn vị {unit} còn {count} cán bộ, đơn vị trực thuộc hoặc hộp thư",
     ),
-    "unit-type-unknown": ("unknown", "there is no unit type {type}", "không có loại đơn vị {type}"),
+    "unit-type-unknown": (
+        "unknown",
+        "there is no unit type {type}; `citymail unit define-type` makes one",
+        "không có loại đơn vị {type}; `citymail unit define-type` để khai báo",
+    ),
     "unit-type-not-valid": (
         "invalid",
         "units of type {type} do not exist on {day}",
         "ngày {day} không có loại đơn vị {type}",
     ),
-    "position-unknown": ("unknown", "there is no position {position}", "không có chức vụ {position}"),
+    "position-unknown": (
+        "unknown",
+        "there is no position {position}; `citymail official define-position` makes one",
+        "không có chức vụ {position}; `citymail official define-position` để khai báo",
+    ),
     "position-exists": ("exists", "there already is a position {position}", "đã có chức vụ {position}"),
     "official-unknown": ("unknown", "there is no official {official}", "không có cán bộ {official}"),
     "employee-code-exists": (

@@ -46,6 +46,7 @@ class Broadcast(Series):
         Figure("accepted_s", "until 250, s", "less"),
         Figure("server_cpu_ms", "server's CPU a recipient, ms", "less"),
         Figure("grown_octets", "disk, octets a recipient (logs too)", "less"),
+        Figure("kept_octets", "the same, once the log has come home", "less"),
         Figure("written_octets", "written by the disk, octets a recipient", "less"),
         Figure("bodies", "bodies kept for all of them"),
         Figure("missing", "mailboxes without it (must be 0)"),
@@ -104,6 +105,9 @@ class Broadcast(Series):
         }
         if written is not None:
             values["written_octets"] = ((octets_written(contender.folder) or 0) - written) / self.count
+        contender.settle()
+        os.sync()
+        values["kept_octets"] = (disk_use(contender.stores).allocated - used.allocated) / self.count
         if bodies is not None and isinstance(contender, CityMail):
             values["bodies"] = contender.bodies() - bodies
         return values
