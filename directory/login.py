@@ -13,7 +13,6 @@ Standards: RFC 4954 §4, RFC 9051 §6.2.2, RFC 4422 (authcid, authzid).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Literal
 
 from sqlalchemy import update
@@ -50,13 +49,10 @@ class LoginRefused(Exception):
 class Gate:
     """One per process."""
 
-    def __init__(
-        self, directory: Directory, *, throttle: Throttle, proven: ProvenLogins, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, directory: Directory, *, throttle: Throttle, proven: ProvenLogins) -> None:
         self._directory = directory
         self._throttle = throttle
         self._proven = proven
-        self._clock = clock
 
     def pause(self, login: str, client: str) -> float:
         """What to wait before ``authenticate``: nothing, but while strangers guess at this login."""

@@ -61,7 +61,6 @@ def build(config: Config, proven: ProvenLogins | None = None) -> System:
         directory,
         throttle=Throttle([str(network) for network in config.login.never_slowed], monotonic=time.monotonic),
         proven=proven or proven_logins(config),
-        clock=time.time,
     )
     office = PostOffice(
         store=store,

@@ -35,7 +35,6 @@ def make_gate(directory: Directory, clock: Clock) -> Gate:
         directory,
         throttle=Throttle(["127.0.0.0/8"], monotonic=clock),
         proven=ProvenLogins(600, monotonic=clock),
-        clock=clock,
     )
 
 

@@ -174,7 +174,6 @@ class Mailroom:
             office.directory,
             throttle=Throttle([str(each) for each in office.config.login.never_slowed], monotonic=time.monotonic),
             proven=ProvenLogins(900, monotonic=time.monotonic),
-            clock=office.clock,
         )
         self.executor = ThreadPoolExecutor(4)
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop() if use_uvloop else asyncio.new_event_loop()

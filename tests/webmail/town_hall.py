@@ -207,7 +207,6 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
         directory,
         throttle=Throttle([str(each) for each in config.login.never_slowed], monotonic=time.monotonic),
         proven=ProvenLogins(900, monotonic=time.monotonic),
-        clock=clock,
     )
     office = PostOffice(store=store, directory=directory, config=config, clock=clock)
     services = WebmailServices(store, directory, gate, office, config, clock, b"k" * 32)

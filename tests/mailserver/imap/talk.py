@@ -35,7 +35,6 @@ def make_gate(office):
         office.directory,
         throttle=Throttle([str(each) for each in office.config.login.never_slowed], monotonic=time.monotonic),
         proven=ProvenLogins(900, monotonic=time.monotonic),
-        clock=office.clock,
     )
 
 
