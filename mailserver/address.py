@@ -53,10 +53,6 @@ class Address:
     def __str__(self) -> str:
         return f"{quote_local_part(self.local)}@{self.domain}"
 
-    @property
-    def is_ascii(self) -> bool:
-        return self.local.isascii() and self.domain.isascii()
-
 
 def quote_local_part(local: str) -> str:
     """The local part as written on the wire: a dot-string, or a quoted string where it must be."""

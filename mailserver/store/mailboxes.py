@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, NoSuchMailbox
 from mailserver.store.database import Transaction
@@ -396,10 +396,6 @@ def purge_removed(tx: Transaction, before: int) -> int:
         tx.connection.execute(delete(mailbox_keyword).where(mailbox_keyword.c.mailbox_id.in_(gone)))
         tx.connection.execute(delete(mailbox).where(mailbox.c.id.in_(gone)))
     return len(gone)
-
-
-def count_mailboxes(connection: Connection) -> int:
-    return int(connection.execute(select(func.count()).select_from(mailbox)).scalar_one())
 
 
 # Sequences a new database begins with.
