@@ -1,0 +1,1 @@
+"""The texts themselves, key by key: (English, Vietnamese)."""
