@@ -110,6 +110,7 @@ message = Table(
     Column("sort_cc", Text, nullable=False),
     Column("message_id_header", Text, nullable=False),
     Column("thread_key", Text, nullable=False),
+    Column("ancestry", LargeBinary, nullable=False),  # message.ancestry: what THREAD reads
     Column("preview", Text, nullable=False),
     Column("search_text", Text, nullable=False),
     Column("parts", LargeBinary, nullable=False),
@@ -174,6 +175,53 @@ expunged = Table(
     Index(None, "mailbox_id", "modseq"),
     Index(None, "message_id"),
     Index(None, "expunged_at"),
+    sqlite_with_rowid=False,
+)
+
+# Who else may do what in a mailbox (store.rights, RFC 4314).  An identifier is 'anyone', 'a:' and an account, or 'g:'
+# and a group; a negative entry takes its rights away.
+mailbox_acl = Table(
+    "mailbox_acl",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("identifier", Text, primary_key=True),
+    Column("negative", Boolean, primary_key=True),
+    Column("rights", Text, nullable=False),
+    Index(None, "identifier"),
+    sqlite_with_rowid=False,
+)
+
+# Mailboxes in which every reader has his own \Seen (store.readers).  Below since_uid a message that a reader has
+# neither opened nor marked shows him what all shared before.
+private_seen = Table(
+    "private_seen",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("since_uid", BigInteger, nullable=False),
+)
+
+# \Seen of one reader, and when it was last changed.
+reader_seen = Table(
+    "reader_seen",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("account_id", Text, primary_key=True),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("seen", SmallInteger, nullable=False),
+    Column("modseq", BigInteger, nullable=False),
+    Index(None, "mailbox_id", "account_id", "modseq"),
+    sqlite_with_rowid=False,
+)
+
+# Annotations of mailboxes, and of the server under mailbox 0 (store.annotations, RFC 5464).  Shared ones belong to no
+# account.
+annotation = Table(
+    "annotation",
+    metadata,
+    Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
+    Column("account_id", Text, primary_key=True),
+    Column("entry", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 
