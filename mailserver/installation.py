@@ -12,7 +12,7 @@ from directory.provisioning import add_domain
 from mailserver.config import Config
 from mailserver.store.migrate import migrate as migrate_store
 from mailserver.wiring import secret_key_path
-from security.tls import ensure_certificate
+from security.authority import ensure_certificate
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from security.tls import ensure_certificate
+from security.authority import ensure_certificate
 from tests.interop.sink import DOMAIN as OUTSIDE
 from tests.interop.sink import Sink
 from tests.live import LiveServer

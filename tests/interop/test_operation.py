@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.cli.health import ask_all
-from security.tls import ensure_certificate
+from security.authority import ensure_certificate
 from tests.interop.conftest import Letter
 from tests.interop.wire import Wire
 from tests.live import LiveServer

@@ -36,10 +36,11 @@ from mailserver.servers.smtp_session import SmtpServices
 from mailserver.store import Store
 from mailserver.store.mailboxes import find_mailbox
 from mailserver.store.reading import octets, placements
+from security.authority import ensure_certificate
 from security.passwords import hash_password
 from security.proven import ProvenLogins
 from security.throttle import Throttle
-from security.tls import client_context, ensure_certificate, server_context
+from security.tls import client_context, server_context
 
 DOMAIN = "city.vn"
 PASSWORD = "thu-nghiem-1"

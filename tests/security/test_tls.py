@@ -13,7 +13,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from security.tls import CertificateFiles, client_context, ensure_certificate, server_context
+from security.authority import CertificateFiles, ensure_certificate
+from security.tls import client_context, server_context
 
 NOW = datetime.now(UTC)
 

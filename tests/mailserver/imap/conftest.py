@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from security.tls import ensure_certificate, server_context
+from security.authority import ensure_certificate
+from security.tls import server_context
 from tests.mailserver.imap.talk import Direct, Live, make_services
 from tests.mailserver.mailroom_fixtures import city_template, clock, make_office  # noqa: F401
 

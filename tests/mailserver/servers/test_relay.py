@@ -18,7 +18,8 @@ from mailserver.servers import relay as relay_server
 from mailserver.servers import relay_connection, relay_dns
 from mailserver.smtp import client as smtp_client
 from mailserver.store.tables import spool_recipient
-from security.tls import ensure_certificate, server_context
+from security.authority import ensure_certificate
+from security.tls import server_context
 from tests.mailserver.mailroom import Talk, mails, set_quota
 from tests.mailserver.servers.far_away import FarServer, NameServer
 

@@ -24,7 +24,8 @@ import pytest
 import uvloop
 
 from mailserver.servers.web import serve_web
-from security.tls import ensure_certificate, server_context
+from security.authority import ensure_certificate
+from security.tls import server_context
 from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, build, letter, live_webmail
 
 
