@@ -214,6 +214,53 @@ account = Table(
     sqlite_with_rowid=False,
 )
 
+# What SCRAM is judged by.  It holds only beside the very password hash that it was made with: whoever changes that
+# need not know of this table.
+scram_verifier = Table(
+    "scram_verifier",
+    metadata,
+    _fk("account.id", primary_key=True),
+    Column("hash_digest", String(64), nullable=False),  # SHA-256 of account.password_hash
+    Column("verifier", String(200), nullable=False),  # RFC 5803
+    sqlite_with_rowid=False,
+)
+
+# A secret for one mail program (security.app_passwords); scope is the protocol it opens, or both.
+app_password = Table(
+    "app_password",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _fk("account.id"),
+    Column("name", String(100), nullable=False),
+    Column("scope", String(10), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    CheckConstraint("scope IN ('imap', 'smtp', 'both')", name="scope"),
+    Index(None, "account_id"),
+    sqlite_with_rowid=False,
+)
+
+# Apart from the above, since it changes often and nothing is remembered of it.
+app_password_use = Table(
+    "app_password_use",
+    metadata,
+    Column("app_password_id", Id, ForeignKey("app_password.id"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("protocol", String(10), nullable=False),
+    Column("client", String(45), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# IMAP capabilities that an account's clients are not to see; client: a pattern of what they call themselves (ID).
+hidden_capability = Table(
+    "hidden_capability",
+    metadata,
+    _fk("account.id", primary_key=True),
+    Column("capability", String(60), primary_key=True),
+    Column("client", String(100), primary_key=True),  # empty: whatever the client
+    sqlite_with_rowid=False,
+)
+
 mail_group = Table(
     "mail_group",
     metadata,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from directory.database import create_directory_engine
 
-HEAD = "0001"
+HEAD = "0002"
 
 _UPGRADE_LOCK = 0x6D696772
 
