@@ -24,6 +24,8 @@ AFTER_LOGIN = (
     b"SPECIAL-USE",  # RFC 6154
     b"CREATE-SPECIAL-USE",  # RFC 6154
     b"CONDSTORE",  # RFC 7162
+    b"QRESYNC",  # RFC 7162 §3.2
+    b"UIDONLY",  # RFC 9586
     b"ESEARCH",  # RFC 4731
     b"SEARCHRES",  # RFC 5182
     b"MULTIAPPEND",  # RFC 3502
@@ -40,9 +42,10 @@ AFTER_LOGIN = (
 MECHANISMS = (b"PLAIN", b"LOGIN")
 
 # What ENABLE knows (RFC 5161); IMAP4rev2 and UTF8=ACCEPT also switch names to UTF-8.
-ENABLEABLE = frozenset((b"CONDSTORE", b"IMAP4REV2", b"UTF8=ACCEPT"))
-# As they are written back.
-ENABLED_NAMES = {b"CONDSTORE": b"CONDSTORE", b"IMAP4REV2": b"IMAP4rev2", b"UTF8=ACCEPT": b"UTF8=ACCEPT"}
+ENABLED_NAMES = {
+    name.upper(): name for name in (b"CONDSTORE", b"IMAP4rev2", b"QRESYNC", b"UIDONLY", b"UTF8=ACCEPT")
+}  # in upper case → as they are written back
+ENABLEABLE = frozenset(ENABLED_NAMES)
 
 
 def before_login(*, may_start_tls: bool, may_log_in: bool) -> bytes:

@@ -15,7 +15,7 @@ import logging
 
 from mailserver.imap.grammar.framing import TAG, Framed, discard
 from mailserver.imap.grammar.responses import bye, no, ok, refusal_code
-from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
+from mailserver.imap.grammar.syntax import Cursor, NumbersRefused, SyntaxFault
 from mailserver.imap.selected import MailboxGone
 from mailserver.imap.session import Reply, Session, State
 from mailserver.imap.steps import AnswerBroken, Steps
@@ -42,7 +42,7 @@ def handle(session: Session, framed: Framed) -> Steps[None]:
         text = reply.text or f"{name.decode('ascii')} completed"
         yield (no if reply.is_no else ok)(tag, text, reply.code)
     except SyntaxFault as fault:
-        yield session.fault(tag, str(fault))
+        yield session.fault(tag, str(fault), fault.code)
     except Refusal as refusal:
         if refusal.reason != refusal.client_text:
             log.info("refused: %s; %s", refusal.reason, session)
@@ -68,6 +68,8 @@ def find(session: Session, name: bytes) -> Spec:
         raise SyntaxFault("Unknown command")
     if session.state not in spec.states:
         raise SyntaxFault(f"Not allowed when {session.state.value}")
+    if spec.by_number and session.manner.uid_only:
+        raise NumbersRefused
     return spec
 
 
@@ -87,7 +89,7 @@ def _run(session: Session, spec: Spec, command: object, tag: bytes) -> Steps[Rep
     session.verify_account()
     reply = yield from spec.run(session, command, tag)
     if spec.announces and session.selected is not None:
-        news = session.news(may_expunge=spec.may_expunge)
+        news = session.news(may_expunge=spec.may_expunge and not (reply and reply.keeps_numbers))
         if news:
             yield news
     return reply or Reply()

@@ -10,7 +10,8 @@ ask for the same few lists all day.  ``compiled`` shows its source for a look:
 
 The source is put together from the table below, never from anything a client wrote.
 
-Standards: RFC 9051 §7.5.2; RFC 8474 §5 (object ids), RFC 8970 (PREVIEW), RFC 7162 §3.1.4.2 (MODSEQ).
+Standards: RFC 9051 §7.5.2; RFC 8474 §5 (object ids), RFC 8970 (PREVIEW), RFC 7162 §3.1.4.2 (MODSEQ),
+RFC 9586 §3.3 (UIDFETCH).
 """
 
 from __future__ import annotations
@@ -103,10 +104,13 @@ def columns_of(items: Iterable[RowItem]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=512)
-def renderer(items: tuple[RowItem, ...], columns: tuple[str, ...], whole: bool = True) -> Render:
+def renderer(
+    items: tuple[RowItem, ...], columns: tuple[str, ...], whole: bool = True, uid_only: bool = False
+) -> Render:
     """``render(numbers, rows, flag_lists, utc_offset)`` for rows of these columns.
 
     Sections must be of the header alone.  Without ``whole`` the closing parenthesis is left out, for more to follow.
+    With ``uid_only`` the numbers are UIDs (RFC 9586 §3.3, UIDFETCH).
     """
     names = {column: f"c{place}" for place, column in enumerate(columns)}
     forms, arguments, prepared = [], ["n"], []
@@ -129,16 +133,22 @@ def renderer(items: tuple[RowItem, ...], columns: tuple[str, ...], whole: bool =
             prepared.append(f"s{place} = select{place}({names['header']})")
             forms.append("%b {%d}\\r\\n%b")
             arguments.append(f"label{place}, len(s{place}), s{place}")
-    source = _source(tuple(names.values()), forms, arguments, prepared, whole)
+    verb = "UIDFETCH" if uid_only else "FETCH"
+    source = _source(verb, tuple(names.values()), forms, arguments, prepared, whole)
     exec(compile(source, "<fetch>", "exec"), scope)  # noqa: S102  (made from the table above)
     render: Render = scope["render"]
     return render
 
 
 def _source(
-    names: Sequence[str], forms: Sequence[str], arguments: Sequence[str], prepared: Sequence[str], whole: bool
+    verb: str,
+    names: Sequence[str],
+    forms: Sequence[str],
+    arguments: Sequence[str],
+    prepared: Sequence[str],
+    whole: bool,
 ) -> str:
-    form = "* %d FETCH (" + " ".join(forms) + (")\\r\\n" if whole else "")
+    form = f"* %d {verb} (" + " ".join(forms) + (")\\r\\n" if whole else "")
     made = f"b'{form}' % ({', '.join(arguments)})"
     loop = f"for n, ({', '.join(names)},) in zip(numbers, rows)"
     if not prepared:

@@ -5,7 +5,7 @@ Items that need the message itself are read in batches bounded by size; a part t
 slices.  Each chunk is a read of its own, over before its octets are sent: a message that was expunged in between is
 left out, and the answer says so (RFC 2180 §4.1.2).
 
-Standards: RFC 9051 §6.4.5, §7.5.2; RFC 7162 §3.1.4; RFC 3516 §4 (BINARY).
+Standards: RFC 9051 §6.4.5, §7.5.2; RFC 7162 §3.1.4, §3.2.4, §3.2.6; RFC 9586 §3.3; RFC 3516 §4 (BINARY).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mailserver.imap import sections
+from mailserver.imap import resync, sections
 from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
 from mailserver.imap.grammar.responses import Expunged
+from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.message_commands import bracketed, load
-from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
+from mailserver.imap.selected import KeywordsGrew
 from mailserver.imap.session import Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of
 from mailserver.imap.steps import AnswerBroken, Steps
@@ -37,11 +38,18 @@ _OCTETS_COLUMNS = ("format", "prefix_size", "digest", "header", "text")
 
 
 def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
+    if command.vanished:
+        if not session.manner.vanished:
+            raise SyntaxFault("QRESYNC is not enabled")  # RFC 7162 §3.2.6
+        # What this client still counts is told first, and not as VANISHED (EARLIER).
+        yield session.news()
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
         yield session.enable_condstore()
     view = load(session)
     spans = view.spans(command.messages, command.by_uid)
     if command.changed_since is not None:
+        if command.vanished:
+            yield _vanished(session, command)
         spans = _changed(session, spans, command.changed_since)
     items = _completed(session, command)
     row_items, other_items = split(items)
@@ -67,9 +75,10 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
 def _completed(session: Session, command: Fetch) -> tuple[Item, ...]:
     """The items asked for, and those the rules add."""
     items = command.items
-    if command.by_uid and Attribute.UID not in items:
-        items = (Attribute.UID, *items)  # RFC 9051 §6.4.9
     sets_seen = any(isinstance(item, Section) and not item.peek for item in items)
+    tells_change = sets_seen and session.condstore  # RFC 7162 §3.2.4
+    if (command.by_uid or tells_change) and Attribute.UID not in items and not session.manner.uid_only:
+        items = (Attribute.UID, *items)  # RFC 9051 §6.4.9; UIDFETCH has it already, RFC 9586 §3.3
     if sets_seen and not session.view.read_only and Attribute.FLAGS not in items:
         items = (*items, Attribute.FLAGS)  # the change belongs into the answer, RFC 9051 §6.4.5
     if session.condstore and Attribute.FLAGS in items and Attribute.MODSEQ not in items:
@@ -98,8 +107,23 @@ def _changed(session: Session, spans: Spans, modseq: int) -> Spans:
     return intersection(spans, view.spans_of_uids((uid, uid) for uid, _, _ in changed))
 
 
-def _numbers(view: SelectedMailbox, spans: Spans, rows: Sequence[Any]) -> Sequence[int]:
-    """The message number of each row."""
+def _vanished(session: Session, command: Fetch) -> bytes:
+    view = session.view
+    assert command.changed_since is not None
+    with session.services.store.read() as connection:
+        if command.messages.saved:
+            wanted = [(uid, uid + 1) for uid in view.saved]
+        else:
+            largest = view.uids[-1] if view.count else view.uid_next
+            wanted = [(low, high + 1) for low, high in command.messages.resolve(largest)]
+        return resync.vanished(connection, view, command.changed_since, intersection(wanted, [(1, view.uid_next)]))
+
+
+def _numbers(session: Session, spans: Spans, rows: Sequence[Any]) -> Sequence[int]:
+    """The number of each row in its response: the message's, or its UID."""
+    view = session.view
+    if session.manner.uid_only:
+        return [row[0] for row in rows]
     if len(rows) == count_of(spans):
         # All are there, in the same order.
         return numbers_of(spans)
@@ -109,11 +133,11 @@ def _numbers(view: SelectedMailbox, spans: Spans, rows: Sequence[Any]) -> Sequen
 def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]) -> tuple[bytes, int]:
     """The responses for a chunk, and how many messages were found."""
     view, offset = session.view, session.services.utc_offset
-    render = renderer(items, columns)
+    render = renderer(items, columns, uid_only=session.manner.uid_only)
     told = b""
     with session.services.store.read() as connection:
         rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), columns))
-        numbers = _numbers(view, spans, rows)
+        numbers = _numbers(session, spans, rows)
         try:
             pieces = render(numbers, rows, view.flags, offset)
         except KeywordsGrew:
@@ -204,10 +228,10 @@ class _Batch:
         needs_tree = any(isinstance(item, BinarySize) or sections.needs_tree(item) for item in items)
         more = [*_OCTETS_COLUMNS, "size", "header_size", "message_id"] + ["parts"] * needs_tree
         self.columns = (*columns, *(column for column in more if column not in columns))
-        render = renderer(row_items, self.columns, whole=False)
+        render = renderer(row_items, self.columns, whole=False, uid_only=session.manner.uid_only)
         with self.store.read() as connection:
             self.rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), self.columns))
-            numbers = _numbers(view, spans, self.rows)
+            numbers = _numbers(session, spans, self.rows)
             try:
                 self.heads = render(numbers, self.rows, view.flags, session.services.utc_offset)
             except KeywordsGrew:

@@ -9,6 +9,7 @@ Standards: RFC 9051 §6.1, §6.2, §6.3.1; RFC 4959 (SASL-IR), RFC 4616 (PLAIN),
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from directory.accounts import Account
 from directory.login import LoginRefused
@@ -62,8 +63,12 @@ def enable(session: Session, command: Enable, tag: bytes) -> Steps[None]:
         session.rev2 = session.utf8 = True
     if b"UTF8=ACCEPT" in fresh:
         session.utf8 = True
+    if b"QRESYNC" in fresh:
+        session.manner = replace(session.manner, vanished=True)
+    if b"UIDONLY" in fresh:
+        session.manner = replace(session.manner, uid_only=True)
     yield b" ".join([b"* ENABLED", *(capabilities.ENABLED_NAMES[name] for name in fresh)]) + b"\r\n"
-    if b"CONDSTORE" in fresh:
+    if b"CONDSTORE" in fresh or b"QRESYNC" in fresh:  # RFC 7162 §3.2.3
         yield session.enable_condstore()
 
 

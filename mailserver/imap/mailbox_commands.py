@@ -1,14 +1,16 @@
 """Mailboxes as a whole: SELECT, CREATE, DELETE, RENAME, SUBSCRIBE, CLOSE, quota.
 
-Standards: RFC 9051 §6.3, §6.4.1, §6.4.2; RFC 3501 §6.3.1 (RECENT, UNSEEN); RFC 7162 §3.1.2, §3.1.8;
-RFC 8474 §4 (MAILBOXID), RFC 9208 (QUOTA), RFC 6154 §3.
+Standards: RFC 9051 §6.3, §6.4.1, §6.4.2; RFC 3501 §6.3.1 (RECENT, UNSEEN); RFC 7162 §3.1.2, §3.1.8,
+§3.2.5, §3.2.8; RFC 8474 §4 (MAILBOXID), RFC 9208 (QUOTA), RFC 6154 §3.
 """
 
 from __future__ import annotations
 
-from mailserver.imap.grammar.commands import Bare, Create, GetQuota, OneMailbox, Rename, Select
+from mailserver.imap import resync
+from mailserver.imap.grammar.commands import Bare, Create, GetQuota, OneMailbox, Rename
 from mailserver.imap.grammar.responses import HasChildren, UseRefused, flag_list, ok, quoted
-from mailserver.imap.grammar.syntax import MAX_NUMBER
+from mailserver.imap.grammar.selecting import Select
+from mailserver.imap.grammar.syntax import MAX_NUMBER, NumbersRefused, SyntaxFault
 from mailserver.imap.listing import mailbox_line
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
@@ -31,6 +33,12 @@ def mailbox_id(mailbox: Mailbox) -> bytes:
 
 def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     """SELECT and EXAMINE.  One that fails leaves no mailbox selected (RFC 9051 §6.3.2)."""
+    if command.resync is not None:
+        # RFC 7162 §3.2.5; RFC 9586 §3.7: no message numbers, not even to be compared.
+        if not session.manner.vanished:
+            raise SyntaxFault("QRESYNC is not enabled")
+        if session.manner.uid_only and command.resync.samples is not None:
+            raise NumbersRefused
     if session.selected is not None:
         session.select(None)
         yield ok(b"*", "Previous mailbox is now closed", b"CLOSED")
@@ -43,12 +51,20 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         if mailbox is None:
             raise NoSuchMailbox
         view = SelectedMailbox(mailbox, command.read_only)
-        if mailbox.unseen and not session.rev2 and mailbox.messages <= _COUNTED_FOR_UNSEEN:
+        if (
+            mailbox.unseen
+            and not session.rev2
+            and not session.manner.uid_only
+            and mailbox.messages <= _COUNTED_FOR_UNSEEN
+        ):
             uid = reading.first_unseen(connection, mailbox.id)
             if uid is not None:
                 view.load(connection)
                 first_unseen = view.msn_of(uid)
         attributes = mailbox_line(session, connection, mailbox, name) if session.rev2 else b""
+        missed = b""
+        if command.resync is not None:
+            missed = resync.answer(connection, view, command.resync, session.manner)
     session.select(view)
     flags = (*SYSTEM_FLAGS, *mailbox.keywords)
     # A keyword not listed may be made by storing it; in a mailbox open for reading only, nothing can be stored.
@@ -69,6 +85,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % mailbox.highest_modseq,
         b"* OK [MAILBOXID (%b)] Ok\r\n" % mailbox_id(mailbox),
         attributes,
+        missed,
     ]
     yield b"".join(lines)
     if command.read_only:

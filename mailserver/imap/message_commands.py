@@ -118,7 +118,6 @@ def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:
     """The FETCH responses: as if the flags were fetched (RFC 9051 §6.4.6), or only MODSEQ for .SILENT."""
     view = session.view
     rows = result.changed
-    conditional = command.unchanged_since is not None
     told = [] if command.silent else result.unchanged
     # RFC 7162 §3.1.3: better told now why they were refused than asked for again.
     told = [*told, *result.refused]
@@ -127,23 +126,21 @@ def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:
             current = reading.fetch(connection, view.mailbox_id, as_ranges(told), ("uid", "flags", "modseq"))
             others = [(uid, mask, modseq) for uid, mask, modseq in current]
         if command.silent:
-            return _modseqs(session, command, rows, conditional) + view.render_flags(
-                others, with_uid=True, with_modseq=True
-            )
+            return _modseqs(session, command, rows) + view.render_flags(others, session.manner)
         rows = sorted([*rows, *others])
     if command.silent:
-        return _modseqs(session, command, rows, conditional)
-    return view.render_flags(rows, with_uid=command.by_uid, with_modseq=session.condstore)
+        return _modseqs(session, command, rows)
+    return view.render_flags(rows, session.manner, with_uid=command.by_uid)
 
 
-def _modseqs(session: Session, command: Store, rows: list[tuple[int, int, int]], conditional: bool) -> bytes:
-    if not (conditional or session.condstore):
+def _modseqs(session: Session, command: Store, rows: list[tuple[int, int, int]]) -> bytes:
+    if not session.condstore:
         return b""
-    return session.view.render_flags(rows, with_uid=command.by_uid, with_modseq=True, with_flags=False)
+    return session.view.render_flags(rows, session.manner, with_uid=command.by_uid, with_flags=False)
 
 
 def copy(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
-    pairs, uid_validity = yield from _transfer(session, command, moves=False)
+    pairs, uid_validity, _ = yield from _transfer(session, command, moves=False)
     return Reply(code=_copyuid(uid_validity, pairs))
 
 
@@ -151,10 +148,10 @@ def move(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
     """RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, in an untagged OK."""
     if session.view.read_only:
         raise ReadOnly
-    pairs, uid_validity = yield from _transfer(session, command, moves=True)
+    pairs, uid_validity, modseq = yield from _transfer(session, command, moves=True)
     if pairs:
         yield ok(b"*", "Moved", _copyuid(uid_validity, pairs))
-    return Reply()
+    return Reply(code=_expunged_at(session, modseq) if pairs else b"")
 
 
 def _copyuid(uid_validity: int, pairs: Pairs) -> bytes:
@@ -165,7 +162,8 @@ def _copyuid(uid_validity: int, pairs: Pairs) -> bytes:
     )  # fmt: skip
 
 
-def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pairs, int]]:
+def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pairs, int, int]]:
+    """Old and new UIDs, the target's UIDVALIDITY, and the modseq of the selected mailbox after it."""
     view = load(session)
     spans = view.spans(command.messages, command.by_uid)
     name = session.decode_name(command.mailbox)
@@ -177,7 +175,7 @@ def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pa
         raise NoSuchTarget
     wanted = count_of(spans)
     if not wanted:
-        return [], target.uid_validity
+        return [], target.uid_validity, view.modseq
     ranges = view.uid_ranges(spans)
     exact = not command.by_uid
 
@@ -202,7 +200,7 @@ def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pa
         raise NoSuchTarget from None
     if moves and target.id != view.mailbox_id:
         view.own_expunge(done.before, done.after, [old for old, _ in done.result])
-    return done.result, target.uid_validity
+    return done.result, target.uid_validity, done.after
 
 
 def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
@@ -219,7 +217,9 @@ def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
         bracketed(view.mailbox_id, lambda tx: messages.expunge(tx, view.mailbox_id, ranges)), [view.mailbox_id]
     )
     view.own_expunge(done.before, done.after, done.result)
-    if session.condstore and done.result:
-        # RFC 7162 §3.2.10.1: so that a client's cache can keep step.
-        return Reply(code=b"HIGHESTMODSEQ %d" % done.after)
-    return Reply()
+    return Reply(code=_expunged_at(session, done.after) if done.result else b"")
+
+
+def _expunged_at(session: Session, modseq: int) -> bytes:
+    """RFC 7162 §3.2.7, §3.2.9: so that a client's cache can keep step."""
+    return b"HIGHESTMODSEQ %d" % modseq if session.condstore else b""

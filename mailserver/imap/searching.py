@@ -17,9 +17,10 @@ from mailserver.imap.criteria import Context, Ranges, Test, compile_key
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.responses import UnknownCharset, astring, number_set
 from mailserver.imap.grammar.search import And, ChangedFrom, Flagged, Key, Messages, Not, Or, Search
+from mailserver.imap.grammar.syntax import NumbersRefused
 from mailserver.imap.message_commands import load
 from mailserver.imap.selected import SelectedMailbox
-from mailserver.imap.session import Session
+from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 from mailserver.store import reading
 from mailserver.store.reading import as_ranges, slice_octets
@@ -30,7 +31,10 @@ BATCH = 200
 _CHARSETS = {b"UTF-8": "utf-8", b"US-ASCII": "ascii"}
 
 
-def search(session: Session, command: Search, tag: bytes) -> Steps[None]:
+def search(session: Session, command: Search, tag: bytes) -> Steps[Reply]:
+    uses_numbers = _names_numbers(command.key)
+    if uses_numbers and session.manner.uid_only:
+        raise NumbersRefused
     saves = command.returns is not None and b"SAVE" in command.returns
     view = session.view
     if _names_modseq(command.key):
@@ -47,6 +51,8 @@ def search(session: Session, command: Search, tag: bytes) -> Steps[None]:
     if saves:
         view.saved = _saved(command, found)
     yield _answer(session, command, tag, numbers, modseq)
+    # UID SEARCH may tell expunges, but not when it names messages by number (RFC 9051 §7.5.1).
+    return Reply(keeps_numbers=uses_numbers)
 
 
 # Finding
@@ -155,6 +161,10 @@ def _decode(octets: bytes, charset: bytes | None) -> str:
 
 def _names_messages(key: Key) -> bool:
     return any(isinstance(each, Messages) for each in _walk(key))
+
+
+def _names_numbers(key: Key) -> bool:
+    return any(isinstance(each, Messages) and not each.by_uid and not each.set.saved for each in _walk(key))
 
 
 def _names_modseq(key: Key) -> bool:

@@ -7,7 +7,8 @@ store changed up to it is either told or in ``_gone``.
 Most sessions only wait for new mail, which needs no UIDs: they are read at the first command that does, and reckoned
 back to ``modseq`` with the tombstones of what vanished in between.  ``rest`` forgets them again.
 
-Standards: RFC 9051 §2.3.1, §7.4.1, §7.5.1; RFC 7162 §3.1; RFC 2180 (several sessions on one mailbox).
+Standards: RFC 9051 §2.3.1, §7.4.1, §7.5.1; RFC 7162 §3.1, §3.2.4, §3.2.10.2, §6 (what is still held back);
+RFC 9586 §3.3 (UIDFETCH); RFC 2180 (several sessions on one mailbox).
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlalchemy import Connection
 
 from mailserver.imap.fetch_plan import renderer
 from mailserver.imap.grammar.fetch import Attribute
-from mailserver.imap.grammar.responses import flag_list
+from mailserver.imap.grammar.responses import flag_list, number_set, ok
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.spans import Spans
 from mailserver.store import changes, mailboxes, reading
@@ -35,6 +37,16 @@ class MailboxGone(Exception):
 
 class KeywordsGrew(Exception):
     """A message has a keyword that the view does not know yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a client wants to be told: MODSEQ with every change (CONDSTORE), expunges as UIDs (QRESYNC), and everything
+    by UID alone (UIDONLY)."""
+
+    modseq: bool = False
+    vanished: bool = False
+    uid_only: bool = False
 
 
 class FlagLists(dict[int, bytes]):
@@ -63,6 +75,7 @@ def flag_lists(keywords: tuple[str, ...]) -> FlagLists:
 class SelectedMailbox:
     __slots__ = (
         "_gone",
+        "_held_at",
         "_own",
         "_uids",
         "count",
@@ -86,6 +99,7 @@ class SelectedMailbox:
         self.saved: Sequence[int] = ()  # the search result variable "$", as UIDs
         self._uids: array[int] | None = None
         self._gone: set[int] = set()
+        self._held_at = 0  # all up to this modseq has been told, while expunges after it are held back; 0: none are
         self._own: dict[int, int] = {}  # changes of this session, told already: uid → modseq
 
     # What the client knows
@@ -124,6 +138,10 @@ class SelectedMailbox:
         """The message's number, 0 if the client knows of no such message."""
         place = bisect_left(self.uids, uid)
         return place + 1 if place < len(self.uids) and self.uids[place] == uid else 0
+
+    def known_between(self, start: int, end: int) -> Sequence[int]:
+        """UIDs that the client knows, from ``start`` up to, without, ``end``."""
+        return self.uids[bisect_left(self.uids, start) : bisect_left(self.uids, end)]
 
     @property
     def has_untold_expunges(self) -> bool:
@@ -195,8 +213,9 @@ class SelectedMailbox:
             self._gone.update(uid for uid in uids if uid < self.uid_next and self.msn_of(uid))
             self.modseq = after
 
-    def catch_up(self, connection: Connection, *, may_expunge: bool, with_modseq: bool) -> bytes:
+    def catch_up(self, connection: Connection, *, may_expunge: bool, manner: Manner) -> bytes:
         """What happened since the client was last told, as untagged responses."""
+        told_up_to = self.modseq
         state = changes.state(connection, self.mailbox_id)
         if state is None or state.removed_at is not None:
             raise MailboxGone
@@ -216,24 +235,51 @@ class SelectedMailbox:
             return renamed
         out = [renamed]
         if may_expunge and self._gone:
-            out.append(self._tell_expunges())
+            out.append(self._tell_expunges(manner))
         if arrived:
             out.append(b"* %d EXISTS\r\n" % self.count)
         if altered:
             try:
-                out.append(self.render_flags(altered, with_uid=True, with_modseq=with_modseq))
+                out.append(self.render_flags(altered, manner))
             except KeywordsGrew:
                 out.append(self.keywords_changed(connection))
-                out.append(self.render_flags(altered, with_uid=True, with_modseq=with_modseq))
+                out.append(self.render_flags(altered, manner))
+        if self._gone or self._held_at:
+            out.append(self._hold_back(told_up_to, manner))
         return b"".join(out)
 
+    def _hold_back(self, told_up_to: int, manner: Manner) -> bytes:
+        """While expunges wait, a client must not take the MODSEQs it is told for the state that it knows
+        (RFC 7162 §6, the example with "VANISHED reply with MODSEQ 100 is delayed")."""
+        if self._gone:
+            self._held_at = self._held_at or told_up_to
+            safe = self._held_at
+        else:
+            self._held_at = 0
+            safe = self.modseq
+        return ok(b"*", "Known up to here", b"HIGHESTMODSEQ %d" % safe) if manner.vanished else b""
+
     def render_flags(
-        self, rows: Sequence[tuple[int, int, int]], *, with_uid: bool, with_modseq: bool, with_flags: bool = True
+        self,
+        rows: Sequence[tuple[int, int, int]],
+        manner: Manner,
+        *,
+        with_uid: bool = True,
+        with_flags: bool = True,
     ) -> bytes:
-        """FETCH responses for (uid, flags, modseq), in UID order, of messages that the client knows."""
-        wanted = ((Attribute.UID, with_uid), (Attribute.FLAGS, with_flags), (Attribute.MODSEQ, with_modseq))
-        render = renderer(tuple(item for item, is_wanted in wanted if is_wanted), ("uid", "flags", "modseq"))
-        return b"".join(render(self.numbers_of([row[0] for row in rows]), rows, self.flags, 0))
+        """FETCH responses for (uid, flags, modseq), in UID order, of messages that the client knows.
+
+        With MODSEQ comes the UID (RFC 7162 §3.2.4); UIDFETCH has it already.
+        """
+        wanted = (
+            (Attribute.UID, (with_uid or manner.modseq) and not manner.uid_only),
+            (Attribute.FLAGS, with_flags),
+            (Attribute.MODSEQ, manner.modseq),
+        )
+        items = tuple(item for item, is_wanted in wanted if is_wanted)
+        render = renderer(items, ("uid", "flags", "modseq"), uid_only=manner.uid_only)
+        uids = [row[0] for row in rows]
+        return b"".join(render(uids if manner.uid_only else self.numbers_of(uids), rows, self.flags, 0))
 
     def numbers_of(self, uids: Sequence[int]) -> Sequence[int]:
         """The messages' numbers; for many UIDs in a row without asking for each."""
@@ -269,8 +315,8 @@ class SelectedMailbox:
         arrived = self._arrive([uid for uid, _, _ in changed if uid >= self.uid_next])
         return arrived, altered
 
-    def _tell_expunges(self) -> bytes:
-        """EXPUNGE from the last to the first, so that no number shifts another (RFC 9051 §7.5.1)."""
+    def _tell_expunges(self, manner: Manner) -> bytes:
+        """EXPUNGE from the last to the first, so that no number shifts another (RFC 9051 §7.5.1); or VANISHED."""
         uids = self.uids
         places = sorted((bisect_left(uids, uid) for uid in self._gone), reverse=True)
         gone, self._gone = self._gone, set()
@@ -282,4 +328,7 @@ class SelectedMailbox:
                 del uids[place]
         if self.saved:
             self.saved = [uid for uid in self.saved if uid not in gone]  # RFC 9051 §6.4.4.1
+        if manner.vanished or manner.uid_only:
+            # RFC 7162 §3.2.10.2, RFC 9586 §3.5: once enabled, never EXPUNGE.
+            return b"* VANISHED %b\r\n" % number_set(sorted(gone))
         return b"".join([b"* %d EXPUNGE\r\n" % (place + 1) for place in places])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from directory.accounts import Account, find_account
@@ -17,7 +17,7 @@ from mailserver.imap import capabilities
 from mailserver.imap.grammar import mutf7
 from mailserver.imap.grammar.framing import STRANGER, Excess, Limits, Rejected, member_limits
 from mailserver.imap.grammar.responses import bad, bye, mailbox_name, no, ok
-from mailserver.imap.selected import MailboxGone, SelectedMailbox
+from mailserver.imap.selected import MailboxGone, Manner, SelectedMailbox
 from mailserver.imap.services import SessionServices
 from mailserver.refusals import CannotDo, Refusal
 
@@ -37,11 +37,12 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A tagged answer; an empty text becomes "… completed"."""
+    """A tagged answer; an empty text becomes "… completed".  ``keeps_numbers``: no EXPUNGE may be told with it."""
 
     text: str = ""
     code: bytes = b""
     is_no: bool = False
+    keeps_numbers: bool = False
 
 
 class Session:
@@ -51,8 +52,8 @@ class Session:
         "account",
         "client",
         "client_id",
-        "condstore",
         "enabled",
+        "manner",
         "on_wake",
         "rev2",
         "secure",
@@ -72,7 +73,8 @@ class Session:
         self.selected: SelectedMailbox | None = None
         self.client_id = ""
         self.enabled: frozenset[bytes] = frozenset()
-        self.condstore = self.rev2 = self.utf8 = False
+        self.rev2 = self.utf8 = False
+        self.manner = Manner()  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
         self.starts_tls = False
         self.on_wake: Callable[[], None] | None = None  # set by the shell
         self._faults = 0
@@ -95,7 +97,7 @@ class Session:
         if self.selected is None:
             return b""
         with self.services.store.read() as connection:
-            return self.selected.catch_up(connection, may_expunge=may_expunge, with_modseq=self.condstore)
+            return self.selected.catch_up(connection, may_expunge=may_expunge, manner=self.manner)
 
     def poll(self) -> bytes:
         """News for a client that idles."""
@@ -203,11 +205,16 @@ class Session:
         assert self.selected is not None
         return self.selected
 
+    @property
+    def condstore(self) -> bool:
+        """Whether the client has shown that it understands MODSEQ."""
+        return self.manner.modseq
+
     def enable_condstore(self) -> bytes:
         """A CONDSTORE enabling command: the first one tells HIGHESTMODSEQ (RFC 7162 §3.1)."""
         if self.condstore:
             return b""
-        self.condstore = True
+        self.manner = replace(self.manner, modseq=True)
         if self.selected is None:
             return b""
         return ok(b"*", "Now told with every change", b"HIGHESTMODSEQ %d" % self.selected.modseq)

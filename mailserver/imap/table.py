@@ -1,7 +1,8 @@
 """The commands: how each is read, who runs it, when it is allowed, and what it may have announced.
 
 ``announces``: news of the selected mailbox follow it.  ``uses_msn``: it is FETCH, STORE or SEARCH by message number,
-while which no EXPUNGE may be told, for numbers must not shift under it (RFC 9051 §7.5.1).  ``is_heavy``: a guess from
+while which no EXPUNGE may be told, for numbers must not shift under it (RFC 9051 §7.5.1).  ``by_number``: it has a
+form by UID beside it, and only that is for clients of UIDONLY (RFC 9586 §3.2).  ``is_heavy``: a guess from
 the command's text whether it is better run away from the event loop.
 """
 
@@ -26,6 +27,7 @@ from mailserver.imap.grammar.fetch import parse_fetch
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
 from mailserver.imap.grammar.search import parse_search
+from mailserver.imap.grammar.selecting import parse_select
 from mailserver.imap.grammar.syntax import Cursor
 from mailserver.imap.session import Session, State
 from mailserver.imap.steps import Steps
@@ -43,6 +45,7 @@ class Spec:
     states: frozenset[State]
     rfc: str
     uses_msn: bool = False
+    by_number: bool = False
     announces: bool = True
     is_heavy: Callable[[Session, Framed], bool] | None = None
 
@@ -97,11 +100,11 @@ COMMANDS: dict[bytes, Spec] = {
     # Authenticated
     b"ENABLE": Spec(parse.parse_enable, login.enable, AUTHENTICATED, "5161 §3.1"),
     b"SELECT": Spec(
-        partial(parse.parse_select, read_only=False), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.2",
+        partial(parse_select, read_only=False), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.2",
         announces=False,
     ),
     b"EXAMINE": Spec(
-        partial(parse.parse_select, read_only=True), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.3",
+        partial(parse_select, read_only=True), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.3",
         announces=False,
     ),
     b"CREATE": Spec(parse.parse_create, mailbox_commands.create, AUTHENTICATED, "9051 §6.3.4"),
@@ -133,33 +136,35 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"SEARCH": Spec(
         partial(parse_search, by_uid=False), searching.search, SELECTED, "9051 §6.4.4",
-        uses_msn=True, is_heavy=_searches_much,
+        uses_msn=True, by_number=True, is_heavy=_searches_much,
     ),
     b"UID SEARCH": Spec(
         partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9", is_heavy=_searches_much
     ),
     b"FETCH": Spec(
         partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",
-        uses_msn=True, is_heavy=_many_or_octets,
+        uses_msn=True, by_number=True, is_heavy=_many_or_octets,
     ),
     b"UID FETCH": Spec(
         partial(parse_fetch, by_uid=True), fetching.fetch, SELECTED, "9051 §6.4.9", is_heavy=_many_or_octets
     ),
     b"STORE": Spec(
         partial(parse.parse_store, by_uid=False), message_commands.store, SELECTED, "9051 §6.4.6",
-        uses_msn=True, is_heavy=_many,
+        uses_msn=True, by_number=True, is_heavy=_many,
     ),
     b"UID STORE": Spec(
         partial(parse.parse_store, by_uid=True), message_commands.store, SELECTED, "9051 §6.4.9", is_heavy=_many
     ),
     b"COPY": Spec(
-        partial(parse.parse_copy, by_uid=False), message_commands.copy, SELECTED, "9051 §6.4.7", is_heavy=_many
+        partial(parse.parse_copy, by_uid=False), message_commands.copy, SELECTED, "9051 §6.4.7",
+        by_number=True, is_heavy=_many,
     ),
     b"UID COPY": Spec(
         partial(parse.parse_copy, by_uid=True), message_commands.copy, SELECTED, "9051 §6.4.9", is_heavy=_many
     ),
     b"MOVE": Spec(
-        partial(parse.parse_copy, by_uid=False), message_commands.move, SELECTED, "6851 §3.1", is_heavy=_many
+        partial(parse.parse_copy, by_uid=False), message_commands.move, SELECTED, "6851 §3.1",
+        by_number=True, is_heavy=_many,
     ),
     b"UID MOVE": Spec(
         partial(parse.parse_copy, by_uid=True), message_commands.move, SELECTED, "6851 §3.2", is_heavy=_many

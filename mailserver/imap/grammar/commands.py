@@ -4,7 +4,7 @@ A parse function is given the cursor behind the command's name.  Mailbox names s
 (modified UTF-7 or UTF-8) depends on what the session has enabled.
 
 Standards: RFC 9051 §6, §9; RFC 3501; RFC 4315 (UIDPLUS), RFC 6851 (MOVE), RFC 3502 (MULTIAPPEND),
-RFC 4959 (SASL-IR), RFC 5161 (ENABLE), RFC 2971 (ID), RFC 9208 (QUOTA), RFC 7162 (CONDSTORE),
+RFC 4959 (SASL-IR), RFC 5161 (ENABLE), RFC 2971 (ID), RFC 9208 (QUOTA), RFC 7162 §3.1.3 (CONDSTORE),
 RFC 6154 §3 (CREATE with USE), RFC 6855 §4 (UTF8 in APPEND).
 Limits: 2,000 messages in one APPEND, 30 fields in ID (RFC 2971 §3.3), 200 flags a command.
 """
@@ -18,6 +18,7 @@ from mailserver.imap.grammar.fetch import Fetch
 from mailserver.imap.grammar.framing import Literal
 from mailserver.imap.grammar.listing import List, Lsub, Status
 from mailserver.imap.grammar.search import Search
+from mailserver.imap.grammar.selecting import Select
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
 MAX_APPENDED = 2000
@@ -56,13 +57,6 @@ class Enable:
 @dataclass(frozen=True, slots=True)
 class Identify:
     fields: tuple[tuple[bytes, bytes | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    mailbox: bytes
-    read_only: bool
-    condstore: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,25 +209,6 @@ def parse_id(cursor: Cursor) -> Identify:
         raise SyntaxFault("Expected a list or NIL")
     cursor.end()
     return Identify(tuple(fields))
-
-
-def parse_select(cursor: Cursor, read_only: bool) -> Select:
-    """select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]"""
-    cursor.space()
-    mailbox = cursor.astring()
-    condstore = False
-    if not cursor.at_end():
-        cursor.space()
-        cursor.need(b"(")
-        while True:
-            if cursor.keyword() != b"CONDSTORE":
-                raise SyntaxFault("Unknown parameter")
-            condstore = True
-            if cursor.skip(b")"):
-                break
-            cursor.space()
-    cursor.end()
-    return Select(mailbox, read_only, condstore)
 
 
 def parse_create(cursor: Cursor) -> Create:

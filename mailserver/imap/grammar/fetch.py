@@ -91,6 +91,7 @@ class Fetch:
     items: tuple[Item, ...]
     by_uid: bool = False
     changed_since: int | None = None
+    vanished: bool = False
 
 
 def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
@@ -108,25 +109,39 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
                 raise SyntaxFault("Too many items")
     else:
         items += _items(cursor, macros=True)
-    changed_since = None
+    changed_since, vanished = None, False
     if not cursor.at_end():
         cursor.space()
-        changed_since = _modifiers(cursor)
+        changed_since, vanished = _modifiers(cursor)
+        # RFC 7162 §3.2.6: only by UID, and only with CHANGEDSINCE.
+        if vanished and not by_uid:
+            raise SyntaxFault("VANISHED is for UID FETCH only")
         if Attribute.MODSEQ not in items:
             items.append(Attribute.MODSEQ)  # CHANGEDSINCE asks for it, RFC 7162 §3.1.4.1
     cursor.end()
-    return Fetch(messages, tuple(dict.fromkeys(items)), by_uid, changed_since)
+    return Fetch(messages, tuple(dict.fromkeys(items)), by_uid, changed_since, vanished)
 
 
-def _modifiers(cursor: Cursor) -> int:
-    """fetch-modifiers of RFC 4466; we know CHANGEDSINCE."""
+def _modifiers(cursor: Cursor) -> tuple[int, bool]:
+    """fetch-modifiers of RFC 4466; we know CHANGEDSINCE and VANISHED (RFC 7162 §7)."""
     cursor.need(b"(")
-    if cursor.keyword() != b"CHANGEDSINCE":
-        raise SyntaxFault("Unknown FETCH modifier")
-    cursor.space()
-    modseq = cursor.nz_number64()
-    cursor.need(b")")
-    return modseq
+    modseq = 0
+    vanished = False
+    while True:
+        name = cursor.keyword()
+        if name == b"CHANGEDSINCE" and not modseq:
+            cursor.space()
+            modseq = cursor.nz_number64()
+        elif name == b"VANISHED":
+            vanished = True
+        else:
+            raise SyntaxFault("Unknown FETCH modifier")
+        if cursor.skip(b")"):
+            break
+        cursor.space()
+    if not modseq:
+        raise SyntaxFault("VANISHED needs CHANGEDSINCE")
+    return modseq, vanished
 
 
 # BODY[…] has brackets, which no atom holds: a name ends at the first of them.

@@ -157,6 +157,11 @@ def flag_list(names: Iterable[str]) -> bytes:
     return b"(" + " ".join(names).encode("ascii") + b")"
 
 
+def range_set(ranges: Iterable[tuple[int, int]]) -> bytes:
+    """Inclusive ranges as a set: (3, 5), (9, 9) → 3:5,9."""
+    return b",".join([b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges])
+
+
 def number_set(numbers: Sequence[int]) -> bytes:
     """Numbers in their order as a set, runs that ascend by one as ranges: 3 4 5 9 → 3:5,9."""
     if not numbers:

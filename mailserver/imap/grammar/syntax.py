@@ -22,7 +22,18 @@ MAX_NUMBER64 = (1 << 63) - 1
 
 
 class SyntaxFault(Exception):
-    """The octets are not a command of this grammar; the text is safe to send back."""
+    """The octets are not a command of this grammar; the text is safe to send back.  ``code`` goes with it."""
+
+    code = b""
+
+
+class NumbersRefused(SyntaxFault):
+    """The client has said that it will use UIDs only (RFC 9586 §3.2)."""
+
+    code = b"UIDREQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("Message numbers are not allowed once UIDONLY is enabled")
 
 
 # ATOM-CHAR = <any CHAR except atom-specials>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailserver.imap.grammar.syntax import SAVED_RESULT, SequenceSet, SyntaxFault
-from mailserver.imap.selected import MailboxGone, SelectedMailbox
+from mailserver.imap.selected import Manner, MailboxGone, SelectedMailbox
 from mailserver.store import mailboxes, messages
 from mailserver.store.messages import Target
 
@@ -39,7 +39,7 @@ class Box:
 
     def news(self, view, may_expunge=True):
         with self.store.read() as connection:
-            return view.catch_up(connection, may_expunge=may_expunge, with_modseq=False)
+            return view.catch_up(connection, may_expunge=may_expunge, manner=Manner())
 
     def load(self, view):
         with self.store.read() as connection:
