@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # subj-blob = "[" *BLOBCHAR "]" *WSP
 _BLOB = re.compile(r"\[[^\[\]]*+\]\s*")
@@ -21,14 +22,26 @@ _FORWARD_PREFIX = re.compile(r"\s*(?:(?:fwd?|ct|chuyển tiếp)\s*:\s*)+", re.I
 
 def base_subject(subject: str) -> str:
     """Steps (1) to (7) of RFC 5256 §2.1 on a decoded subject."""
+    return _strip(subject)[0]
+
+
+def is_answer(subject: str) -> bool:
+    """Whether it is a reply or a forward: what made the base subject took such a mark away (RFC 5256 §3)."""
+    return _strip(subject)[1]
+
+
+def _strip(subject: str) -> tuple[str, bool]:
     text = _SPACES.sub(" ", subject[:_SUBJECT_LIMIT])  # (1)
+    answers = False
     while True:
-        text = _without_trailers(text)  # (2)
+        text, trailed = _without_trailers(text)  # (2)
+        answers = answers or trailed
         position = 0
         while True:
             leader = _LEADER.match(text, position)  # (3)
             if leader is not None:
                 position = leader.end()
+                answers = answers or leader[0].endswith(":")
                 continue
             blob = _BLOB.match(text, position)  # (4)
             if blob is None or blob.end() == len(text):
@@ -36,24 +49,36 @@ def base_subject(subject: str) -> str:
             position = blob.end()  # (5)
         text = text[position:]
         if text[:5].lower() == "[fwd:" and text.endswith("]"):  # (6)
-            text = text[5:-1]
+            text, answers = text[5:-1], True
             continue
-        return text
+        return text, answers
 
 
-def _without_trailers(text: str) -> str:
+def _without_trailers(text: str) -> tuple[str, bool]:
+    answers = False
     while True:
         kept = text.rstrip()
         if kept[-5:].lower() == "(fwd)":
-            kept = kept[:-5]
+            kept, answers = kept[:-5], True
         if kept == text:
-            return text
+            return text, answers
         text = kept
 
 
 def casemap(text: str) -> str:
-    """A key that orders and compares like i;unicode-casemap: case is lost, marks are not."""
-    return text.upper() if text.isascii() else unicodedata.normalize("NFKD", text.upper())
+    """A key that orders and compares like i;unicode-casemap: case is lost, marks are not.
+
+    RFC 5051 §2: each character to its simple titlecase, then decomposed.  Marks are put into their canonical order as
+    well, so that a Vietnamese letter is one however it was typed.
+    """
+    return text.upper() if text.isascii() else unicodedata.normalize("NFKD", "".join(map(_simple_title, text)))
+
+
+@lru_cache(maxsize=4096)
+def _simple_title(character: str) -> str:
+    # Where the full mapping makes two of one ("ß", "ﬁ"), the simple one leaves it as it is.
+    title = character.title()
+    return title if len(title) == 1 else character
 
 
 def reply_subject(subject: str) -> str:

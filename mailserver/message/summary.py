@@ -13,6 +13,7 @@ from mmap import mmap
 
 from directory.names import fold
 from mailserver.message.addresses import Entry, address_text, display, display_list, parse_addresses
+from mailserver.message.ancestry import ancestry
 from mailserver.message.bodystructure import address_form, envelope_form, structure_forms
 from mailserver.message.dates import parse_date
 from mailserver.message.encoded_words import decode_words
@@ -54,6 +55,7 @@ class MessageSummary:
     sent_at: int | None
     message_id: str  # with angle brackets, as in References
     thread_key: str
+    ancestry: bytes  # ancestry.read_ancestry()
     has_attachments: bool
     search_text: str  # folded subject, names and addresses
 
@@ -147,6 +149,7 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         sent_at=parse_date(unfold(raw)) if raw is not None else None,
         message_id=message_id,
         thread_key=thread_key,
+        ancestry=ancestry(fields, subject),
         has_attachments=has_attachments(root),
         search_text=_search_text(subject, (author, to, cc, bcc)),
     )

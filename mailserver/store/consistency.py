@@ -48,6 +48,9 @@ _INVARIANTS: dict[str, str] = {
     "a message has no octets": """
         SELECT id FROM message
         WHERE NOT EXISTS (SELECT 1 FROM message_octets o WHERE o.message_id = message.id)""",
+    "a message has no place in the order": """
+        SELECT id FROM message
+        WHERE NOT EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id)""",
     "octets have no message": """
         SELECT message_id FROM message_octets o
         WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = o.message_id)""",

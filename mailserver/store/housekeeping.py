@@ -5,7 +5,16 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, func, select, update
 
 from mailserver.store.database import Transaction
-from mailserver.store.tables import expunged, mailbox, message, message_octets, placement, spool_item
+from mailserver.store.tables import (
+    expunged,
+    mailbox,
+    message,
+    message_octets,
+    message_order,
+    placement,
+    reader_seen,
+    spool_item,
+)
 
 # Rows that one transaction may remove, so that nobody's acknowledgement waits long.
 _BATCH = 2000
@@ -45,7 +54,8 @@ def purge_messages(tx: Transaction) -> int:
         statement = statement.where(~reference)
     doomed = list(tx.connection.execute(statement.limit(_BATCH)).scalars())
     if doomed:
-        tx.connection.execute(delete(message_octets).where(message_octets.c.message_id.in_(doomed)))
+        for table in (message_octets, message_order):
+            tx.connection.execute(delete(table).where(table.c.message_id.in_(doomed)))
         tx.connection.execute(delete(message).where(message.c.id.in_(doomed)))
     return len(doomed)
 

@@ -34,7 +34,10 @@ from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, fetch, placement_where, placements
-from mailserver.store.tables import expunged, mailbox, message, message_octets, placement
+from mailserver.store.tables import expunged, mailbox, message, message_octets, message_order, placement
+
+# For operations that leave out flags which their author may not set.
+ALL_FLAGS = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ _GROW = Prepared(
 _INSERT_MESSAGE = Prepared(insert(message))
 _INSERT_OCTETS = Prepared(insert(message_octets))
 _INSERT_PLACEMENT = Prepared(insert(placement))
+_INSERT_ORDER = Prepared(insert(message_order))
 
 
 def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list[Appended]:
@@ -111,13 +115,9 @@ def insert_message(tx: Transaction, content: Content) -> int:
             "body": summary.body,
             "bodystructure": summary.bodystructure,
             "subject": summary.subject,
-            "base_subject": summary.base_subject,
             "author_name": summary.author_name,
             "author_address": summary.author_address,
             "to_text": summary.to_text,
-            "sort_from": summary.sort_from,
-            "sort_to": summary.sort_to,
-            "sort_cc": summary.sort_cc,
             "message_id_header": summary.message_id,
             "thread_key": summary.thread_key,
             "preview": summary.preview,
@@ -132,6 +132,18 @@ def insert_message(tx: Transaction, content: Content) -> int:
             "format": content.format,
             "prefix_size": content.prefix_size,
             "digest": content.digest,
+    _INSERT_ORDER.run(
+        tx.connection,
+        {
+            "message_id": message_id,
+            "sent_at": summary.sent_at,
+            "base_subject": summary.base_subject,
+            "sort_from": summary.sort_from,
+            "sort_to": summary.sort_to,
+            "sort_cc": summary.sort_cc,
+            "ancestry": summary.ancestry,
+        },
+    )
             "header": content.header,
             "text": content.text,
         },

@@ -16,7 +16,7 @@ from sqlalchemy.sql import ColumnElement, FromClause
 from mailserver.refusals import NoSuchMessage
 from mailserver.store import flags as flag_bits
 from mailserver.store.prepared import Prepared
-from mailserver.store.tables import mailbox, message, message_octets, placement
+from mailserver.store.tables import mailbox, message, message_octets, message_order, placement
 
 # Inclusive UID pairs, [(1, 5), (9, 9)].
 Ranges = Sequence[tuple[int, int]]
@@ -74,6 +74,7 @@ def placements(connection: Connection, mailbox_id: int, ranges: Ranges | None = 
 _FETCHABLE: dict[str, ColumnElement[Any]] = {
     **{column.name: column for column in message.c if column.name != "id"},
     **{column.name: column for column in placement.c if column.name not in ("mailbox_id", "touched")},
+    **{column.name: column for column in message_order.c if column.name not in ("message_id", "sent_at")},
     "header": message_octets.c.header,
     "text": message_octets.c.text,
     "format": message_octets.c.format,
@@ -81,13 +82,14 @@ _FETCHABLE: dict[str, ColumnElement[Any]] = {
     "digest": message_octets.c.digest,
 }
 _OCTETS_COLUMNS = frozenset({"header", "text", "format", "prefix_size", "digest"})
+_ORDER_COLUMNS = frozenset(column.name for column in message_order.c) - {"message_id", "sent_at"}
 _PLACEMENT_ONLY = frozenset(column.name for column in placement.c)
 
 
 def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequence[str]) -> Iterator[Any]:
     """Rows of the named columns, in UID order, as tuples with the columns as attributes.
 
-    Any column of ``placement`` and ``message``, and ``header text format prefix_size digest`` of its octets.
+    Any column of ``placement``, ``message`` and ``message_order``, and ``header text format prefix_size digest``.
     """
     columns = tuple(columns)
     if len(ranges) <= _FEW_RANGES:
@@ -102,8 +104,10 @@ def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequ
 @lru_cache(maxsize=256)
 def _fetch_columns(columns: tuple[str, ...]) -> Select[Any]:
     source: FromClause = placement
-    if not _PLACEMENT_ONLY.issuperset(columns):
+    if not (_PLACEMENT_ONLY | _ORDER_COLUMNS | _OCTETS_COLUMNS).issuperset(columns):
         source = source.join(message, message.c.id == placement.c.message_id)
+    if not _ORDER_COLUMNS.isdisjoint(columns):
+        source = source.join(message_order, message_order.c.message_id == placement.c.message_id)
     if not _OCTETS_COLUMNS.isdisjoint(columns):
         source = source.join(message_octets, message_octets.c.message_id == placement.c.message_id)
     wanted = [_FETCHABLE[name].label(name) for name in columns]

@@ -101,21 +101,29 @@ message = Table(
     Column("body", LargeBinary, nullable=False),
     Column("bodystructure", LargeBinary, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("base_subject", Text, nullable=False),
     Column("author_name", Text, nullable=False),
     Column("author_address", Text, nullable=False),
     Column("to_text", Text, nullable=False),
-    Column("sort_from", Text, nullable=False),
-    Column("sort_to", Text, nullable=False),
-    Column("sort_cc", Text, nullable=False),
     Column("message_id_header", Text, nullable=False),
     Column("thread_key", Text, nullable=False),
-    Column("ancestry", LargeBinary, nullable=False),  # message.ancestry: what THREAD reads
     Column("preview", Text, nullable=False),
     Column("search_text", Text, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Index(None, "thread_key"),
     Index(None, "message_id_header"),
+)
+
+# What SORT and THREAD read of a message, apart from it: they read a whole mailbox's at once, and these rows are narrow.
+message_order = Table(
+    "message_order",
+    metadata,
+    Column("message_id", _Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("sent_at", BigInteger),
+    Column("base_subject", Text, nullable=False),  # message.subject
+    Column("sort_from", Text, nullable=False),
+    Column("sort_to", Text, nullable=False),
+    Column("sort_cc", Text, nullable=False),
+    Column("ancestry", LargeBinary, nullable=False),  # message.ancestry
 )
 
 # Where a message's octets are.  format 0: header + text, both here.  format 1: the octets as received are a file

@@ -27,6 +27,7 @@ def describe(octets):
     for name in ("envelope", "body", "bodystructure"):
         summary[name] = summary[name].decode("ascii")
     summary["parts"] = _tree(decode_parts(summary["parts"]))
+    summary["ancestry"] = summary["ancestry"].hex()
     return {**summary, "text": readable_text(scan(octets), octets).splitlines()}
 
 

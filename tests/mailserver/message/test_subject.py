@@ -53,3 +53,17 @@ def test_case_is_lost_and_marks_are_not():
 def test_subjects(subject, answered, passed_on):
     assert reply_subject(subject) == answered
     assert forward_subject(subject) == passed_on
+
+
+@pytest.mark.parametrize(
+    "text, key",
+    [
+        ("straße", "STRAßE"),  # no simple titlecase, RFC 5051 §2
+        ("ǆ", "Dz\u030c"),  # titlecase, not upper case, then decomposed
+        ("ﬁ", "fi"),
+        ("ệ", "E\u0323\u0302"),
+        ("e\u0302\u0323", "E\u0323\u0302"),
+    ],
+)
+def test_keys_of_unicode_casemap(text, key):
+    assert casemap(text) == key

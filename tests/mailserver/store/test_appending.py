@@ -104,6 +104,7 @@ def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -
         "sent_at",
         "message_id_header",
         "thread_key",
+        "ancestry",
         "has_attachments",
         "search_text",
         "header",

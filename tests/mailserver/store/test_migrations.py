@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from mailserver.store import open_store
+from mailserver.store import messages, open_store
+from mailserver.store.messages import Target
 from mailserver.store.migrate import VERSION_TABLE, migrate
 from mailserver.store.tables import metadata
 
@@ -157,3 +160,43 @@ def test_a_migration_broken_off_begins_again(url: str, tmp_path: Path, monkeypat
     store.maildrop("an")
     assert store.check_consistency() == []
     store.close()
+
+
+def test_messages_that_are_there_get_their_order(url: str, tmp_path: Path) -> None:
+    """Migration 0004, there and back: what was read from old headers is what delivery would have written."""
+    octets = (
+        b"From: An <an@city.vn>\r\nTo: binh@city.vn\r\nSubject: Re: x\r\nDate: Tue, 1 Apr 2025 08:00:00 +0700\r\n"
+        b"Message-ID: <b@x>\r\nReferences: <a@x>\r\n\r\n"
+    )
+    store = open_store(url, tmp_path)
+    inbox = store.maildrop("an")
+    for each in (octets, b"\r\n", octets.replace(b"<b@x>", b"<c@x>")):
+        content = store.prepare(each)
+        store.write(lambda tx, content=content: messages.append(tx, content, [Target(inbox.id)])).result()
+    store.close()
+    engine = create_engine(url)
+    written = "SELECT * FROM message_order ORDER BY message_id"
+    with engine.begin() as connection:
+        before = connection.execute(text(written)).all()
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0003")
+        assert connection.execute(text("SELECT base_subject FROM message ORDER BY id")).scalars().all() == [
+            "X",
+            "",
+            "X",
+        ]
+    migrate(url)
+    with engine.begin() as connection:
+        assert [tuple(map(_octets, row)) for row in connection.execute(text(written))] == [
+            tuple(map(_octets, row)) for row in before
+        ]
+    engine.dispose()
+    store = open_store(url, tmp_path)
+    assert store.check_consistency() == []
+    store.close()
+
+
+def _octets(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
