@@ -13,7 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, func, select, true, union_all
 
+from mailserver.store import readers
 from mailserver.store.prepared import Prepared
+from mailserver.store.readers import ReadersMailbox
+from mailserver.store.reading import as_ranges, fetch
 from mailserver.store.tables import expunged, mailbox, placement
 
 _KNOWN = (
@@ -41,7 +44,11 @@ _CHANGED = Prepared(union_all(_ARRIVED, _TOUCHED))
 
 def changed_since(connection: Connection, mailbox_id: int, modseq: int) -> list[tuple[int, int, int]]:
     """(uid, flags, modseq) of what arrived or changed after a MODSEQ, in UID order."""
-    return sorted(_CHANGED.rows(connection, {"mailbox_id": mailbox_id, "modseq": modseq}))
+    changed = _CHANGED.rows(connection, {"mailbox_id": mailbox_id, "modseq": modseq})
+    if isinstance(mailbox_id, ReadersMailbox):
+        uids = {row[0] for row in changed}.union(readers.changed_since(connection, mailbox_id, modseq))
+        return [tuple(row) for row in fetch(connection, mailbox_id, as_ranges(uids), ("uid", "flags", "modseq"))]
+    return sorted(changed)
 
 
 _VANISHED = Prepared(

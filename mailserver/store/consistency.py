@@ -72,6 +72,16 @@ _INVARIANTS: dict[str, str] = {
            OR (name = 'mailbox' AND value < (SELECT coalesce(max(id), 0) FROM mailbox))
            OR (name = 'spool_item' AND value < (SELECT coalesce(max(id), 0) FROM spool_item))
            OR (name = 'uid_validity' AND value < (SELECT coalesce(max(uid_validity), 0) FROM mailbox))""",
+    "a reader's seen state is of no message that was": """
+        SELECT r.mailbox_id, r.account_id, r.uid FROM reader_seen r JOIN mailbox m ON m.id = r.mailbox_id
+        WHERE r.uid >= m.uid_next OR r.modseq > m.highest_modseq
+           OR NOT EXISTS (SELECT 1 FROM private_seen p WHERE p.mailbox_id = r.mailbox_id)""",
+    "rights or annotations outlived their mailbox": """
+        SELECT a.mailbox_id FROM mailbox_acl a LEFT JOIN mailbox m ON m.id = a.mailbox_id
+        WHERE m.id IS NULL OR m.removed_at IS NOT NULL
+        UNION ALL
+        SELECT a.mailbox_id FROM annotation a LEFT JOIN mailbox m ON m.id = a.mailbox_id
+        WHERE a.mailbox_id <> 0 AND (m.id IS NULL OR m.removed_at IS NOT NULL)""",
     "a spooled recipient has no item, or an item no message": """
         SELECT item_id FROM spool_recipient r WHERE NOT EXISTS (SELECT 1 FROM spool_item i WHERE i.id = r.item_id)
         UNION ALL

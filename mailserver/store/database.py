@@ -70,13 +70,13 @@ class Transaction:
     def hold(self, *mailbox_ids: int) -> None:
         """Keep other writers off mailboxes until the commit.  To be called before reading what a change depends on;
         SQLite has one writer anyhow."""
-        if self._held is not None and (wanted := sorted(set(mailbox_ids) - self._held)):
+        if self._held is not None and (wanted := sorted({int(each) for each in mailbox_ids} - self._held)):
             # In the order of their ids, so that two who want the same do not wait for each other.
             self.connection.execute(_HOLD, {"ids": wanted})
             self._held.update(wanted)
 
     def touch(self, mailbox_id: int) -> None:
-        self.touched.add(mailbox_id)
+        self.touched.add(int(mailbox_id))
 
     def wake_spool(self) -> None:
         self.spool_touched = True

@@ -32,7 +32,8 @@ def purge_tombstones(tx: Transaction, before: int) -> int:
     ).all()
     horizons: dict[int, int] = {}
     for mailbox_id, uid, modseq in doomed:
-        tx.connection.execute(delete(expunged).where(expunged.c.mailbox_id == mailbox_id, expunged.c.uid == uid))
+        for table in (expunged, reader_seen):
+            tx.connection.execute(delete(table).where(table.c.mailbox_id == mailbox_id, table.c.uid == uid))
         horizons[mailbox_id] = max(horizons.get(mailbox_id, 0), modseq)
     for mailbox_id, modseq in horizons.items():
         tx.connection.execute(

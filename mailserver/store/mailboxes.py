@@ -16,6 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, NoSuchMailbox
+from mailserver.store import readers, rights
+from mailserver.store.annotations import copy as copy_annotations
+from mailserver.store.annotations import forget as forget_annotations
 from mailserver.store.database import Transaction
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import EVERYTHING
@@ -220,7 +223,7 @@ def create_mailbox(tx: Transaction, account_id: str, name: str, special_use: str
         if special_mailbox(tx.connection, account_id, special_use):
             raise CannotDo(f"Another mailbox is {special_use} already")
     _hold_account(tx, account_id)
-    existing = {each.name for each in list_mailboxes(tx.connection, account_id)}
+    existing = {each.name: each for each in list_mailboxes(tx.connection, account_id)}
     if name in existing:
         raise MailboxExists
     levels = name.split(SEPARATOR)
@@ -230,9 +233,23 @@ def create_mailbox(tx: Transaction, account_id: str, name: str, special_use: str
     if len(existing) + len(new) > MAX_MAILBOXES:
         raise LimitReached("Too many mailboxes")
     _insert(tx, account_id, new)
+    _inherit(tx, account_id, existing.values(), [each for each, _ in new])
     made = find_mailbox(tx.connection, account_id, name)
     assert made is not None
     return made
+
+
+def _inherit(tx: Transaction, account_id: str, existing: Iterable[Mailbox], made: list[str]) -> None:
+    """New mailboxes are shared as the nearest that was above them (RFC 4314 §4, CREATE)."""
+    by_name = {each.name: each.id for each in existing}
+    levels = made[0].split(SEPARATOR)
+    above = [by_name.get(SEPARATOR.join(levels[:depth])) for depth in range(1, len(levels))]
+    parent = next((each for each in reversed(above) if each is not None), None)
+    if parent is not None:
+        found = [find_mailbox(tx.connection, account_id, name) for name in made]
+        children = [each.id for each in found if each is not None]
+        rights.inherit(tx, parent, children)
+        readers.inherit(tx, parent, children)
 
 
 def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: str) -> None:
@@ -253,6 +270,7 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
     if source.name == INBOX:
         target = create_mailbox(tx, account_id, new_name)
         messages.move(tx, source.id, EVERYTHING, target.id)
+        copy_annotations(tx, source.id, target.id)
         return
     if new_name.startswith(source.name + SEPARATOR):
         raise CannotDo("A mailbox cannot become its own child")
@@ -268,6 +286,7 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
         raise LimitReached("Too many mailboxes")
     if new:
         _insert(tx, account_id, new)
+        _inherit(tx, account_id, everything.values(), [each for each, _ in new])
     # A client may know the old name's UIDs under the new name from before: give a UIDVALIDITY never used.
     uid_validity = _next_uid_validity(tx)
     for mailbox_id, name in renamed.items():
@@ -299,6 +318,8 @@ def delete_mailbox(tx: Transaction, account_id: str, name: str) -> None:
     if any(each.name.startswith(prefix) for each in list_mailboxes(tx.connection, account_id)):
         raise CannotDo("The mailbox has mailboxes below it")
     messages.remove(tx, doomed.id, EVERYTHING)
+    for forget in (rights.forget, readers.forget, forget_annotations):
+        forget(tx, doomed.id)
     tx.connection.execute(
         update(mailbox)
         .where(mailbox.c.id == doomed.id)

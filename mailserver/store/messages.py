@@ -29,10 +29,12 @@ from sqlalchemy import (
 from directory.names import fold
 from mailserver.refusals import NoSuchMailbox
 from mailserver.store import flags as flag_bits
+from mailserver.store import readers
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared
+from mailserver.store.readers import ReadersMailbox
 from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, fetch, placement_where, placements
 from mailserver.store.tables import expunged, mailbox, message, message_octets, message_order, placement
 
@@ -78,9 +80,9 @@ _GROW = Prepared(
     )
 )
 _INSERT_MESSAGE = Prepared(insert(message))
+_INSERT_ORDER = Prepared(insert(message_order))
 _INSERT_OCTETS = Prepared(insert(message_octets))
 _INSERT_PLACEMENT = Prepared(insert(placement))
-_INSERT_ORDER = Prepared(insert(message_order))
 
 
 def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list[Appended]:
@@ -90,8 +92,13 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
     rows = []
     for target in targets:
         mask = flag_bits.mask_of(tx, target.mailbox_id, target.flags) if target.flags else 0
-        uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [mask], content.size)
-        rows.append(_placement_row(tx, target.mailbox_id, uid_next - 1, message_id, mask, modseq, target.internal_date))
+        shared = readers.shared_mask(target.mailbox_id, mask)
+        uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [shared], content.size)
+        rows.append(
+            _placement_row(tx, target.mailbox_id, uid_next - 1, message_id, shared, modseq, target.internal_date)
+        )
+        if mask & flag_bits.SEEN:
+            readers.note_seen(tx, target.mailbox_id, {uid_next - 1: True}, modseq)
         appended.append(Appended(target.mailbox_id, uid_next - 1, uid_validity, message_id))
         tx.touch(target.mailbox_id)
     _INSERT_PLACEMENT.run_many(tx.connection, rows)
@@ -125,13 +132,6 @@ def insert_message(tx: Transaction, content: Content) -> int:
             "parts": summary.parts,
         },
     )
-    _INSERT_OCTETS.run(
-        tx.connection,
-        {
-            "message_id": message_id,
-            "format": content.format,
-            "prefix_size": content.prefix_size,
-            "digest": content.digest,
     _INSERT_ORDER.run(
         tx.connection,
         {
@@ -144,6 +144,13 @@ def insert_message(tx: Transaction, content: Content) -> int:
             "ancestry": summary.ancestry,
         },
     )
+    _INSERT_OCTETS.run(
+        tx.connection,
+        {
+            "message_id": message_id,
+            "format": content.format,
+            "prefix_size": content.prefix_size,
+            "digest": content.digest,
             "header": content.header,
             "text": content.text,
         },
@@ -204,32 +211,41 @@ def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], si
 # Copying and moving
 
 
-def copy(tx: Transaction, source_id: int, ranges: Ranges, target_id: int) -> list[tuple[int, int]]:
-    """Copy messages with flags and dates; (old uid, new uid) in the source's order.  Raises NoSuchMailbox."""
+def copy(
+    tx: Transaction, source_id: int, ranges: Ranges, target_id: int, allowed: int = ALL_FLAGS
+) -> list[tuple[int, int]]:
+    """Copy messages with dates and the ``allowed`` flags; (old uid, new uid) in the source's order.
+
+    Raises NoSuchMailbox.
+    """
     rows = placements(tx.connection, source_id, ranges)
     if not rows:
         _grow(tx, target_id, 0, [], 0)
         return []
-    masks = flag_bits.translate(tx, {row.flags for row in rows}, source_id, target_id)
-    uid_next, modseq, _ = _grow(
-        tx, target_id, len(rows), [masks[row.flags] for row in rows], sum(row.size for row in rows)
-    )
+    masks = flag_bits.translate(tx, {row.flags & allowed for row in rows}, source_id, target_id)
+    flags = [masks[row.flags & allowed] for row in rows]
+    shared = [readers.shared_mask(target_id, mask) for mask in flags]
+    uid_next, modseq, _ = _grow(tx, target_id, len(rows), shared, sum(row.size for row in rows))
     first = uid_next - len(rows)
     _INSERT_PLACEMENT.run_many(
         tx.connection,
         [
-            _placement_row(tx, target_id, first + position, row.message_id, masks[row.flags], modseq, row.internal_date)
+            _placement_row(tx, target_id, first + position, row.message_id, shared[position], modseq, row.internal_date)
             for position, row in enumerate(rows)
         ],
     )
+    seen = {first + position: True for position, mask in enumerate(flags) if mask & flag_bits.SEEN}
+    readers.note_seen(tx, target_id, seen, modseq)
     tx.touch(target_id)
     return [(row.uid, first + position) for position, row in enumerate(rows)]
 
 
-def move(tx: Transaction, source_id: int, ranges: Ranges, target_id: int) -> list[tuple[int, int]]:
+def move(
+    tx: Transaction, source_id: int, ranges: Ranges, target_id: int, allowed: int = ALL_FLAGS
+) -> list[tuple[int, int]]:
     """Copy, and take away at the source, in one transaction (RFC 6851 §3.3)."""
     tx.hold(source_id, target_id)
-    moved = copy(tx, source_id, ranges, target_id)
+    moved = copy(tx, source_id, ranges, target_id, allowed)
     if moved:
         # Not the ranges as given: within one mailbox they may take in the new copies.
         _bury(tx, source_id, as_ranges(old for old, _ in moved), only_deleted=False)
@@ -260,27 +276,33 @@ def set_flags(
     operation: Literal["add", "remove", "replace"],
     flags: Collection[str],
     unchanged_since: int | None = None,
+    allowed: int = ALL_FLAGS,
 ) -> FlagsResult:
     """STORE (RFC 9051 §6.4.6).  Messages whose flags are so already keep their MODSEQ.
 
-    ``unchanged_since`` refuses what changed after that MODSEQ (RFC 7162 §3.1.3).
+    ``unchanged_since`` refuses what changed after that MODSEQ (RFC 7162 §3.1.3); only ``allowed`` flags change.
     """
     tx.hold(mailbox_id)  # the counters are reckoned from the flags read here
     mask = flag_bits.mask_of(tx, mailbox_id, flags, create=operation != "remove")
-    kept = {"add": -1, "remove": ~mask, "replace": 0}[operation]
-    added = 0 if operation == "remove" else mask
+    kept = {"add": -1, "remove": ~mask, "replace": 0}[operation] | ~allowed
+    added = 0 if operation == "remove" else mask & allowed
     limit = _ANY_MODSEQ if unchanged_since is None else unchanged_since
     rows = list(fetch(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq")))
     refused = [uid for uid, _, modseq in rows if modseq > limit]
-    allowed = [row for row in rows if row[2] <= limit] if refused else rows
-    different = [(uid, old, old & kept | added) for uid, old, _ in allowed if old & kept | added != old]
-    unchanged = [uid for uid, old, _ in allowed if old & kept | added == old]
+    fresh = [row for row in rows if row[2] <= limit] if refused else rows
+    different = [(uid, old, old & kept | added) for uid, old, _ in fresh if old & kept | added != old]
+    unchanged = [uid for uid, old, _ in fresh if old & kept | added == old]
     if not different:
         return FlagsResult([], refused, unchanged)
     modseq = _next_modseq(tx, mailbox_id)
-    values = {"mailbox_id": mailbox_id, "kept": kept, "added": added, "modseq": modseq, "unchanged_since": limit}
-    _CHANGE_FLAGS.run_many(tx.connection, ({**values, "low": low, "high": high} for low, high in ranges))
     seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
+    if isinstance(mailbox_id, ReadersMailbox):
+        own = {uid: bool(new & flag_bits.SEEN) for uid, old, new in different if (old ^ new) & flag_bits.SEEN}
+        readers.note_seen(tx, mailbox_id, own, modseq)
+        kept, added, seen = kept | flag_bits.SEEN, added & ~flag_bits.SEEN, 0
+        ranges = as_ranges(uid for uid, old, new in different if (old ^ new) & ~flag_bits.SEEN)
+    values = {"mailbox_id": int(mailbox_id), "kept": kept, "added": added, "modseq": modseq, "unchanged_since": limit}
+    _CHANGE_FLAGS.run_many(tx.connection, ({**values, "low": low, "high": high} for low, high in ranges))
     deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
     _RECKON_FLAGS.run(
         tx.connection,

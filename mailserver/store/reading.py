@@ -16,6 +16,7 @@ from sqlalchemy.sql import ColumnElement, FromClause
 from mailserver.refusals import NoSuchMessage
 from mailserver.store import flags as flag_bits
 from mailserver.store.prepared import Prepared
+from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.tables import mailbox, message, message_octets, message_order, placement
 
 # Inclusive UID pairs, [(1, 5), (9, 9)].
@@ -38,7 +39,7 @@ def placement_where(mailbox_id: int, ranges: Ranges) -> Iterator[ColumnElement[b
         parts: list[ColumnElement[bool]] = [uid.between(low, high) for low, high in pending]
         if singles:
             parts.append(uid.in_(singles))
-        return and_(placement.c.mailbox_id == mailbox_id, or_(*parts) if len(parts) > 1 else parts[0])
+        return and_(placement.c.mailbox_id == int(mailbox_id), or_(*parts) if len(parts) > 1 else parts[0])
 
     for low, high in _merged(ranges):
         if low == high:
@@ -92,7 +93,10 @@ def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequ
     Any column of ``placement``, ``message`` and ``message_order``, and ``header text format prefix_size digest``.
     """
     columns = tuple(columns)
-    if len(ranges) <= _FEW_RANGES:
+    if isinstance(mailbox_id, ReadersMailbox):
+        for where in placement_where(mailbox_id, ranges):
+            yield from connection.execute(as_read(_fetch_columns(columns).where(where), mailbox_id))
+    elif len(ranges) <= _FEW_RANGES:
         statement = _fetch_range(columns)
         for low, high in _merged(ranges):
             yield from statement.rows(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
@@ -170,6 +174,12 @@ _FIRST_UNSEEN = Prepared(
 
 def first_unseen(connection: Connection, mailbox_id: int) -> int | None:
     """UID of the oldest message without \\Seen (IMAP4rev1's UNSEEN response code)."""
+    if isinstance(mailbox_id, ReadersMailbox):
+        unseen = placement.c.flags.op("&")(flag_bits.SEEN) == 0
+        oldest: int | None = connection.execute(
+            as_read(select(func.min(placement.c.uid)).where(unseen), mailbox_id)
+        ).scalar_one()
+        return oldest
     found: int | None = _FIRST_UNSEEN.row(connection, {"mailbox_id": mailbox_id})[0]
     return found
 
