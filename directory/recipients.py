@@ -37,6 +37,7 @@ __all__ = [
     "addresses_of",
     "count",
     "is_local_domain",
+    "is_reached",
     "mailboxes_of",
     "may_post",
     "may_send_as",
@@ -215,6 +216,15 @@ def _expand(conn: Reading | Writing, group_id: str, forwards: int) -> Recipients
             accounts |= further.accounts
             external |= further.external
     return Recipients(frozenset(accounts), frozenset(external))
+
+
+def is_reached(conn: Reading | Writing, group_id: str, account_id: str) -> bool:
+    """Whether mail to a group reaches the account, itself or through groups within."""
+    shelf = conn.memory.shelf("reached by group")
+    accounts: frozenset[str] | None = shelf.get(group_id)
+    if accounts is None:
+        accounts = shelf[group_id] = _expand(conn, group_id, 0).accounts
+    return account_id in accounts
 
 
 def count(conn: Reading | Writing, address: str) -> int:
