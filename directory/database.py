@@ -229,13 +229,18 @@ class Reading(_Conversation):
 
 
 class Writing(_Conversation):
-    """The one writing transaction.  It reads what it has written."""
+    """The one writing transaction.  It reads what it has written.
 
-    __slots__ = ("_directory", "changed", "connection", "memory")
+    ``origin`` and ``reason`` go into the audit record of whatever is changed in it.
+    """
 
-    def __init__(self, directory: Directory, connection: Connection) -> None:
+    __slots__ = ("_directory", "changed", "connection", "memory", "origin", "reason")
+
+    def __init__(self, directory: Directory, connection: Connection, origin: str = "", reason: str = "") -> None:
         self._directory = directory
         self.connection = connection
+        self.origin = origin
+        self.reason = reason
         self.memory = Memory(-1, 0.0)
         self.changed = False
 
@@ -316,7 +321,8 @@ class Directory:
     # Writing
 
     @contextmanager
-    def write(self) -> Iterator[Writing]:
+    def write(self, *, origin: str = "", reason: str = "") -> Iterator[Writing]:
+        """``origin``: from where it is done, a client's address or a terminal; ``reason``: why."""
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("write() inside write()")
         with self._write_lock:
@@ -324,7 +330,7 @@ class Directory:
             connection = self._writing_connection()
             try:
                 self._begin(connection)
-                writing = Writing(self, connection)
+                writing = Writing(self, connection, origin, reason)
                 try:
                     yield writing
                     if writing.changed:

@@ -85,8 +85,23 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     "group-unknown": ("unknown", "there is no group {group}", "không có nhóm {group}"),
     "group-cycle": ("invalid", "{group} would contain itself", "nhóm {group} sẽ chứa chính nó"),
     "member-unknown": ("unknown", "{member} is not a member of {group}", "{member} không thuộc nhóm {group}"),
-    "password-weak": ("invalid", "that password is too easy to guess ({why})", "mật khẩu quá dễ đoán ({why})"),
-    "password-long": ("invalid", "that password is too long", "mật khẩu quá dài"),
+    "password-empty": ("invalid", "the password is empty", "mật khẩu trống"),
+    "password-short": (
+        "invalid",
+        "the password is too short: {least} characters or more",
+        "mật khẩu quá ngắn: cần từ {least} ký tự",
+    ),
+    "password-plain": (
+        "invalid",
+        "the password is one of those that are guessed first",
+        "mật khẩu quá phổ biến, dễ đoán",
+    ),
+    "password-personal": (
+        "invalid",
+        "the password is little more than the name or address",
+        "mật khẩu gần như là tên hoặc địa chỉ thư",
+    ),
+    "password-long": ("invalid", "the password is too long", "mật khẩu quá dài"),
     "day-malformed": (
         "invalid",
         "{day} is not a date (2025-07-01 or 01/07/2025)",

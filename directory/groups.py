@@ -182,13 +182,22 @@ def alter_group(
     if new_name != found.name:
         ranks = search_index.name_words(new_name, [found.address.rpartition("@")[0]])
         search_index.put(conn, group_id, "group", found.address, ranks)
-    record(conn, actor, "group.alter", found.address, name=name, posting=posting)
-    return find_group(conn, group_id)
+    altered = find_group(conn, group_id)
+    record(
+        conn,
+        actor,
+        "group.alter",
+        found.address,
+        before={"name": found.name, "posting": found.posting},
+        after={"name": altered.name, "posting": altered.posting},
+    )
+    return altered
 
 
 def remove_group(conn: Writing, actor: str, group_id: str) -> None:
     """Its addresses are retired; it leaves every group that contains it.  Raises Fault."""
     found = find_group(conn, group_id)
+    had = members(conn, group_id)
     for table in (group_account, group_outside, group_rule, group_poster):
         conn.execute(delete(table).where(table.c.group_id == group_id))
     conn.execute(
@@ -197,7 +206,20 @@ def remove_group(conn: Writing, actor: str, group_id: str) -> None:
     conn.execute(update(mail_group).where(mail_group.c.id == group_id).values(closed_at=conn.now))
     conn.execute(update(address).where(address.c.group_id == group_id).values(state="retired"))
     search_index.remove(conn, group_id)
-    record(conn, actor, "group.remove", found.address, name=found.name)
+    record(
+        conn,
+        actor,
+        "group.remove",
+        found.address,
+        before={
+            "name": found.name,
+            "posting": found.posting,
+            "accounts": len(had.accounts),
+            "groups": list(had.groups),
+            "outside": list(had.outside),
+            "rules": [[rule.unit_id, rule.unit_type, rule.position_id] for rule in had.rules],
+        },
+    )
 
 
 def add_member(conn: Writing, actor: str, group_id: str, text: str) -> str:
@@ -303,11 +325,13 @@ def set_posters(conn: Writing, actor: str, group_id: str, account_ids: list[str]
     for account_id in account_ids:
         if find_account(conn, account_id) is None:
             raise Fault("account-unknown", account=account_id)
+    before = [login for login, _ in members(conn, group_id).posters]
     conn.execute(delete(group_poster).where(group_poster.c.group_id == group_id))
     rows = [{"group_id": group_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
     if rows:
         conn.execute(insert(group_poster), rows)
-    record(conn, actor, "group.posters", group.address, count=len(rows))
+    after = [login for login, _ in members(conn, group_id).posters]
+    record(conn, actor, "group.posters", group.address, before=before, after=after)
 
 
 def groups_of(conn: Reading | Writing, account_id: str) -> list[Group]:

@@ -116,13 +116,22 @@ def grant(
 ) -> None:
     """Let an account read a mailbox or send for it; replaces what was granted before.  Raises Fault."""
     mailbox, holder = _pair(conn, mailbox_id, account_id)
+    before = next((row for row in conn.rows(_NAMED, mailbox=mailbox_id) if row[0] == account_id), None)
     _drop(conn, mailbox_id, account_id)
     if may_read or may_send:
         conn.execute(
             insert(mailbox_right),
             {"mailbox_id": mailbox_id, "account_id": account_id, "may_read": may_read, "may_send": may_send},
         )
-    record(conn, actor, "mailbox.grant", mailbox.login, to=holder.login, read=may_read, send=may_send)
+    record(
+        conn,
+        actor,
+        "mailbox.grant",
+        mailbox.login,
+        to=holder.login,
+        before={"read": bool(before[1]), "send": bool(before[2])} if before else None,
+        after={"read": may_read, "send": may_send},
+    )
 
 
 def revoke(conn: Writing, actor: str, mailbox_id: str, account_id: str) -> None:

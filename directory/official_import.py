@@ -38,13 +38,17 @@ from directory.dates import parse_day
 from directory.faults import Fault
 from directory.intake import Intake, Joiner
 from directory.names import PersonName, fold, split_name
+from directory.password_policy import refuse_impossible, refuse_weak
 from directory.people import Official
 from directory.sizes import parse_size
-from security.passwords import MAX_PASSWORD, hash_password
+from security.passwords import hash_password
 
 BATCH = 1000
 # Problems kept for the summary; all of them are in the rejects file.
 _SHOWN_PROBLEMS = 20
+
+# What a password must not be made of.
+_PERSONAL = ("address", "full_name", "given_name", "employee_code", "phone")
 
 _KINDS: dict[str, postings.AppointmentKind] = {
     "": "substantive",
@@ -61,9 +65,12 @@ _KINDS: dict[str, postings.AppointmentKind] = {
 class ImportSettings:
     common_password_hash: str | None = None  # for all who have none in the file
     must_change_password: bool = False
+    allow_weak: bool = False  # take passwords that are easy to guess
     quota_bytes: int = 0
     domain: str = ""
     dry_run: bool = False
+    origin: str = ""  # for the audit record: from where, and why
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -154,7 +161,7 @@ class OfficialImport:
             if stage.conn is not None:
                 with stage.conn.connection.begin_nested():
                     return self._write(stage.conn, batch)
-            with stage.directory.write() as conn:
+            with stage.directory.write(origin=self._settings.origin, reason=self._settings.reason) as conn:
                 return self._write(conn, batch)
         except BaseException:
             self._seen = before
@@ -296,14 +303,24 @@ class OfficialImport:
     # ----------------------------------------------------------------------------------------------------
 
     def _refuse_early(self, batch: list[Line]) -> dict[int, str | Fault]:
-        """Lines that are no lines, and passwords that can be none."""
+        """Lines that are no lines, and those of newcomers whose password is not taken."""
         results: dict[int, str | Fault] = {}
-        for line in batch:
-            if line.fault is not None:
-                results[line.number] = line.fault
-            elif len(line.values.get("password", "")) > MAX_PASSWORD:
-                results[line.number] = Fault("password-long")
+        with self._directory.read() as conn:
+            for line in batch:
+                try:
+                    if line.fault is not None:
+                        raise line.fault
+                    if line.values.get("password") and self._is_new(conn, line):
+                        self._check_password(line.values)
+                except Fault as fault:
+                    results[line.number] = fault
         return results
+
+    def _check_password(self, values: dict[str, str]) -> None:
+        if self._settings.allow_weak:
+            refuse_impossible(values["password"])
+        else:
+            refuse_weak(values["password"], (values.get(column, "") for column in _PERSONAL))
 
     def _hash_passwords(self, batch: list[Line]) -> list[_Hashed]:
         """Hash what the batch needs, before its transaction begins."""

@@ -18,6 +18,7 @@ from directory.database import Question, Reading, Writing
 from directory.dates import day_before
 from directory.faults import Fault
 from directory.names import fold, tidy
+from directory.record import record
 from directory.tables import account, appointment, person, position, unit_version
 
 AppointmentKind = Literal["substantive", "acting", "seconded"]
@@ -113,7 +114,7 @@ def find_position(conn: Reading | Writing, key: str) -> Position:
 
 
 def add_position(
-    conn: Writing, *, code: str, title: str, title_en: str = "", rank: int = NO_RANK, is_clerk: bool = False
+    conn: Writing, actor: str, *, code: str, title: str, title_en: str = "", rank: int = NO_RANK, is_clerk: bool = False
 ) -> Position:
     """A new position in the catalogue.  Raises Fault."""
     if any(fold(known.code) == fold(code) for known in positions(conn).values()):
@@ -132,6 +133,7 @@ def add_position(
             "is_clerk": made.is_clerk,
         },
     )
+    record(conn, actor, "position.define", made.code, title=made.title, rank=made.rank, clerk=made.is_clerk)
     return made
 
 

@@ -12,18 +12,18 @@ from directory import search_index
 from directory.accounts import Account, find_account
 from directory.addresses import address_row, domain_to_ascii, is_local_domain, local_domains, spelled_out
 from directory.database import Writing
-from directory.dates import day_before, holds
+from directory.dates import day_before
 from directory.faults import Fault
 from directory.intake import Intake, Joined, Joiner, check_issuable
 from directory.names import PersonName, fold, order_key
 from directory.people import Official, find_official
-from directory.postings import Appointment, AppointmentKind, appointments_of, positions, refresh, row_of
+from directory.posting_changes import end_posts, new_post, open_posts
+from directory.postings import Appointment, AppointmentKind, appointments_of, refresh
 from directory.record import record
 from directory.sessions import end_all
 from directory.tables import (
     account,
     address,
-    appointment,
     domain,
     group_account,
     group_poster,
@@ -31,7 +31,6 @@ from directory.tables import (
     person,
     state,
 )
-from directory.units import open_unit
 
 # How long mail to somebody who left goes to his successor, unless told otherwise.
 REDIRECT_DAYS = 365
@@ -84,7 +83,7 @@ def appoint(
     """One more post beside those held.  Raises Fault."""
     official = find_official(conn, official_key)
     _must_serve(official)
-    made = _new_post(
+    made = new_post(
         conn, official, unit_id, position_id, from_day, until_day, title, kind, rank, primary=primary, decision=decision
     )
     record(
@@ -94,6 +93,7 @@ def appoint(
         official.account.login,
         unit=made.unit_id,
         position=made.position_id,
+        title=title,
         kind=kind,
         from_day=from_day,
         until_day=until_day,
@@ -124,8 +124,16 @@ def dismiss(
     ]
     if not ending:
         raise Fault("appointment-unknown", official=official.full_name, unit=unit_id)
-    _end_posts(conn, ending, last_day)
-    record(conn, actor, "official.dismiss", official.account.login, unit=unit_id, last_day=last_day, decision=decision)
+    end_posts(conn, ending, last_day)
+    record(
+        conn,
+        actor,
+        "official.dismiss",
+        official.account.login,
+        before=_told(ending),
+        last_day=last_day,
+        decision=decision,
+    )
     refresh(conn, [official.person_id])
     return len(ending)
 
@@ -152,8 +160,8 @@ def move(
         for post in appointments_of(conn, official.person_id)
         if (post.is_primary or not keep_other_posts) and (post.valid_until is None or post.valid_until >= from_day)
     ]
-    _end_posts(conn, ending, day_before(from_day))
-    made = _new_post(
+    end_posts(conn, ending, day_before(from_day))
+    made = new_post(
         conn, official, unit_id, position_id, from_day, None, title, kind, rank, primary=True, decision=decision
     )
     record(
@@ -161,9 +169,8 @@ def move(
         actor,
         "official.move",
         official.account.login,
-        unit=made.unit_id,
-        position=made.position_id,
-        left=[post.unit_id for post in ending],
+        before=_told(ending),
+        after=_told([made]),
         from_day=from_day,
         decision=decision,
     )
@@ -199,9 +206,8 @@ def rename(
         actor,
         "official.rename",
         official.account.login,
-        name=name.full,
-        before=official.full_name,
-        address=new_address,
+        before={"name": official.full_name, "address": official.account.login},
+        after={"name": name.full, "address": new_address or official.account.login},
         decision=decision,
     )
     refresh(conn, [official.person_id])
@@ -211,7 +217,9 @@ def rename(
 def update_person(conn: Writing, actor: str, official_key: str, *, phone: str) -> None:
     official = find_official(conn, official_key)
     conn.execute(update(person).where(person.c.id == official.person_id).values(phone=phone[:40]))
-    record(conn, actor, "official.update", official.account.login, phone=phone)
+    record(
+        conn, actor, "official.update", official.account.login, before={"phone": official.phone}, after={"phone": phone}
+    )
 
 
 def leave(
@@ -235,8 +243,9 @@ def leave(
     if target is not None:
         _check_redirect(conn, found, target)
     official = find_official(conn, account_id) if found.kind == "person" else None
+    ending = open_posts(conn, official, last_day) if official is not None else []
     if official is not None:
-        _end_posts(conn, _open_posts(conn, official, last_day), last_day)
+        end_posts(conn, ending, last_day)
         conn.execute(update(person).where(person.c.id == official.person_id).values(left_on=last_day))
     conn.execute(update(account).where(account.c.id == account_id).values(status="closed", closed_at=conn.now))
     conn.execute(
@@ -261,6 +270,8 @@ def leave(
         actor,
         action,
         found.login,
+        name=found.name,
+        before={"status": found.status, "posts": _told(ending)},
         last_day=last_day,
         redirect_to=target,
         redirect_until=redirect_until if target else None,
@@ -277,6 +288,7 @@ def come_back(
     position_id: str,
     from_day: str,
     title: str = "",
+    kind: AppointmentKind = "substantive",
     decision: str = "",
 ) -> None:
     """Somebody who left returns to the same mailbox and addresses; the password must be set anew.  Raises
@@ -295,7 +307,7 @@ def come_back(
         update(address).where(address.c.account_id == account_id).values(state="active", forward_to=None, until=None)
     )
     conn.execute(update(person).where(person.c.id == official.person_id).values(left_on=None))
-    _new_post(
+    new_post(
         conn,
         official,
         unit_id,
@@ -303,7 +315,7 @@ def come_back(
         from_day,
         None,
         title,
-        "substantive",
+        kind,
         None,
         primary=True,
         decision=decision,
@@ -316,18 +328,18 @@ def come_back(
 # ------------------------------------------------------------------------------------------------------
 
 
-def lock(conn: Writing, actor: str, account_id: str, *, reason: str = "") -> None:
+def lock(conn: Writing, actor: str, account_id: str) -> None:
     """No sign-in from now on, sessions end; mail still arrives.  Raises Fault."""
     found = _open_account(conn, account_id)
     conn.execute(update(account).where(account.c.id == account_id).values(status="locked"))
     end_all(conn, account_id)
-    record(conn, actor, "mailbox.lock", found.login, reason=reason)
+    record(conn, actor, "mailbox.lock", found.login, before={"status": found.status})
 
 
-def unlock(conn: Writing, actor: str, account_id: str, *, reason: str = "") -> None:
+def unlock(conn: Writing, actor: str, account_id: str) -> None:
     found = _open_account(conn, account_id)
     conn.execute(update(account).where(account.c.id == account_id).values(status="active"))
-    record(conn, actor, "mailbox.unlock", found.login, reason=reason)
+    record(conn, actor, "mailbox.unlock", found.login, before={"status": found.status})
 
 
 def set_password(
@@ -357,7 +369,7 @@ def set_quota(conn: Writing, actor: str, account_id: str, quota_bytes: int) -> N
     if quota_bytes < 0:
         raise Fault("value-invalid", value=quota_bytes, what="quota")
     conn.execute(update(account).where(account.c.id == account_id).values(quota_bytes=quota_bytes))
-    record(conn, actor, "mailbox.quota", found.login, quota_bytes=quota_bytes, before=found.quota_bytes)
+    _record_change(conn, actor, "mailbox.quota", found, quota_bytes=quota_bytes)
 
 
 def set_language(conn: Writing, actor: str, account_id: str, language: str) -> None:
@@ -365,13 +377,13 @@ def set_language(conn: Writing, actor: str, account_id: str, language: str) -> N
     if language not in ("vi", "en"):
         raise Fault("value-invalid", value=language, what="language")
     conn.execute(update(account).where(account.c.id == account_id).values(language=language))
-    record(conn, actor, "mailbox.language", found.login, language=language)
+    _record_change(conn, actor, "mailbox.language", found, language=language)
 
 
 def set_admin(conn: Writing, actor: str, account_id: str, is_admin: bool) -> None:
     found = _open_account(conn, account_id)
     conn.execute(update(account).where(account.c.id == account_id).values(is_admin=is_admin))
-    record(conn, actor, "mailbox.admin", found.login, is_admin=is_admin)
+    _record_change(conn, actor, "mailbox.admin", found, is_admin=is_admin)
 
 
 def set_primary_address(conn: Writing, owner: Account, text: str) -> str:
@@ -410,77 +422,18 @@ def _open_account(conn: Writing, account_id: str) -> Account:
     return found
 
 
+def _record_change(conn: Writing, actor: str, action: str, before: Account, **after: object) -> None:
+    record(conn, actor, action, before.login, before={name: getattr(before, name) for name in after}, after=after)
+
+
+def _told(posts: list[Appointment]) -> list[dict[str, str]]:
+    """Posts as the audit record tells of them."""
+    return [{"unit": post.unit_id, "position": post.position_id, "from": post.valid_from} for post in posts]
+
+
 def _must_serve(official: Official) -> None:
     if official.account.status == "closed":
         raise Fault("account-closed", account=official.account.login)
-
-
-def _open_posts(conn: Writing, official: Official, last_day: str) -> list[Appointment]:
-    return [
-        post
-        for post in appointments_of(conn, official.person_id)
-        if post.valid_until is None or post.valid_until > last_day
-    ]
-
-
-def _end_posts(conn: Writing, posts: list[Appointment], last_day: str) -> None:
-    for post in posts:
-        if post.valid_from > last_day:
-            # it never began
-            conn.execute(delete(appointment).where(appointment.c.id == post.id))
-        else:
-            conn.execute(update(appointment).where(appointment.c.id == post.id).values(valid_until=last_day))
-
-
-def _new_post(
-    conn: Writing,
-    official: Official,
-    unit_id: str,
-    position_id: str,
-    from_day: str,
-    until_day: str | None,
-    title: str,
-    kind: AppointmentKind,
-    rank: int | None,
-    *,
-    primary: bool,
-    decision: str,
-) -> Appointment:
-    unit = open_unit(conn, unit_id)
-    post = positions(conn).get(position_id)
-    if post is None:
-        raise Fault("position-unknown", position=position_id)
-    if until_day is not None and until_day < from_day:
-        raise Fault("day-order", first=from_day, second=until_day)
-    for held in appointments_of(conn, official.person_id):
-        same = (held.unit_id, held.position_id) == (unit.id, post.id)
-        if same and holds(held.valid_from, held.valid_until, from_day):
-            raise Fault("appointment-exists", official=official.full_name, unit=unit.name)
-    if primary:
-        # the others stay what they are but no longer name the person
-        conn.execute(
-            update(appointment)
-            .where(
-                appointment.c.person_id == official.person_id,
-                or_(appointment.c.valid_until.is_(None), appointment.c.valid_until >= from_day),
-            )
-            .values(is_primary=False)
-        )
-    made = Appointment(
-        conn.new_id(),
-        official.person_id,
-        unit.id,
-        post.id,
-        title,
-        kind,
-        primary,
-        post.rank if rank is None else rank,
-        from_day,
-        until_day,
-        decision,
-    )
-    conn.execute(insert(appointment), row_of(made))
-    return made
 
 
 def _check_redirect(conn: Writing, leaver: Account, target: str) -> None:

@@ -46,7 +46,8 @@ class Recorder:
         if not self._waiting:
             # others may have written since the last flush
             self._last = last_entry(self._conn)
-        told = {name: value for name, value in details.items() if value not in (None, "", [], {})}
+        given = {"reason": self._conn.reason[:500], "origin": self._conn.origin[:200]} | details
+        told = {name: value for name, value in given.items() if value not in (None, "", [], {})}
         self._last = append(
             self._last, at=self._conn.now, actor=self._actor, action=action, subject=subject, details=told
         )

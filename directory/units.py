@@ -226,12 +226,25 @@ def search_units(conn: Reading | Writing, text: str, limit: int = 50, *, closed:
 
 
 def define_type(
-    conn: Writing, code: str, name: str, name_en: str, valid_from: str, valid_until: str | None = None
+    conn: Writing, actor: str, code: str, name: str, name_en: str, valid_from: str, valid_until: str | None = None
 ) -> None:
     """Make or correct a kind of unit."""
+    known = conn.execute(select(unit_type).where(unit_type.c.code == code)).mappings().first()
+    before = {str(column): value for column, value in known.items() if column != "code"} if known else None
     values = {"name": name, "name_en": name_en, "valid_from": valid_from, "valid_until": valid_until}
+    record(conn, actor, "unit-type.define", code, before=before, after=values)
     if not conn.execute(update(unit_type).where(unit_type.c.code == code).values(**values)).rowcount:
         conn.execute(insert(unit_type), {"code": code, **values})
+
+
+def find_type(conn: Reading | Writing, key: str) -> str:
+    """The code of a kind of unit, by code or by its name in either language.  Raises Fault."""
+    known = types(conn)
+    for column in ("code", "name", "name_en"):
+        for row in known:
+            if fold(row[column]) == fold(tidy(key)):
+                return str(row["code"])
+    raise Fault("unit-type-unknown", type=key)
 
 
 def types(conn: Reading | Writing) -> list[dict[str, Any]]:
@@ -269,7 +282,9 @@ def add_unit(
     _check(conn, made, known=False)
     conn.execute(insert(unit), {"id": made.id, "created_at": conn.now})
     _insert_version(conn, made)
-    record(conn, actor, "unit.add", made.id, name=made.name, short_name=made.short_name, decision=decision)
+    fields = ("name", "short_name", "type", "parent_id", "agency_code", "valid_from", "valid_until")
+    after = {field: getattr(made, field) for field in fields if getattr(made, field)}
+    record(conn, actor, "unit.add", made.id, after=after, decision=decision)
     return made
 
 
@@ -315,12 +330,21 @@ def alter_unit(
     else:
         conn.execute(update(unit_version).where(this_version).values(valid_until=day_before(from_day)))
         _insert_version(conn, made)
-    changes = {
-        field: getattr(made, field)
-        for field in ("name", "short_name", "type", "parent_id", "agency_code")
+    changed = [
+        field
+        for field in ("name", "short_name", "type", "parent_id", "agency_code", "sort_order")
         if getattr(made, field) != getattr(last, field)
-    }
-    record(conn, actor, "unit.alter", unit_id, from_day=from_day, decision=decision, **changes)
+    ]
+    record(
+        conn,
+        actor,
+        "unit.alter",
+        unit_id,
+        from_day=from_day,
+        decision=decision,
+        before={field: getattr(last, field) for field in changed},
+        after={field: getattr(made, field) for field in changed},
+    )
     refresh_units(conn, [unit_id])
     return made
 
@@ -357,7 +381,17 @@ def close_unit(
     )
     for follower in followers:
         add_succession(conn, found.id, follower, effective=last_day, kind=kind, decision=decision)
-    record(conn, actor, "unit.close", found.id, last_day=last_day, successors=followers, kind=kind, decision=decision)
+    record(
+        conn,
+        actor,
+        "unit.close",
+        found.id,
+        name=found.name,
+        last_day=last_day,
+        successors=followers,
+        kind=kind,
+        decision=decision,
+    )
 
 
 def add_succession(conn: Writing, old_id: str, new_id: str, *, effective: str, kind: str, decision: str = "") -> None:

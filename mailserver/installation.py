@@ -7,6 +7,7 @@ import secrets
 from datetime import UTC, datetime
 
 from directory.addresses import is_local_domain
+from directory.catalogue import is_bare, lay_out
 from directory.database import open_directory
 from directory.provisioning import add_domain
 from mailserver.config import Config
@@ -15,6 +16,8 @@ from mailserver.wiring import secret_key_path
 from security.authority import ensure_certificate
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (compared with, not listened on)
+
+_ACTOR = "installation"
 
 
 def install(config: Config) -> None:
@@ -36,7 +39,10 @@ def install(config: Config) -> None:
 
 
 def prepare(config: Config) -> None:
-    """Bring both schemas to the version this code needs, and the configured domains into the directory."""
+    """Bring both schemas to the version this code needs, and the configured domains into the directory.
+
+    A directory without any kind of unit or position is given the usual ones.
+    """
     migrate_store(config.store_url)
     directory = open_directory(config.directory_url)
     try:
@@ -45,6 +51,8 @@ def prepare(config: Config) -> None:
         if lacking:
             with directory.write() as writing:
                 for name in lacking:
-                    add_domain(writing, "installation", name)
+                    add_domain(writing, _ACTOR, name)
+                if is_bare(writing):
+                    lay_out(writing, _ACTOR)
     finally:
         directory.close()

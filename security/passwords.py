@@ -6,8 +6,9 @@ Standards: RFC 9106 (Argon2id; parameters of OWASP's second profile), RFC 8265 Â
 from __future__ import annotations
 
 import secrets
+import string
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from nacl.exceptions import CryptoError
 from nacl.pwhash import argon2id
@@ -20,12 +21,16 @@ _UNKNOWN = argon2id.str(secrets.token_bytes(32), opslimit=_PASSES, memlimit=_MEM
 
 # Longer input is refused before it is hashed; nobody types a kilobyte.
 MAX_PASSWORD = 1024
-MIN_PASSWORD = 8
+MIN_PASSWORD = 10
+# Digits alone are a date or a telephone number, unless there are many.
+_MANY_DIGITS = 16
+# What is left of a common password once figures and signs around it are taken off.
 _COMMON_WORDS = """
-12345678 123456789 1234567890 87654321 11111111 password password1 p@ssw0rd matkhau1 matkhau123 qwertyui
-qwerty123 abcd1234 abc12345 vietnam1 vietnam123 hochiminh saigon123 admin123 iloveyou
+password p@ssw0rd passw0rd p@ssword matkhau vietnam hochiminh saigon tphcm hanoi admin administrator qwerty iloveyou
+welcome letmein abc abcd abcabc test demo user anhyeuem emyeuanh xinchao thanhpho ubnd congan canbo
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
+_RUNS = ("01234567890123456789", "98765432109876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
 
 
 def prepared(password: str) -> str:
@@ -64,21 +69,30 @@ def make_password(random_below: Callable[[int], int] = secrets.randbelow) -> str
     return "-".join(groups)
 
 
-def weakness(password: str, about: tuple[str, ...] = ()) -> str | None:
-    """Why a password that its owner chose is not taken: ``short``, ``long``, ``plain`` or ``personal``; or
-    None.
+def weakness(password: str, about: Iterable[str] = ()) -> str | None:
+    """Why a password is not taken: ``empty``, ``short``, ``long``, ``plain`` or ``personal``; or None.
 
-    ``about`` holds the owner's login and names.
+    ``about`` holds the owner's login and names; marks, case and spaces are passed over.
     """
+    if not password:
+        return "empty"
     if len(password) < MIN_PASSWORD:
         return "short"
     if len(password) > MAX_PASSWORD:
         return "long"
-    lowered = password.lower()
-    if len(set(lowered)) < 4 or lowered in _COMMON:
+    bare = _bare(password)
+    if len(set(bare)) < 4 or bare.strip(string.digits + string.punctuation) in _COMMON:
+        return "plain"
+    if (bare.isdigit() and len(bare) < _MANY_DIGITS) or any(bare in run for run in _RUNS):
         return "plain"
     for word in about:
-        core = word.partition("@")[0].lower().replace(" ", "")
-        if len(core) >= 4 and core in lowered and len(lowered) < len(core) + 5:
+        core = _bare(word.partition("@")[0])
+        if len(core) >= 4 and core in bare and len(bare) < len(core) + 5:
             return "personal"
     return None
+
+
+def _bare(text: str) -> str:
+    """As it is typed without marks: guessers try both."""
+    letters = unicodedata.normalize("NFD", text.lower().replace("Ä‘", "d"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter) and not letter.isspace())

@@ -6,7 +6,7 @@ import click
 
 from directory import aliases
 from directory.aliases import Alias
-from directory.cli.context import CliContext, directory_command
+from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 
 
@@ -27,9 +27,9 @@ def _listed(cli: CliContext, found: list[Alias]) -> None:
 @group.command("add", help=help_text("alias.add"))
 @click.argument("address")
 @click.argument("target")
-@directory_command
+@changing_command
 def add(cli: CliContext, address: str, target: str) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         made = aliases.add_alias(conn, cli.actor, address, target)
     cli.give(made)
     cli.say("alias.added", address=made.address, target=made.leads_to)
@@ -71,9 +71,9 @@ def search(cli: CliContext, text: str) -> None:
 
 @group.command("remove", help=help_text("alias.remove"))
 @click.argument("address")
-@directory_command
+@changing_command
 def remove(cli: CliContext, address: str) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = aliases.find_alias(conn, address)
         aliases.remove_alias(conn, cli.actor, address)
     cli.give({"address": found.address, "state": "retired"})

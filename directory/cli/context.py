@@ -6,9 +6,11 @@ import functools
 import getpass
 import json
 import os
+import socket
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -19,7 +21,7 @@ from directory.cli.texts import environment_language, help_text, text
 from directory.faults import Fault
 
 if TYPE_CHECKING:
-    from directory.database import Directory
+    from directory.database import Directory, Writing
 
 P = ParamSpec("P")
 
@@ -34,6 +36,12 @@ def _user() -> str:
         return str(os.getuid())
 
 
+def _origin() -> str:
+    """From where: the far end of an SSH session, or this machine."""
+    far_end = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    return far_end or socket.gethostname()
+
+
 class CliContext:
     """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config."""
 
@@ -43,6 +51,8 @@ class CliContext:
         self.as_json = False
         self.language = environment_language()
         self.actor = f"cli:{_user()}"
+        self.origin = _origin()
+        self.reason = ""
         self._directory: Directory | None = None
 
     @property
@@ -52,6 +62,10 @@ class CliContext:
 
             self._directory = open_directory(self._find_url(self.config_path))
         return self._directory
+
+    def write(self) -> AbstractContextManager[Writing]:
+        """One change, with what the audit record is told of it beside who and what."""
+        return self.directory.write(origin=self.origin, reason=self.reason)
 
     def close(self) -> None:
         if self._directory is not None:
@@ -107,7 +121,7 @@ def _width(cell: str) -> int:
 
 
 def directory_command(function: Callable[..., None]) -> Callable[..., None]:
-    """The common options, and faults told in the reader's language with their exit status."""
+    """A command that reads: the common options, and faults told in the reader's language with their exit status."""
 
     @click.option(
         "--config",
@@ -118,7 +132,6 @@ def directory_command(function: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option("--json", "as_json", is_flag=True, help=help_text("option.json"))
     @click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help=help_text("option.lang"))
-    @click.option("--by", default="", help=help_text("option.by"))
     @click.pass_context
     @functools.wraps(function)
     def run(
@@ -128,14 +141,12 @@ def directory_command(function: Callable[..., None]) -> Callable[..., None]:
         config_path: Path | None,
         as_json: bool,
         lang: str | None,
-        by: str,
         **kwargs: Any,
     ) -> None:
         cli = ctx.obj
         assert isinstance(cli, CliContext)
         cli.config_path, cli.as_json = config_path, as_json
         cli.language = lang or cli.language
-        cli.actor = by or cli.actor
         try:
             function(cli, *args, **kwargs)
         except Fault as fault:
@@ -152,37 +163,24 @@ def directory_command(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def changing_command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that changes something: in whose name and why, besides."""
+
+    @functools.wraps(function)
+    def change(cli: CliContext, *args: Any, by: str, reason: str, **kwargs: Any) -> None:
+        cli.actor, cli.reason = by or cli.actor, reason
+        function(cli, *args, **kwargs)
+
+    for name, key in (("--reason", "option.reason"), ("--by", "option.by")):
+        click.option(name, default="", help=help_text(key))(change)
+    return directory_command(change)
+
+
 def _refuse(cli: CliContext, code: str, message: str, status: int) -> None:
     if cli.as_json:
         click.echo(json.dumps({"error": code, "message": message}, ensure_ascii=False))
     click.echo(f"citymail: {message}", err=True)
     sys.exit(status)
-
-
-def read_password(password: str | None, from_stdin: bool, generate: bool = False) -> tuple[str | None, bool]:
-    """The password that was asked for in one of three ways, and whether it was made here."""
-    if sum((password is not None, from_stdin, generate)) > 1:
-        raise click.UsageError("--password, --password-stdin and --generate exclude each other")
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n"), False
-    if generate:
-        from security.passwords import make_password
-
-        return make_password(), True
-    return password, False
-
-
-def hashed(password: str | None) -> str | None:
-    """Raises Fault for what cannot be a password."""
-    from security.passwords import MAX_PASSWORD, hash_password
-
-    if password is None:
-        return None
-    if not password:
-        raise Fault("password-weak", why="empty")
-    if len(password) > MAX_PASSWORD:
-        raise Fault("password-long")
-    return hash_password(password)
 
 
 def show_size(size: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from directory import groups, people, postings, recipients, units
-from directory.cli.context import CliContext, directory_command
+from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.faults import Fault
@@ -48,9 +48,9 @@ def _json(conn: Reading | Writing, found: Group) -> dict[str, Any]:
 @click.option("--name", required=True, help=help_text("group.name"))
 @click.option("--posting", type=_POSTING, default="internal", show_default=True, help=help_text("group.posting"))
 @click.option("--member", "members", multiple=True, help=help_text("group.member"))
-@directory_command
+@changing_command
 def add(cli: CliContext, address: str, name: str, posting: str, members: tuple[str, ...]) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         made = groups.add_group(conn, cli.actor, address_text=address, name=name, posting=posting)
         for member in members:
             groups.add_member(conn, cli.actor, made.id, member)
@@ -122,9 +122,9 @@ def _told(cli: CliContext, conn: Writing, found: Group, key: str, **values: obje
 @group.command("add-member", help=help_text("group.add-member"))
 @click.argument("key", metavar="GROUP")
 @click.argument("members", nargs=-1, required=True)
-@directory_command
+@changing_command
 def add_member(cli: CliContext, key: str, members: tuple[str, ...]) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = groups.find_group(conn, key)
         for member in members:
             groups.add_member(conn, cli.actor, found.id, member)
@@ -136,16 +136,16 @@ def add_member(cli: CliContext, key: str, members: tuple[str, ...]) -> None:
 @click.option("--unit", default="", help=help_text("group.rule-unit"))
 @click.option("--unit-type", default="", help=help_text("unit.type"))
 @click.option("--position", default="", help=help_text("official.position"))
-@directory_command
+@changing_command
 def add_rule(cli: CliContext, key: str, unit: str, unit_type: str, position: str) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = groups.find_group(conn, key)
         groups.add_rule(
             conn,
             cli.actor,
             found.id,
             unit_id=units.find_unit(conn, unit).id if unit else None,
-            unit_type_code=unit_type or None,
+            unit_type_code=units.find_type(conn, unit_type) if unit_type else None,
             position_id=postings.find_position(conn, position).id if position else None,
         )
         _told(cli, conn, found, "group.rule-added", count=recipients.count(conn, found.address))
@@ -154,9 +154,9 @@ def add_rule(cli: CliContext, key: str, unit: str, unit_type: str, position: str
 @group.command("remove-member", help=help_text("group.remove-member"))
 @click.argument("key", metavar="GROUP")
 @click.argument("members", nargs=-1, required=True)
-@directory_command
+@changing_command
 def remove_member(cli: CliContext, key: str, members: tuple[str, ...]) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = groups.find_group(conn, key)
         for member in members:
             groups.remove_member(conn, cli.actor, found.id, member)
@@ -168,9 +168,9 @@ def remove_member(cli: CliContext, key: str, members: tuple[str, ...]) -> None:
 @click.option("--name", help=help_text("group.name"))
 @click.option("--posting", type=_POSTING, help=help_text("group.posting"))
 @click.option("--poster", "posters", multiple=True, help=help_text("group.poster"))
-@directory_command
+@changing_command
 def set_(cli: CliContext, key: str, name: str | None, posting: str | None, posters: tuple[str, ...]) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = groups.find_group(conn, key)
         groups.alter_group(conn, cli.actor, found.id, name=name, posting=posting)
         if posters:
@@ -186,9 +186,9 @@ def set_(cli: CliContext, key: str, name: str | None, posting: str | None, poste
 
 @group.command("remove", help=help_text("group.remove"))
 @click.argument("key", metavar="GROUP")
-@directory_command
+@changing_command
 def remove(cli: CliContext, key: str) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = groups.find_group(conn, key)
         groups.remove_group(conn, cli.actor, found.id)
     cli.give({"address": found.address, "state": "retired"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -9,10 +10,19 @@ import click
 
 from directory import mailboxes, people, provisioning, units
 from directory.accounts import Account, find_account
-from directory.cli.context import CliContext, directory_command, hashed, read_password, show_size
+from directory.cli.context import CliContext, changing_command, directory_command, show_size
+from directory.cli.options import (
+    Passwords,
+    Redirect,
+    decision_option,
+    limit_option,
+    password_options,
+    quota_option,
+    redirect_options,
+)
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
-from directory.dates import day_before, days_after, parse_day
+from directory.dates import day_before, days_after
 from directory.faults import Fault
 from directory.recipients import addresses_of
 from directory.sizes import parse_size
@@ -50,28 +60,14 @@ def _json(conn: Reading | Writing, account: Account) -> dict[str, Any]:
 @click.argument("address")
 @click.option("--name", required=True, help=help_text("mailbox.name"))
 @click.option("--unit", default="", help=help_text("mailbox.unit"))
-@click.option("--quota", default="0", show_default=True, help=help_text("option.quota"))
+@quota_option
 @click.option("--admin", is_flag=True, help=help_text("option.admin"))
-@click.option("--password", help=help_text("option.password"))
-@click.option("--password-stdin", is_flag=True, help=help_text("option.password-stdin"))
-@click.option("--generate", is_flag=True, help=help_text("option.generate"))
-@click.option("--must-change", is_flag=True, help=help_text("option.must-change"))
-@directory_command
-def add(
-    cli: CliContext,
-    address: str,
-    name: str,
-    unit: str,
-    quota: str,
-    admin: bool,
-    password: str | None,
-    password_stdin: bool,
-    generate: bool,
-    must_change: bool,
-) -> None:
-    chosen, generated = read_password(password, password_stdin, generate)
-    stored = hashed(chosen)
-    with cli.directory.write() as conn:
+@password_options
+@changing_command
+def add(cli: CliContext, address: str, name: str, unit: str, quota: str, admin: bool, passwords: Passwords) -> None:
+    password = passwords.choose(cli)
+    stored = password.hashed((address, name))
+    with cli.write() as conn:
         made = mailboxes.open_mailbox(
             conn,
             cli.actor,
@@ -81,13 +77,15 @@ def add(
             password_hash=stored,
             quota_bytes=parse_size(quota),
             is_admin=admin,
-            must_change_password=must_change,
+            must_change_password=passwords.must_change,
         )
         answer = _json(conn, made)
-    cli.give(answer | ({"password": chosen} if generated else {}))
+    cli.give(answer | ({"password": password.text} if password.is_made else {}))
     cli.say("mailbox.added", name=made.name, login=made.login)
-    if generated:
-        cli.say("password.is", password=chosen)
+    if password.is_made:
+        cli.say("password.is", password=password.text)
+    elif stored is None:
+        cli.say("password.of-unit", login=made.login)
 
 
 @group.command("show", help=help_text("mailbox.show"))
@@ -134,7 +132,7 @@ def _listed(cli: CliContext, found: list[Account]) -> None:
 
 @group.command("list", help=help_text("mailbox.list"))
 @click.option("--all", "everything", is_flag=True, help=help_text("mailbox.all"))
-@click.option("--limit", type=click.IntRange(1), help=help_text("option.limit"))
+@limit_option
 @directory_command
 def list_(cli: CliContext, everything: bool, limit: int | None) -> None:
     kinds = ("person", "unit", "role") if everything else ("unit", "role")
@@ -161,71 +159,66 @@ def _told(cli: CliContext, account_id: str, key: str, **values: object) -> None:
 
 @group.command("lock", help=help_text("mailbox.lock"))
 @click.argument("mailbox")
-@click.option("--reason", default="", help=help_text("option.reason"))
-@directory_command
-def lock(cli: CliContext, mailbox: str, reason: str) -> None:
-    with cli.directory.write() as conn:
+@changing_command
+def lock(cli: CliContext, mailbox: str) -> None:
+    with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.lock(conn, cli.actor, found.id, reason=reason)
+        provisioning.lock(conn, cli.actor, found.id)
     _told(cli, found.id, "mailbox.locked")
 
 
 @group.command("unlock", help=help_text("mailbox.unlock"))
 @click.argument("mailbox")
-@click.option("--reason", default="", help=help_text("option.reason"))
-@directory_command
-def unlock(cli: CliContext, mailbox: str, reason: str) -> None:
-    with cli.directory.write() as conn:
+@changing_command
+def unlock(cli: CliContext, mailbox: str) -> None:
+    with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.unlock(conn, cli.actor, found.id, reason=reason)
+        provisioning.unlock(conn, cli.actor, found.id)
     _told(cli, found.id, "mailbox.unlocked")
 
 
-def change_password(
-    cli: CliContext,
-    account: Account,
-    password: str | None,
-    from_stdin: bool,
-    generate: bool,
-    must_change: bool,
-) -> None:
-    chosen, generated = read_password(password, from_stdin, generate)
-    if chosen is None:
-        chosen = click.prompt(text("password.new", cli.language), hide_input=True, confirmation_prompt=True, err=True)
-    stored = hashed(chosen)
-    with cli.directory.write() as conn:
-        provisioning.set_password(conn, cli.actor, account.id, stored, must_change=must_change)
-    cli.give({"login": account.login} | ({"password": chosen} if generated else {}))
+def change_password(cli: CliContext, account: Account, passwords: Passwords, about: Iterable[str] = ()) -> None:
+    password = passwords.choose(cli, ask=True)
+    stored = password.hashed((account.login, account.name, *about))
+    with cli.write() as conn:
+        provisioning.set_password(conn, cli.actor, account.id, stored, must_change=passwords.must_change)
+    cli.give({"login": account.login} | ({"password": password.text} if password.is_made else {}))
     cli.say("password.set", login=account.login)
-    if generated:
-        cli.say("password.is", password=chosen)
+    if password.is_made:
+        cli.say("password.is", password=password.text)
 
 
 @group.command("passwd", help=help_text("mailbox.passwd"))
 @click.argument("mailbox")
-@click.option("--password", help=help_text("option.password"))
-@click.option("--password-stdin", is_flag=True, help=help_text("option.password-stdin"))
-@click.option("--generate", is_flag=True, help=help_text("option.generate"))
-@click.option("--must-change", is_flag=True, help=help_text("option.must-change"))
-@directory_command
-def passwd(
-    cli: CliContext, mailbox: str, password: str | None, password_stdin: bool, generate: bool, must_change: bool
-) -> None:
+@password_options
+@changing_command
+def passwd(cli: CliContext, mailbox: str, passwords: Passwords) -> None:
     with cli.directory.read() as conn:
         found = _find(conn, mailbox)
-    change_password(cli, found, password, password_stdin, generate, must_change)
+    change_password(cli, found, passwords)
 
 
 @group.command("quota", help=help_text("mailbox.quota"))
 @click.argument("mailbox")
 @click.argument("size")
-@directory_command
+@changing_command
 def quota(cli: CliContext, mailbox: str, size: str) -> None:
     wanted = parse_size(size)
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = _find(conn, mailbox)
         provisioning.set_quota(conn, cli.actor, found.id, wanted)
     _told(cli, found.id, "mailbox.quota-set", quota=show_size(wanted))
+
+
+@group.command("admin", help=help_text("mailbox.admin"))
+@click.argument("mailbox")
+@click.option("--on/--off", "is_admin", default=True, show_default=True)
+@changing_command
+def admin(cli: CliContext, mailbox: str, is_admin: bool) -> None:
+    with cli.write() as conn:
+        found = _find(conn, mailbox)
+        provisioning.set_admin(conn, cli.actor, found.id, is_admin)
+    _told(cli, found.id, "mailbox.is-admin" if is_admin else "mailbox.no-admin")
 
 
 @group.command("grant", help=help_text("mailbox.grant"))
@@ -233,9 +226,9 @@ def quota(cli: CliContext, mailbox: str, size: str) -> None:
 @click.argument("official")
 @click.option("--read/--no-read", default=True, show_default=True)
 @click.option("--send/--no-send", default=True, show_default=True)
-@directory_command
+@changing_command
 def grant(cli: CliContext, mailbox: str, official: str, read: bool, send: bool) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found, holder = _find(conn, mailbox), _find(conn, official)
         mailboxes.grant(conn, cli.actor, found.id, holder.id, may_read=read, may_send=send)
     _told(cli, found.id, "mailbox.granted", official=holder.login)
@@ -244,9 +237,9 @@ def grant(cli: CliContext, mailbox: str, official: str, read: bool, send: bool) 
 @group.command("revoke", help=help_text("mailbox.revoke"))
 @click.argument("mailbox")
 @click.argument("official")
-@directory_command
+@changing_command
 def revoke(cli: CliContext, mailbox: str, official: str) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found, holder = _find(conn, mailbox), _find(conn, official)
         mailboxes.revoke(conn, cli.actor, found.id, holder.id)
     _told(cli, found.id, "mailbox.revoked", official=holder.login)
@@ -254,21 +247,19 @@ def revoke(cli: CliContext, mailbox: str, official: str) -> None:
 
 @group.command("remove", help=help_text("mailbox.remove"))
 @click.argument("mailbox")
-@click.option("--redirect-to", default="", help=help_text("official.redirect-to"))
-@click.option("--redirect-until", help=help_text("official.redirect-until"))
-@click.option("--decision", default="", help=help_text("option.decision"))
-@directory_command
-def remove(cli: CliContext, mailbox: str, redirect_to: str, redirect_until: str | None, decision: str) -> None:
-    with cli.directory.write() as conn:
+@redirect_options
+@decision_option
+@changing_command
+def remove(cli: CliContext, mailbox: str, redirect: Redirect, decision: str) -> None:
+    with cli.write() as conn:
         found = _find(conn, mailbox)
-        until = parse_day(redirect_until) if redirect_until else days_after(conn.today, provisioning.REDIRECT_DAYS)
         provisioning.leave(
             conn,
             cli.actor,
             found.id,
             last_day=day_before(conn.today),
-            redirect_to=redirect_to,
-            redirect_until=until,
+            redirect_to=redirect.redirect_to,
+            redirect_until=redirect.until(days_after(conn.today, provisioning.REDIRECT_DAYS)),
             decision=decision,
         )
     _told(cli, found.id, "mailbox.removed")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from directory import units
-from directory.cli.context import CliContext, directory_command
+from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text
 from directory.database import Reading, Writing
 from directory.dates import day_before, parse_day
@@ -53,7 +53,7 @@ def _type_names(cli: CliContext, conn: Reading) -> dict[str, str]:
 @click.option("--order", "sort_order", type=int, default=0, show_default=True, help=help_text("unit.order"))
 @click.option("--from", "from_day", help=help_text("option.from"))
 @click.option("--decision", default="", help=help_text("option.decision"))
-@directory_command
+@changing_command
 def add(
     cli: CliContext,
     name: str,
@@ -65,13 +65,13 @@ def add(
     from_day: str | None,
     decision: str,
 ) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         made = units.add_unit(
             conn,
             cli.actor,
             name=name,
             short_name=short,
-            type_code=type_code,
+            type_code=units.find_type(conn, type_code),
             valid_from=_day(conn, from_day),
             parent_id=units.open_unit(conn, under).id if under else None,
             agency_code=code,
@@ -136,7 +136,9 @@ def list_(cli: CliContext, under: str, type_code: str, on_day: str | None) -> No
             found = list(tree.subtree(tree.find(under).id))
         else:
             found = [unit for top in tree.children(None) for unit in tree.subtree(top.id)]
-        found = [unit for unit in found if type_code in ("", unit.type)]
+        if type_code:
+            wanted = units.find_type(conn, type_code)
+            found = [unit for unit in found if unit.type == wanted]
         names = _type_names(cli, conn)
     cli.give(found)
     if not cli.as_json:
@@ -161,9 +163,9 @@ def search(cli: CliContext, text: str, closed: bool) -> None:
 @click.option("--under", required=True, help=help_text("unit.under"))
 @click.option("--from", "from_day", help=help_text("option.from"))
 @click.option("--decision", default="", help=help_text("option.decision"))
-@directory_command
+@changing_command
 def move(cli: CliContext, unit: str, under: str, from_day: str | None, decision: str) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found, parent = units.open_unit(conn, unit), units.open_unit(conn, under)
         made = units.alter_unit(
             conn, cli.actor, found.id, from_day=_day(conn, from_day), parent_id=parent.id, decision=decision
@@ -182,7 +184,7 @@ def move(cli: CliContext, unit: str, under: str, from_day: str | None, decision:
 @click.option("--order", "sort_order", type=int, help=help_text("unit.order"))
 @click.option("--from", "from_day", help=help_text("option.from"))
 @click.option("--decision", default="", help=help_text("option.decision"))
-@directory_command
+@changing_command
 def rename(
     cli: CliContext,
     unit: str,
@@ -194,7 +196,7 @@ def rename(
     from_day: str | None,
     decision: str,
 ) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = units.open_unit(conn, unit)
         made = units.alter_unit(
             conn,
@@ -203,7 +205,7 @@ def rename(
             from_day=_day(conn, from_day),
             name=name,
             short_name=short,
-            type_code=type_code,
+            type_code=units.find_type(conn, type_code) if type_code else None,
             agency_code=code,
             sort_order=sort_order,
             decision=decision,
@@ -226,7 +228,7 @@ def rename(
 )
 @click.option("--force", is_flag=True, help=help_text("unit.force"))
 @click.option("--decision", default="", help=help_text("option.decision"))
-@directory_command
+@changing_command
 def remove(
     cli: CliContext,
     unit: str,
@@ -236,7 +238,7 @@ def remove(
     force: bool,
     decision: str,
 ) -> None:
-    with cli.directory.write() as conn:
+    with cli.write() as conn:
         found = units.open_unit(conn, unit)
         day = parse_day(last_day) if last_day else day_before(conn.today)
         units.close_unit(
@@ -270,11 +272,13 @@ def types(cli: CliContext) -> None:
 @click.argument("code")
 @click.option("--name", required=True, help=help_text("unit.name"))
 @click.option("--name-en", default="", help=help_text("option.name-en"))
-@click.option("--from", "from_day", default="1945-09-02", show_default=True, help=help_text("option.from"))
-@click.option("--until", help=help_text("option.until"))
-@directory_command
+@click.option("--from", "from_day", default="1945-09-02", show_default=True, help=help_text("unit.type-from"))
+@click.option("--until", help=help_text("unit.type-until"))
+@changing_command
 def define_type(cli: CliContext, code: str, name: str, name_en: str, from_day: str, until: str | None) -> None:
-    with cli.directory.write() as conn:
-        units.define_type(conn, code, name, name_en or name, parse_day(from_day), parse_day(until) if until else None)
+    with cli.write() as conn:
+        units.define_type(
+            conn, cli.actor, code, name, name_en or name, parse_day(from_day), parse_day(until) if until else None
+        )
     cli.give({"code": code})
     cli.say("unit.type-defined", code=code)

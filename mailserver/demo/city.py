@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from directory import groups, mailboxes, postings, provisioning, units
 from directory.accounts import find_account
 from directory.addresses import address_row, domain_to_ascii, is_local_domain
+from directory.catalogue import COMMUNES_BEGAN, DISTRICTS_ENDED, lay_out
 from directory.database import Directory, Writing
 from directory.intake import Intake, Joined, Joiner
 from directory.names import PersonName, ascii_word, split_name
@@ -68,11 +69,8 @@ class _Builder:
 
     def lay_out_units(self) -> None:
         conn = self._conn
-        for code, name, english, valid_from, valid_until in places.UNIT_TYPES:
-            units.define_type(conn, code, name, english, valid_from, valid_until)
-        for code, title, english, rank, clerk in places.POSITIONS:
-            made = postings.add_position(conn, code=code, title=title, title_en=english, rank=rank, is_clerk=clerk)
-            self._positions[code] = made.id
+        lay_out(conn, ACTOR)
+        self._positions = {position.code: position.id for position in postings.positions(conn).values()}
         self._unit("UBND", "Ủy ban nhân dân Thành phố Hồ Chí Minh", "city", None, code="H29")
         for short, name, kind, code in places.BODIES:
             self._unit(short, name, kind, "UBND", code=code)
@@ -83,16 +81,16 @@ class _Builder:
             self._succeed(short, successor, places.MERGED_ON, "merge")
         for district, followers in places.DISTRICTS.items():
             kind = {"Quận": "district", "Huyện": "rural-district"}.get(district.split()[0], "district-city")
-            self._unit(district, district, kind, "UBND", until=places.DISTRICTS_ENDED)
+            self._unit(district, district, kind, "UBND", until=DISTRICTS_ENDED)
             for commune in self._commune_names(followers):
-                self._succeed(district, self._commune(commune), places.DISTRICTS_ENDED, "split")
+                self._succeed(district, self._commune(commune), DISTRICTS_ENDED, "split")
         for commune in self._commune_names(places.JOINED):
             self._commune(commune)
 
     def _unit(
         self, short: str, name: str, kind: str, parent: str | None, *, code: str = "", until: str | None = None
     ) -> None:
-        since = places.COMMUNES_BEGAN if kind in ("ward", "commune", "special-zone") else "2021-01-01"
+        since = COMMUNES_BEGAN if kind in ("ward", "commune", "special-zone") else "2021-01-01"
         self._units[short] = units.add_unit(
             self._conn,
             ACTOR,
@@ -104,7 +102,7 @@ class _Builder:
             parent_id=self._units[parent].id if parent else None,
             agency_code=code,
             sort_order=len(self._units),
-            decision="1685/NQ-UBTVQH15" if since == places.COMMUNES_BEGAN else "",
+            decision="1685/NQ-UBTVQH15" if since == COMMUNES_BEGAN else "",
         )
 
     def _commune_names(self, listed: str) -> list[str]:

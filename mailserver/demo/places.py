@@ -9,47 +9,6 @@ Limits: which parts of a district went where is simplified: a unit is listed und
 
 from __future__ import annotations
 
-DISTRICTS_ENDED = "2025-06-30"
-COMMUNES_BEGAN = "2025-07-01"
-
-# code, name, English, first day, last day
-UNIT_TYPES = (
-    ("city", "Thành phố trực thuộc trung ương", "Centrally run city", "1976-07-02", None),
-    ("office", "Văn phòng", "Office", "1976-07-02", None),
-    ("department", "Sở", "Department", "1976-07-02", None),
-    ("board", "Ban", "Board", "1976-07-02", None),
-    ("sector", "Ngành", "Sector agency", "1976-07-02", None),
-    ("division", "Phòng", "Division", "1976-07-02", None),
-    ("district", "Quận", "Urban district", "1976-07-02", DISTRICTS_ENDED),
-    ("rural-district", "Huyện", "Rural district", "1976-07-02", DISTRICTS_ENDED),
-    ("district-city", "Thành phố thuộc thành phố", "City within the city", "2021-01-01", DISTRICTS_ENDED),
-    ("ward", "Phường", "Ward", "1976-07-02", None),
-    ("commune", "Xã", "Commune", "1976-07-02", None),
-    ("special-zone", "Đặc khu", "Special zone", COMMUNES_BEGAN, None),
-)
-
-# code, title, English, protocol rank, clerk
-POSITIONS = (
-    ("CT-TP", "Chủ tịch UBND Thành phố", "Chairman of the City People's Committee", 1, False),
-    ("PCT-TP", "Phó Chủ tịch UBND Thành phố", "Vice Chairman of the City People's Committee", 3, False),
-    ("CVP", "Chánh Văn phòng", "Chief of Office", 8, False),
-    ("GD", "Giám đốc", "Director", 10, False),
-    ("TB", "Trưởng ban", "Head of Board", 10, False),
-    ("CHT", "Chánh Thanh tra", "Chief Inspector", 10, False),
-    ("PCVP", "Phó Chánh Văn phòng", "Deputy Chief of Office", 14, False),
-    ("PGD", "Phó Giám đốc", "Deputy Director", 15, False),
-    ("PTB", "Phó Trưởng ban", "Deputy Head of Board", 15, False),
-    ("CT-P", "Chủ tịch UBND phường", "Ward Chairman", 20, False),
-    ("CT-X", "Chủ tịch UBND xã", "Commune Chairman", 20, False),
-    ("CT-DK", "Chủ tịch UBND đặc khu", "Special Zone Chairman", 20, False),
-    ("PCT-P", "Phó Chủ tịch UBND phường", "Ward Vice Chairman", 25, False),
-    ("TP", "Trưởng phòng", "Head of Division", 30, False),
-    ("PTP", "Phó Trưởng phòng", "Deputy Head of Division", 35, False),
-    ("CVC", "Chuyên viên chính", "Principal Officer", 50, False),
-    ("CV", "Chuyên viên", "Officer", 60, False),
-    ("VT", "Văn thư", "Records Clerk", 70, True),
-)
-
 # short name, name, type, agency code
 BODIES = (
     ("VPUB", "Văn phòng Ủy ban nhân dân Thành phố", "office", "H29.1"),

@@ -11,7 +11,6 @@ from tests.architecture.sources import ROOT, dotted_name, modules, repository_fi
 LONGEST = 500
 # Modules that stay in one piece, with the length they may have and the reason.
 LONGER: dict[str, tuple[int, str]] = {
-    "directory/cli/official_commands.py": (600, "a list of commands, each short; most lines declare options"),
     "mailserver/servers/imap.py": (590, "one connection's life; its parts share every attribute"),
 }
 

@@ -123,7 +123,5 @@ class CityMail(Contender):
 
 def _office(conn: Writing) -> tuple[str, str]:
     """The one unit and the one position that all accounts have."""
-    units.define_type(conn, "department", "Sở", "Department", _SINCE)
     unit = units.add_unit(conn, _ACTOR, name="Văn phòng", short_name="VP", type_code="department", valid_from=_SINCE)
-    position = postings.add_position(conn, code="CV", title="Chuyên viên")
-    return unit.id, position.id
+    return unit.id, postings.find_position(conn, "CV").id

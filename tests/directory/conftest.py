@@ -119,10 +119,10 @@ def found_city(directory: Directory) -> City:
     city = City(directory)
     with directory.write() as conn:
         provisioning.add_domain(conn, "test", "city.gov.vn")
-        units.define_type(conn, "city", "Thành phố", "City", "1976-07-02")
-        units.define_type(conn, "department", "Sở", "Department", "1976-07-02")
-        units.define_type(conn, "ward", "Phường", "Ward", "2025-07-01")
-        units.define_type(conn, "district", "Quận", "District", "1976-07-02", "2025-06-30")
+        units.define_type(conn, "test", "city", "Thành phố", "City", "1976-07-02")
+        units.define_type(conn, "test", "department", "Sở", "Department", "1976-07-02")
+        units.define_type(conn, "test", "ward", "Phường", "Ward", "2025-07-01")
+        units.define_type(conn, "test", "district", "Quận", "District", "1976-07-02", "2025-06-30")
         top = units.add_unit(
             conn, "test", name="UBND Thành phố", short_name="UBND", type_code="city", valid_from="2020-01-01"
         )
@@ -145,7 +145,7 @@ def found_city(directory: Directory) -> City:
             ("VT", "Văn thư", "Clerk", 70, True),
         ):
             made_position = postings.add_position(
-                conn, code=code, title=title, title_en=english, rank=rank, is_clerk=clerk
+                conn, "test", code=code, title=title, title_en=english, rank=rank, is_clerk=clerk
             )
             city.positions[code] = made_position.id
     return city

@@ -117,7 +117,10 @@ BAD = (
     ("CB9,Lê A,SYT,CV,,,,,,", "10 fields instead of 8"),
     ('CB9,"Lê A,SYT,CV,,,,', "malformed line: unexpected end of data"),
     ('CB9,"Lê" A,SYT,CV,,,,', "malformed line: ',' expected after '\"'"),
-    (f"CB9,Lê A,SYT,CV,,{'x' * 1025},,", "that password is too long"),
+    (f"CB9,Lê A,SYT,CV,,{'x' * 1025},,", "the password is too long"),
+    ("CB9,Lê A,SYT,CV,,mật khẩu,,", "the password is too short: 10 characters or more"),
+    ("CB9,Lê A,SYT,CV,,0903 123 456,,", "the password is one of those that are guessed first"),
+    ("CB9,Lê Văn Tám,SYT,CV,,LeVanTam2026,,", "the password is little more than the name or address"),
     (f"{'9' * 41},Lê A,SYT,CV,,,,", "employee_code is longer than 40 characters"),
     (f"CB9,{'A' * 201},SYT,CV,,,,", "name is longer than 200 characters"),
 )
@@ -203,8 +206,8 @@ def test_headings_and_delimiters(any_city: City, run, heading: str, line: str) -
 def test_passwords(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
     common = hash_password("chung")
     run(
-        "CB1,Nguyễn Văn An,SYT,CV,,bí mật ,,",
-        "CB2,Lê Bình,SYT,CV,,bí mật ,,",
+        "CB1,Nguyễn Văn An,SYT,CV,,bí mật nào đó ,,",
+        "CB2,Lê Bình,SYT,CV,,bí mật nào đó ,,",
         "CB3,Trần Chi,SYT,CV,,,,",
         common_password_hash=common,
         must_change_password=True,
@@ -219,12 +222,22 @@ def test_passwords(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
         return found.password_hash
 
     # a password is taken as it stands; the same one twice has two salts
-    assert verify_password(stored("annv"), "bí mật ")
+    assert verify_password(stored("annv"), "bí mật nào đó ")
     assert stored("annv") != stored("binhl")
     assert stored("chit") == common
     # somebody who is in already keeps the password
     run("CB1,Nguyễn Văn An,SYT,CV,,khác,,", common_password_hash="!")
-    assert verify_password(stored("annv"), "bí mật ")
+    assert verify_password(stored("annv"), "bí mật nào đó ")
+
+
+def test_a_weak_password_is_taken_where_it_is_wanted(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
+    lines = ("CB1,Nguyễn Văn An,SYT,CV,,x,,", f"CB2,Lê Bình,SYT,CV,,{'x' * 1025},,")
+    outcome, _ = run(*lines, allow_weak=True)
+    assert counts(outcome) == (1, 0, 0, 1)
+    with any_city.directory.read() as conn:
+        found = credentials_by_login(conn, "annv")
+    assert found is not None
+    assert verify_password(found.password_hash, "x")
 
 
 def test_settings_for_all(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
@@ -247,7 +260,7 @@ def test_settings_for_all(any_city: City, run) -> None:  # type: ignore[no-untyp
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
-    lines = (*GOOD, "CB1,Nguyễn Văn An,P.SG,CT,,mật khẩu,,", "CB2,Khác Tên,SYT,CV,,,,", BAD[2][0])
+    lines = (*GOOD, "CB1,Nguyễn Văn An,P.SG,CT,,mật khẩu khác hẳn,,", "CB2,Khác Tên,SYT,CV,,,,", BAD[2][0])
     rehearsed, rejects = run(*lines, dry_run=True)
     assert rejects
     with any_city.directory.read() as conn:

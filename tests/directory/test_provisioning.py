@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -308,7 +309,7 @@ def test_leaving_and_returning(any_city: City) -> None:
 def test_what_belongs_to_an_account(any_city: City) -> None:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An")
-        provisioning.lock(conn, "test", an.account_id, reason="mất thiết bị")
+        provisioning.lock(conn, "test", an.account_id)
         locked = find_account(conn, an.account_id)
         assert locked is not None
         assert locked.status == "locked"
@@ -359,14 +360,21 @@ def test_lists_are_in_vietnamese_order(any_city: City) -> None:
 def test_the_record_tells_all_of_it(any_city: City) -> None:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An")
-        provisioning.lock(conn, "sếp", an.account_id, reason="vì sao")
+    with any_city.directory.write(origin="192.0.2.7", reason="vì sao") as conn:
+        provisioning.lock(conn, "sếp", an.account_id)
+    with any_city.directory.write() as conn:
         provisioning.unlock(conn, "sếp", an.account_id)
     with any_city.directory.read() as conn:
         told = [(entry.actor, entry.action) for entry in record.entries_about(conn, an.login)]
         assert told == [("sếp", "mailbox.unlock"), ("sếp", "mailbox.lock"), ("test", "official.join")]
         assert record.check(conn) is None
         assert [entry.number for entry in record.entries(conn)] == list(range(1, record.last_entry(conn).number + 1))  # type: ignore[union-attr]
-        assert "vì sao" in record.entries_about(conn, an.login, 2)[1].details
+        locked = record.entries_about(conn, an.login, 2)[1]
+        assert json.loads(locked.details) == {
+            "before": {"status": "active"},
+            "origin": "192.0.2.7",
+            "reason": "vì sao",
+        }
 
 
 ACTIONS = st.lists(

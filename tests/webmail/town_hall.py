@@ -229,8 +229,8 @@ def _found(directory: Directory) -> None:
     hashed = hash_password(PASSWORD)
     with directory.write() as conn:
         provisioning.add_domain(conn, "test", DOMAIN, primary=True)
-        units.define_type(conn, "city", "Thành phố", "City", "2000-01-01")
-        units.define_type(conn, "department", "Sở", "Department", "2000-01-01")
+        units.define_type(conn, "test", "city", "Thành phố", "City", "2000-01-01")
+        units.define_type(conn, "test", "department", "Sở", "Department", "2000-01-01")
         top = units.add_unit(
             conn, "test", name="Ủy ban nhân dân Thành phố", short_name="UBND", type_code="city", valid_from="2000-01-01"
         )
@@ -242,7 +242,7 @@ def _found(directory: Directory) -> None:
             for short, name in (("SNV", "Sở Nội vụ"), ("STC", "Sở Tài chính"))
         }  # fmt: skip
         for code, title in (("CV", "Chuyên viên"), ("TP", "Trưởng phòng"), ("VT", "Văn thư")):
-            postings.add_position(conn, code=code, title=title, is_clerk=code == "VT")
+            postings.add_position(conn, "test", code=code, title=title, is_clerk=code == "VT")
         posts = {position.code: position.id for position in postings.positions(conn).values()}
         for login, (name, unit, position) in OFFICIALS.items():
             provisioning.join(

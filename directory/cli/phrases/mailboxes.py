@@ -28,6 +28,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Limit the space of a mailbox: 5G, 500M, 0 for no limit.",
         "Giới hạn dung lượng hộp thư: 5G, 500M, 0 là không giới hạn.",
     ),
+    "mailbox.admin": (
+        "Make somebody an administrator, or (--off) none any more.",
+        "Giao quyền quản trị, hoặc (--off) thôi quyền.",
+    ),
     "mailbox.grant": (
         "Let an official read a unit's mailbox and send for it.",
         "Cho cán bộ đọc và gửi thư của hộp thư đơn vị.",
@@ -43,6 +47,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mailbox.locked": ("{name} <{login}> is locked.", "Đã khóa {name} <{login}>."),
     "mailbox.unlocked": ("{name} <{login}> is unlocked.", "Đã mở khóa {name} <{login}>."),
     "mailbox.quota-set": ("{login} may use {quota}.", "{login} được dùng {quota}."),
+    "mailbox.is-admin": ("{name} <{login}> is an administrator.", "{name} <{login}> là quản trị viên."),
+    "mailbox.no-admin": ("{name} <{login}> is no administrator.", "{name} <{login}> không là quản trị viên."),
     "mailbox.granted": ("{official} has rights on {login}.", "{official} có quyền với {login}."),
     "mailbox.revoked": (
         "{official} has no named right on {login} any more.",
@@ -58,6 +64,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "password.none": (
         "No password yet: {login} cannot sign in. Set one with 'mailbox passwd'.",
         "Chưa có mật khẩu: {login} chưa đăng nhập được. Đặt bằng 'mailbox passwd'.",
+    ),
+    "password.of-unit": (
+        "No password: whoever has rights on {login} opens it with his own.",
+        "Không có mật khẩu: người có quyền với {login} mở bằng mật khẩu của mình.",
     ),
     "password.missing": ("none yet", "chưa có"),
 }

@@ -106,6 +106,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Nơi nhận thư gửi tới địa chỉ cũ trong một thời gian.",
     ),
     "official.redirect-until": ("Until when.  [default: a year]", "Đến khi nào.  [mặc định: một năm]"),
+    "official.position-title": ("The title, as it is written.", "Tên chức vụ."),
     "official.rank": ("Order in lists: 1 is first.", "Thứ tự trong danh sách: 1 là đầu."),
     "official.clerk": (
         "Holders read and send for their unit's mailboxes (văn thư).",

@@ -26,6 +26,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Read the password from the first line of standard input.",
         "Đọc mật khẩu từ dòng đầu của đầu vào chuẩn.",
     ),
+    "option.allow-weak": (
+        "Take a password that is easy to guess, for tests.",
+        "Nhận cả mật khẩu dễ đoán (để thử).",
+    ),
     "option.generate": ("Make a password and print it.", "Tạo mật khẩu và in ra."),
     "option.must-change": (
         "It must be changed at the first sign-in on the web.",

@@ -33,7 +33,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unit.define-type": ("Make or correct a kind of unit.", "Thêm hoặc sửa loại đơn vị."),
     "unit.name": ("Full name.", "Tên đầy đủ."),
     "unit.short": ("Short name, as SYT.", "Tên tắt, như SYT."),
-    "unit.type": ("Kind of unit (citymail unit types).", "Loại đơn vị (citymail unit types)."),
+    "unit.type": (
+        "Kind of unit: code or name (citymail unit types).",
+        "Loại đơn vị: mã hoặc tên (citymail unit types).",
+    ),
+    "unit.type-from": ("Since when there are such units.", "Loại đơn vị có từ ngày."),
+    "unit.type-until": ("The last day on which there were.", "Loại đơn vị có đến hết ngày."),
     "unit.under": ("The unit above.", "Đơn vị cấp trên."),
     "unit.code": ("Agency code (QCVN 102), as H29.4.", "Mã cơ quan (QCVN 102), như H29.4."),
     "unit.order": ("Place among its siblings; small numbers first.", "Thứ tự trong các đơn vị cùng cấp; số nhỏ trước."),

@@ -12,6 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kind.person": ("official", "cán bộ"),
     "kind.unit": ("unit", "đơn vị"),
     "kind.role": ("role", "chức năng"),
+    "right.admin": ("administrator", "quản trị viên"),
     "right.read": ("read", "đọc"),
     "right.send": ("send", "gửi"),
     "posting.anyone": ("anyone", "mọi người"),

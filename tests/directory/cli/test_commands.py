@@ -82,7 +82,7 @@ def an(citymail: Terminal) -> str:
     return str(
         citymail.json(
             *("official", "add", "--name", "Nguyễn Văn An", "--unit", "SYT", "--position", "giam doc"),
-            *("--code", "CB1", "--password", "mật khẩu", "--from", "2025-07-01", "--quota", "5G"),
+            *("--code", "CB1", "--password", "trời nhiều mây", "--from", "2025-07-01", "--quota", "5G"),
         )["login"]
     )
 
@@ -118,7 +118,7 @@ def test_officials(citymail: Terminal, an: str, directory: Directory) -> None:
     shown = citymail.json("official", "show", "CB1")
     assert shown["login"] == an == "annv@city.gov.vn"
     assert (shown["title"], shown["unit"], shown["quota_bytes"]) == ("Giám đốc", "Sở Y tế", 5 << 30)
-    assert verify_password(hash_of(directory, an) or "", "mật khẩu")
+    assert verify_password(hash_of(directory, an) or "", "trời nhiều mây")
     text = citymail("official", "show", "annv")
     assert "Giám đốc, Sở Y tế  2025-07-01 – … *" in text
     assert "5G" in text
@@ -144,7 +144,9 @@ def test_officials(citymail: Terminal, an: str, directory: Directory) -> None:
 
 def test_an_official_without_a_post(citymail: Terminal) -> None:
     # as tests and small offices add them
-    said = citymail("official", "add", "--name", "Lê Tự", "--address", "tu@city.gov.vn", "--password", "x")
+    said = citymail(
+        "official", "add", "--name", "Lê Tự", "--address", "tu@city.gov.vn", "--password", "x", "--allow-weak"
+    )
     assert said == "Lê Tự <tu@city.gov.vn> added.\n"
     said = citymail("official", "add", "--family", "Y", "--given", "Moan Êñuôl")
     assert "moanenuoly@city.gov.vn" in said
@@ -156,20 +158,65 @@ def test_passwords(citymail: Terminal, an: str, directory: Directory) -> None:
     def fits(password: str) -> bool:
         return verify_password(hash_of(directory, an), password)
 
-    citymail("mailbox", "passwd", an, "--password", "một")
+    citymail("mailbox", "passwd", an, "--password", "một", "--allow-weak")
     assert fits("một")
-    citymail("official", "passwd", "CB1", "--password-stdin", stdin="hai ba\nkhông phải\n")
-    assert fits("hai ba")
-    citymail("mailbox", "passwd", an, stdin="bốn\nbốn\n")
-    assert fits("bốn")
+    citymail("official", "passwd", "CB1", "--password-stdin", stdin="hai ba bốn năm\nkhông phải\n")
+    assert fits("hai ba bốn năm")
+    citymail("mailbox", "passwd", an, stdin="sáu bảy tám\nsáu bảy tám\n")
+    assert fits("sáu bảy tám")
     made = citymail.json("mailbox", "passwd", an, "--generate")["password"]
     assert fits(made)
     shown = citymail("official", "passwd", an, "--generate").split("Password: ")[1].strip()
     assert fits(shown)
-    citymail("mailbox", "passwd", an, "--password", "", status=1)
-    citymail("mailbox", "passwd", an, "--password", "x" * 1025, status=1)
+    citymail("mailbox", "passwd", an, "--password", "", "--allow-weak", status=1)
+    citymail("mailbox", "passwd", an, "--password", "x" * 1025, "--allow-weak", status=1)
     citymail("mailbox", "passwd", an, "--password", "x", "--generate", status=2)
     assert fits(shown)
+
+
+@pytest.mark.parametrize(
+    ("password", "code", "vietnamese"),
+    [
+        ("", "password-empty", "mật khẩu trống"),
+        ("chín ký tự"[:9], "password-short", "mật khẩu quá ngắn: cần từ 10 ký tự"),
+        ("x" * 1025, "password-long", "mật khẩu quá dài"),
+        ("Matkhau@123", "password-plain", "mật khẩu quá phổ biến, dễ đoán"),
+        ("nguyenvanan1", "password-personal", "mật khẩu gần như là tên hoặc địa chỉ thư"),
+    ],
+)
+def test_weak_passwords_are_refused_wherever_one_is_set(
+    citymail: Terminal, an: str, directory: Directory, password: str, code: str, vietnamese: str
+) -> None:
+    before = hash_of(directory, an)
+    for command in (
+        ("official", "add", "--name", "Nguyễn Văn An", "--address", "vanan"),
+        ("official", "passwd", an),
+        ("mailbox", "passwd", an),
+    ):
+        assert citymail.json(*command, "--password", password, status=1)["error"] == code
+        assert vietnamese in citymail.run(*command, "--password", password, status=1, lang="vi").stderr
+    assert hash_of(directory, an) == before
+    assert [found["login"] for found in citymail.json("official", "list")] == [an]
+
+
+def test_a_password_of_a_mailbox_is_not_its_name(citymail: Terminal) -> None:
+    new = ("mailbox", "add", "duongdaynong", "--name", "Đường dây nóng", "--password", "đường dây nóng")
+    assert citymail.json(*new, status=1)["error"] == "password-personal"
+    citymail(*new, "--allow-weak")
+
+
+def test_the_common_password_of_an_import_is_not_weak(citymail: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "can-bo.csv"
+    file.write_text("mã cán bộ,họ và tên\nA1,Nguyễn Văn An\n")
+    assert citymail.json("official", "import", str(file), "--password", "123", status=1)["error"] == "password-short"
+    assert citymail.json("official", "list") == []
+
+
+def test_who_administers(citymail: Terminal, an: str) -> None:
+    assert "is an administrator" in citymail("mailbox", "admin", "annv")
+    assert citymail.json("official", "show", an)["is_admin"] is True
+    assert "administrator" in citymail("official", "show", an)
+    assert citymail.json("mailbox", "admin", "annv", "--off", "--reason", "thôi việc")["is_admin"] is False
 
 
 def test_mailboxes(citymail: Terminal, an: str) -> None:
@@ -233,10 +280,12 @@ def test_groups(citymail: Terminal, an: str) -> None:
 def test_import(citymail: Terminal, tmp_path: Path, directory: Directory) -> None:
     file = tmp_path / "can-bo.csv"
     file.write_text("mã cán bộ,họ và tên,đơn vị,chức vụ\nA1,Nguyễn Văn An,SYT,CV\nA2,Lê Bình,ĐÂU,CV\n")
-    rehearsed = citymail.json("official", "import", str(file), "--dry-run", "--password", "x", status=5)
+    rehearsed = citymail.json("official", "import", str(file), "--dry-run", "--password", "x", "--allow-weak", status=5)
     assert (rehearsed["added"], rehearsed["rejected"], rehearsed["dry_run"]) == (1, 1, True)
     assert citymail.json("official", "list") == []
-    result = citymail.run("official", "import", str(file), "--password-stdin", status=5, stdin="chung\n")
+    result = citymail.run(
+        "official", "import", str(file), "--password-stdin", "--allow-weak", status=5, stdin="chung\n"
+    )
     assert result.stdout == "1 added, 0 updated, 0 unchanged, 1 rejected.\n"
     assert "line 3: there is no unit ĐÂU" in result.stderr
     rejects = tmp_path / "can-bo.rejects.csv"
@@ -295,7 +344,7 @@ def test_a_locked_database_is_told_as_such(
 ) -> None:
     from sqlalchemy.exc import OperationalError
 
-    def busy(self: Directory) -> None:
+    def busy(self: Directory, **told: str) -> None:
         raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
 
     monkeypatch.setattr(Directory, "write", busy)
