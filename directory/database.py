@@ -48,7 +48,7 @@ from directory.identifiers import new_id
 CITY_TIME = timezone(timedelta(hours=7))
 
 # Tables whose changes no cache depends on.
-_QUIET = {tables.web_session.name, tables.audit_record.name}
+_QUIET = {tables.web_session.name, tables.audit_record.name, tables.app_password_use.name}
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
 _MEMORY_LIFETIME = 60.0

@@ -108,6 +108,17 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "{day} không phải ngày (01/07/2025)",
     ),
     "day-order": ("invalid", "{first} is after {second}", "{first} sau {second}"),
+    "app-password-unknown": ("unknown", "there is no app password {name}", "không có mật khẩu ứng dụng {name}"),
+    "app-password-exists": (
+        "exists",
+        "there already is an app password {name}",
+        "đã có mật khẩu ứng dụng {name}",
+    ),
+    "app-passwords-many": (
+        "invalid",
+        "an account has {limit} app passwords at most; revoke one",
+        "mỗi tài khoản có tối đa {limit} mật khẩu ứng dụng; hãy thu hồi bớt",
+    ),
     "name-empty": ("invalid", "a name is missing", "thiếu tên"),
     "text-long": ("invalid", "{what} is longer than {limit} characters", "{what} dài hơn {limit} ký tự"),
     "line-not-utf8": ("invalid", "not UTF-8 text", "không phải văn bản UTF-8"),
