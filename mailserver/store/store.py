@@ -19,6 +19,7 @@ from mailserver.store import content as contents
 from mailserver.store.blobs import Blobs
 from mailserver.store.content import Content
 from mailserver.store.database import Database, Transaction
+from mailserver.store.fulltext import Fulltext
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch
 
@@ -44,6 +45,7 @@ class Store:
         self.blobs = Blobs(folder / "bodies", clock=clock)
         self.wakeups = Wakeups(folder / "run")
         self.database = Database(url, announce=self._announce, clock=clock)
+        self.fulltext = Fulltext(folder / "index", self.read, self.blobs.read)
         self._inline_limit = inline_limit
         self._recoverable = recoverable_days * DAY
         self._clock = clock

@@ -1,0 +1,83 @@
+"""Asks the limited process for the text of files sent along, and ends it when it takes too long.
+
+Limits: ``SECONDS`` for each file by the wall clock, besides those of ``message.attachment_child``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from types import TracebackType
+
+SECONDS = 20.0
+_MOST_TEXT = 8 << 20
+
+
+class AttachmentReader:
+    """The child begins with the first file, and again after one that was its end."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> AttachmentReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def text(self, kind: str, octets: bytes) -> str | None:
+        """None if it cannot be read within the limits.  Raises OSError if there is no process to be had."""
+        child = self._child or self._begin()
+        watch = threading.Timer(self._seconds, child.kill)
+        watch.start()
+        try:
+            answer = self._ask(child, kind, octets)
+        finally:
+            watch.cancel()
+        if answer is None:
+            self._end()
+        return answer or None
+
+    def _ask(self, child: subprocess.Popen[bytes], kind: str, octets: bytes) -> str | None:
+        """The text, empty if it could not be read; None if that was the child's end."""
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(b"%b %d\n" % (kind.encode("ascii"), len(octets)))
+            child.stdin.write(octets)
+            child.stdin.flush()
+            words = child.stdout.readline(100).split()
+            if len(words) != 2 or words[0] not in (b"text", b"none") or not words[1].isdigit():
+                return None
+            length = int(words[1])
+            text = child.stdout.read(min(length, _MOST_TEXT))
+        except OSError:  # it died while it was asked
+            return None
+        return text.decode("utf-8", "replace") if len(text) == length else None
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-m", "mailserver.message.attachment_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        )
+        return self._child
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # what it was not told any more
+                    stream.close()
+        child.wait()

@@ -1,0 +1,175 @@
+"""Messages of the store → documents of an index.
+
+Each round is one transaction of the index, within which the mail is read at one moment: two who fill the same index
+take turns, and whoever is killed in the middle leaves what was there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from mailserver.message.attachment_text import kind_of
+from mailserver.message.matching import exact_form
+from mailserver.message.searchable import Texts, texts_of
+from mailserver.message.structure import decode_parts
+from mailserver.message.transfer import decode_transfer
+from mailserver.store.fulltext.attachments import AttachmentReader
+from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile
+from mailserver.store.prepared import Prepared
+from mailserver.store.reading import slice_octets
+from mailserver.store.tables import mailbox, message, message_octets, placement, sequence
+
+OpenRead = Callable[[], AbstractContextManager[Connection]]
+ReadFile = Callable[[bytes, int, int | None], bytes]
+
+# Messages and octets of one round: small enough that nobody waits long for his turn, large enough to be worth a commit.
+_ROUND = 512
+_ROUND_OCTETS = 32 << 20
+_ALL = 2**31
+
+_ARRIVED = Prepared(
+    select(placement.c.uid, placement.c.message_id, message.c.size)
+    .join(message, message.c.id == placement.c.message_id)
+    .where(placement.c.mailbox_id == bindparam("mailbox_id"), placement.c.uid >= bindparam("uid"))
+    .order_by(placement.c.uid)
+    .limit(bindparam("limit"))
+)
+_UID_NEXT = Prepared(select(mailbox.c.uid_next).where(mailbox.c.id == bindparam("mailbox_id")))
+_RECEIVED = Prepared(select(message.c.received_at).where(message.c.id == bindparam("message_id")))
+_LAST_MESSAGE = Prepared(select(sequence.c.value).where(sequence.c.name == "message"))
+_COLUMNS = (
+    message.c.id,
+    message.c.received_at,
+    message.c.parts,
+    message.c.subject,
+    message.c.author_name,
+    message.c.author_address,
+    message.c.to_text,
+    message_octets.c.header,
+    message_octets.c.text,
+    message_octets.c.format,
+    message_octets.c.prefix_size,
+    message_octets.c.digest,
+)
+
+
+def uid_next(connection: Connection, mailbox_id: int) -> int:
+    row = _UID_NEXT.row(connection, {"mailbox_id": mailbox_id})
+    return 0 if row is None else int(row[0])
+
+
+def is_of_this_mail(index: IndexFile, connection: Connection, mailbox_ids: Sequence[int]) -> bool:
+    """Whether the mail is still what was read: a database put back from a copy gives its numbers a second time."""
+    message_id, received_at = index.checked()
+    last = _LAST_MESSAGE.row(connection, {})
+    if message_id and (last is None or last[0] < message_id):
+        return False
+    row = _RECEIVED.row(connection, {"message_id": message_id})
+    if row is not None and row[0] != received_at:
+        return False
+    return all(index.covered(each) <= uid_next(connection, each) for each in mailbox_ids)
+
+
+def lacking(index: IndexFile, connection: Connection, mailbox_id: int) -> list[int]:
+    """Messages of a mailbox that have not been read."""
+    values = {"mailbox_id": mailbox_id, "uid": index.covered(mailbox_id), "limit": _ALL}
+    return index.lacks(message_id for _, message_id, _ in _ARRIVED.rows(connection, values))
+
+
+def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int) -> bool:
+    """Read the next messages of a mailbox.  Whether there may be more."""
+    with index.writing(), read() as connection:
+        arrived = _ARRIVED.rows(
+            connection, {"mailbox_id": mailbox_id, "uid": index.covered(mailbox_id), "limit": _ROUND}
+        )
+        taken = arrived[: _few(size for _, _, size in arrived)]
+        ids = index.lacks(message_id for _, message_id, _ in taken)
+        if ids:
+            rows = list(_rows(connection, ids))
+            index.add(
+                ((row.id, MESSAGE, _document(row, read_file)) for row in rows),
+                [row.id for row in rows if next(_files(row), None) is not None],
+            )
+            newest = max(rows, key=lambda row: row.id)
+            if newest.id > index.checked()[0]:
+                index.set_checked(newest.id, newest.received_at)
+        is_last = len(taken) == len(arrived) < _ROUND
+        index.cover(mailbox_id, uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1)
+    return not is_last
+
+
+def read_attached(index: IndexFile, read: OpenRead, read_file: ReadFile, reader: AttachmentReader) -> bool:
+    """Read the files sent along with the newest message whose files wait.  Whether there was one."""
+    waiting = index.waiting(1)
+    if not waiting:
+        return False
+    message_id = waiting[0]
+    with read() as connection:
+        found = list(_rows(connection, [message_id]))
+    texts = []
+    for row in found:
+        for kind, part in _files(row):
+            octets = _octets(row, read_file, part.body_start, part.end)
+            decoded = decode_transfer(part.encoding, octets)
+            text = reader.text(kind, octets if decoded is None else decoded)
+            if text:
+                texts.append(exact_form(text))
+    with index.writing():
+        if not index.is_waiting(message_id):
+            return True  # somebody else has read them, or the message is gone
+        if texts:
+            index.add([(message_id, ATTACHED, [texts if field == "body" else [] for field in FIELDS])])
+        else:
+            index.skip_attached(message_id)
+    return True
+
+
+def _few(sizes: Iterator[int]) -> int:
+    count, octets = 0, 0
+    for size in sizes:
+        octets += size
+        if count and octets > _ROUND_OCTETS:
+            break
+        count += 1
+    return count
+
+
+def _rows(connection: Connection, ids: Sequence[int]) -> Any:
+    return connection.execute(
+        select(*_COLUMNS).join(message_octets, message_octets.c.message_id == message.c.id).where(message.c.id.in_(ids))
+    )
+
+
+def _octets(row: Any, read_file: ReadFile, start: int, stop: int) -> bytes:
+    try:
+        return slice_octets(row, read_file, start, stop)
+    except FileNotFoundError:  # the consistency check names it; there is nothing to be found in it
+        return b""
+
+
+def _document(row: Any, read_file: ReadFile) -> Document:
+    tree = decode_parts(row.parts)
+    texts: Texts = texts_of(row.header, tree, lambda start, stop: _octets(row, read_file, start, stop))
+    shown = {"from": f"{row.author_name} <{row.author_address}>", "to": row.to_text}
+    fields = []
+    for name in FIELDS[:-2]:
+        values = texts.fields.get(name, [])
+        # Of a subject repeated against RFC 5322 §3.6 the first one counts.
+        lines = [exact_form(value) for value in (values[:1] if name == "subject" else values)]
+        if name in shown:
+            lines.append(exact_form(shown[name]))
+        fields.append([line for line in dict.fromkeys(lines) if line])
+    fields.append([form for line in texts.header if (form := exact_form(line))])
+    fields.append([form for text in texts.body if (form := exact_form(text))])
+    return fields
+
+
+def _files(row: Any) -> Iterator[tuple[str, Any]]:
+    for part in decode_parts(row.parts).walk():
+        kind = kind_of(part)
+        if kind is not None:
+            yield kind, part

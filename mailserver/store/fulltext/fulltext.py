@@ -1,0 +1,238 @@
+"""The indexes of all accounts: look up, fill, forget, begin anew.
+
+``find`` first reads what has arrived since the last time, so that its answer is that of a scan.  What could not be
+read (a full disk, another process filling for a long time) it names, and the caller looks into those messages itself.
+None from it means "scan all".
+
+Files sent along are read for ``ATTACHMENT_SECONDS`` within a search, the newest first; the rest follows in the
+background (``tend``).
+
+Limits: for each account a folder of some 2 KiB a message; no more memory than one round of filling and one merge of
+chunks take.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from urllib.parse import quote, unquote
+
+from sqlalchemy import select
+
+from mailserver.message.matching import Needle
+from mailserver.store.fulltext import filling
+from mailserver.store.fulltext.attachments import AttachmentReader
+from mailserver.store.fulltext.filling import OpenRead, ReadFile
+from mailserver.store.fulltext.index_file import IndexFile, OtherVersion
+from mailserver.store.tables import mailbox, placement
+
+log = logging.getLogger("citymail.fulltext")
+
+Wanted = tuple[str, Needle]
+
+# Seconds within one search that files sent along may take, and that somebody else's round of filling is waited for.
+ATTACHMENT_SECONDS = 3.0
+_PATIENCE = 20.0
+_REMOVED = ".removed-"
+# Not a fault of the moment: the file itself is no good.
+_BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR))
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ids of messages for each thing that was looked for; ``unread`` are those that the index does not know."""
+
+    hits: dict[Wanted, set[int]]
+    unread: frozenset[int]
+
+
+class Fulltext:
+    def __init__(
+        self, folder: Path, read: OpenRead, read_file: ReadFile, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._folder = folder
+        self._read = read
+        self._read_file = read_file
+        self._clock = clock
+        self._seen: dict[str, list[tuple[int, int]]] = {}
+
+    def find(self, account_id: str, mailbox_ids: Sequence[int], wanted: Collection[Wanted]) -> Lookup | None:
+        """Which messages of an account hold what is wanted; certain for those in the named mailboxes."""
+        try:
+            with self._opened(account_id, mailbox_ids) as index:
+                fault = self._catch_up(index, mailbox_ids)
+                if fault is not None:
+                    log.warning("the index of account %s could not be filled, scanning: %s", account_id, fault)
+                with index.reading():
+                    with self._read() as connection:
+                        unread = [each for mid in mailbox_ids for each in filling.lacking(index, connection, mid)]
+                    return Lookup({each: index.find(*each) for each in wanted}, frozenset(unread))
+        except (sqlite3.Error, OSError) as fault:
+            self._give_up(account_id, fault)
+            return None
+
+    def fill(self, account_id: str, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Read all messages and the files sent along with them, unless stopped.  Raises sqlite3.Error, OSError."""
+        mailbox_ids = self._mailbox_ids(account_id)
+        with self._opened(account_id, mailbox_ids) as index:
+            for mailbox_id in mailbox_ids:
+                while not until() and filling.fill_round(index, self._read, self._read_file, mailbox_id):
+                    pass
+            with AttachmentReader() as reader:
+                while not until() and filling.read_attached(index, self._read, self._read_file, reader):
+                    pass
+
+    def rebuild(self, account_id: str) -> None:
+        self.remove(account_id)
+        self.fill(account_id)
+
+    def remove(self, account_id: str) -> None:
+        """At once for whoever comes after; who has it open keeps what he has."""
+        self._seen.pop(account_id, None)
+        home = self._home(account_id)
+        away = home.with_name(f"{home.name}{_REMOVED}{secrets.token_hex(4)}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(home, away)
+            shutil.rmtree(away, ignore_errors=True)
+
+    def forget(self, account_id: str) -> int:
+        """Let messages that lie in none of the account's mailboxes leave its index.  How many left."""
+        with self._opened(account_id, ()) as index, index.writing():
+            # Within the transaction: nobody can be adding a place for one of them that he believes to be read.
+            with self._read() as connection:
+                placed = connection.execute(
+                    select(placement.c.message_id)
+                    .join(mailbox, mailbox.c.id == placement.c.mailbox_id)
+                    .where(mailbox.c.account_id == account_id)
+                ).scalars()
+                gone = index.message_ids().difference(placed)
+            if gone:
+                index.forget(gone)
+        return len(gone)
+
+    def figures(self, account_id: str) -> dict[str, int] | None:
+        """Counts for people; None for an account that was never searched."""
+        if not self._path(account_id).exists():
+            return None
+        mailbox_ids = self._mailbox_ids(account_id)
+        with self._opened(account_id, ()) as index, index.reading(), self._read() as connection:
+            behind = {each for mailbox_id in mailbox_ids for each in filling.lacking(index, connection, mailbox_id)}
+            size = sum(each.stat().st_size for each in self._home(account_id).iterdir())
+            return index.figures() | {"behind": len(behind), "octets": size}
+
+    def accounts(self) -> list[str]:
+        """Those that have been searched."""
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(unquote(each.name) for each in self._folder.iterdir() if _REMOVED not in each.name)
+        return []
+
+    def tend(self, ending: Callable[[], bool]) -> None:
+        """Read what arrived for accounts that have been searched, so that the next search need not."""
+        for account_id in self.accounts():
+            if ending():
+                return
+            with self._read() as connection:
+                rows = connection.execute(
+                    select(mailbox.c.id, mailbox.c.uid_next).where(mailbox.c.account_id == account_id)
+                )
+                state = sorted((row.id, row.uid_next) for row in rows)
+            if not state:
+                self.remove(account_id)
+            elif self._seen.get(account_id) != state:
+                self._tend(account_id, ending)
+                if not ending():
+                    self._seen[account_id] = state
+
+    def problems(self) -> list[str]:
+        """Indexes that are not as they should be, in words."""
+        found = []
+        for account_id in self.accounts():
+            try:
+                with self._opened(account_id, ()) as index, index.reading(), self._read() as connection:
+                    mailbox_ids = self._mailbox_ids(account_id)
+                    if index.account_id() != account_id or not filling.is_of_this_mail(index, connection, mailbox_ids):
+                        found.append(f"an index is of other mail: account {account_id}")
+                    found += [f"an index is broken: account {account_id}: {each}" for each in index.problems()]
+            except (sqlite3.Error, OSError) as fault:
+                found.append(f"an index cannot be read: account {account_id}: {fault}")
+        return found
+
+    def _tend(self, account_id: str, ending: Callable[[], bool]) -> None:
+        try:
+            self.fill(account_id, until=ending)
+        except (sqlite3.Error, OSError) as fault:
+            self._give_up(account_id, fault)
+
+    def _catch_up(self, index: IndexFile, mailbox_ids: Sequence[int]) -> Exception | None:
+        """What kept it from being done."""
+        try:
+            for mailbox_id in mailbox_ids:
+                with self._read() as connection:
+                    is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)
+                while not is_read and filling.fill_round(index, self._read, self._read_file, mailbox_id):
+                    pass
+            if index.waiting(1):
+                deadline = self._clock() + ATTACHMENT_SECONDS
+                with AttachmentReader(ATTACHMENT_SECONDS) as reader:
+                    while filling.read_attached(index, self._read, self._read_file, reader):
+                        if self._clock() >= deadline:
+                            break
+        except sqlite3.OperationalError as fault:
+            if _is_broken(fault):
+                raise
+            return fault
+        except OSError as fault:
+            return fault
+        return None
+
+    @contextmanager
+    def _opened(self, account_id: str, mailbox_ids: Sequence[int]) -> Iterator[IndexFile]:
+        index = self._open(account_id)
+        try:
+            with self._read() as connection:
+                is_ours = filling.is_of_this_mail(index, connection, mailbox_ids)
+            if not is_ours:
+                log.warning("the index of account %s is of other mail; beginning anew", account_id)
+                index.close()
+                self.remove(account_id)
+                index = self._open(account_id)
+            yield index
+        finally:
+            index.close()
+
+    def _open(self, account_id: str) -> IndexFile:
+        try:
+            return IndexFile(self._path(account_id), account_id, patience=_PATIENCE)
+        except OtherVersion:
+            self.remove(account_id)
+            return IndexFile(self._path(account_id), account_id, patience=_PATIENCE)
+
+    def _give_up(self, account_id: str, fault: Exception) -> None:
+        log.warning("the index of account %s cannot be used: %s", account_id, fault)
+        if isinstance(fault, sqlite3.Error) and _is_broken(fault):
+            self.remove(account_id)
+
+    def _mailbox_ids(self, account_id: str) -> list[int]:
+        with self._read() as connection:
+            statement = select(mailbox.c.id).where(mailbox.c.account_id == account_id, mailbox.c.removed_at.is_(None))
+            return list(connection.execute(statement).scalars())
+
+    def _home(self, account_id: str) -> Path:
+        return self._folder / quote(account_id, safe="")
+
+    def _path(self, account_id: str) -> Path:
+        return self._home(account_id) / "index.db"
+
+
+def _is_broken(fault: sqlite3.Error) -> bool:
+    code = getattr(fault, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _BROKEN

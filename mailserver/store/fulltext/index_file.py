@@ -1,0 +1,359 @@
+"""An account's index: one SQLite file that nothing else shares, so that filling it never holds up mail.
+
+A *document* is what was read of one message: its own texts, or those of the files attached to it.  Documents lie in
+*chunks*, each with two lexicons (words, pairs) for each field; eight chunks of a size are merged into one of the next,
+so that there are few.  The texts are kept too, compressed, for what only they can tell.
+
+``covered`` says up to which UID a mailbox's messages have been read.  A message is only removed while it has no place
+in any mailbox (``forget``), and a place it gets later has a new UID, so that "covered" stays true.
+
+Limits: a file whose chunks have grown to 4,096 documents or 8 MiB leaves them at that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mailserver.message.matching import Needle
+from mailserver.store.fulltext.lexicon import Draft, Lexicon, merge
+from mailserver.store.fulltext.terms import key_pairs, terms
+
+FIELDS = ("subject", "from", "to", "cc", "bcc", "header", "body")
+MESSAGE, ATTACHED = 0, 1
+
+_VERSION = 1
+_PATIENCE = 5.0
+_MERGED = 8
+_LARGE_DOCUMENTS = 4096
+_LARGE_OCTETS = 8 << 20
+_KEPT_WORDS, _KEPT_PAIRS = 0, 1
+_PLAIN, _EXACT, _STARTS, _NUMBERS, _REST = range(5)
+_SCHEMA = """
+CREATE TABLE about (account_id TEXT NOT NULL, checked_id INTEGER NOT NULL, checked_at INTEGER NOT NULL);
+CREATE TABLE covered (mailbox_id INTEGER PRIMARY KEY, uid_next INTEGER NOT NULL);
+CREATE TABLE document (id INTEGER PRIMARY KEY, texts BLOB NOT NULL);
+CREATE TABLE attached (message_id INTEGER PRIMARY KEY);
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, documents INTEGER NOT NULL, size INTEGER NOT NULL, ids BLOB NOT NULL);
+CREATE TABLE lexicon (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
+"""
+
+# The texts of one document, in their exact form: those of each field.
+Document = Sequence[Sequence[str]]
+
+
+class OtherVersion(Exception):
+    """The file is of another version of this code."""
+
+
+class IndexFile:
+    """Open for one search, or one round of filling."""
+
+    def __init__(self, path: Path, account_id: str, *, patience: float) -> None:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._database = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(account_id)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _prepare(self, account_id: str) -> None:
+        ask = self._database.execute
+        (version,) = ask("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise OtherVersion
+        if version == 0:
+            ask("PRAGMA page_size = 16384")
+            self._use_log()
+            with self.writing():
+                if ask("PRAGMA user_version").fetchone() == (0,):
+                    for statement in _SCHEMA.strip().split("\n"):
+                        ask(statement)
+                    ask("INSERT INTO about VALUES (?, 0, 0)", (account_id,))
+                    ask(f"PRAGMA user_version = {_VERSION}")
+        ask("PRAGMA synchronous = NORMAL")
+
+    def _use_log(self) -> None:
+        """Two who make a new file at once get in each other's way here, and SQLite waits for neither."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as fault:
+                if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def close(self) -> None:
+        self._database.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, alone.  Raises sqlite3.Error."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                self._database.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One moment."""
+        self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+
+    # What is in it
+
+    def account_id(self) -> str:
+        return str(self._one("SELECT account_id FROM about"))
+
+    def checked(self) -> tuple[int, int]:
+        """A message that was read, and when it had arrived: if that is no longer so, the mail was put back."""
+        found: tuple[int, int] = self._database.execute("SELECT checked_id, checked_at FROM about").fetchone()
+        return found
+
+    def set_checked(self, message_id: int, received_at: int) -> None:
+        self._database.execute("UPDATE about SET checked_id = ?, checked_at = ?", (message_id, received_at))
+
+    def covered(self, mailbox_id: int) -> int:
+        """The messages of a mailbox below this UID have been read."""
+        return int(self._one("SELECT coalesce(max(uid_next), 0) FROM covered WHERE mailbox_id = ?", mailbox_id))
+
+    def cover(self, mailbox_id: int, uid_next: int) -> None:
+        self._database.execute("INSERT OR REPLACE INTO covered VALUES (?, ?)", (mailbox_id, uid_next))
+
+    def lacks(self, message_ids: Iterable[int]) -> list[int]:
+        """Those that have not been read, each once, in their order."""
+        ask = self._database.execute
+        return [
+            each
+            for each in dict.fromkeys(message_ids)
+            if ask("SELECT 1 FROM document WHERE id = ?", (2 * each + MESSAGE,)).fetchone() is None
+        ]
+
+    def waiting(self, limit: int) -> list[int]:
+        """Messages whose attached files have not been read, the newest first."""
+        rows = self._database.execute("SELECT message_id FROM attached ORDER BY message_id DESC LIMIT ?", (limit,))
+        return [each for (each,) in rows]
+
+    def is_waiting(self, message_id: int) -> bool:
+        return (
+            self._database.execute("SELECT 1 FROM attached WHERE message_id = ?", (message_id,)).fetchone() is not None
+        )
+
+    def message_ids(self) -> set[int]:
+        return {each >> 1 for (each,) in self._database.execute("SELECT id FROM document")}
+
+    def figures(self) -> dict[str, int]:
+        return {
+            "messages": int(self._one("SELECT count(*) FROM document WHERE id & 1 = 0")),
+            "attached": int(self._one("SELECT count(*) FROM document WHERE id & 1 = 1")),
+            "waiting": int(self._one("SELECT count(*) FROM attached")),
+            "chunks": int(self._one("SELECT count(*) FROM chunk")),
+        }
+
+    def problems(self) -> list[str]:
+        """What does not fit together, in words."""
+        found = [str(each) for (each,) in self._database.execute("PRAGMA quick_check(5)") if each != "ok"]
+        listed: list[int] = []
+        for chunk, count, octets in self._database.execute("SELECT id, documents, ids FROM chunk"):
+            ids = _array("q", octets)
+            listed += ids
+            if len(ids) != count:
+                found.append(f"chunk {chunk} has {len(ids)} documents and counts {count}")
+        kept = [each for (each,) in self._database.execute("SELECT id FROM document")]
+        if sorted(listed) != sorted(kept):
+            found.append(f"{len(listed)} documents are listed and {len(kept)} are kept")
+        return found
+
+    # Filling
+
+    def add(self, documents: Iterable[tuple[int, int, Document]], waiting: Iterable[int] = ()) -> None:
+        """(message_id, MESSAGE or ATTACHED, texts) as a chunk of their own; ``waiting`` have files to be read."""
+        ids: array[int] = array("q")
+        drafts = [(Draft(), Draft()) for _ in FIELDS]
+        for number, (message_id, kind, texts) in enumerate(documents):
+            ids.append(2 * message_id + kind)
+            packed = zlib.compress(_octets("\x1e".join(["\n".join(each) for each in texts])), 1)
+            self._database.execute("INSERT INTO document VALUES (?, ?)", (ids[-1], packed))
+            if kind == ATTACHED:
+                self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
+            for (words, pairs), lines in zip(drafts, texts, strict=True):
+                split = [terms(line) for line in lines]
+                if split:
+                    words.add(number, [word for each, _ in split for word in each])
+                    pairs.add(number, [pair for _, each in split for pair in each])
+        self._database.executemany("INSERT OR IGNORE INTO attached VALUES (?)", [(each,) for each in waiting])
+        if ids:
+            self._write_chunk(ids, [draft.finish() for both in drafts for draft in both])
+            self._merge_chunks()
+
+    def forget(self, message_ids: set[int]) -> None:
+        """Messages that lie in no mailbox leave it."""
+        ask = self._database.execute
+        for chunk, octets in ask("SELECT id, ids FROM chunk").fetchall():
+            ids = _array("q", octets)
+            staying = [number for number, each in enumerate(ids) if each >> 1 not in message_ids]
+            if len(staying) < len(ids):
+                kept = {number: place for place, number in enumerate(staying)}
+                lexicons = self._lexicons(chunk)
+                self._remove_chunk(chunk)
+                if staying:
+                    left = [merge([(0, each, kept)]) if each is not None else None for each in lexicons]
+                    self._write_chunk(array("q", [ids[number] for number in staying]), left)
+        for each in message_ids:
+            ask("DELETE FROM document WHERE id IN (?, ?)", (2 * each, 2 * each + 1))
+            ask("DELETE FROM attached WHERE message_id = ?", (each,))
+
+    def skip_attached(self, message_id: int) -> None:
+        """Nothing could be read of its files."""
+        self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
+
+    def _merge_chunks(self) -> None:
+        """Eight of a size become one: each document is rewritten four times in its life."""
+        while True:
+            sizes: dict[int, list[int]] = {}
+            for chunk, documents, size in self._database.execute("SELECT id, documents, size FROM chunk ORDER BY id"):
+                if documents < _LARGE_DOCUMENTS and size < _LARGE_OCTETS:
+                    sizes.setdefault((documents.bit_length() - 1) // 3, []).append(chunk)
+            crowded = [chunks for chunks in sizes.values() if len(chunks) >= _MERGED]
+            if not crowded:
+                return
+            self._merge(crowded[0])
+
+    def _merge(self, chunks: list[int]) -> None:
+        ids: array[int] = array("q")
+        offsets = []
+        for chunk in chunks:
+            offsets.append(len(ids))
+            ids.extend(_array("q", self._one("SELECT ids FROM chunk WHERE id = ?", chunk)))
+        merged = []
+        for place in range(2 * len(FIELDS)):  # one lexicon after the other, for the memory's sake
+            found = [(offset, self._lexicon(chunk, place), None) for offset, chunk in zip(offsets, chunks, strict=True)]
+            merged.append(merge([(offset, each, None) for offset, each, _ in found if each is not None]))
+        for chunk in chunks:
+            self._remove_chunk(chunk)
+        self._write_chunk(ids, merged)
+
+    def _write_chunk(self, ids: array[int], lexicons: Sequence[Lexicon | None]) -> None:
+        size = sum(each.size for each in lexicons if each is not None)
+        ask = self._database.execute
+        chunk = ask(
+            "INSERT INTO chunk (documents, size, ids) VALUES (?, ?, ?)", (len(ids), size, ids.tobytes())
+        ).lastrowid
+        assert chunk is not None
+        for place, lexicon in enumerate(lexicons):
+            if lexicon is None:
+                continue
+            key = _key(chunk, place)
+            rest = array("I", [lexicon.first_exact, *lexicon.unlisted])
+            pieces: tuple[Any, ...] = (lexicon.plain, lexicon.exact, lexicon.starts, lexicon.numbers, rest)
+            for what, piece in enumerate(pieces):
+                if piece:
+                    ask("INSERT INTO lexicon VALUES (?, ?)", (key + what, bytes(memoryview(piece).cast("B"))))
+
+    def _remove_chunk(self, chunk: int) -> None:
+        self._database.execute("DELETE FROM chunk WHERE id = ?", (chunk,))
+        self._database.execute("DELETE FROM lexicon WHERE id BETWEEN ? AND ?", (_key(chunk, 0), _key(chunk + 1, 0) - 1))
+
+    def _lexicons(self, chunk: int) -> list[Lexicon | None]:
+        return [self._lexicon(chunk, place) for place in range(2 * len(FIELDS))]
+
+    def _lexicon(self, chunk: int, place: int) -> Lexicon | None:
+        key = _key(chunk, place)
+        rest = _array("I", self._piece(key + _REST))
+        if not rest:
+            return None
+        return Lexicon(
+            self._piece(key + _PLAIN),
+            self._piece(key + _EXACT),
+            rest[0],
+            _array("I", self._piece(key + _STARTS)),
+            _array("H", self._piece(key + _NUMBERS)),
+            array("H", rest[1:]),
+        )
+
+    # Looking up
+
+    def find(self, field: str, needle: Needle) -> set[int]:
+        """The messages one of whose texts in that field holds what is looked for."""
+        if not needle.form:
+            raise ValueError("the empty word is in every text")
+        place = 2 * FIELDS.index(field)
+        pairs = key_pairs(needle.form)
+        looked_for = [_octets(each) for each in (pairs or [needle.form])]
+        if pairs:
+            place += _KEPT_PAIRS
+        found: set[int] = set()
+        for chunk, octets in self._database.execute("SELECT id, ids FROM chunk").fetchall():
+            key = _key(chunk, place)
+            numbers: set[int] | None = None
+            for form in looked_for:
+                holding = self._numbers(key, form, needle.marked)
+                numbers = holding if numbers is None else numbers & holding
+                if not numbers:
+                    break
+            rest = _array("I", self._piece(key + _REST))
+            ids = _array("q", octets)
+            unsure = set(rest[1:])
+            if numbers and len(looked_for) > 1:
+                unsure |= numbers
+            elif numbers:
+                found.update([ids[number] >> 1 for number in numbers])
+            found.update(ids[number] >> 1 for number in unsure if self._holds(ids[number], field, needle))
+        return found
+
+    def _numbers(self, key: int, form: bytes, marked: bool) -> set[int]:
+        lines = self._piece(key + (_EXACT if marked else _PLAIN))
+        if form not in lines:
+            return set()
+        first = _array("I", self._piece(key + _REST))[0]
+        starts, numbers = _array("I", self._piece(key + _STARTS)), _array("H", self._piece(key + _NUMBERS))
+        empty: array[int] = array("H")
+        return Lexicon(lines, lines, first, starts, numbers, empty).find(form, marked)
+
+    def _holds(self, document: int, field: str, needle: Needle) -> bool:
+        packed = self._one("SELECT texts FROM document WHERE id = ?", document)
+        texts = zlib.decompress(packed).decode("utf-8", "surrogatepass").split("\x1e")
+        return needle.in_exact(texts[FIELDS.index(field)])
+
+    def _piece(self, key: int) -> bytes:
+        found = self._database.execute("SELECT octets FROM lexicon WHERE id = ?", (key,)).fetchone()
+        return b"" if found is None else found[0]
+
+    def _one(self, statement: str, *values: object) -> Any:
+        return self._database.execute(statement, values).fetchone()[0]
+
+
+def _key(chunk: int, place: int) -> int:
+    return (chunk * 2 * len(FIELDS) + place) * 8
+
+
+def _array(kind: str, octets: bytes) -> array[int]:
+    found: array[int] = array(kind)
+    found.frombytes(octets)
+    return found
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,135 @@
+"""Terms → the messages that have them, for the messages of one chunk, as a few strings of octets that are searched as
+they lie.
+
+``plain`` has every term on a line of its own, folded; ``exact`` has those that are not ASCII, as they are, in the same
+order after the ASCII ones (whose two forms are one).  ``starts`` tells where in ``numbers`` the messages of each line
+begin.
+
+To look something up is to search a string of some hundred kilobytes, at gigabytes a second, for any part of a word.
+
+Limits: 65,535 messages.  A message with more than ``MOST_TERMS`` different terms is not listed but named in
+``unlisted``: its text must be looked into.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from directory.names import fold
+
+MOST_TERMS = 20_000
+MOST_OCTETS = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    plain: bytes
+    exact: bytes
+    first_exact: int  # the line of ``plain`` that ``exact`` begins with
+    starts: array[int]
+    numbers: array[int]
+    unlisted: array[int]
+
+    def find(self, form: bytes, marked: bool) -> set[int]:
+        """The numbers of the messages that have a term with that in it."""
+        lines, line = (self.exact, self.first_exact) if marked else (self.plain, 0)
+        starts, numbers = self.starts, self.numbers
+        found: set[int] = set()
+        counted, place = 0, lines.find(form)
+        while place >= 0:
+            line += lines.count(b"\n", counted, place)
+            found.update(numbers[starts[line] : starts[line + 1]])
+            counted = lines.index(b"\n", place)
+            place = lines.find(form, counted)
+        return found
+
+    @property
+    def size(self) -> int:
+        return len(self.plain) + len(self.exact) + 4 * len(self.starts) + 2 * len(self.numbers)
+
+
+class Draft:
+    """A lexicon in the making."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, list[int]] = {}
+        self._unlisted: list[int] = []
+
+    def add(self, number: int, terms: Iterable[str]) -> None:
+        """The terms of the next message; numbers ascend."""
+        different = set(terms)
+        if len(different) > MOST_TERMS or sum(map(len, different)) > MOST_OCTETS:
+            self._unlisted.append(number)
+            return
+        listed = self._listed
+        for term in different:
+            known = listed.get(term)
+            if known is None:
+                listed[term] = [number]
+            else:
+                known.append(number)
+
+    def finish(self) -> Lexicon | None:
+        """None if there is nothing in it."""
+        if not self._listed and not self._unlisted:
+            return None
+        lines = sorted(self._listed, key=lambda term: (not term.isascii(), term))
+        first_exact = sum(map(str.isascii, lines))
+        plain = [*lines[:first_exact], *map(fold, lines[first_exact:])]
+        return _written(plain, lines[first_exact:], first_exact, [self._listed[line] for line in lines], self._unlisted)
+
+
+def merge(lexicons: Sequence[tuple[int, Lexicon, Mapping[int, int] | None]]) -> Lexicon | None:
+    """One of several.  Each comes with what is added to its numbers, or with the new number of each that stays."""
+    ascii_lines: dict[str, list[int]] = {}
+    exact_lines: dict[str, tuple[str, list[int]]] = {}
+    unlisted: list[int] = []
+    for offset, lexicon, kept in lexicons:
+        plain = lexicon.plain.decode("utf-8", "surrogatepass").split("\n")
+        exact = lexicon.exact.decode("utf-8", "surrogatepass").split("\n")
+        first = lexicon.first_exact
+        for line in range(len(lexicon.starts) - 1):
+            numbers = _renumbered(lexicon.numbers[lexicon.starts[line] : lexicon.starts[line + 1]], offset, kept)
+            if not numbers:
+                continue
+            if line < first:
+                ascii_lines.setdefault(plain[line], []).extend(numbers)
+            else:
+                exact_lines.setdefault(exact[line - first], (plain[line], []))[1].extend(numbers)
+        unlisted += _renumbered(lexicon.unlisted, offset, kept)
+    if not ascii_lines and not exact_lines and not unlisted:
+        return None
+    first_lines, marked_lines = sorted(ascii_lines), sorted(exact_lines)
+    return _written(
+        [*first_lines, *(exact_lines[line][0] for line in marked_lines)],
+        marked_lines,
+        len(first_lines),
+        [*(ascii_lines[line] for line in first_lines), *(exact_lines[line][1] for line in marked_lines)],
+        unlisted,
+    )
+
+
+def _renumbered(numbers: array[int], offset: int, kept: Mapping[int, int] | None) -> list[int]:
+    if kept is not None:
+        return [kept[number] for number in numbers if number in kept]
+    return [number + offset for number in numbers] if offset else list(numbers)
+
+
+def _written(
+    plain: list[str], exact: list[str], first_exact: int, numbers: list[list[int]], unlisted: list[int]
+) -> Lexicon:
+    # A lone surrogate comes of a broken charset: it is kept, so that every text can be written.
+    every: array[int] = array("H")
+    for each in numbers:
+        every.extend(each)
+    return Lexicon(
+        "".join([f"{line}\n" for line in plain]).encode("utf-8", "surrogatepass"),
+        "".join([f"{line}\n" for line in exact]).encode("utf-8", "surrogatepass"),
+        first_exact,
+        array("I", accumulate(map(len, numbers), initial=0)),
+        every,
+        array("H", unlisted),
+    )
