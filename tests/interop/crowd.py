@@ -1,0 +1,355 @@
+"""A crowd of IMAP clients on the same mailboxes at the same time, over real connections to several processes.
+
+Each member does at random what clients do, and keeps a picture of its mailbox from the server's answers alone; what an
+answer may not say (a number beyond the mailbox, an EXPUNGE in the middle of a FETCH, a UID that moves, another body
+under a known UID) ends the run.  When all have rested, every picture must equal what a newcomer is shown.
+
+    python -m tests.interop.crowd --members 20 --commands 5000 --seed 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.interop.wire import Answer, Wire
+from tests.live import LiveServer
+
+_EXISTS = re.compile(rb"\* (\d+) EXISTS")
+_EXPUNGE = re.compile(rb"\* (\d+) EXPUNGE")
+_VANISHED = re.compile(rb"\* VANISHED (?:\(EARLIER\) )?([\d:,]+)")
+_FETCH = re.compile(rb"\* (\d+) FETCH \((.*)\)", re.DOTALL)
+_UID = re.compile(rb"\bUID (\d+)")
+_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
+_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
+_MODSEQ = re.compile(rb"\bMODSEQ \((\d+)\)")
+_BODY = re.compile(rb"BODY\[\] \{(\d+)\}\r\n(.*)", re.DOTALL)
+_TOKEN = re.compile(rb"Subject: (token-[^\r]*)\r\n")
+
+FLAGS = (rb"\Seen", rb"\Flagged", rb"\Answered", rb"\Draft", b"$Forwarded", b"viec-gap")
+# Commands that name messages by number: while they run, no number may shift (RFC 9051 §7.5.1).
+_NUMBERED = (b"FETCH", b"STORE", b"SEARCH")
+
+
+def numbers(text: bytes) -> list[int]:
+    """``1:3,5`` → 1, 2, 3, 5."""
+    found: list[int] = []
+    for each in text.split(b","):
+        first, _, last = each.partition(b":")
+        low, high = sorted((int(first), int(last or first)))
+        found += range(low, high + 1)
+    return found
+
+
+@dataclass(slots=True)
+class Known:
+    """What all members have seen of messages: under one UID there is one message, for ever."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    facts: dict[tuple[str, int, str], bytes] = field(default_factory=dict)
+
+    def agree(self, mailbox: str, uid: int, fact: str, value: bytes) -> None:
+        with self.lock:
+            before = self.facts.setdefault((mailbox, uid, fact), value)
+        assert before == value, f"{fact} of UID {uid} in {mailbox} was {before!r} and is {value!r}"
+
+
+class Member:
+    """One client with its picture.  ``manner``: what it enables."""
+
+    def __init__(self, server: LiveServer, login: str, manner: str, known: Known, chance: random.Random) -> None:
+        self.wire = Wire(server)
+        self.wire.command(f"LOGIN {server.address(login)} {server.password}")
+        enabled = self.wire.command(f"ENABLE {manner}").untagged if manner else []
+        self.known = known
+        self.chance = chance
+        self.name = ""
+        self.uids: list[int | None] = []
+        self.flags: dict[int, frozenset[bytes]] = {}
+        self.modseq: dict[int, int] = {}
+        self.keywords: frozenset[bytes] = frozenset()
+        self.counter = 0
+        self.qresync = any(b"QRESYNC" in line for line in enabled)
+
+    # The picture
+
+    def ask(self, command: str | bytes, *, may_fail: bool = False) -> Answer:
+        octets = command.encode() if isinstance(command, str) else command
+        answer = self.wire.command(octets, end=None)
+        self.take_in(answer, octets)
+        tagged = answer.tagged.split(b" ", 1)[1]
+        assert tagged.startswith(b"OK") or (may_fail and tagged.startswith(b"NO")), (octets, tagged)
+        assert b"SERVERBUG" not in tagged
+        return answer
+
+    def take_in(self, answer: Answer, command: bytes = b"") -> None:
+        may_expunge = not command.startswith(_NUMBERED)
+        for line in answer.untagged:
+            assert not line.startswith(b"* BYE"), line
+            if line.startswith(b"* FLAGS ("):
+                self.keywords = frozenset(line[9:-1].lower().split())
+            elif match := _EXISTS.fullmatch(line):
+                count = int(match[1])
+                assert count >= len(self.uids), f"EXISTS {count} after {len(self.uids)}"
+                self.uids += [None] * (count - len(self.uids))
+            elif match := _EXPUNGE.fullmatch(line):
+                assert may_expunge, (command, line)
+                assert not self.qresync, line  # RFC 7162 §3.2.10
+                number = int(match[1])
+                assert 1 <= number <= len(self.uids), line
+                self._forget(number - 1)
+            elif match := _VANISHED.fullmatch(line):
+                assert may_expunge, (command, line)
+                assert self.qresync, line
+                for uid in numbers(match[1]):
+                    if uid in self.uids:
+                        self._forget(self.uids.index(uid))
+            elif match := _FETCH.fullmatch(line):
+                self._fetched(int(match[1]), match[2])
+
+    def _forget(self, place: int) -> None:
+        uid = self.uids.pop(place)
+        if uid is not None:
+            self.flags.pop(uid, None)
+            self.modseq.pop(uid, None)
+
+    def _fetched(self, number: int, data: bytes) -> None:
+        assert 1 <= number <= len(self.uids), (number, len(self.uids), data[:200])
+        body = _BODY.search(data)
+        if body is not None:
+            data, body_octets = data[: body.start()], body[2][: int(body[1])]
+            data += body[2][int(body[1]) :]
+        if match := _UID.search(data):
+            uid = int(match[1])
+            before = self.uids[number - 1]
+            assert before in (None, uid), f"message {number} was UID {before} and is {uid}"
+            self.uids[number - 1] = uid
+            ascending = [each for each in self.uids if each is not None]
+            assert ascending == sorted(set(ascending)), "UIDs do not ascend"
+        known_uid = self.uids[number - 1]
+        if known_uid is None:
+            return
+        if match := _SIZE.search(data):
+            self.known.agree(self.name, known_uid, "size", match[1])
+        if body is not None:
+            self.known.agree(self.name, known_uid, "size", b"%d" % len(body_octets))
+            token = _TOKEN.search(body_octets)
+            assert token is not None
+            self.known.agree(self.name, known_uid, "token", token[1])
+        if match := _FLAGS.search(data):
+            flags = frozenset(match[1].lower().split()) - {rb"\recent"}
+            assert flags <= self.keywords, f"{sorted(flags - self.keywords)} are not among FLAGS"
+            self.flags[known_uid] = flags
+        if match := _MODSEQ.search(data):
+            modseq = int(match[1])
+            assert modseq >= self.modseq.get(known_uid, 0), "a MODSEQ went back"
+            self.modseq[known_uid] = modseq
+
+    def learn(self) -> None:
+        """Ask for what the picture lacks.  Others expunge meanwhile: a second question may be needed, not a tenth."""
+        for _ in range(10):
+            if not (None in self.uids or any(uid not in self.flags for uid in self.uids)):
+                return
+            first = next(place for place, uid in enumerate(self.uids) if uid is None or uid not in self.flags)
+            answer = self.ask(f"FETCH {first + 1}:* (UID FLAGS RFC822.SIZE)", may_fail=True)
+            if b"EXPUNGEISSUED" in answer.tagged:
+                self.ask("NOOP")
+        raise AssertionError(f"of {len(self.uids)} messages some cannot be learnt of")
+
+    # What a client does
+
+    def select(self, name: str) -> None:
+        self.uids, self.flags, self.modseq, self.name = [], {}, {}, name
+        self.ask(f"SELECT {name}")
+        self.learn()
+
+    def act(self, mailboxes: list[str]) -> None:
+        self.learn()
+        if self.uids and self.chance.random() < 0.9:
+            self.chance.choice(_ON_MESSAGES)(self)
+        else:
+            self.chance.choice(_ON_MAILBOXES)(self, mailboxes)
+
+    def _some(self) -> bytes:
+        first = self.chance.randint(1, len(self.uids))
+        return b"%d:%d" % (first, min(len(self.uids), first + self.chance.choice((0, 0, 1, 5))))
+
+    def _some_uids(self) -> bytes:
+        chosen = self.chance.choices([uid for uid in self.uids if uid is not None], k=self.chance.randint(1, 3))
+        return b",".join(b"%d" % uid for uid in sorted(set(chosen)))
+
+    def noop(self) -> None:
+        self.ask(self.chance.choice(("NOOP", "CHECK")))
+        self.learn()
+
+    def fetch(self) -> None:
+        items = self.chance.choice(
+            (b"(UID FLAGS)", b"(UID RFC822.SIZE ENVELOPE)", b"(UID BODY.PEEK[])", b"(UID BODYSTRUCTURE INTERNALDATE)")
+        )
+        self.ask(b"FETCH %b %b" % (self._some(), items), may_fail=True)
+
+    def uid_fetch(self) -> None:
+        self.ask(b"UID FETCH %b (FLAGS BODY.PEEK[])" % self._some_uids(), may_fail=True)
+
+    def store(self) -> None:
+        sign = self.chance.choice((b"+", b"-", b""))
+        flags = b" ".join(self.chance.sample(FLAGS, self.chance.randint(1, 2)))
+        self.ask(b"STORE %b %bFLAGS (%b)" % (self._some(), sign, flags), may_fail=True)
+
+    def store_silently(self) -> None:
+        """The client reckons the outcome itself, and the server must tell it what it could not know."""
+        sign = self.chance.choice((b"+", b"-"))
+        flag = self.chance.choice(FLAGS)
+        chosen = self._some_uids()
+        kept = {uid: self.flags.get(uid) for uid in numbers(chosen)}
+        answer = self.wire.command(b"UID STORE %b %bFLAGS.SILENT (%b)" % (chosen, sign, flag), end=None)
+        for uid, before in kept.items():
+            if before is not None:
+                self.flags[uid] = before | {flag.lower()} if sign == b"+" else before - {flag.lower()}
+                self.keywords |= {flag.lower()} if sign == b"+" else set()
+        self.take_in(answer)
+
+    def expunge(self) -> None:
+        if self.chance.random() < 0.3:
+            self.ask(rb"STORE %b +FLAGS (\Deleted)" % self._some(), may_fail=True)
+        else:
+            self.ask(rb"UID STORE %b +FLAGS (\Deleted)" % self._some_uids())
+        if self.chance.random() < 0.5 or None in self.uids or not self.uids:
+            self.ask(b"EXPUNGE")
+        else:
+            self.ask(b"UID EXPUNGE %b" % self._some_uids())
+
+    def idle(self) -> None:
+        tag = self.wire.idle()
+        time.sleep(0.02)
+        self.take_in(self.wire.done(tag))
+        self.learn()
+
+    def append(self, mailboxes: list[str]) -> None:
+        def message() -> bytes:
+            self.counter += 1
+            token = b"token-%d-%d" % (id(self), self.counter)
+            return b"From: a@b.example\r\nSubject: %b\r\n\r\n%b\r\n" % (token, b"x" * self.chance.randint(1, 3000))
+
+        name = self.chance.choice(mailboxes).encode()
+        several = b"".join(b" {%d+}\r\n%b" % (len(octets), octets) for octets in (message(), message()))
+        self.ask(b"APPEND %b%b" % (name, several if self.chance.random() < 0.3 else several[: several.index(b" {", 5)]))
+
+    def copy(self, mailboxes: list[str]) -> None:
+        if self.uids:
+            verb = self.chance.choice((b"COPY", b"UID MOVE"))
+            chosen = self._some_uids() if verb.startswith(b"UID") else self._some()
+            self.ask(b"%b %b %b" % (verb, chosen, self.chance.choice(mailboxes).encode()), may_fail=True)
+
+    def look_elsewhere(self, mailboxes: list[str]) -> None:
+        name = self.chance.choice(mailboxes)
+        self.ask(f"STATUS {name} (MESSAGES UIDNEXT UNSEEN)")
+        if self.chance.random() < 0.3:
+            self.select(name)
+
+    def rest(self) -> None:
+        """Hear everything there is to hear."""
+        self.ask("NOOP")
+        self.learn()
+        self.ask("NOOP")
+
+
+_ON_MESSAGES: tuple[Callable[[Member], None], ...] = (
+    Member.noop,
+    Member.fetch,
+    Member.uid_fetch,
+    Member.store,
+    Member.store,
+    Member.store_silently,
+    Member.expunge,
+    Member.idle,
+)
+_ON_MAILBOXES: tuple[Callable[[Member, list[str]], None], ...] = (
+    Member.append,
+    Member.append,
+    Member.copy,
+    Member.look_elsewhere,
+)
+MANNERS = ("", "CONDSTORE", "IMAP4rev2", "QRESYNC")
+
+
+def run(server: LiveServer, login: str, *, members: int, commands: int, seed: int) -> list[str]:
+    """Let a crowd loose on an account; what went wrong, in words."""
+    known = Known()
+    boxes = ["INBOX", "Archive"]
+    faults: list[str] = []
+    crowd = [
+        Member(server, login, MANNERS[number % len(MANNERS)], known, random.Random(seed * 1000 + number))
+        for number in range(members)
+    ]
+    for _ in range(10):
+        crowd[0].append(boxes)
+
+    def live(member: Member) -> None:
+        try:
+            member.select(member.chance.choice(boxes))
+            for _ in range(commands):
+                member.act(boxes)
+        except Exception as fault:  # told after all have ended
+            faults.append(f"{type(fault).__name__}: {fault}")
+
+    threads = [threading.Thread(target=live, args=(member,), daemon=True) for member in crowd]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(600)
+    if faults:
+        return faults
+    for member in crowd:
+        member.rest()
+    for name in boxes:
+        newcomer = Member(server, login, "", known, random.Random(seed))
+        newcomer.select(name)
+        for number, member in enumerate(crowd):
+            if member.name != name:
+                continue
+            if member.uids != newcomer.uids:
+                faults.append(f"member {number} sees {member.uids} in {name}, a newcomer {newcomer.uids}")
+            elif member.flags != newcomer.flags:
+                wrong = {
+                    uid: (sorted(flags), sorted(newcomer.flags[uid]))
+                    for uid, flags in member.flags.items()
+                    if flags != newcomer.flags[uid]
+                }
+                faults.append(f"member {number} ({MANNERS[number % len(MANNERS)]}) in {name}: {wrong}")
+        newcomer.wire.close()
+    for member in crowd:
+        member.wire.close()
+    return faults
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.interop.crowd")
+    parser.add_argument("--members", type=int, default=12)
+    parser.add_argument("--commands", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="citymail-crowd-") as folder:
+        server = LiveServer(Path(folder), ["an"], settings={"workers": {"web": 0}})
+        server.start()
+        try:
+            faults = run(server, "an", members=options.members, commands=options.commands, seed=options.seed)
+        finally:
+            server.stop()
+        server.citymail("check")  # raises for a broken invariant
+    print(f"seed {options.seed}: {len(faults)} faults")
+    for fault in faults:
+        print(" ", fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
