@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from mailserver.message import charsets
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.headers import HEADER_LIMIT, unfold
+from mailserver.message.headers import BLANKS, HEADER_LIMIT
 from mailserver.message.structure import Part
 from mailserver.message.text import TEXT_LIMIT, body_text
 from mailserver.message.transfer import decode_transfer
@@ -37,48 +37,41 @@ class Texts:
 
 def texts_of(header: bytes, tree: Part, read: Read) -> Texts:
     """All of it, for an index.  ``read`` gives the message's octets from one offset to another."""
-    fields: dict[str, list[str]] = {}
-    for name, value in field_values(header):
-        if name == "subject" or name in ADDRESSED:
-            fields.setdefault(name, []).append(value)
-    lines = header_text(header).split("\n")
-    lines += [line for part in inner_parts(tree) for line in part_header(part, read).split("\n")]
-    return Texts(lines, fields, list(body_texts(tree, read)))
+    lines = header_lines(header)
+    fields = {name: values for name in ("subject", *ADDRESSED) if (values := field_values(lines, name))}
+    inner = [line for part in inner_parts(tree) for line in header_lines(read(part.header_start, part.body_start))]
+    return Texts(lines + inner, fields, list(body_texts(tree, read)))
 
 
-# name ":" value, with what it is folded into
-_FIELD = re.compile(r"^([!-9;-~]{1,100})[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
-
-
-def field_values(header: bytes) -> Iterator[tuple[str, str]]:
-    """(lower-case name, decoded value) of each field, from the top."""
-    for name, value in _FIELD.findall(header[:HEADER_LIMIT].decode("latin-1")):
-        yield name.lower(), decode_words(unfold(value))
-
-
-def header_text(octets: bytes) -> str:
-    """A header block, a line for each field."""
+def header_lines(octets: bytes) -> list[str]:
+    """A header block, decoded, a line for each field."""
     octets = octets[:HEADER_LIMIT].replace(b"\r\n", b"\n")
     unfolded = octets.replace(b"\n ", b" ").replace(b"\n\t", b" ").decode("latin-1")
+    lines = [line for line in unfolded.split("\n") if line]
     if octets.isascii() and "=?" not in unfolded:
-        return unfolded
-    return "\n".join([_line(line) for line in unfolded.split("\n")])
+        return lines
+    return [line if line.isascii() and "=?" not in line else _decoded(line) for line in lines]
 
 
-def _line(line: str) -> str:
-    if line.isascii() and "=?" not in line:
-        return line
+def _decoded(line: str) -> str:
     name, colon, value = line.partition(":")
-    return f"{name}: {decode_words(value.strip())}" if colon else decode_words(line)
+    return f"{name}: {decode_words(value.strip(BLANKS))}" if colon else decode_words(line)
+
+
+def field_values(lines: list[str], name: str) -> list[str]:
+    """The values of a field (its name in lower case).  Of a subject repeated against RFC 5322 §3.6 the first counts."""
+    start = len(name)
+    found = [
+        rest[1:].strip(BLANKS)
+        for line in lines
+        if line[:start].lower() == name and (rest := line[start:].lstrip(" \t"))[:1] == ":"
+    ]
+    return found[:1] if name == "subject" else found
 
 
 def inner_parts(tree: Part) -> Iterator[Part]:
     """The parts that have a header of their own."""
     return (part for part in tree.walk() if part is not tree)
-
-
-def part_header(part: Part, read: Read) -> str:
-    return header_text(read(part.header_start, part.body_start))
 
 
 def body_texts(tree: Part, read: Read) -> Iterator[str]:

@@ -157,9 +157,7 @@ def _document(row: Any, read_file: ReadFile) -> Document:
     shown = {"from": f"{row.author_name} <{row.author_address}>", "to": row.to_text}
     fields = []
     for name in FIELDS[:-2]:
-        values = texts.fields.get(name, [])
-        # Of a subject repeated against RFC 5322 §3.6 the first one counts.
-        lines = [exact_form(value) for value in (values[:1] if name == "subject" else values)]
+        lines = [exact_form(value) for value in texts.fields.get(name, ())]
         if name in shown:
             lines.append(exact_form(shown[name]))
         fields.append([line for line in dict.fromkeys(lines) if line])

@@ -18,14 +18,15 @@ import sqlite3
 import time
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from mailserver.message.matching import Needle
 from mailserver.store.fulltext.lexicon import Draft, Lexicon, merge
-from mailserver.store.fulltext.terms import key_pairs, terms
+from mailserver.store.fulltext.terms import key_pairs, words, words_and_pairs
 
 FIELDS = ("subject", "from", "to", "cc", "bcc", "header", "body")
 MESSAGE, ATTACHED = 0, 1
@@ -198,11 +199,13 @@ class IndexFile:
             self._database.execute("INSERT INTO document VALUES (?, ?)", (ids[-1], packed))
             if kind == ATTACHED:
                 self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
-            for (words, pairs), lines in zip(drafts, texts, strict=True):
-                split = [terms(line) for line in lines]
-                if split:
-                    words.add(number, [word for each, _ in split for word in each])
-                    pairs.add(number, [pair for _, each in split for pair in each])
+            for field, (word_draft, pair_draft), lines in zip(FIELDS, drafts, texts, strict=True):
+                if field == "header":
+                    word_draft.add(number, words("\n".join(lines)))
+                elif lines:
+                    split = [words_and_pairs(line) for line in lines]
+                    word_draft.add(number, chain.from_iterable(each for each, _ in split))
+                    pair_draft.add(number, chain.from_iterable(each for _, each in split))
         self._database.executemany("INSERT OR IGNORE INTO attached VALUES (?)", [(each,) for each in waiting])
         if ids:
             self._write_chunk(ids, [draft.finish() for both in drafts for draft in both])
@@ -295,32 +298,31 @@ class IndexFile:
 
     # Looking up
 
-    def find(self, field: str, needle: Needle) -> set[int]:
-        """The messages one of whose texts in that field holds what is looked for."""
-        if not needle.form:
-            raise ValueError("the empty word is in every text")
+    def find(self, field: str, needle: Needle, known: Collection[int] = ()) -> set[int]:
+        """The messages one of whose texts in that field holds what is looked for; ``known`` need not be looked into."""
         place = 2 * FIELDS.index(field)
-        pairs = key_pairs(needle.form)
-        looked_for = [_octets(each) for each in (pairs or [needle.form])]
-        if pairs:
-            place += _KEPT_PAIRS
+        looked_for, place_of_kind = _looked_for(field, needle)
         found: set[int] = set()
         for chunk, octets in self._database.execute("SELECT id, ids FROM chunk").fetchall():
-            key = _key(chunk, place)
+            key = _key(chunk, place + place_of_kind)
             numbers: set[int] | None = None
             for form in looked_for:
                 holding = self._numbers(key, form, needle.marked)
                 numbers = holding if numbers is None else numbers & holding
                 if not numbers:
                     break
-            rest = _array("I", self._piece(key + _REST))
             ids = _array("q", octets)
-            unsure = set(rest[1:])
-            if numbers and len(looked_for) > 1:
-                unsure |= numbers
-            elif numbers:
+            unsure = set(_array("I", self._piece(key + _REST))[1:])
+            if numbers is None:
+                unsure.update(range(len(ids)))
+            elif looked_for == [_octets(needle.form)]:
                 found.update([ids[number] >> 1 for number in numbers])
-            found.update(ids[number] >> 1 for number in unsure if self._holds(ids[number], field, needle))
+            else:
+                unsure |= numbers
+            for number in unsure:
+                message_id = ids[number] >> 1
+                if message_id not in known and message_id not in found and self._holds(ids[number], field, needle):
+                    found.add(message_id)
         return found
 
     def _numbers(self, key: int, form: bytes, marked: bool) -> set[int]:
@@ -347,6 +349,19 @@ class IndexFile:
 
 def _key(chunk: int, place: int) -> int:
     return (chunk * 2 * len(FIELDS) + place) * 8
+
+
+def _looked_for(field: str, needle: Needle) -> tuple[list[bytes], int]:
+    """What must all be in a document's terms of a kind; if it is all that is looked for, that decides."""
+    if not needle.form:
+        raise ValueError("the empty word is in every text")
+    pairs = key_pairs(needle.form)
+    if not pairs:
+        return [_octets(needle.form)], _KEPT_WORDS
+    if field != "header":
+        return [_octets(each) for each in pairs], _KEPT_PAIRS
+    # Headers are full of what is said once in the world: its pairs would be half of the index.
+    return [_octets(each) for each in words(needle.form) if not needle.marked or not each.isascii()], _KEPT_WORDS
 
 
 def _array(kind: str, octets: bytes) -> array[int]:

@@ -14,6 +14,7 @@ Limits: 65,535 messages.  A message with more than ``MOST_TERMS`` different term
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -55,7 +56,7 @@ class Draft:
     """A lexicon in the making."""
 
     def __init__(self) -> None:
-        self._listed: dict[str, list[int]] = {}
+        self._listed: defaultdict[str, list[int]] = defaultdict(list)
         self._unlisted: list[int] = []
 
     def add(self, number: int, terms: Iterable[str]) -> None:
@@ -66,11 +67,7 @@ class Draft:
             return
         listed = self._listed
         for term in different:
-            known = listed.get(term)
-            if known is None:
-                listed[term] = [number]
-            else:
-                known.append(number)
+            listed[term].append(number)
 
     def finish(self) -> Lexicon | None:
         """None if there is nothing in it."""
