@@ -11,7 +11,7 @@ A test is put to a message in up to three steps, and stops as soon as the answer
 Text is compared as the whole product does (``directory.names.fold``): a word without marks finds every spelling, a
 word with marks only its own.
 
-Standards: RFC 9051 §6.4.4; RFC 7162 §3.1.5; RFC 8474 §6.
+Standards: RFC 9051 §6.4.4; RFC 7162 §3.1.5; RFC 8474 §6; RFC 5032 (OLDER, YOUNGER); RFC 8514 §4.3 (save dates).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, true
@@ -35,6 +36,7 @@ from mailserver.imap.grammar.search import (
     And,
     ChangedFrom,
     Contains,
+    DateOf,
     Day,
     Flagged,
     Header,
@@ -46,6 +48,7 @@ from mailserver.imap.grammar.search import (
     Or,
     Smaller,
     Where,
+    Within,
 )
 from mailserver.imap.grammar.syntax import MONTHS
 from mailserver.message.summary import SEARCH_LIMIT, TEXT_LIMIT
@@ -76,12 +79,13 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What keys mean in this session: its keywords, its UIDs, its days."""
+    """What keys mean in this session: its keywords, its UIDs, its days; now."""
 
     keywords: tuple[str, ...]
     uid_ranges: Callable[[Messages], Ranges]
     utc_offset: int
     decode: Callable[[bytes], str]
+    now: int
 
 
 def compile_key(key: Key, context: Context) -> Test:
@@ -107,7 +111,9 @@ def _leaf(key: Key, context: Context) -> Test:
         case Header(field, octets):
             return _header(field.decode("latin-1"), context.decode(octets))
         case Day():
-            return _sent(key, context.utc_offset) if key.sent else _internal(key, context.utc_offset)
+            return _sent(key, context.utc_offset) if key.of is DateOf.SENT else _stored(key, context.utc_offset)
+        case Within():
+            return _within(key, context.now)
         case Larger(size):
             return _column(message.c.size > size, "size", lambda row: row.size > size)
         case Smaller(size):
@@ -239,18 +245,29 @@ def _start(day: date, utc_offset: int) -> int:
     return (day.toordinal() - _EPOCH) * _DAY - utc_offset
 
 
-def _internal(key: Day, utc_offset: int) -> Test:
-    column = placement.c.internal_date
+def _stored(key: Day, utc_offset: int) -> Test:
+    """The internal date, or the save date (RFC 8514 §4.3)."""
+    name = "saved_at" if key.of is DateOf.SAVED else "internal_date"
+    column = placement.c[name]
+    date_of = attrgetter(name)
     if key.first is not None and key.end is not None:
         first, end = _start(key.first, utc_offset), _start(key.end, utc_offset)
-        sql = and_(column >= first, column < end)
-        return _column(sql, "internal_date", lambda row: first <= row.internal_date < end)
+        return _column(and_(column >= first, column < end), name, lambda row: first <= date_of(row) < end)
     if key.first is not None:
         since = _start(key.first, utc_offset)
-        return _column(column >= since, "internal_date", lambda row: row.internal_date >= since)
+        return _column(column >= since, name, lambda row: bool(date_of(row) >= since))
     assert key.end is not None
     before = _start(key.end, utc_offset)
-    return _column(column < before, "internal_date", lambda row: row.internal_date < before)
+    return _column(column < before, name, lambda row: bool(date_of(row) < before))
+
+
+def _within(key: Within, now: int) -> Test:
+    column = placement.c.internal_date
+    moment = now - key.seconds
+    # RFC 5032 §2: both include the very second.
+    if key.older:
+        return _column(column <= moment, "internal_date", lambda row: bool(row.internal_date <= moment))
+    return _column(column >= moment, "internal_date", lambda row: bool(row.internal_date >= moment))
 
 
 # env-date begins the ENVELOPE: ("Thu, 5 Mar 2026 23:10:00 -0800" …

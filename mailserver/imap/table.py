@@ -16,6 +16,7 @@ from typing import Any
 from mailserver.imap import (
     appending,
     fetching,
+    finding,
     listing,
     login,
     mailbox_commands,
@@ -70,7 +71,7 @@ def _many_or_octets(session: Session, framed: Framed) -> bool:
 
 def _searches_much(session: Session, framed: Framed) -> bool:
     view = session.selected
-    return view is not None and view.count > (100 if searching.names_text(framed.text) else 5 * _MANY)
+    return view is not None and view.count > (100 if finding.names_text(framed.text) else 5 * _MANY)
 
 
 def _appends_much(session: Session, framed: Framed) -> bool:

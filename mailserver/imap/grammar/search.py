@@ -2,8 +2,8 @@
 
 Strings stay octets here: the charset that the command names is applied when the search is run.
 
-Standards: RFC 9051 §6.4.4, RFC 3501 §6.4.4 (NEW, OLD, RECENT), RFC 4731 (ESEARCH), RFC 5182 (SAVE),
-RFC 7162 §3.1.5 (MODSEQ), RFC 8474 §6 (EMAILID, THREADID).
+Standards: RFC 9051 §6.4.4, RFC 3501 §6.4.4 (NEW, OLD, RECENT), RFC 7162 §3.1.5 (MODSEQ), RFC 8474 §6 (EMAILID,
+THREADID), RFC 5032 (OLDER, YOUNGER), RFC 8514 §4.3 (SAVEDBEFORE and its kin).
 Limits: 1,000 keys a command, 50 levels deep.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
+from mailserver.imap.grammar.results import Returns, parse_returns
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
 MAX_KEYS = 1000
@@ -62,13 +63,27 @@ class Header:
     octets: bytes
 
 
+class DateOf(Enum):
+    ARRIVAL = "internal date"
+    SENT = "Date field"
+    SAVED = "save date"  # RFC 8514
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The internal date, or the Date field (``sent``), from the day ``first`` up to, without, ``end``."""
+    """From the day ``first`` up to, without, ``end``."""
 
-    sent: bool
+    of: DateOf
     first: date | None
     end: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The internal date is this many seconds ago, or more if ``older``, or less (RFC 5032 §2)."""
+
+    older: bool
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +127,34 @@ class And:
     keys: tuple[Key, ...]
 
 
-Key = All | Flagged | Messages | Contains | Header | Day | Larger | Smaller | ChangedFrom | ObjectId | Not | Or | And
+Key = (
+    All
+    | Flagged
+    | Messages
+    | Contains
+    | Header
+    | Day
+    | Within
+    | Larger
+    | Smaller
+    | ChangedFrom
+    | ObjectId
+    | Not
+    | Or
+    | And
+)
 
 NOTHING = Not(All())
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``returns`` is None for a search without RETURN, else the options named."""
+    """``returns`` is None for a search without RETURN."""
 
     key: Key
     by_uid: bool = False
     charset: bytes | None = None
-    returns: frozenset[bytes] | None = None
+    returns: Returns | None = None
 
 
 _FLAG_KEYS: dict[bytes, Key] = {
@@ -143,41 +173,29 @@ _FLAG_KEYS: dict[bytes, Key] = {
     b"RECENT": NOTHING,
     b"NEW": NOTHING,
     b"OLD": All(),
+    b"SAVEDATESUPPORTED": All(),  # RFC 8514 §4.3: our store knows it of every message
 }
 _CONTAINS: dict[bytes, Where] = {each.value.upper().encode(): each for each in Where}
-_RETURNS = frozenset((b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE"))
 _ONE_DAY = 1
 
 
 def parse_search(cursor: Cursor, by_uid: bool) -> Search:
     """search = "SEARCH" [search-return-opts] SP ["CHARSET" SP charset SP] search-key *(SP search-key)"""
-    returns = None
-    charset = None
     cursor.space()
-    if cursor.skip_word(b"RETURN"):
-        cursor.space()
-        returns = _return_options(cursor)
-        cursor.space()
+    returns = parse_returns(cursor)
+    charset = None
     if cursor.skip_word(b"CHARSET"):
         cursor.space()
         charset = cursor.astring().upper()
         cursor.space()
+    return Search(parse_keys(cursor), by_uid, charset, returns)
+
+
+def parse_keys(cursor: Cursor) -> Key:
+    """search-key *(SP search-key), to the command's end"""
     key = _Parser(cursor).keys(b"", 0)
     cursor.end()
-    return Search(key, by_uid, charset, returns)
-
-
-def _return_options(cursor: Cursor) -> frozenset[bytes]:
-    cursor.need(b"(")
-    options: set[bytes] = set()
-    while not cursor.skip(b")"):
-        if options:
-            cursor.space()
-        option = cursor.keyword()
-        if option not in _RETURNS:
-            raise SyntaxFault("Unknown RETURN option")
-        options.add(option)
-    return frozenset(options)
+    return key
 
 
 class _Parser:
@@ -247,24 +265,25 @@ def _contains(where: Where) -> Callable[[Cursor], Key]:
     return lambda cursor: Contains(where, cursor.astring())
 
 
-def _day(sent: bool, word: str) -> Callable[[Cursor], Key]:
+def _day(of: DateOf, word: str) -> Callable[[Cursor], Key]:
     def parse(cursor: Cursor) -> Key:
         day = cursor.date()
         if word == "before":
-            return Day(sent, None, day)
-        return Day(sent, day, _after(day) if word == "on" else None)
+            return Day(of, None, day)
+        return Day(of, day, _after(day) if word == "on" else None)
 
     return parse
 
 
 _WITH_ARGUMENT: dict[bytes, Callable[[Cursor], Key]] = {
     **{word: _contains(where) for word, where in _CONTAINS.items()},
-    b"BEFORE": _day(False, "before"),
-    b"ON": _day(False, "on"),
-    b"SINCE": _day(False, "since"),
-    b"SENTBEFORE": _day(True, "before"),
-    b"SENTON": _day(True, "on"),
-    b"SENTSINCE": _day(True, "since"),
+    **{
+        prefix + word.upper().encode(): _day(of, word)
+        for prefix, of in ((b"", DateOf.ARRIVAL), (b"SENT", DateOf.SENT), (b"SAVED", DateOf.SAVED))
+        for word in ("before", "on", "since")
+    },
+    b"OLDER": lambda cursor: Within(True, cursor.nz_number()),
+    b"YOUNGER": lambda cursor: Within(False, cursor.nz_number()),
     b"HEADER": _header,
     b"KEYWORD": lambda cursor: Flagged(cursor.flag()),
     b"UNKEYWORD": lambda cursor: Not(Flagged(cursor.flag())),

@@ -66,7 +66,7 @@ class Row:
 def outcome(key, row, keywords=()):
     """(by_row, by_message)"""
     command = parse_search(Cursor(Framed(b" " + key.encode())), False)
-    context = Context(keywords, lambda each: [(1, 1)], 7 * 3600, lambda octets: octets.decode())
+    context = Context(keywords, lambda each: [(1, 1)], 7 * 3600, lambda octets: octets.decode(), 10**9)
     test = compile_key(command.key, context)
     found = FoundMessage(row, lambda row, start, stop: row.octets[start:stop])
     by_row, by_message = test.by_row(row), test.by_message(found)

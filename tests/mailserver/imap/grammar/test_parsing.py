@@ -27,11 +27,13 @@ from mailserver.imap.grammar.commands import (
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Piece, Section
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.listing import List, Status
+from mailserver.imap.grammar.results import ALL, Returns
 from mailserver.imap.grammar.search import (
     All,
     And,
     ChangedFrom,
     Contains,
+    DateOf,
     Day,
     Flagged,
     Header,
@@ -146,13 +148,13 @@ def parse(text, *literals):
                 ),
                 True,
                 b"UTF-8",
-                frozenset((b"MIN", b"SAVE")),
+                Returns(frozenset((b"MIN", b"SAVE"))),
             ),
         ),
-        ("SEARCH RETURN () ALL", [], Search(All(), returns=frozenset())),
+        ("SEARCH RETURN () ALL", [], Search(All(), returns=ALL)),
         ("SEARCH HEADER Subject return", [], Search(Header(b"subject", b"return"))),
-        ("SEARCH ON 1-Feb-2026", [], Search(Day(False, date(2026, 2, 1), date(2026, 2, 2)))),
-        ('SEARCH SENTBEFORE "28-feb-2026"', [], Search(Day(True, None, date(2026, 2, 28)))),
+        ("SEARCH ON 1-Feb-2026", [], Search(Day(DateOf.ARRIVAL, date(2026, 2, 1), date(2026, 2, 2)))),
+        ('SEARCH SENTBEFORE "28-feb-2026"', [], Search(Day(DateOf.SENT, None, date(2026, 2, 28)))),
         ('SEARCH MODSEQ "/flags/\\\\draft" all 7', [], Search(ChangedFrom(7))),
         ("SEARCH EMAILID M1", [], Search(ObjectId(False, b"M1"))),
     ],

@@ -1,0 +1,208 @@
+"""Which messages a search key finds: candidates from the database, and a look into those that only their text decides.
+
+Standards: RFC 9051 §6.4.4; RFC 7377 §2 (numbers beyond the mailbox are no fault); RFC 9585 (INPROGRESS).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from mailserver.imap.criteria import Context, Ranges, Test, compile_key
+from mailserver.imap.found import FoundMessage
+from mailserver.imap.grammar.responses import UnknownCharset
+from mailserver.imap.grammar.search import And, ChangedFrom, Flagged, Key, Messages, Not, Or
+from mailserver.imap.grammar.syntax import SequenceSet
+from mailserver.imap.progress import Progress
+from mailserver.imap.selected import SelectedMailbox
+from mailserver.imap.session import Session
+from mailserver.imap.spans import Spans
+from mailserver.imap.steps import Steps
+from mailserver.store import reading
+from mailserver.store.readers import as_read
+from mailserver.store.reading import as_ranges, slice_octets
+from mailserver.store.tables import message, placement
+
+# Messages whose text is read at a time.
+BATCH = 200
+_CHARSETS = {b"UTF-8": "utf-8", b"US-ASCII": "ascii"}
+
+
+def find(
+    session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, progress: Progress
+) -> Steps[list[int]]:
+    """UIDs, ascending, of messages in the view that fulfil the key.  Raises UnknownCharset."""
+    finder = _Finder(session, view, key, charset)
+    certain, open_ = finder.candidates()
+    for batch in _batches(open_):
+        certain += finder.look_into(batch)
+        yield from progress.step(len(batch))
+    return finder.known(certain, in_order=not open_)
+
+
+def find_among(
+    session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, uids: Sequence[int]
+) -> list[int]:
+    """The same among some messages, at once: for news, which are few."""
+    among = Messages(SequenceSet(tuple(as_ranges(uids))), by_uid=True)
+    finder = _Finder(session, view, And((among, key)), charset)
+    certain, open_ = finder.candidates()
+    for batch in _batches(open_):
+        certain += finder.look_into(batch)
+    return finder.known(certain, in_order=not open_)
+
+
+def _batches(uids: list[int]) -> Iterator[list[int]]:
+    return (uids[start : start + BATCH] for start in range(0, len(uids), BATCH))
+
+
+class _Finder:
+    """One key over one mailbox."""
+
+    def __init__(self, session: Session, view: SelectedMailbox, key: Key, charset: bytes | None) -> None:
+        services = session.services
+        self.store = services.store
+        self.view = view
+        # Numbers name places among the UIDs; a search that names none can do without them.
+        if names(key, Messages):
+            with self.store.read() as connection:
+                view.load(connection)
+        context = Context(
+            view.flags.keywords,
+            self._uid_ranges,
+            services.utc_offset,
+            lambda octets: _decode(octets, charset),
+            int(services.clock()),
+        )
+        self.test = compile_key(key, context)
+
+    def _uid_ranges(self, key: Messages) -> Ranges:
+        view = self.view
+        if key.by_uid or key.set.saved:
+            return view.uid_ranges(view.spans(key.set, by_uid=True))
+        # RFC 7377 §2: it must not be an error if a range goes beyond the end, or begins there.
+        ranges = [(max(first, 1) - 1, min(last, view.count)) for first, last in key.set.resolve(view.count)]
+        spans: Spans = [(start, end) for start, end in ranges if start < end]
+        return view.uid_ranges(spans)
+
+    def candidates(self) -> tuple[list[int], list[int]]:
+        """UIDs that match for certain, and those that only their text decides."""
+        test, view = self.test, self.view
+        columns = [placement.c.uid]
+        if not test.exact:
+            columns += [_COLUMNS[name] for name in sorted(test.columns)]
+        statement = select(*columns).where(placement.c.mailbox_id == int(view.mailbox_id)).order_by(placement.c.uid)
+        if test.sql is not None:
+            statement = statement.where(test.sql)
+        if message in statement.get_final_froms():
+            statement = statement.join_from(placement, message, message.c.id == placement.c.message_id)
+        with self.store.read() as connection:
+            rows = connection.execute(as_read(statement, view.mailbox_id))
+            if test.exact:
+                return list(rows.scalars()), []
+            certain: list[int] = []
+            open_: list[int] = []
+            for row in rows:
+                outcome = test.by_row(row)
+                if outcome:
+                    certain.append(row.uid)
+                elif outcome is None:
+                    open_.append(row.uid)
+        return certain, open_
+
+    def look_into(self, uids: list[int]) -> list[int]:
+        """Those of the messages that match."""
+        with self.store.read() as connection:
+            rows = list(reading.fetch(connection, self.view.mailbox_id, as_ranges(uids), _columns(self.test)))
+        return [row.uid for row in rows if self.test.by_message(FoundMessage(row, self._read))]
+
+    def _read(self, row: Any, start: int, stop: int) -> bytes:
+        return slice_octets(row, self.store.blobs.read, start, stop)
+
+    def known(self, found: list[int], *, in_order: bool) -> list[int]:
+        """What arrived since the client was last told is not its to know yet."""
+        if not in_order:
+            found.sort()
+        del found[bisect_left(found, self.view.uid_next) :]
+        return found
+
+
+_PLACEMENT_COLUMNS = frozenset(("uid", "flags", "modseq", "internal_date", "saved_at", "message_id"))
+_COLUMNS: dict[str, Any] = {
+    **{name: placement.c[name] for name in _PLACEMENT_COLUMNS},
+    **{name: message.c[name] for name in ("size", "sent_at", "envelope", "thread_key")},
+    **{name: message.c[name] for name in ("subject", "author_name", "author_address", "to_text")},
+}
+
+
+def _columns(test: Test) -> tuple[str, ...]:
+    columns = {"uid", "header", *test.columns}
+    if test.needs_body:
+        columns |= {"parts", "format", "prefix_size", "digest", "text"}
+    return tuple(sorted(columns))
+
+
+def _decode(octets: bytes, charset: bytes | None) -> str:
+    """RFC 9051 §6.4.4: without a charset it is UTF-8, of which IMAP4rev1's US-ASCII is a part."""
+    encoding = "utf-8" if charset is None else _CHARSETS.get(charset)
+    if encoding is None:
+        raise UnknownCharset
+    try:
+        return octets.decode(encoding)
+    except UnicodeDecodeError:
+        raise UnknownCharset("The search text is not in the charset named") from None
+
+
+def known_charset(charset: bytes | None) -> bool:
+    return charset is None or charset in _CHARSETS
+
+
+# What a key names
+
+
+def walk(key: Key) -> list[Key]:
+    """The key and all keys in it."""
+    waiting, seen = [key], []
+    while waiting:
+        each = waiting.pop()
+        seen.append(each)
+        if isinstance(each, And):
+            waiting += each.keys
+        elif isinstance(each, Or):
+            waiting += (each.left, each.right)
+        elif isinstance(each, Not):
+            waiting.append(each.key)
+    return seen
+
+
+def names(key: Key, kind: type) -> bool:
+    return any(isinstance(each, kind) for each in walk(key))
+
+
+def names_modseq(key: Key) -> bool:
+    return names(key, ChangedFrom)
+
+
+def names_numbers(key: Key) -> bool:
+    """Whether it names messages by their numbers."""
+    return any(isinstance(each, Messages) and not each.by_uid and not each.set.saved for each in walk(key))
+
+
+def learn_keywords(session: Session, key: Key) -> bytes:
+    """A keyword that this client has not heard of may have come since: look."""
+    view = session.view
+    known = {keyword.lower() for keyword in view.flags.keywords}
+    named = {each.flag.lower() for each in walk(key) if isinstance(each, Flagged)}
+    if all(flag.startswith("\\") or flag in known for flag in named):
+        return b""
+    with session.services.store.read() as connection:
+        return view.keywords_changed(connection)
+
+
+def names_text(octets: bytes) -> bool:
+    """Whether the command may read messages: for the guess of its weight."""
+    upper = octets.upper()
+    return any(word in upper for word in (b"TEXT", b"BODY", b"HEADER", b"CC ", b"FROM", b"TO ", b"SUBJECT"))
