@@ -8,6 +8,7 @@ checked like any other: it names own mailboxes or finds nothing.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from flask import Blueprint, abort, request
 
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import messages
+from mailserver.store import reading as store_reading
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import Mailbox
 from webmail import pages
@@ -59,12 +61,8 @@ def act() -> Answer:
     chosen = Chosen(mine)
     if single:
         _choose(chosen, [single])
-    elif everything := request.form.get("all", type=int):
-        whole = mine.get(everything)
-        if whole is None:
-            abort(404)
-        chosen.ranges[whole.id] = [(1, max(whole.uid_next - 1, 1))]
-        chosen.count = whole.messages
+    elif everything := request.form.get("all"):
+        _choose_whole(chosen, everything)
     else:
         _choose(chosen, request.form.getlist("item"))
     if not chosen.ranges:
@@ -107,6 +105,17 @@ def _choose(chosen: Chosen, items: Iterable[str]) -> None:
             abort(404)
         chosen.ranges.setdefault(place[0], []).append((place[1], place[1]))
         chosen.count += 1
+
+
+def _choose_whole(chosen: Chosen, upto: str) -> None:
+    """A whole mailbox, up to the last message that was in it when it was chosen: nobody chose what came after."""
+    place = parse_key(upto)
+    if place is None or place[0] not in chosen.mine:
+        abort(404)
+    with services().store.read() as conn:
+        uids = store_reading.uids(conn, place[0])
+    chosen.ranges[place[0]] = [(1, max(place[1], 1))]
+    chosen.count = bisect_right(uids, place[1])
 
 
 def _destination(mine: dict[int, Mailbox], action: str) -> Mailbox:

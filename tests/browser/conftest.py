@@ -14,7 +14,8 @@ from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, live_webmai
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
-expect.set_options(timeout=8000)
+PATIENCE = 30_000  # milliseconds: for the slowest machine; a test that succeeds never waits for it
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def open_browser(
         context = chromium.new_context(
             viewport={"width": width, "height": height}, base_url=webmail.url, locale="vi-VN", **settings
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE)
         contexts.append((context, Witness(context, webmail.url)))
         return context.new_page()
 

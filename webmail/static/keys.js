@@ -1,6 +1,7 @@
 // The keyboard: one letter, one thing, as people know it from elsewhere.  Never while something is being typed.
 
-import { focusedRow, perform, rowOf } from "./mail.js";
+import { rowOf } from "./foreseeing.js";
+import { focusedRow, perform } from "./mail.js";
 import { undoLast } from "./toasts.js";
 
 const at = (selector, root = document) => root.querySelector(selector);

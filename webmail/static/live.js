@@ -28,8 +28,10 @@ function connect() {
   });
   stream.addEventListener("change", (event) => {
     const { arrived } = JSON.parse(event.data);
-    clearTimeout(waiting);
-    waiting = setTimeout(refresh, 120);
+    waiting ||= setTimeout(() => {
+      waiting = 0;
+      refresh();
+    }, 120);
     if (arrived > 0) tellNews(document.body.dataset.arrived);
   });
   stream.addEventListener("signed-out", () => {

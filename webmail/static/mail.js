@@ -1,19 +1,26 @@
 // The mail page: parts of it are asked for again instead of loading it whole; actions answer at once and can be undone.
+// News may come at any moment, and takes nothing out of the reader's hands.
 
-import { Refused, fragments, post } from "./server.js";
-import { parse } from "./trusted.js";
-import { toast } from "./toasts.js";
+import { choose, chosen, count, isChoosing, isChosen, startChoosing } from "./choosing.js";
+import { foresee, foreseeAgain, fulfilled, isLeaving, removes, rowOf, takeBack } from "./foreseeing.js";
 import { watchFrames } from "./frames.js";
+import { morph } from "./morph.js";
+import { Refused, fragments, post } from "./server.js";
+import { toast } from "./toasts.js";
+import { parse } from "./trusted.js";
 
-const ACTIONS_THAT_REMOVE = new Set(["archive", "delete", "junk", "inbox", "move"]);
 const at = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const part = (name) => at(`[data-fragment="${name}"]`);
 const isMessage = (path) => /^\/mail\/\d+\/\d+$/.test(path);
 const isMailPage = () => document.body.classList.contains("mail-page");
-let asked = null;
+export const focusedRow = () => document.activeElement?.closest(".row");
+let asked = null; // the way to where the reader goes, as long as it takes
+let going = []; // the parts that will be shown there
+let ways = 0;
 let asking = 0;
 const shown = {}; // by part: the number of the request whose answer is on the page
+const late = new Set(); // parts to be asked for when the reader has done what would be disturbed
 let onKey = () => {};
 
 export function startMail(keyHandler) {
@@ -21,12 +28,8 @@ export function startMail(keyHandler) {
   if (!isMailPage()) return;
   document.addEventListener("click", followLink);
   document.addEventListener("submit", act);
-  document.addEventListener("change", select);
-  document.addEventListener("click", selectRange);
   window.addEventListener("popstate", () => show(location.href, ["list", "reading", "sidebar"], { push: false }));
-  at('[data-fragment="list"]').addEventListener("click", (event) => {
-    if (event.target.closest("[data-select-everything]")) selectEverything();
-  });
+  startChoosing(catchUp);
   settle();
 }
 
@@ -37,6 +40,9 @@ export async function show(url, names, { push = true, focus = "" } = {}) {
   asked = new AbortController();
   const mine = asked;
   const order = ++asking;
+  const left = at("[data-reading-tools]")?.dataset.item;
+  going = names;
+  ways += 1;
   part("reading").setAttribute("aria-busy", "true");
   try {
     const found = await fragments(url, names, mine.signal);
@@ -48,21 +54,30 @@ export async function show(url, names, { push = true, focus = "" } = {}) {
     markCurrent(pathname);
     settle();
     if (names.includes("reading")) part("reading").scrollTop = 0;
+    at(".row.current")?.scrollIntoView({ block: "nearest" });
     if (focus) at(focus)?.focus({ preventScroll: true });
+    else if (left && !isMessage(pathname) && isNowhere()) at(".row-link", rowOf(left) ?? part("list"))?.focus();
   } catch (fault) {
     if (fault.name === "AbortError") return;
     if (fault instanceof Refused && fault.status === 401) location.assign(url);
     else toast(fault instanceof Refused ? fault.message : document.body.dataset.offline, { error: true });
   } finally {
-    if (mine === asked) part("reading").removeAttribute("aria-busy");
+    if (mine === asked) {
+      asked = null;
+      going = [];
+      part("reading").removeAttribute("aria-busy");
+      catchUp();
+    }
   }
 }
 
-// News came, or an action was done: the same address again, without moving anything under the reader's hands.
+// News came, or an action was done: the same address again.  While messages are being chosen the list keeps still, and
+// where the reader is on the way to another list, this one is not worth asking for.
 export async function refresh(names = ["list", "sidebar"]) {
   if (!isMailPage()) names = ["sidebar"];
-  const busy = at(".messages.selecting");
-  const wanted = busy ? names.filter((name) => name !== "list") : names;
+  const waits = (name) => going.includes(name) || (name === "list" && isChoosing());
+  const wanted = names.filter((name) => !waits(name));
+  for (const name of names.filter(waits)) late.add(name);
   if (!wanted.length) return;
   const order = ++asking;
   try {
@@ -75,9 +90,16 @@ export async function refresh(names = ["list", "sidebar"]) {
     if (wanted.includes("list")) markCurrent(location.pathname);
     title(document.title.replace(/^\(\S+\) /, "").split(" · ").slice(0, -1).join(" · "));
     settle();
-  } catch {
-    // The next event, or the next click, asks again.
+  } catch (fault) {
+    // The message is gone; otherwise the next event, or the next click, asks again.
+    if (wanted.includes("reading") && fault instanceof Refused) await refresh(["list", "sidebar"]);
   }
+}
+
+function catchUp() {
+  const names = [...late];
+  late.clear();
+  if (names.length) refresh(names);
 }
 
 // Answers may overtake each other: what was asked for earlier never replaces what was asked for later.
@@ -86,14 +108,48 @@ function put({ fragments: found }, order) {
     const place = part(name);
     if (!place || (shown[name] ?? 0) > order) continue;
     shown[name] = order;
-    const rows = at("[data-rows]", place);
-    const scrolled = rows?.scrollTop ?? 0;
-    const focused = place.contains(document.activeElement) ? document.activeElement.closest(".row")?.dataset.item : null;
-    place.replaceChildren(parse(text));
-    const again = at("[data-rows]", place);
-    if (again) again.scrollTop = scrolled;
-    if (focused) at(`[data-item="${CSS.escape(focused)}"] .row-link`, place)?.focus({ preventScroll: true });
+    const fresh = parse(text);
+    if (whatIn(place) !== whatIn(fresh)) {
+      place.replaceChildren(fresh);
+      if (name !== "list") continue;
+      place.setAttribute("aria-label", at("h1", place).firstChild.data.trim());
+      foreseeAgain(order);
+    } else if (name === "list") {
+      if (isChoosing()) late.add("list"); // what is chosen stays even where it should go
+      still(place, () => {
+        morph(place, fresh, isChosen);
+        foreseeAgain(order);
+      });
+    } else {
+      morph(place, fresh);
+    }
   }
+}
+
+// The list or the message that a part shows.
+const whatIn = (root) => at("[data-list]", root)?.dataset.here ?? at("[data-reading-tools]", root)?.dataset.item;
+
+// Rows come and go, and those before the reader's eyes do not move; nor does the keyboard lose its place.
+function still(place, change) {
+  const before = all(".row", place);
+  const top = (row) => row.getBoundingClientRect().top;
+  const edge = at("[data-rows]", place)?.getBoundingClientRect().top;
+  const scrolled = at("[data-rows]", place)?.scrollTop > 0;
+  const seen = scrolled ? before.filter((row) => row.getBoundingClientRect().bottom > edge).map((row) => [row, top(row)]) : [];
+  const focused = place.contains(document.activeElement) ? focusedRow() : null;
+  const done = change();
+  const [row, was] = seen.find(([each]) => each.isConnected) ?? [];
+  if (row) at("[data-rows]", place).scrollTop += top(row) - was;
+  if (focused && isNowhere()) focusNear(before, before.indexOf(focused));
+  return done;
+}
+
+const isNowhere = () => !document.activeElement || document.activeElement === document.body;
+
+function focusNear(rows, index) {
+  const there = (row) => row.isConnected && !row.hidden;
+  const row = rows.slice(index).find(there) ?? rows.slice(0, index).reverse().find(there);
+  if (row) at(".row-link", row).focus({ preventScroll: true });
 }
 
 function title(text) {
@@ -112,7 +168,6 @@ function markCurrent(path) {
   if (row) {
     row.classList.add("current");
     at(".row-link", row).setAttribute("aria-current", "true");
-    row.scrollIntoView({ block: "nearest" });
   }
 }
 
@@ -122,8 +177,6 @@ function settle() {
   count();
 }
 
-export const rowOf = (item) => at(`.row[data-item="${CSS.escape(item)}"]`);
-
 async function markRead() {
   const unread = all(".letter[open][data-unread]");
   if (!unread.length) return;
@@ -131,8 +184,8 @@ async function markRead() {
   for (const letter of unread) {
     body.append("item", letter.dataset.item);
     letter.removeAttribute("data-unread");
-    rowOf(letter.dataset.item)?.classList.remove("unread");
   }
+  const reading = foresee("read", body.getAll("item"));
   const button = at("[data-mark-read]");
   if (button) {
     button.value = "unread";
@@ -142,9 +195,10 @@ async function markRead() {
   }
   try {
     await post("/actions", body);
+    fulfilled(reading, asking);
     refresh(["sidebar"]);
   } catch {
-    // Still unread on the server; opening it again tries again.
+    takeBack(reading); // still unread on the server; opening it again tries again
   }
 }
 
@@ -159,8 +213,7 @@ function followLink(event) {
   else if (/^\/mail\/\d+$/.test(path) || path === "/search") names = ["list", "reading", "sidebar"];
   if (!names) return;
   event.preventDefault();
-  const backToList = link.classList.contains("back");
-  show(link.href, names, { focus: isMessage(path) ? "#thread-subject" : backToList ? ".row.current .row-link" : "" });
+  show(link.href, names, { focus: isMessage(path) ? "#thread-subject" : "" });
 }
 
 // Acting
@@ -179,123 +232,63 @@ async function act(event) {
     const row = focusedRow();
     if (row) data.append("item", row.dataset.item);
   }
+  for (const menu of all("details.menu[open]", form)) menu.open = false;
   await perform(data, form.matches("[data-reading-tools]"));
 }
 
 export async function perform(data, reading = false) {
   const [action, single] = data.get("action").split(" ");
   const items = single ? [single] : data.getAll("item");
-  foresee(action, items);
+  if (items.length && items.every(isLeaving)) return;
+  const list = whatIn(part("list"));
+  const choice = chosen();
+  const way = ways;
+  const focus = reading && part("reading").contains(document.activeElement) ? "#thread-subject" : "";
+  const seen = foreseeHere(action, items, !single);
   let leave = "";
-  if (reading && (ACTIONS_THAT_REMOVE.has(action) || action === "unread")) {
+  if (reading && (removes(action) || action === "unread")) {
     const tools = at("[data-reading-tools]");
     leave = action === "unread" ? tools.dataset.back : (at("[data-older]", tools)?.href ?? at("[data-newer]", tools)?.href ?? tools.dataset.back);
     if (window.matchMedia("(max-width: 1179px)").matches) leave = tools.dataset.back;
   }
-  if (!single) {
-    for (const box of all('input[name="item"]:checked')) box.checked = false;
-    at('input[name="all"]')?.remove();
-    count(); // nothing is chosen any more, so the list may be asked for again
-  }
   try {
     const done = await post("/actions", new URLSearchParams([...data].filter(([, value]) => typeof value === "string")));
-    const back = done.undo && (() => undo(done.undo));
+    fulfilled(seen, asking);
+    const back = done.undo && (() => undo(done.undo, reading && action.endsWith("star")));
     toast(done.message, { undo: back });
   } catch (fault) {
-    for (const item of items) rowOf(item)?.removeAttribute("hidden");
+    takeBack(seen);
+    if (!single && !isChoosing() && list === whatIn(part("list"))) choose(choice);
     leave = "";
     toast(fault instanceof Refused ? fault.message : document.body.dataset.offline, { error: true });
   }
-  if (leave) await show(leave, ["list", "reading", "sidebar"]);
-  else await refresh(reading ? ["list", "sidebar", "reading"] : ["list", "sidebar"]);
+  // Who went on to something else in the meantime stays there.
+  if (leave && way === ways) await show(leave, ["list", "reading", "sidebar"], { focus: isMessage(new URL(leave, location).pathname) ? focus : "" });
+  else await refresh(reading && way === ways ? ["list", "sidebar", "reading"] : ["list", "sidebar"]);
+  seen.done = true;
 }
 
-async function undo(values) {
+// The choice is used up; the keyboard goes on where the messages were.
+function foreseeHere(action, items, usesChoice) {
+  const place = part("list");
+  const focused = place.contains(document.activeElement);
+  const rows = all(".row", place);
+  const last = rows.indexOf(focusedRow() ?? rowOf(items.at(-1) ?? ""));
+  const seen = still(place, () => foresee(action, items));
+  if (usesChoice) {
+    late.delete("list"); // it is asked for when the server has answered
+    choose({ items: new Set(), everything: null });
+  }
+  if (focused && last >= 0 && !document.activeElement.getClientRects().length) focusNear(rows, last);
+  return seen;
+}
+
+async function undo(values, inReading) {
   try {
     const done = await post("/actions/undo", values);
     toast(done.message);
   } catch (fault) {
     toast(fault.message, { error: true });
   }
-  refresh();
-}
-
-// What will be so in a moment is shown now.
-function foresee(action, items) {
-  for (const item of items) {
-    const row = rowOf(item);
-    if (!row) continue;
-    if (action === "read") row.classList.remove("unread");
-    if (action === "unread") row.classList.add("unread");
-    if (action === "star" || action === "unstar") star(row, action === "star");
-    if (ACTIONS_THAT_REMOVE.has(action)) {
-      if (row.contains(document.activeElement)) (row.nextElementSibling ?? row.previousElementSibling)?.querySelector(".row-link")?.focus();
-      row.hidden = true;
-    }
-  }
-}
-
-function star(row, on) {
-  row.classList.toggle("starred", on);
-  const button = at(".star", row);
-  button.setAttribute("aria-pressed", String(on));
-  button.value = `${on ? "unstar" : "star"} ${row.dataset.item}`;
-  const use = at("use", button);
-  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, on ? "#star-filled" : "#star"));
-}
-
-// Choosing
-
-let lastBox = null;
-
-function select(event) {
-  if (event.target.matches("[data-select-all]")) {
-    for (const box of boxes()) box.checked = event.target.checked;
-  }
-  if (event.target.matches("[data-select-all], .row input")) {
-    at('input[name="all"]')?.remove();
-    count();
-  }
-}
-
-function selectRange(event) {
-  if (!event.target.matches?.('.row input[type="checkbox"]')) return;
-  const every = boxes();
-  if (event.shiftKey && lastBox && every.includes(lastBox)) {
-    const [low, high] = [every.indexOf(lastBox), every.indexOf(event.target)].sort((a, b) => a - b);
-    for (const box of every.slice(low, high + 1)) box.checked = event.target.checked;
-    count();
-  }
-  lastBox = event.target;
-}
-
-const boxes = () => all('.row:not([hidden]) input[type="checkbox"]');
-export const focusedRow = () => document.activeElement?.closest(".row");
-
-function count() {
-  const form = at("[data-list]");
-  if (!form) return;
-  const every = boxes();
-  const chosen = every.filter((box) => box.checked).length;
-  const whole = at('input[name="all"]', form);
-  form.classList.toggle("selecting", chosen > 0);
-  const words = at("[data-selected-count]", form);
-  if (!words) return;
-  words.hidden = chosen === 0;
-  words.textContent = words.dataset.text.replace("{count}", whole ? form.dataset.total : chosen);
-  const box = at("[data-select-all]", form);
-  box.checked = chosen > 0 && chosen === every.length;
-  box.indeterminate = chosen > 0 && chosen < every.length;
-  const more = at("[data-select-everything]", form);
-  const total = Number(form.dataset.total ?? 0);
-  more.hidden = Boolean(whole) || !box.checked || total <= every.length || location.search.includes("show=");
-  more.textContent = more.dataset.text.replace("{count}", total.toLocaleString(document.documentElement.lang));
-}
-
-function selectEverything() {
-  const form = at("[data-list]");
-  const field = document.createElement("input");
-  Object.assign(field, { type: "hidden", name: "all", value: form.dataset.mailbox });
-  form.append(field);
-  count();
+  refresh(inReading ? ["list", "sidebar", "reading"] : ["list", "sidebar"]);
 }
