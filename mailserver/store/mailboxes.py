@@ -58,6 +58,7 @@ class Mailbox:
     unseen: int
     deleted: int
     size: int
+    recent_uid: int
     subscribed: bool
     keywords: tuple[str, ...]
 
@@ -75,6 +76,7 @@ _COLUMNS = (
     mailbox.c.unseen,
     mailbox.c.deleted,
     mailbox.c.size,
+    mailbox.c.recent_uid,
 )
 _SUBSCRIBED = (
     select(subscription.c.name)

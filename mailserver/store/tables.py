@@ -68,6 +68,7 @@ mailbox = Table(
     Column("size", BigInteger, nullable=False),  # octets
     Column("created_at", BigInteger, nullable=False),
     Column("removed_at", BigInteger),
+    Column("recent_uid", BigInteger, nullable=False, server_default="1"),  # some session was told of all below it
     UniqueConstraint("account_id", "name"),
 )
 
