@@ -29,29 +29,35 @@ EXIT_REFUSED, EXIT_UNKNOWN, EXIT_EXISTS, EXIT_PARTLY, EXIT_BUSY = 1, 3, 4, 5, 75
 _EXIT = {"unknown": EXIT_UNKNOWN, "exists": EXIT_EXISTS, "invalid": EXIT_REFUSED, "in-use": EXIT_REFUSED}
 
 
-def _user() -> str:
+def who() -> str:
+    """Who types this, as the audit record names him."""
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+        return f"cli:{os.environ.get('SUDO_USER') or getpass.getuser()}"
     except (KeyError, OSError):
-        return str(os.getuid())
+        return f"cli:{os.getuid()}"
 
 
-def _origin() -> str:
+def where() -> str:
     """From where: the far end of an SSH session, or this machine."""
     far_end = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
     return far_end or socket.gethostname()
 
 
 class CliContext:
-    """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config."""
+    """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config,
+    ``offers_scram`` whether verifiers are kept beside password hashes.
+    """
 
-    def __init__(self, find_url: Callable[[Path | None], str]) -> None:
+    def __init__(
+        self, find_url: Callable[[Path | None], str], offers_scram: Callable[[Path | None], bool] = lambda _: True
+    ) -> None:
         self._find_url = find_url
+        self._offers_scram = offers_scram
         self.config_path: Path | None = None
         self.as_json = False
         self.language = environment_language()
-        self.actor = f"cli:{_user()}"
-        self.origin = _origin()
+        self.actor = who()
+        self.origin = where()
         self.reason = ""
         self._directory: Directory | None = None
 
@@ -62,6 +68,10 @@ class CliContext:
 
             self._directory = open_directory(self._find_url(self.config_path))
         return self._directory
+
+    @property
+    def offers_scram(self) -> bool:
+        return self._offers_scram(self.config_path)
 
     def write(self) -> AbstractContextManager[Writing]:
         """One change, with what the audit record is told of it beside who and what."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from directory import mailboxes, people, provisioning, units
+from directory import mailboxes, people, provisioning, scram_verifiers, units
 from directory.accounts import Account, find_account
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.options import (
@@ -66,7 +66,7 @@ def _json(conn: Reading | Writing, account: Account) -> dict[str, Any]:
 @changing_command
 def add(cli: CliContext, address: str, name: str, unit: str, quota: str, admin: bool, passwords: Passwords) -> None:
     password = passwords.choose(cli)
-    stored = password.hashed((address, name))
+    stored, verifier = password.hashed((address, name)), password.verifier(cli)
     with cli.write() as conn:
         made = mailboxes.open_mailbox(
             conn,
@@ -79,6 +79,7 @@ def add(cli: CliContext, address: str, name: str, unit: str, quota: str, admin: 
             is_admin=admin,
             must_change_password=passwords.must_change,
         )
+        scram_verifiers.keep(conn, made.id, stored, verifier)
         answer = _json(conn, made)
     cli.give(answer | ({"password": password.text} if password.is_made else {}))
     cli.say("mailbox.added", name=made.name, login=made.login)
@@ -179,9 +180,11 @@ def unlock(cli: CliContext, mailbox: str) -> None:
 
 def change_password(cli: CliContext, account: Account, passwords: Passwords, about: Iterable[str] = ()) -> None:
     password = passwords.choose(cli, ask=True)
-    stored = password.hashed((account.login, account.name, *about))
+    stored, verifier = password.hashed((account.login, account.name, *about)), password.verifier(cli)
     with cli.write() as conn:
-        provisioning.set_password(conn, cli.actor, account.id, stored, must_change=passwords.must_change)
+        provisioning.set_password(
+            conn, cli.actor, account.id, stored, must_change=passwords.must_change, scram_verifier=verifier
+        )
     cli.give({"login": account.login} | ({"password": password.text} if password.is_made else {}))
     cli.say("password.set", login=account.login)
     if password.is_made:

@@ -45,6 +45,8 @@ def import_(
     common = Passwords(password, password_stdin, False, must_change, allow_weak).choose(cli)
     settings = ImportSettings(
         common_password_hash=common.hashed(()),
+        common_scram_verifier=common.verifier(cli),
+        offers_scram=cli.offers_scram,
         must_change_password=must_change,
         allow_weak=allow_weak,
         quota_bytes=parse_size(quota),

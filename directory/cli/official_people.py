@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from directory import people, postings, provisioning, units
+from directory import people, postings, provisioning, scram_verifiers, units
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.mailbox_commands import change_password
 from directory.cli.official_view import show_changed, show_list, with_posts
@@ -57,7 +57,7 @@ def add(
         raise click.UsageError(text("official.unit-and-position", cli.language))
     name = name_parts.applied()
     password = passwords.choose(cli)
-    stored = password.hashed((name.full, address, code, phone))
+    stored, verifier = password.hashed((name.full, address, code, phone)), password.verifier(cli)
     with cli.write() as conn:
         joined = provisioning.join(
             conn,
@@ -81,6 +81,7 @@ def add(
             ),
             domain_name=domain,
         )
+        scram_verifiers.keep(conn, joined.account_id, stored, verifier)
         answer = with_posts(conn, people.find_official(conn, joined.account_id))
     cli.give(answer | ({"password": password.text} if password.is_made else {}))
     cli.say("official.added", name=answer["name"], login=joined.login)

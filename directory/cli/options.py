@@ -17,6 +17,7 @@ from directory.names import PersonName, split_name, tidy
 from directory.password_policy import refuse_impossible, refuse_weak
 from directory.postings import AppointmentKind
 from security.passwords import hash_password, make_password
+from security.scram import new_verifier
 
 Command = Callable[..., Any]
 T = TypeVar("T")
@@ -86,6 +87,10 @@ class ChosenPassword:
         else:
             refuse_weak(self.text, about)
         return hash_password(self.text)
+
+    def verifier(self, cli: CliContext) -> str | None:
+        """What SCRAM is judged by, where it is offered; takes as long again."""
+        return new_verifier(self.text) if self.text is not None and cli.offers_scram else None
 
 
 password_stdin_option = click.option("--password-stdin", is_flag=True, help=help_text("option.password-stdin"))

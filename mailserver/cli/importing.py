@@ -21,7 +21,7 @@ import click
 
 from directory.cli.context import EXIT_BUSY, EXIT_PARTLY, EXIT_UNKNOWN
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, read_config
+from mailserver.cli.options import config_option, owner_of, read_config, speaker
 
 if TYPE_CHECKING:
     from directory.accounts import Account
@@ -75,9 +75,9 @@ def import_command(mailbox: str, source: str, config_path: Path, lang: str | Non
     connection). Folders, flags and dates come along. Nothing at the source is changed, and the command may be run
     again at any time: what is here already is not brought twice.
     """
-    say = _speaker(lang or environment_language())
+    say = speaker(_TEXTS, lang or environment_language())
     config = read_config(config_path)
-    account = _account(config, mailbox)
+    account = owner_of(config, mailbox)
     if account is None:
         click.echo(say("no-mailbox", key=mailbox), err=True)
         sys.exit(EXIT_UNKNOWN)
@@ -89,26 +89,6 @@ def import_command(mailbox: str, source: str, config_path: Path, lang: str | Non
     else:
         _tell(report, say, dry_run=options["dry_run"])
     sys.exit(EXIT_BUSY if report.stopped else EXIT_PARTLY if report.failures else 0)
-
-
-def _speaker(language: str) -> Callable[..., str]:
-    def say(key: str, /, **values: object) -> str:
-        english, vietnamese = _TEXTS[key]
-        return (vietnamese if language == "vi" else english).format(**values)
-
-    return say
-
-
-def _account(config: Config, key: str) -> Account | None:
-    from directory.database import open_directory
-    from directory.people import find_mailbox_owner
-
-    directory = open_directory(config.directory_url)
-    try:
-        with directory.read() as reading:
-            return find_mailbox_owner(reading, key)
-    finally:
-        directory.close()
 
 
 def _bring(config: Config, account: Account, place: str, say: Callable[..., str], options: dict[str, Any]) -> Report:

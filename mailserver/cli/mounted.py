@@ -6,14 +6,16 @@ import click
 
 
 def commands() -> dict[str, click.Command]:
-    """The directory's groups, the queue, and the import of old mailboxes under ``mailbox``."""
+    """The directory's groups, the queue; and under ``mailbox`` what is done to the mail in one."""
     from directory.cli import commands as directory_commands
     from mailserver.cli.importing import import_command
     from mailserver.cli.queue import queue
+    from mailserver.cli.restoring import restore_command
 
     found = {command.name: command for command in directory_commands if command.name}
     mailbox = found["mailbox"]
     assert isinstance(mailbox, click.Group)
     mailbox.add_command(import_command)
+    mailbox.add_command(restore_command)
     found["queue"] = queue
     return found

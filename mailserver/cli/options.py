@@ -1,12 +1,17 @@
-"""What the commands share: where the configuration is, and how it is read."""
+"""What the commands share: where the configuration is, how it is read, whose mailbox is meant, in which language."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mailserver.config import Config, ConfigFault, load
+
+if TYPE_CHECKING:
+    from directory.accounts import Account
 
 DEFAULT_CONFIG = "/etc/citymail/citymail.toml"
 
@@ -32,3 +37,26 @@ def read_config(path: Path) -> Config:
     except OSError as fault:
         click.echo(f"{path}: {fault.strerror}. `citymail init` makes one.", err=True)
         raise SystemExit(2) from None
+
+
+def speaker(texts: Mapping[str, tuple[str, str]], language: str) -> Callable[..., str]:
+    """``say(key, …)`` for a command's own texts, which are (English, Vietnamese)."""
+
+    def say(key: str, /, **values: object) -> str:
+        english, vietnamese = texts[key]
+        return (vietnamese if language == "vi" else english).format(**values)
+
+    return say
+
+
+def owner_of(config: Config, key: str) -> Account | None:
+    """Whose mailbox is meant: by address (of closed ones too), bare local part, or id."""
+    from directory.database import open_directory
+    from directory.people import find_mailbox_owner
+
+    directory = open_directory(config.directory_url)
+    try:
+        with directory.read() as reading:
+            return find_mailbox_owner(reading, key)
+    finally:
+        directory.close()
