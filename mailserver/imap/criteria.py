@@ -8,8 +8,7 @@ A test is put to a message in up to three steps, and stops as soon as the answer
 
 ``And``, ``Or`` and ``Not`` combine them; None counts as "maybe" (Kleene's three values).
 
-Text is compared as the whole product does (``directory.names.fold``): a word without marks finds every spelling, a
-word with marks only its own.
+Words are the matter of ``text_criteria``.
 
 Standards: RFC 9051 §6.4.4; RFC 7162 §3.1.5; RFC 8474 §6; RFC 5032 (OLDER, YOUNGER); RFC 8514 §4.3 (save dates).
 """
@@ -17,7 +16,6 @@ Standards: RFC 9051 §6.4.4; RFC 7162 §3.1.5; RFC 8474 §6; RFC 5032 (OLDER, YO
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,12 +23,11 @@ from datetime import date
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, true
+from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy import not_ as sql_not
 
-from directory.names import fold
+from mailserver.imap.criterion import Test, everything, nothing
 from mailserver.imap.fetch_plan import email_id, thread_id
-from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.search import (
     All,
     And,
@@ -47,12 +44,12 @@ from mailserver.imap.grammar.search import (
     ObjectId,
     Or,
     Smaller,
-    Where,
     Within,
 )
 from mailserver.imap.grammar.syntax import MONTHS
-from mailserver.message.summary import SEARCH_LIMIT, TEXT_LIMIT
+from mailserver.imap.text_criteria import contains, header
 from mailserver.store.flags import FIRST_KEYWORD_BIT, system_bit
+from mailserver.store.fulltext import Lookup
 from mailserver.store.tables import message, placement
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -62,30 +59,19 @@ _ZONES = 15 * 3600
 # As many ranges as a statement takes in its stride.
 _SQL_RANGES = 200
 
-ByRow = Callable[[Any], bool | None]
-ByMessage = Callable[[FoundMessage], bool]
 Ranges = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    sql: ColumnElement[bool] | None
-    exact: bool
-    by_row: ByRow
-    by_message: ByMessage
-    columns: frozenset[str] = frozenset()
-    needs_body: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
-    """What keys mean in this session: its keywords, its UIDs, its days; now."""
+    """What keys mean in this session: its keywords, its UIDs, its days; now; what its index knows."""
 
     keywords: tuple[str, ...]
     uid_ranges: Callable[[Messages], Ranges]
     utc_offset: int
     decode: Callable[[bytes], str]
     now: int
+    lookup: Lookup | None = None
 
 
 def compile_key(key: Key, context: Context) -> Test:
@@ -101,15 +87,15 @@ def compile_key(key: Key, context: Context) -> Test:
 def _leaf(key: Key, context: Context) -> Test:
     match key:
         case All():
-            return Test(true(), True, lambda row: True, lambda found: True)
+            return everything()
         case Flagged(flag):
             return _flag(flag, context.keywords)
         case Messages():
             return _messages(context.uid_ranges(key))
         case Contains(where, octets):
-            return _contains(where, context.decode(octets))
-        case Header(field, octets):
-            return _header(field.decode("latin-1"), context.decode(octets))
+            return contains(where, context.decode(octets), context.lookup)
+        case Header():
+            return header(key, context.decode(key.octets), context.lookup)
         case Day():
             return _sent(key, context.utc_offset) if key.of is DateOf.SENT else _stored(key, context.utc_offset)
         case Within():
@@ -192,24 +178,20 @@ def _column(sql: ColumnElement[bool], column: str, decide: Callable[[Any], bool]
     return Test(sql, True, decide, lambda found: decide(found.row), frozenset((column,)))
 
 
-def _nothing() -> Test:
-    return Test(false(), True, lambda row: False, lambda found: False)
-
-
 def _flag(flag: str, keywords: tuple[str, ...]) -> Test:
     bit = system_bit(flag)
     if not bit:
         # Keywords are one in any case (RFC 9051 §2.3.2).
         folded = [keyword.lower() for keyword in keywords]
         if flag.lower() not in folded:
-            return _nothing()
+            return nothing()
         bit = 1 << (FIRST_KEYWORD_BIT + folded.index(flag.lower()))
     return _column(placement.c.flags.op("&")(bit) != 0, "flags", lambda row: bool(row.flags & bit))
 
 
 def _messages(ranges: Ranges) -> Test:
     if not ranges:
-        return _nothing()
+        return nothing()
     firsts = [first for first, _ in ranges]
 
     def holds(uid: int) -> bool:
@@ -225,7 +207,7 @@ def _messages(ranges: Ranges) -> Test:
 
 def _email(value: bytes) -> Test:
     if re.fullmatch(rb"M[1-9]\d{0,17}", value) is None:
-        return _nothing()
+        return nothing()
     wanted = int(value[1:])
     return _column(placement.c.message_id == wanted, "message_id", lambda row: email_id(row.message_id) == value)
 
@@ -307,81 +289,3 @@ def _written_day(envelope: bytes) -> int | None:
         return _start(date(int(match[3]), MONTHS.index(match[2].lower()) + 1, int(match[1])), 0)
     except ValueError:
         return None
-
-
-# Text
-
-
-def text_test(word: str) -> Callable[[str], bool]:
-    """Whether a text holds a word: as folded if the word has no marks, else as written in any case."""
-    word = unicodedata.normalize("NFC", word)
-    folded = fold(word)
-    exact = word.casefold()
-    if folded != exact:
-        return lambda text: not text.isascii() and exact in unicodedata.normalize("NFC", text).casefold()
-    if not folded.isascii():
-        return lambda text: folded in fold(text)
-    stripped = folded.encode("ascii")
-
-    def holds(text: str) -> bool:
-        if text.isascii():
-            return folded in text.lower()
-        # What folding leaves of ASCII letters, by way of C: three times faster, and only ever too generous.
-        rough = unicodedata.normalize("NFD", text.casefold().replace("đ", "d")).encode("ascii", "ignore")
-        return stripped in rough and folded in fold(text)
-
-    return holds
-
-
-def _like(word: str) -> ColumnElement[bool]:
-    """A necessary condition for a word in subject, names or addresses; a column cut short proves nothing."""
-    escaped = fold(word).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return or_(
-        message.c.search_text.like(f"%{escaped}%", escape="\\"), func.length(message.c.search_text) >= SEARCH_LIMIT
-    )
-
-
-def _contains(where: Where, word: str) -> Test:
-    if not word:
-        return Test(true(), True, lambda row: True, lambda found: True)  # the empty string is in every text
-    holds = text_test(word)
-    if where is Where.TEXT:
-        return Test(None, False, _unknown, lambda found: found.has_text(holds), needs_body=True)
-    if where is Where.BODY:
-        return Test(None, False, _unknown, lambda found: found.has_body_text(holds), needs_body=True)
-    field = where.value
-
-    def by_message(found: FoundMessage) -> bool:
-        return any(holds(value) for value in found.field(field))
-
-    if where is Where.SUBJECT:
-        return Test(
-            _like(word),
-            False,
-            lambda row: None if len(row.subject) >= TEXT_LIMIT else holds(row.subject),
-            by_message,
-            frozenset(("subject",)),
-        )
-    if where is Where.FROM:
-        # Only the first author is in the columns: what is not there may be in the field.
-        return Test(
-            _like(word),
-            False,
-            lambda row: holds(f"{row.author_name} <{row.author_address}>") or None,
-            by_message,
-            frozenset(("author_name", "author_address")),
-        )
-    if where is Where.TO:
-        return Test(_like(word), False, lambda row: holds(row.to_text) or None, by_message, frozenset(("to_text",)))
-    return Test(_like(word), False, _unknown, by_message)
-
-
-def _unknown(row: Any) -> bool | None:
-    return None
-
-
-def _header(field: str, word: str) -> Test:
-    if field == "subject" and word:
-        return _contains(Where.SUBJECT, word)
-    holds = text_test(word) if word else lambda text: True
-    return Test(None, False, _unknown, lambda found: any(holds(value) for value in found.field(field)))

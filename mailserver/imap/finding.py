@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
 
-from mailserver.imap.criteria import Context, Ranges, Test, compile_key
+from mailserver.imap import text_criteria
+from mailserver.imap.criteria import Context, Ranges, compile_key
+from mailserver.imap.criterion import Test
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.responses import UnknownCharset
 from mailserver.imap.grammar.search import And, ChangedFrom, Flagged, Key, Messages, Not, Or
@@ -21,7 +24,7 @@ from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Session
 from mailserver.imap.spans import Spans
 from mailserver.imap.steps import Steps
-from mailserver.store import reading
+from mailserver.store import mailboxes, reading
 from mailserver.store.readers import as_read
 from mailserver.store.reading import as_ranges, slice_octets
 from mailserver.store.tables import message, placement
@@ -36,6 +39,8 @@ def find(
 ) -> Steps[list[int]]:
     """UIDs, ascending, of messages in the view that fulfil the key.  Raises UnknownCharset."""
     finder = _Finder(session, view, key, charset)
+    while count := finder.read_next():
+        yield from progress.step(count)
     certain, open_ = finder.candidates()
     for batch in _batches(open_):
         certain += finder.look_into(batch)
@@ -70,14 +75,23 @@ class _Finder:
         if names(key, Messages):
             with self.store.read() as connection:
                 view.load(connection)
-        context = Context(
+        self._key = key
+        self._context = Context(
             view.flags.keywords,
             self._uid_ranges,
             services.utc_offset,
             lambda octets: _decode(octets, charset),
             int(services.clock()),
         )
-        self.test = compile_key(key, context)
+        self._wanted = text_criteria.wanted(walk(key), self._context.decode, view.count)
+        if self._wanted:
+            # The index is that of the account the mailbox belongs to, whoever reads it.
+            with self.store.read() as connection:
+                place = mailboxes.get_mailbox(connection, int(view.mailbox_id))
+            self._owner = place.account_id if place is not None else ""
+            if place is None:  # removed meanwhile: there is nothing to be found in it
+                self._wanted = set()
+        self.test = compile_key(key, self._context)
 
     def _uid_ranges(self, key: Messages) -> Ranges:
         view = self.view
@@ -88,8 +102,20 @@ class _Finder:
         spans: Spans = [(start, end) for start, end in ranges if start < end]
         return view.uid_ranges(spans)
 
+    def read_next(self) -> int:
+        """Let the index read some of what it does not know, if it is to be asked; 0 when there is no more."""
+        if not self._wanted:
+            return 0
+        return self.store.fulltext.read_next(self._owner, (int(self.view.mailbox_id),))
+
+    def _look_up(self) -> None:
+        if self._wanted:
+            lookup = self.store.fulltext.find(self._owner, (int(self.view.mailbox_id),), self._wanted)
+            self.test = compile_key(self._key, replace(self._context, lookup=lookup))
+
     def candidates(self) -> tuple[list[int], list[int]]:
         """UIDs that match for certain, and those that only their text decides."""
+        self._look_up()
         test, view = self.test, self.view
         columns = [placement.c.uid]
         if not test.exact:

@@ -9,6 +9,6 @@ The index is not the truth but an image of it: it may be deleted at any time and
 looked for in the messages themselves.  See docs/decisions/0007.
 """
 
-from mailserver.store.fulltext.fulltext import Fulltext, Lookup
+from mailserver.store.fulltext.fulltext import Fulltext, Lookup, Wanted
 
-__all__ = ["Fulltext", "Lookup"]
+__all__ = ["Fulltext", "Lookup", "Wanted"]

@@ -27,7 +27,7 @@ OpenRead = Callable[[], AbstractContextManager[Connection]]
 ReadFile = Callable[[bytes, int, int | None], bytes]
 
 # Messages and octets of one round: small enough that nobody waits long for his turn, large enough to be worth a commit.
-_ROUND = 512
+ROUND = 512
 _ROUND_OCTETS = 32 << 20
 _ALL = 2**31
 
@@ -84,7 +84,7 @@ def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id
     """Read the next messages of a mailbox.  Whether there may be more."""
     with index.writing(), read() as connection:
         arrived = _ARRIVED.rows(
-            connection, {"mailbox_id": mailbox_id, "uid": index.covered(mailbox_id), "limit": _ROUND}
+            connection, {"mailbox_id": mailbox_id, "uid": index.covered(mailbox_id), "limit": ROUND}
         )
         taken = arrived[: _few(size for _, _, size in arrived)]
         ids = index.lacks(message_id for _, message_id, _ in taken)
@@ -97,7 +97,7 @@ def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id
             newest = max(rows, key=lambda row: row.id)
             if newest.id > index.checked()[0]:
                 index.set_checked(newest.id, newest.received_at)
-        is_last = len(taken) == len(arrived) < _ROUND
+        is_last = len(taken) == len(arrived) < ROUND
         index.cover(mailbox_id, uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1)
     return not is_last
 

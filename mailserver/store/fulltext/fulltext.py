@@ -75,10 +75,23 @@ class Fulltext:
                 with index.reading():
                     with self._read() as connection:
                         unread = [each for mid in mailbox_ids for each in filling.lacking(index, connection, mid)]
-                    return Lookup({each: index.find(*each) for each in wanted}, frozenset(unread))
+                    return Lookup({each: _hits(index, *each) for each in wanted}, frozenset(unread))
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
             return None
+
+    def read_next(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
+        """Read some of what ``find`` would have to read; how many, 0 when there is no more (or it cannot be done)."""
+        try:
+            with self._opened(account_id, mailbox_ids) as index:
+                for mailbox_id in mailbox_ids:
+                    with self._read() as connection:
+                        is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)
+                    if not is_read and filling.fill_round(index, self._read, self._read_file, mailbox_id):
+                        return filling.ROUND
+        except (sqlite3.Error, OSError) as fault:
+            self._give_up(account_id, fault)
+        return 0
 
     def fill(self, account_id: str, *, until: Callable[[], bool] = lambda: False) -> None:
         """Read all messages and the files sent along with them, unless stopped.  Raises sqlite3.Error, OSError."""
@@ -231,6 +244,16 @@ class Fulltext:
 
     def _path(self, account_id: str) -> Path:
         return self._home(account_id) / "index.db"
+
+
+def _hits(index: IndexFile, field: str, sought: Needle) -> set[int]:
+    """``field`` is one of the index, or ``text`` (all of a message) or ``letter`` (what people see of it)."""
+    if field == "text":
+        found = index.find("subject", sought) | index.find("body", sought)
+        return found | index.find("header", sought, found)
+    if field == "letter":
+        return set().union(*(index.find(each, sought) for each in ("subject", "from", "to", "cc", "bcc", "body")))
+    return index.find(field, sought)
 
 
 def _is_broken(fault: sqlite3.Error) -> bool:
