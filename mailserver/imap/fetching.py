@@ -15,26 +15,23 @@ from functools import lru_cache
 from typing import Any
 
 from mailserver.imap import resync, sections
+from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch
 from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
 from mailserver.imap.grammar.responses import Expunged
 from mailserver.imap.grammar.syntax import SyntaxFault
-from mailserver.imap.message_commands import bracketed, load
+from mailserver.imap.message_commands import allowed_flags, bracketed, load
 from mailserver.imap.selected import KeywordsGrew
 from mailserver.imap.session import Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of
-from mailserver.imap.steps import AnswerBroken, Steps
-from mailserver.message.structure import Part, decode_parts, part_at
-from mailserver.store import Store, changes, messages, reading
+from mailserver.imap.steps import Steps
+from mailserver.store import changes, messages, reading
 from mailserver.store.flags import SEEN
-from mailserver.store.reading import as_ranges, slice_octets
+from mailserver.store.reading import as_ranges
 
 # Messages of a portion: the first one, and the most.  Octets that one should come to.
 FIRST_ROWS, MOST_ROWS = 50, 1000
 ENOUGH = 1 << 19
-# Octets of messages in one batch, and of one slice of a large part.
-BATCH = 1 << 18
-_OCTETS_COLUMNS = ("format", "prefix_size", "digest", "header", "text")
 
 
 def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
@@ -53,7 +50,7 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
         spans = _changed(session, spans, command.changed_since)
     items = _completed(session, command)
     row_items, other_items = split(items)
-    marks = not view.read_only and any(isinstance(item, Section) and not item.peek for item in items)
+    marks = _may_mark_seen(session) and any(isinstance(item, Section) and not item.peek for item in items)
     columns = columns_of(row_items)
     missing = 0
     portions = Portions(spans, MOST_ROWS if other_items else FIRST_ROWS)
@@ -72,6 +69,11 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
         raise Expunged
 
 
+def _may_mark_seen(session: Session) -> bool:
+    """RFC 4314 §4: FETCH must not set \\Seen without the right to."""
+    return not session.view.read_only and bool(allowed_flags(session) & SEEN)
+
+
 def _completed(session: Session, command: Fetch) -> tuple[Item, ...]:
     """The items asked for, and those the rules add."""
     items = command.items
@@ -79,7 +81,7 @@ def _completed(session: Session, command: Fetch) -> tuple[Item, ...]:
     tells_change = sets_seen and session.condstore  # RFC 7162 §3.2.4
     if (command.by_uid or tells_change) and Attribute.UID not in items and not session.manner.uid_only:
         items = (Attribute.UID, *items)  # RFC 9051 §6.4.9; UIDFETCH has it already, RFC 9586 §3.3
-    if sets_seen and not session.view.read_only and Attribute.FLAGS not in items:
+    if sets_seen and _may_mark_seen(session) and Attribute.FLAGS not in items:
         items = (*items, Attribute.FLAGS)  # the change belongs into the answer, RFC 9051 §6.4.5
     if session.condstore and Attribute.FLAGS in items and Attribute.MODSEQ not in items:
         items = (*items, Attribute.MODSEQ)  # RFC 7162 §3.1: flags come with their modseq
@@ -226,7 +228,7 @@ class _Batch:
         # What goes before the sections, from the columns; then what the sections need.
         columns = columns_of(row_items)
         needs_tree = any(isinstance(item, BinarySize) or sections.needs_tree(item) for item in items)
-        more = [*_OCTETS_COLUMNS, "size", "header_size", "message_id"] + ["parts"] * needs_tree
+        more = [*COLUMNS] + ["parts"] * needs_tree
         self.columns = (*columns, *(column for column in more if column not in columns))
         render = renderer(row_items, self.columns, whole=False, uid_only=session.manner.uid_only)
         with self.store.read() as connection:
@@ -240,106 +242,38 @@ class _Batch:
 
     def steps(self) -> Steps[None]:
         pending: list[bytes] = []
-        separator = b" " if self.has_row_items else b""
+        first = b" " if self.has_row_items else b""
+        labels = [(first if not place else b" ") + item.label + b" " for place, item in enumerate(self.items)]
         for head, row in zip(self.heads, self.rows, strict=True):
-            message = _Message(self.store, row)
+            body = MessageBody(self.store, row)
+            # All of them before the first is sent: one that must be refused (UNKNOWN-CTE) leaves no half answer.
+            values = [_value(body, item) for item in self.items]
             pending.append(head)
-            lead = separator
-            for item in self.items:
-                value = message.answer(item)
-                if isinstance(value, bytes):
-                    pending.append(b"%b%b %b" % (lead, item.label, value))
-                else:
-                    start, stop = value
-                    pending.append(b"%b%b {%d}\r\n" % (lead, item.label, stop - start))
+            for label, value in zip(labels, values, strict=True):
+                pending.append(label)
+                if isinstance(value, Stretch):
+                    pending.append(b"{%d}\r\n" % value.size)
                     yield b"".join(pending)
                     pending = []
-                    yield from message.slices(start, stop)
-                lead = b" "
+                    yield from body.slices(value)
+                else:
+                    pending += value
             pending.append(b")\r\n")
         yield b"".join(pending)
 
 
-class _Message:
-    """One message's row, and its sections."""
-
-    __slots__ = ("_decoded", "_tree", "row", "store")
-
-    def __init__(self, store: Store, row: Any) -> None:
-        self.store = store
-        self.row = row
-        self._tree: Part | None = None
-        self._decoded: dict[tuple[int, ...], bytes | None] = {}
-
-    @property
-    def tree(self) -> Part:
-        if self._tree is None:
-            self._tree = decode_parts(self.row.parts)
-        return self._tree
-
-    def octets(self, start: int, stop: int) -> bytes:
-        return slice_octets(self.row, self.store.blobs.read, start, stop)
-
-    def answer(self, item: Section | BinarySize) -> bytes | tuple[int, int]:
-        """The value as it is written, or a large stretch of the message to be sent in slices."""
-        if isinstance(item, BinarySize):
-            content = self.decoded(item.part)
-            return b"0" if content is None else b"%d" % len(content)
-        if item.binary:
-            content = self.decoded(item.part)
-            return b"NIL" if content is None else _literal8(sections.cut(content, item.partial))
-        place = sections.stretch(
-            item, self.row.size, self.row.header_size, self.tree if sections.needs_tree(item) else None
-        )
-        if place is None:
-            return b"NIL"
-        start, stop = place
-        if not sections.is_stretch(item):
-            return _literal(sections.cut(sections.made(item, self.octets(start, stop)), item.partial))
-        if item.partial is not None:
-            offset, count = item.partial
-            start = min(start + offset, stop)
-            stop = min(start + count, stop)
-        if stop - start > BATCH and self.row.text is None:
-            return start, stop
-        return _literal(_without_nul(self.octets(start, stop)))
-
-    def decoded(self, part: tuple[int, ...]) -> bytes | None:
-        """A part without its transfer encoding; the whole message has none (RFC 3516 §4.2)."""
-        if part in self._decoded:
-            return self._decoded[part]
-        content: bytes | None = None
-        if not part:
-            content = self.octets(0, self.row.size)
-        else:
-            found = part_at(self.tree, part)
-            if found is not None:
-                octets = self.octets(found.body_start, found.end)
-                content = octets if found.is_multipart else sections.decoded(found.encoding, octets)
-        self._decoded[part] = content
-        return content
-
-    def slices(self, start: int, stop: int) -> Steps[None]:
-        """A large stretch piece by piece.  Once begun, a literal must be finished, or the connection ended."""
-        try:
-            for place in range(start, stop, BATCH):
-                octets = self.octets(place, min(place + BATCH, stop))
-                if len(octets) != min(BATCH, stop - place):
-                    raise AnswerBroken(f"message {self.row.message_id} is shorter than its size")
-                yield _without_nul(octets)
-        except OSError as fault:
-            raise AnswerBroken(f"message {self.row.message_id}: {fault}") from fault
-
-
-def _literal(octets: bytes) -> bytes:
-    return b"{%d}\r\n%b" % (len(octets), octets)
-
-
-def _without_nul(octets: bytes) -> bytes:
-    """A literal may hold no NUL (RFC 9051 §4.3); what takes its place keeps offsets and sizes right."""
-    return octets.replace(b"\x00", b"\x80") if b"\x00" in octets else octets
-
-
-def _literal8(octets: bytes) -> bytes:
-    """A plain literal unless there are NULs (RFC 9051 §7.5.2)."""
-    return b"%b{%d}\r\n%b" % (b"~" if b"\x00" in octets else b"", len(octets), octets)
+def _value(body: MessageBody, item: Section | BinarySize) -> Pieces | Stretch:
+    """A value as it is written, or a large stretch of the message to be sent in slices."""
+    if isinstance(item, BinarySize):
+        content = body.decoded(item.part)
+        return (b"0" if content is None else b"%d" % len(content),)
+    found = body.section(item)
+    if found is None:
+        return (b"NIL",)
+    if isinstance(found, Stretch):
+        return found
+    if item.binary:
+        # A plain literal unless there are NULs (RFC 3516 §4.3, RFC 9051 §7.5.2).
+        (octets,) = found
+        return b"%b{%d}\r\n" % (b"~" if b"\x00" in octets else b"", len(octets)), octets
+    return b"{%d}\r\n" % sum(map(len, found)), *found

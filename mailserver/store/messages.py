@@ -105,57 +105,90 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
     return appended
 
 
+def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> list[Appended]:
+    """Put messages, each a new one, into one mailbox in this order, with one MODSEQ.  Raises NoSuchMailbox."""
+    mailbox_id = entries[0][1].mailbox_id
+    contents = [content for content, _ in entries]
+    masks = [flag_bits.mask_of(tx, mailbox_id, target.flags) if target.flags else 0 for _, target in entries]
+    shared = [readers.shared_mask(mailbox_id, mask) for mask in masks]
+    message_id = _insert_messages(tx, contents)
+    uid_next, modseq, uid_validity = _grow(tx, mailbox_id, len(entries), shared, sum(each.size for each in contents))
+    uid = uid_next - len(entries)
+    _INSERT_PLACEMENT.run_many(
+        tx.connection,
+        [
+            _placement_row(tx, mailbox_id, uid + place, message_id + place, mask, modseq, target.internal_date)
+            for place, (mask, (_, target)) in enumerate(zip(shared, entries, strict=True))
+        ],
+    )
+    seen = {uid + place: True for place, mask in enumerate(masks) if mask & flag_bits.SEEN}
+    if seen:
+        readers.note_seen(tx, mailbox_id, seen, modseq)
+    tx.touch(mailbox_id)
+    return [Appended(mailbox_id, uid + place, uid_validity, message_id + place) for place in range(len(entries))]
+
+
 def insert_message(tx: Transaction, content: Content) -> int:
     """Keep a message that is not (yet) in a mailbox; its id.  Unplaced messages are swept by the housekeeper."""
+    return _insert_messages(tx, [content])
+
+
+def _insert_messages(tx: Transaction, contents: Sequence[Content]) -> int:
+    """The first one's id; the others follow it."""
+    first = take_numbers(tx, "message", len(contents)) - len(contents) + 1
+    numbered = list(enumerate(contents, first))
+    _INSERT_MESSAGE.run_many(tx.connection, [_message_row(tx.now, *each) for each in numbered])
+    _INSERT_ORDER.run_many(tx.connection, [_order_row(*each) for each in numbered])
+    _INSERT_OCTETS.run_many(tx.connection, [_octets_row(*each) for each in numbered])
+    return first
+
+
+def _message_row(now: int, message_id: int, content: Content) -> dict[str, object]:
     summary = content.summary
-    message_id = take_numbers(tx, "message", 1)
-    _INSERT_MESSAGE.run(
-        tx.connection,
-        {
-            "id": message_id,
-            "size": summary.size,
-            "header_size": summary.header_size,
-            "received_at": tx.now,
-            "sent_at": summary.sent_at,
-            "has_attachments": summary.has_attachments,
-            "envelope": summary.envelope,
-            "body": summary.body,
-            "bodystructure": summary.bodystructure,
-            "subject": summary.subject,
-            "author_name": summary.author_name,
-            "author_address": summary.author_address,
-            "to_text": summary.to_text,
-            "message_id_header": summary.message_id,
-            "thread_key": summary.thread_key,
-            "preview": summary.preview,
-            "search_text": f"{summary.search_text} {fold(summary.preview)}",
-            "parts": summary.parts,
-        },
-    )
-    _INSERT_ORDER.run(
-        tx.connection,
-        {
-            "message_id": message_id,
-            "sent_at": summary.sent_at,
-            "base_subject": summary.base_subject,
-            "sort_from": summary.sort_from,
-            "sort_to": summary.sort_to,
-            "sort_cc": summary.sort_cc,
-            "ancestry": summary.ancestry,
-        },
-    )
-    _INSERT_OCTETS.run(
-        tx.connection,
-        {
-            "message_id": message_id,
-            "format": content.format,
-            "prefix_size": content.prefix_size,
-            "digest": content.digest,
-            "header": content.header,
-            "text": content.text,
-        },
-    )
-    return message_id
+    return {
+        "id": message_id,
+        "size": summary.size,
+        "header_size": summary.header_size,
+        "received_at": now,
+        "sent_at": summary.sent_at,
+        "has_attachments": summary.has_attachments,
+        "envelope": summary.envelope,
+        "body": summary.body,
+        "bodystructure": summary.bodystructure,
+        "subject": summary.subject,
+        "author_name": summary.author_name,
+        "author_address": summary.author_address,
+        "to_text": summary.to_text,
+        "message_id_header": summary.message_id,
+        "thread_key": summary.thread_key,
+        "preview": summary.preview,
+        "search_text": f"{summary.search_text} {fold(summary.preview)}",
+        "parts": summary.parts,
+    }
+
+
+def _order_row(message_id: int, content: Content) -> dict[str, object]:
+    summary = content.summary
+    return {
+        "message_id": message_id,
+        "sent_at": summary.sent_at,
+        "base_subject": summary.base_subject,
+        "sort_from": summary.sort_from,
+        "sort_to": summary.sort_to,
+        "sort_cc": summary.sort_cc,
+        "ancestry": summary.ancestry,
+    }
+
+
+def _octets_row(message_id: int, content: Content) -> dict[str, object]:
+    return {
+        "message_id": message_id,
+        "format": content.format,
+        "prefix_size": content.prefix_size,
+        "digest": content.digest,
+        "header": content.header,
+        "text": content.text,
+    }
 
 
 def place(tx: Transaction, message_id: int, size: int, target: Target) -> Appended:

@@ -14,16 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from mailserver.imap.grammar.appending import MAX_FLAGS, Append, Replace
 from mailserver.imap.grammar.fetch import Fetch
-from mailserver.imap.grammar.framing import Literal
 from mailserver.imap.grammar.listing import List, Lsub, Status
 from mailserver.imap.grammar.search import Search
 from mailserver.imap.grammar.selecting import Select
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
-MAX_APPENDED = 2000
 MAX_ID_FIELDS = 30
-MAX_FLAGS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +76,6 @@ class Rename:
     new_name: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """One message of APPEND; ``date`` in epoch seconds."""
-
-    flags: tuple[str, ...]
-    date: int | None
-    octets: Literal
-    binary: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    mailbox: bytes
-    messages: tuple[Appended, ...]
-
-
 class Change(Enum):
     REPLACE = "replace"
     ADD = "add"
@@ -145,6 +127,7 @@ Command = (
     | Lsub
     | Status
     | Append
+    | Replace
     | Store
     | Copy
     | Expunge
@@ -243,41 +226,6 @@ def parse_rename(cursor: Cursor) -> Rename:
     new_name = cursor.astring()
     cursor.end()
     return Rename(mailbox, new_name)
-
-
-def parse_append(cursor: Cursor) -> Append:
-    """append = "APPEND" SP mailbox 1*(SP [flag-list SP] [date-time SP] append-data)"""
-    cursor.space()
-    mailbox = cursor.astring()
-    messages = []
-    while not cursor.at_end():
-        cursor.space()
-        messages.append(_appended(cursor))
-        if len(messages) > MAX_APPENDED:
-            raise SyntaxFault("Too many messages")
-    if not messages:
-        cursor.fail("a message")
-    return Append(mailbox, tuple(messages))
-
-
-def _appended(cursor: Cursor) -> Appended:
-    flags: tuple[str, ...] = ()
-    date = None
-    if cursor.peek() == b"(":
-        flags = _bounded(cursor.flag_list())
-        cursor.space()
-    if cursor.peek() == b'"':
-        date = cursor.date_time()
-        cursor.space()
-    if cursor.skip_word(b"UTF8"):
-        # append-data-ext of RFC 6855 §4: UTF8 (~{n} …)
-        cursor.space()
-        cursor.need(b"(~")
-        octets = cursor.literal()
-        cursor.need(b")")
-        return Appended(flags, date, octets)
-    binary = cursor.skip(b"~")
-    return Appended(flags, date, cursor.literal(), binary)
 
 
 def parse_store(cursor: Cursor, by_uid: bool) -> Store:

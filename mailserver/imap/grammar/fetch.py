@@ -8,9 +8,10 @@ Limits: 100 items a command; 100 header field names of 2,000 octets together an 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
 MAX_ITEMS = 100
@@ -193,6 +194,14 @@ def _part(cursor: Cursor) -> tuple[int, ...]:
             break
         cursor.need(b".")
     return tuple(numbers)
+
+
+def parse_section(octets: bytes, partial: tuple[int, int] | None) -> Section:
+    """A section as it stands between the brackets of BODY[…].  Raises SyntaxFault."""
+    cursor = Cursor(Framed(b"[" + octets + b"]"))
+    section = _section(cursor, peek=True)
+    cursor.end()
+    return replace(section, partial=partial)
 
 
 def _section(cursor: Cursor, peek: bool) -> Section:

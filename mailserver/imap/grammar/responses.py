@@ -23,6 +23,9 @@ from mailserver.refusals import (
     TryLater,
 )
 
+# url-resp-text of RFC 4469 §5 is free of "]", and nothing of a client's may end a line of ours.
+_NOT_IN_CODE = re.compile(rb"[^\x20-\x5c\x5e-\x7e]")
+
 # Reasons that only this protocol tells apart.
 
 
@@ -56,6 +59,16 @@ class UnknownEncoding(Refusal):
     default_text = "The part's transfer encoding cannot be undone"
 
 
+class BadUrl(Refusal):
+    """A URL of CATENATE that names nothing that this session can read (RFC 4469 §4.1)."""
+
+    default_text = "The URL names no message here"
+
+    def __init__(self, url: bytes, client_text: str = "") -> None:
+        super().__init__(client_text)
+        self.code = b"BADURL " + _NOT_IN_CODE.sub(b"?", url)[:1000]
+
+
 class PrivacyRequired(Refusal):
     default_text = "Use TLS first"
 
@@ -86,6 +99,8 @@ REFUSALS: dict[type[Refusal], bytes] = {
 
 def refusal_code(refusal: Refusal) -> bytes:
     """The code of the nearest class in the table; empty for none."""
+    if isinstance(refusal, BadUrl):
+        return refusal.code
     for kind in type(refusal).__mro__:
         if kind in REFUSALS:
             return REFUSALS[kind]

@@ -15,12 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import uvloop
 
 from directory.login import Gate
-from mailserver.imap.appending import Spooled
 from mailserver.imap.dispatch import handle
 from mailserver.imap.grammar.framing import STRANGER, Broken, Framed, Framer, LiteralWanted, Rejected
 from mailserver.imap.grammar.responses import CONTINUE
 from mailserver.imap.services import SessionServices
 from mailserver.imap.session import Session, State
+from mailserver.imap.spooled import Spooled
 from mailserver.imap.steps import InThread, Pause, Prompt
 from mailserver.servers.imap import ImapServices, protocol_factory
 from security.proven import ProvenLogins

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mailserver.imap.grammar.appending import Append, Appended
 from mailserver.imap.grammar.commands import (
-    Append,
-    Appended,
     Authenticate,
     Change,
     Copy,
@@ -21,7 +20,6 @@ from mailserver.imap.grammar.commands import (
     Identify,
     Login,
     Rename,
-    Select,
     Store,
 )
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Piece, Section
@@ -44,6 +42,7 @@ from mailserver.imap.grammar.search import (
     Search,
     Where,
 )
+from mailserver.imap.grammar.selecting import Select
 from mailserver.imap.grammar.syntax import SAVED_RESULT, Cursor, SequenceSet, SyntaxFault
 from mailserver.imap.table import COMMANDS
 
@@ -93,7 +92,7 @@ def parse(text, *literals):
             [b"m", b"n", b"o"],
             Append(
                 b"x",
-                (Appended(("a",), 1767225600, b"m"), Appended((), None, b"n", True), Appended((), None, b"o")),
+                (Appended(("a",), 1767225600, b"m"), Appended((), None, b"n", True), Appended((), None, b"o", True)),
             ),
         ),
         ('LIST "" *', [], List(b"", (b"*",))),
