@@ -42,6 +42,7 @@ class Credentials:
     account: Account
     password_hash: str | None
     must_change_password: bool
+    password_set_at: int | None
 
     def __repr__(self) -> str:
         return f"Credentials({self.account.login})"
@@ -61,9 +62,12 @@ ACCOUNT_COLUMNS = (
 )
 _BY_ID = Question(select(*ACCOUNT_COLUMNS).where(account_table.c.id == bindparam("id")))
 _CREDENTIALS = Question(
-    select(*ACCOUNT_COLUMNS, account_table.c.password_hash, account_table.c.must_change_password).where(
-        account_table.c.id == bindparam("id")
-    )
+    select(
+        *ACCOUNT_COLUMNS,
+        account_table.c.password_hash,
+        account_table.c.must_change_password,
+        account_table.c.password_set_at,
+    ).where(account_table.c.id == bindparam("id"))
 )
 _ADMINS = Question(
     select(account_table.c.id).where(account_table.c.is_admin.is_(True), account_table.c.status == "active")
@@ -102,16 +106,23 @@ def credentials_by_login(conn: Reading | Writing, login: str) -> Credentials | N
         return found
 
 
+def spelled_out_login(conn: Reading | Writing, login: str) -> str:
+    """The address that a login stands for, in one spelling."""
+    return normalise(login if "@" in login else f"{login}@{primary_domain(conn)}")
+
+
 def _credentials(conn: Reading | Writing, login: str) -> Credentials | None:
-    if "@" not in login:
-        login = f"{login}@{primary_domain(conn)}"
-    row = address_row(conn, normalise(login))
+    row = address_row(conn, spelled_out_login(conn, login))
     if row is None or row.account_id is None or row.state != "active":
         return None
-    found = conn.row(_CREDENTIALS, id=row.account_id)
+    return credentials_of(conn, row.account_id)
+
+
+def credentials_of(conn: Reading | Writing, account_id: str) -> Credentials | None:
+    found = conn.row(_CREDENTIALS, id=account_id)
     if found is None:
         return None
-    return Credentials(account_from_row(found[:10]), found[10], bool(found[11]))
+    return Credentials(account_from_row(found[:10]), found[10], bool(found[11]), found[12])
 
 
 def smallest_quota(conn: Reading | Writing) -> int:

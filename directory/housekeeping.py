@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
-from directory import sessions
+from directory import scram_verifiers, sessions
 from directory.database import Directory
 from directory.dates import days_after
 from directory.postings import people_touched_between, refresh
@@ -19,7 +19,11 @@ ACTOR = "housekeeper"
 
 
 def tidy_up(
-    directory: Directory, *, idle: int = sessions.IDLE_SECONDS, absolute: int = sessions.ABSOLUTE_SECONDS
+    directory: Directory,
+    *,
+    idle: int = sessions.IDLE_SECONDS,
+    absolute: int = sessions.ABSOLUTE_SECONDS,
+    keeps_scram: bool = True,
 ) -> None:
     with directory.read() as conn:
         done_until = conn.execute(select(state.c.day)).scalar_one()
@@ -28,6 +32,8 @@ def tidy_up(
         turn_day(directory)
     with directory.write() as conn:
         sessions.sweep(conn, idle=idle, absolute=absolute)
+        if not keeps_scram and scram_verifiers.any_kept(conn):
+            scram_verifiers.forget_all(conn)
 
 
 def turn_day(directory: Directory) -> int:

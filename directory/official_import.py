@@ -30,7 +30,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
-from directory import people, postings, provisioning, units
+from directory import people, postings, provisioning, scram_verifiers, units
 from directory.addresses import spelled_out
 from directory.csv_lines import Line, LineTable, RejectsFile
 from directory.database import Directory, Reading, Writing, open_directory
@@ -42,6 +42,7 @@ from directory.password_policy import refuse_impossible, refuse_weak
 from directory.people import Official
 from directory.sizes import parse_size
 from security.passwords import hash_password
+from security.scram import new_verifier
 
 BATCH = 1000
 # Problems kept for the summary; all of them are in the rejects file.
@@ -64,6 +65,8 @@ _KINDS: dict[str, postings.AppointmentKind] = {
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
     common_password_hash: str | None = None  # for all who have none in the file
+    common_scram_verifier: str | None = None  # of the same password
+    offers_scram: bool = True  # keep verifiers beside the hashes
     must_change_password: bool = False
     allow_weak: bool = False  # take passwords that are easy to guess
     quota_bytes: int = 0
@@ -98,6 +101,10 @@ class OfficialImport:
         self._settings = settings
         self._language = language
         self._seen: set[str] = set()  # keys of people met earlier in the file
+        common, verifier = settings.common_password_hash, settings.common_scram_verifier
+        self._common = {common: verifier} if common is not None and verifier is not None else {}
+        self._verifiers = self._common  # by the hash of the same password
+        self._joined: list[tuple[str, str]] = []  # accounts of a batch with their hashes
 
     def run(self, path: Path, rejects: Path, advance: Callable[[int], None] = lambda done: None) -> Outcome:
         """Import ``path``; ``advance`` is told how many octets were read.  Raises Fault where the file is no use."""
@@ -170,12 +177,14 @@ class OfficialImport:
     def _write(self, conn: Writing, batch: list[_Hashed]) -> list[str | Fault]:
         intake = Intake(conn, self._actor, self._settings.domain)
         results: list[str | Fault] = []
+        self._joined = []
         for line, password_hash in batch:
             try:
                 results.append(self._take(conn, intake, line.values, password_hash))
             except Fault as fault:
                 results.append(fault)
         intake.flush()
+        scram_verifiers.keep_all(conn, self._joined, self._verifiers)
         return results
 
     # --- one line
@@ -189,7 +198,9 @@ class OfficialImport:
         known = self._known(conn, intake, code, wanted)
         key = code or wanted
         if known is None:
-            intake.join(self._joiner(conn, values, wanted, unit_id, position_id, password_hash))
+            joined = intake.join(self._joiner(conn, values, wanted, unit_id, position_id, password_hash))
+            if password_hash is not None:
+                self._joined.append((joined.account_id, password_hash))
             self._seen.add(key)
             return "added"
         # what is done to people who are in already is written at once, so what waits must be in before
@@ -331,9 +342,12 @@ class OfficialImport:
         if self._settings.dry_run:
             hashes = {line.number: "!" for line in wanting}
         elif wanting:
+            passwords = [line.values["password"] for line in wanting]
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                made = pool.map(hash_password, (line.values["password"] for line in wanting))
-                hashes = dict(zip((line.number for line in wanting), made, strict=True))
+                made = list(pool.map(hash_password, passwords))
+                verifiers = list(pool.map(new_verifier, passwords)) if self._settings.offers_scram else []
+            hashes = dict(zip((line.number for line in wanting), made, strict=True))
+            self._verifiers = self._common | dict(zip(made, verifiers, strict=False))
         return [(line, hashes.get(line.number, common)) for line in batch]
 
     def _is_new(self, conn: Reading, line: Line) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, insert, or_, update
 
-from directory import search_index
+from directory import app_passwords, scram_verifiers, search_index
 from directory.accounts import Account, find_account
 from directory.addresses import address_row, domain_to_ascii, is_local_domain, local_domains, spelled_out
 from directory.database import Writing
@@ -261,6 +261,8 @@ def leave(
         )
     )
     end_all(conn, account_id)
+    app_passwords.revoke_all(conn, account_id)
+    scram_verifiers.forget(conn, account_id)
     search_index.remove(conn, account_id)
     if official is not None:
         refresh(conn, [official.person_id])
@@ -343,9 +345,15 @@ def unlock(conn: Writing, actor: str, account_id: str) -> None:
 
 
 def set_password(
-    conn: Writing, actor: str, account_id: str, password_hash: str | None, *, must_change: bool = False
+    conn: Writing,
+    actor: str,
+    account_id: str,
+    password_hash: str | None,
+    *,
+    must_change: bool = False,
+    scram_verifier: str | None = None,
 ) -> None:
-    """Another password (hashed by the caller, outside of the transaction); all web sessions end.
+    """Another password (hashed by the caller, outside of the transaction); all sessions end, all app passwords go.
 
     None takes the password away: nobody can sign in until another is set.  Raises Fault.
     """
@@ -359,8 +367,19 @@ def set_password(
             must_change_password=must_change,
         )
     )
+    scram_verifiers.forget(conn, account_id)
+    scram_verifiers.keep(conn, account_id, password_hash, scram_verifier)
+    revoked = app_passwords.revoke_all(conn, account_id)
     end_all(conn, account_id)
-    record(conn, actor, "mailbox.passwd", found.login, must_change=must_change, removed=password_hash is None)
+    record(
+        conn,
+        actor,
+        "mailbox.passwd",
+        found.login,
+        must_change=must_change,
+        removed=password_hash is None,
+        app_passwords_revoked=revoked or None,
+    )
 
 
 def set_quota(conn: Writing, actor: str, account_id: str, quota_bytes: int) -> None:

@@ -108,6 +108,11 @@ class Listen:
 class Tls:
     certificate: str = _option("", "PEM file: certificate of this server and its intermediates.")
     key: str = _option("", "PEM file: its private key.")
+    client_authorities: str = _option(
+        "",
+        "PEM file: authorities whose certificates log officials in to IMAP and submission (EXTERNAL), by the mail\n"
+        "address in them. Empty: clients are asked for none.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,17 @@ class Login:
     never_slowed: tuple[Network, ...] = _option((), 'Networks that are never slowed, as ["127.0.0.0/8"].')
     plaintext_networks: tuple[Network, ...] = _option((), "Networks that may log in to IMAP without TLS.")
     proven_minutes: int = _option(15, "Minutes for which a proven login is not hashed again.", low=0)
+    scram: bool = _option(
+        True,
+        "Offer SCRAM-SHA-256, and keep what it needs beside each Argon2id hash; to a thief of the database that is\n"
+        "easier to guess by. false: not offered, and what was kept is removed.",
+    )
+    oauth_issuer: str = _option(
+        "", "Issuer whose tokens log in to IMAP and submission (OAUTHBEARER), as its tokens name it. Empty: none."
+    )
+    oauth_audience: str = _option("", "Audience that those tokens must be meant for; needed with an issuer.")
+    oauth_keys: str = _option("", "File with the issuer's public keys (a JWK set), read again when it changes.")
+    oauth_claim: str = _option("email", "Claim of the token that holds the account's address.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +303,12 @@ class _Reader:
         for given, missing in (("certificate", "key"), ("key", "certificate")):
             if getattr(tls, given) and not getattr(tls, missing):
                 self.complain("tls", given, f"[tls] {given} is named without a {missing}")
+        if tls.client_authorities and not tls.certificate:
+            self.complain("tls", "client_authorities", "[tls] client_authorities is named without a certificate")
+        login: Login = sections.get("login") or Login()
+        for needed in ("oauth_audience", "oauth_keys", "oauth_claim"):
+            if login.oauth_issuer and not getattr(login, needed):
+                self.complain("login", "oauth_issuer", f"[login] oauth_issuer is named without {needed}")
         listen: Listen = sections.get("listen") or Listen()
         taken: dict[int, str] = {}
         for option in fields(Listen):

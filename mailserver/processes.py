@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from directory.housekeeping import tidy_up
 from mailserver import logs
@@ -79,7 +80,7 @@ def _prepare(config: Config) -> None:
     from mailserver.installation import install
 
     try:
-        tls_context(config)
+        tls_context(config, for_officials=True)
         install(config)
     except DBAPIError as fault:
         raise OSError(f"the database cannot be used: {fault.orig}") from None
@@ -176,6 +177,7 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, read
     async def start() -> tuple[Sequence[Service], Lifecycle]:
         system = build(config, proven)
         context = tls_context(config)
+        for_officials = tls_context(config, for_officials=True)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
         clients = Clients(config.smtp.max_connections_per_client, config.smtp.connection_exempt)
         smtp = SmtpServices(
@@ -186,20 +188,21 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, read
             directory=system.directory,
             gate=system.gate,
             config=config,
-            tls_context=context,
+            tls_context=for_officials,
             clock=time.time,
             executor=executor,
         )
+        submitting = replace(smtp, tls_context=for_officials)
         factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {
             "smtp": (mx.protocol_factory(smtp), False),
-            "submission": (submission.protocol_factory(smtp, tls=False), False),
-            "submissions": (submission.protocol_factory(smtp, tls=True), True),
+            "submission": (submission.protocol_factory(submitting, tls=False), False),
+            "submissions": (submission.protocol_factory(submitting, tls=True), True),
             "lmtp": (lmtp.protocol_factory(smtp), False),
             "imap": (imap_server.protocol_factory(imap, tls=False), False),
             "imaps": (imap_server.protocol_factory(imap, tls=True), True),
         }
         services = [
-            Service(listeners[name], factory, context if tls else None)
+            Service(listeners[name], factory, for_officials if tls else None)
             for name, (factory, tls) in factories.items()
             if name in listeners
         ]
@@ -210,7 +213,11 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, read
             finally:  # also when the time for it is up
                 await asyncio.get_running_loop().run_in_executor(None, system.close)
 
-        return services, Lifecycle(on_ready=ready, on_reload=lambda: _reload_certificate(config, context), drain=drain)
+        def reload() -> None:
+            for each in (context, for_officials):
+                _reload_certificate(config, each)
+
+        return services, Lifecycle(on_ready=ready, on_reload=reload, drain=drain)
 
     run_worker(start)
 
@@ -274,7 +281,10 @@ def _keep_house(system: System, ending: threading.Event) -> None:
         (
             _TIDYING,
             lambda: tidy_up(
-                system.directory, idle=sessions.session_idle_minutes * 60, absolute=sessions.session_hours * 3600
+                system.directory,
+                idle=sessions.session_idle_minutes * 60,
+                absolute=sessions.session_hours * 3600,
+                keeps_scram=system.config.login.scram,
             ),
         ),
         (_FORGETTING, lambda: _forget(system)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from directory.database import Directory
-from directory.login import Gate
+from directory.login import Gate, LoginRules
 from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
 from mailserver.store import Store
@@ -61,6 +61,7 @@ def build(config: Config, proven: ProvenLogins | None = None) -> System:
         directory,
         throttle=Throttle([str(network) for network in config.login.never_slowed], monotonic=time.monotonic),
         proven=proven or proven_logins(config),
+        rules=login_rules(config),
     )
     office = PostOffice(
         store=store,
@@ -72,15 +73,40 @@ def build(config: Config, proven: ProvenLogins | None = None) -> System:
     return System(config, directory, store, gate, office)
 
 
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """The server's TLS settings; None where no certificate is named.  Raises OSError naming the files."""
+def login_rules(config: Config) -> LoginRules:
+    """How to log in beside passwords."""
+    login = config.login
+    tokens = None
+    if login.oauth_issuer:
+        from security.tokens import TokenJudge  # carries a library that nobody else needs
+
+        tokens = TokenJudge(
+            issuer=login.oauth_issuer,
+            audience=login.oauth_audience,
+            claim=login.oauth_claim,
+            read_keys=config.resolve(login.oauth_keys).read_bytes,
+            clock=time.time,
+            monotonic=time.monotonic,
+        )
+    return LoginRules(scram=login.scram, secret=secret_key(config), tokens=tokens)
+
+
+def tls_context(config: Config, *, for_officials: bool = False) -> ssl.SSLContext | None:
+    """The server's TLS settings; None where no certificate is named.  Raises OSError naming the files.
+
+    ``for_officials``: for IMAP and submission, where a certificate may log in.  Other servers have certificates of
+    their own, which no authority of ours has signed, and are not to be turned away for that.
+    """
     if not config.tls.certificate:
         return None
     certificate, key = config.resolve(config.tls.certificate), config.resolve(config.tls.key)
+    named = config.tls.client_authorities
+    authorities = config.resolve(named) if named and for_officials else None
     try:
-        return server_context(certificate, key)
+        return server_context(certificate, key, client_authorities=authorities)
     except OSError as fault:  # ssl.SSLError is one
-        raise OSError(f"[tls] {certificate} and {key} cannot be used: {fault}") from None
+        files = f"{certificate} and {key}" + (f" with {authorities}" if authorities else "")
+        raise OSError(f"[tls] {files} cannot be used: {fault}") from None
 
 
 def secret_key(config: Config) -> bytes:

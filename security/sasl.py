@@ -1,24 +1,27 @@
-"""SASL as state machines without a socket: octets of a challenge out, octets of a response in, credentials at
-the end.
+"""SASL as state machines without a socket: octets of a challenge out, octets of a response in, and at the end what
+the client claims, for ``directory.login.Gate`` to judge.
 
-    exchange = begin("PLAIN")
+    exchange = Plain()
     step = exchange.start(initial_response)      # None if the client sent none
     while isinstance(step, Challenge): step = exchange.respond(decode_response(line))
     step is now Credentials
 
-Standards: RFC 4422, RFC 4616 (PLAIN), RFC 4648 §4 (base64, strictly), RFC 4954 §4 and RFC 9051 §6.2.2 (``=``
-and ``*``); LOGIN was never a standard (draft-murchison-sasl-login), Outlook still needs it.
-Limits: the mechanisms here carry the password in the clear and belong inside TLS; the shells see to that.
+Here are the mechanisms that carry a password or nothing; ``scram`` and ``bearer`` have theirs.
+
+Standards: RFC 4422 (appendix A: EXTERNAL), RFC 4616 (PLAIN), RFC 4648 §4 (base64, strictly), RFC 4954 §4 and
+RFC 9051 §6.2.2 (``=`` and ``*``); LOGIN was never a standard (draft-murchison-sasl-login), Outlook still needs it.
+Limits: PLAIN and LOGIN carry the password in the clear and belong inside TLS; the shells see to that.
 """
 
 from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass
-from typing import Protocol
 
+# RFC 4954 §4: 12,288 octets of base64; tokens are long.  A shell may allow less.
+_MAX_RESPONSE = 12_288
 # RFC 4616 §2: each part up to 255 octets in UTF-8; passwords of ours may be longer.
-_MAX_RESPONSE = 4096
+_MAX_PLAIN = 3072
 
 
 class SaslFault(Exception):
@@ -27,6 +30,10 @@ class SaslFault(Exception):
 
 class SaslCancelled(SaslFault):
     """The client sent ``*`` (RFC 4954 §4)."""
+
+
+class SaslRefused(Exception):
+    """The client kept the rules, and cannot be let in this way; the text is safe to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,11 @@ class Credentials:
         return f"Credentials(authzid={self.authzid!r}, authcid={self.authcid!r}, password=…)"
 
 
-class Exchange(Protocol):
-    def start(self, initial: bytes | None) -> Challenge | Credentials: ...
-    def respond(self, response: bytes) -> Challenge | Credentials: ...
+@dataclass(frozen=True, slots=True)
+class ExternalClaim:
+    """What TLS has proven of the client is to count; ``authzid`` as in Credentials."""
+
+    authzid: str
 
 
 class Plain:
@@ -58,6 +67,8 @@ class Plain:
         return Challenge(b"") if initial is None else self.respond(initial)
 
     def respond(self, response: bytes) -> Credentials:
+        if len(response) > _MAX_PLAIN:
+            raise SaslFault("response too long")
         parts = response.split(b"\x00")
         if len(parts) != 3:
             raise SaslFault("PLAIN wants three parts")
@@ -77,8 +88,8 @@ class Login:
         return Challenge(b"Username:") if initial is None else self.respond(initial)
 
     def respond(self, response: bytes) -> Challenge | Credentials:
-        if b"\x00" in response:
-            raise SaslFault("NUL in LOGIN")
+        if b"\x00" in response or len(response) > _MAX_PLAIN:
+            raise SaslFault("not a login nor a password")
         text = _text(response)
         if not text:
             raise SaslFault("LOGIN wants a login and a password")
@@ -88,13 +99,16 @@ class Login:
         return Credentials("", self._login, text)
 
 
-MECHANISMS: dict[str, type[Plain] | type[Login]] = {"PLAIN": Plain, "LOGIN": Login}
+class External:
+    """RFC 4422 appendix A: the response is the authzid, or empty."""
 
+    def start(self, initial: bytes | None) -> Challenge | ExternalClaim:
+        return Challenge(b"") if initial is None else self.respond(initial)
 
-def begin(mechanism: str) -> Exchange | None:
-    """The exchange for a mechanism's name, in any case (RFC 4422 §3.1); None if unknown."""
-    known = MECHANISMS.get(mechanism.upper())
-    return known() if known else None
+    def respond(self, response: bytes) -> ExternalClaim:
+        if b"\x00" in response or len(response) > _MAX_PLAIN:
+            raise SaslFault("not a name")
+        return ExternalClaim(_text(response))
 
 
 def decode_response(line: bytes) -> bytes:

@@ -6,6 +6,7 @@ Heavy modules are imported where they are needed, so that ``citymail --help`` an
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import click
 
 from directory.cli.context import CliContext
 from mailserver.cli.options import DEFAULT_CONFIG, config_option, read_config
-from mailserver.config import render
+from mailserver.config import Config, render
 
 
 class _Commands(click.Group):
@@ -52,7 +53,11 @@ class _Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """CityMail: e-mail and internal messaging for a whole city government."""
-    ctx.obj = CliContext(lambda path: read_config(path or Path(DEFAULT_CONFIG)).directory_url)
+
+    def config(path: Path | None) -> Config:
+        return read_config(path or Path(DEFAULT_CONFIG))
+
+    ctx.obj = CliContext(lambda path: config(path).directory_url, lambda path: config(path).login.scram)
 
 
 @main.command()
@@ -94,9 +99,9 @@ def init(domain: str, hostname: str, name: str, data: Path, database: str, confi
 @config_option
 def serve(config_path: Path) -> None:
     """Serve mail until SIGTERM.  SIGHUP reads certificates and configuration anew."""
-    from mailserver.processes import serve as serve_all
-
-    serve_all(read_config(config_path))
+    read_config(config_path)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "mailserver", str(config_path)])  # noqa: S606
 
 
 @main.command()

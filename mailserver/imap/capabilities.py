@@ -5,6 +5,8 @@ Standards: RFC 9051 §6.1.1, §7.2.2 and the RFC of each capability.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 ANY_STATE = (b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", b"ID", b"ENABLE", b"SASL-IR")
 
 AFTER_LOGIN = (
@@ -39,8 +41,6 @@ AFTER_LOGIN = (
     b"QUOTA=RES-MESSAGE",
 )
 
-MECHANISMS = (b"PLAIN", b"LOGIN")
-
 # What ENABLE knows (RFC 5161); IMAP4rev2 and UTF8=ACCEPT also switch names to UTF-8.
 ENABLED_NAMES = {
     name.upper(): name for name in (b"CONDSTORE", b"IMAP4rev2", b"QRESYNC", b"UIDONLY", b"UTF8=ACCEPT")
@@ -48,17 +48,49 @@ ENABLED_NAMES = {
 ENABLEABLE = frozenset(ENABLED_NAMES)
 
 
-def before_login(*, may_start_tls: bool, may_log_in: bool) -> bytes:
-    """RFC 9051 §7.2.2: without TLS the mechanisms that show a password are not offered."""
+# Commands that come with a capability, for the accounts whose clients are not to see it.
+COMMANDS_OF: dict[bytes, tuple[bytes, ...]] = {
+    b"ACL": (b"SETACL", b"DELETEACL", b"GETACL", b"LISTRIGHTS", b"MYRIGHTS"),
+    b"COMPRESS": (b"COMPRESS",),
+    b"ENABLE": (b"ENABLE",),
+    b"ID": (b"ID",),
+    b"IDLE": (b"IDLE",),
+    b"METADATA": (b"GETMETADATA", b"SETMETADATA"),
+    b"MOVE": (b"MOVE", b"UID MOVE"),
+    b"MULTISEARCH": (b"ESEARCH",),
+    b"NAMESPACE": (b"NAMESPACE",),
+    b"NOTIFY": (b"NOTIFY",),
+    b"QUOTA": (b"GETQUOTA", b"GETQUOTAROOT"),
+    b"REPLACE": (b"REPLACE", b"UID REPLACE"),
+    b"SORT": (b"SORT", b"UID SORT"),
+    b"THREAD": (b"THREAD", b"UID THREAD"),
+    b"UIDBATCHES": (b"UIDBATCHES",),
+    b"UIDPLUS": (b"UID EXPUNGE",),
+    b"UNAUTHENTICATE": (b"UNAUTHENTICATE",),
+    b"UNSELECT": (b"UNSELECT",),
+}
+NOTHING_HIDDEN: frozenset[bytes] = frozenset()
+
+
+def hides(hidden: frozenset[bytes], capability: bytes) -> bool:
+    """Whether a capability is among those hidden, by its name or by what stands before its equals sign."""
+    name = capability.upper()
+    return name in hidden or name.partition(b"=")[0] in hidden
+
+
+def hides_command(hidden: frozenset[bytes], command: bytes) -> bool:
+    return any(command in COMMANDS_OF.get(capability, ()) for capability in hidden)
+
+
+def before_login(*, may_start_tls: bool, mechanisms: Iterable[str]) -> bytes:
+    """RFC 9051 §6.2.2, §11: without TLS nobody is offered to log in, in whatever way; so ``mechanisms`` are none."""
     words = [*ANY_STATE]
     if may_start_tls:
         words.append(b"STARTTLS")
-    if may_log_in:
-        words += [b"AUTH=" + mechanism for mechanism in MECHANISMS]
-    else:
-        words.append(b"LOGINDISABLED")
-    return b" ".join(words)
+    offered = [b"AUTH=" + mechanism.encode("ascii") for mechanism in mechanisms]
+    return b" ".join([*words, *(offered or [b"LOGINDISABLED"])])
 
 
-def after_login(append_limit: int) -> bytes:
-    return b" ".join((*AFTER_LOGIN, b"APPENDLIMIT=%d" % append_limit))  # RFC 7889
+def after_login(append_limit: int, hidden: frozenset[bytes] = NOTHING_HIDDEN) -> bytes:
+    names = (*AFTER_LOGIN, b"APPENDLIMIT=%d" % append_limit)  # RFC 7889
+    return b" ".join(name for name in names if not hides(hidden, name)) if hidden else b" ".join(names)

@@ -66,6 +66,8 @@ def find(session: Session, name: bytes) -> Spec:
     spec = COMMANDS.get(name)
     if spec is None:
         raise SyntaxFault("Unknown command")
+    if not session.sees(name):
+        raise SyntaxFault("Unknown command")
     if session.state not in spec.states:
         raise SyntaxFault(f"Not allowed when {session.state.value}")
     if spec.by_number and session.manner.uid_only:

@@ -8,11 +8,14 @@ Standards: RFC 9051 §3 (states), §5.2, §7.1.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from directory.accounts import Account, find_account
+from directory.accounts import Account
+from directory.admission import Admission
+from directory.hidden_capabilities import hidden_from, rules_of
 from mailserver.imap import capabilities
 from mailserver.imap.grammar import mutf7
 from mailserver.imap.grammar.framing import STRANGER, Excess, Limits, Rejected, member_limits
@@ -20,6 +23,7 @@ from mailserver.imap.grammar.responses import bad, bye, mailbox_name, no, ok
 from mailserver.imap.selected import MailboxGone, Manner, SelectedMailbox
 from mailserver.imap.services import SessionServices
 from mailserver.refusals import CannotDo, Refusal
+from security.peer import Peer
 
 # Faults of syntax after which a client is sent away: a stranger soon, a member late.
 STRANGERS_FAULTS = 10
@@ -50,9 +54,11 @@ class Session:
         "_faults",
         "_trusted_until",
         "account",
+        "admission",
         "client",
         "client_id",
         "enabled",
+        "hidden",
         "manner",
         "on_wake",
         "rev2",
@@ -61,6 +67,7 @@ class Session:
         "services",
         "starts_tls",
         "state",
+        "tls",
         "utf8",
     )
 
@@ -70,12 +77,15 @@ class Session:
         self.secure = secure  # TLS
         self.state = State.NOT_AUTHENTICATED
         self.account: Account | None = None
+        self.admission: Admission | None = None
         self.selected: SelectedMailbox | None = None
         self.client_id = ""
         self.enabled: frozenset[bytes] = frozenset()
         self.rev2 = self.utf8 = False
         self.manner = Manner()  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
         self.starts_tls = False
+        self.tls: ssl.SSLObject | None = None  # set by the shell
+        self.hidden = capabilities.NOTHING_HIDDEN  # capabilities that this client is not to see
         self.on_wake: Callable[[], None] | None = None  # set by the shell
         self._faults = 0
         self._trusted_until = 0.0
@@ -170,27 +180,51 @@ class Session:
 
     def capabilities(self) -> bytes:
         if self.account is not None:
-            return capabilities.after_login(self.services.config.imap.append_limit)
+            return capabilities.after_login(self.services.config.imap.append_limit, self.hidden)
         may_start_tls = not self.secure and self.services.tls_context is not None
-        return capabilities.before_login(may_start_tls=may_start_tls, may_log_in=self.may_log_in)
+        mechanisms = self.services.gate.mechanisms(self.peer) if self.may_log_in else ()
+        return capabilities.before_login(may_start_tls=may_start_tls, mechanisms=mechanisms)
 
-    def enter(self, account: Account) -> None:
+    @property
+    def peer(self) -> Peer:
+        """The client as the gate judges it."""
+        return Peer(self.client, "imap", self.tls)
+
+    def identified(self, client_id: str) -> None:
+        """The client says what it is; what is hidden may depend on it."""
+        self.client_id = client_id
+        self._hide()
+
+    def _hide(self) -> None:
+        if self.account is None:
+            return
+        with self.services.directory.read() as directory:
+            rules = rules_of(directory, self.account.id)
+        if rules or self.hidden:
+            self.hidden = frozenset(name.encode("ascii") for name in hidden_from(rules, self.client_id))
+
+    def sees(self, command: bytes) -> bool:
+        return not (self.hidden and capabilities.hides_command(self.hidden, command))
+
+    def enter(self, admission: Admission) -> None:
         """The client has proven who it is."""
+        account = admission.account
+        self.admission = admission
         presence = self.services.presence
         presence[account.id] = presence.get(account.id, 0) + 1
         self.account = account
         self.state = State.AUTHENTICATED
         self._faults = 0
         self._trusted_until = self.services.clock() + ACCOUNT_TRUST
+        self._hide()
 
     def verify_account(self) -> None:
-        """Now and then: is the account still in good order, and what is its quota?"""
+        """Now and then: would the client still be let in, and what is the account's quota?"""
         now = self.services.clock()
-        if self.account is None or now < self._trusted_until:
+        if self.account is None or self.admission is None or now < self._trusted_until:
             return
-        with self.services.directory.read() as directory:
-            account = find_account(directory, self.account.id)
-        if account is None or account.status != "active":
+        account = self.services.gate.still_holds(self.admission)
+        if account is None:
             self.state = State.LOGOUT
             raise AccountClosed
         self.account = account
@@ -247,7 +281,7 @@ class Session:
 
 
 class AccountClosed(Refusal):
-    default_text = "This account is locked"
+    default_text = "This login does not hold any more; log in again"
 
 
 _LIMITS: dict[int, Limits] = {}

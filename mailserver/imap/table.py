@@ -15,6 +15,7 @@ from typing import Any
 
 from mailserver.imap import (
     appending,
+    authenticating,
     fetching,
     finding,
     listing,
@@ -96,8 +97,8 @@ COMMANDS: dict[bytes, Spec] = {
     b"ID": Spec(parse.parse_id, login.identify, ANY, "2971 §3.1"),
     # Not authenticated
     b"STARTTLS": Spec(parse.parse_bare, login.start_tls, NOT_AUTHENTICATED, "9051 §6.2.1"),
-    b"AUTHENTICATE": Spec(parse.parse_authenticate, login.authenticate, NOT_AUTHENTICATED, "9051 §6.2.2"),
-    b"LOGIN": Spec(parse.parse_login, login.login, NOT_AUTHENTICATED, "9051 §6.2.3"),
+    b"AUTHENTICATE": Spec(parse.parse_authenticate, authenticating.authenticate, NOT_AUTHENTICATED, "9051 §6.2.2"),
+    b"LOGIN": Spec(parse.parse_login, authenticating.login, NOT_AUTHENTICATED, "9051 §6.2.3"),
     # Authenticated
     b"ENABLE": Spec(parse.parse_enable, login.enable, AUTHENTICATED, "5161 §3.1"),
     b"SELECT": Spec(

@@ -178,6 +178,7 @@ class ImapConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         client = str(peer[0]).removeprefix("::ffff:") if peer else "::1"
         session = self._session = Session(services.sessions, client, self._secure)
+        session.tls = transport.get_extra_info("ssl_object")
         session.on_wake = self._woken
         services.connections.add(self)
         services.wheel.add(self, LOOK)
@@ -480,6 +481,7 @@ class ImapConnection(asyncio.Protocol):
             return
         self._take_transport(transport)
         self._secure = True
+        session.tls = transport.get_extra_info("ssl_object")
         session.tls_started()
 
     def _pause_reading(self) -> None:

@@ -64,7 +64,7 @@ class SmtpServices:
     tls_context: ssl.SSLContext | None
     clients: Clients
     executor: Executor | None = None
-    hello_replies: dict[tuple[type, bool, bool], bytes] = field(default_factory=dict)
+    hello_replies: dict[tuple[type, bool, bool, tuple[str, ...]], bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -90,7 +90,6 @@ class SmtpSession(SmtpWire):
     """The verbs.  Subclasses answer ``check_sender``, ``offer`` and ``receive``."""
 
     is_lmtp = False
-    offers_auth = False
     # Reports of success go only to senders whom we know: anybody else could have them sent to a victim.
     offers_dsn = False
 
@@ -153,7 +152,7 @@ class SmtpSession(SmtpWire):
         if not extended:
             self._out.append(f"250 {self.hostname}\r\n".encode())
             return
-        key = (type(self), self.secured, self.tls_context is not None)
+        key = (type(self), self.secured, self.tls_context is not None, self.mechanisms())
         octets = self.services.hello_replies.get(key)
         if octets is None:
             octets = self.services.hello_replies[key] = Reply(250, "", "\n".join(self.extensions())).octets
@@ -172,9 +171,14 @@ class SmtpSession(SmtpWire):
             lines.append("DSN")
         if self.tls_context is not None and not self.secured:
             lines.append("STARTTLS")
-        if self.offers_auth and self.secured:
-            lines.append("AUTH PLAIN LOGIN")
+        mechanisms = self.mechanisms()
+        if mechanisms:
+            lines.append("AUTH " + " ".join(mechanisms))
         return lines
+
+    def mechanisms(self) -> tuple[str, ...]:
+        """How to log in here and now."""
+        return ()
 
     async def smtp_EHLO(self, arg: str | None) -> None:  # noqa: N802
         await self._hello(arg, extended=True)

@@ -1,10 +1,10 @@
 """Mail from our own people: port 587 with STARTTLS, port 465 under TLS from the start; nothing without a
 login.
 
-Passwords are judged by the directory's ``Gate``: a login proven a short while ago is recalled in place, any
-other is hashed in a thread, and the answer to a guess is delayed here, where waiting costs nothing.
+The conversation of a login is ``directory.sasl_login``, the same as IMAP's; what it wants waited for or run elsewhere
+is done here, where waiting costs nothing.
 
-Standards: RFC 6409, RFC 8314, RFC 4954 (AUTH), RFC 4616 (PLAIN).
+Standards: RFC 6409, RFC 8314, RFC 4954 (AUTH).
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import ssl
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from directory.accounts import Account
+from directory.admission import Admission
 from directory.login import LoginRefused
+from directory.sasl_login import Away, Conversation, Wait, converse
 from mailserver.delivery import inbound, submission
 from mailserver.servers.smtp_session import HELLO_FIRST, Offer, SmtpServices, SmtpSession
 from mailserver.smtp.commands import MailCommand, RcptCommand, SyntaxFault
 from mailserver.smtp.data import DotSink
 from mailserver.smtp.replies import Reply
 from security import sasl
+from security.peer import Peer
 
 log = logging.getLogger("citymail.smtp")
 
@@ -30,26 +35,42 @@ AUTH_NEEDS_TLS = Reply(538, "5.7.11", "Passwords are taken only under TLS; say S
 LOGIN_FIRST = Reply(530, "5.7.0", "Log in first")
 LOGGED_IN_ALREADY = Reply(503, "5.5.1", "You are logged in already")
 NOT_IN_TRANSACTION = Reply(503, "5.5.1", "AUTH is not possible within a transaction")
-UNKNOWN_MECHANISM = Reply(504, "5.5.4", "That mechanism is not offered; PLAIN and LOGIN are")
+UNKNOWN_MECHANISM = Reply(504, "5.5.4", "That mechanism is not offered; EHLO tells which are")
 AUTH_SYNTAX = Reply(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
 CANCELLED = Reply(501, "5.7.0", "Login cancelled")
 WELCOME = Reply(235, "2.7.0", "Welcome")
+LOGIN_OVER = Reply(530, "5.7.0", "Your login does not hold any more; log in again")
 EXTENDED_ONLY = Reply(503, "5.5.1", "AUTH needs EHLO")
 
 
 class SubmissionSession(SmtpSession):
-    offers_auth = True
     offers_dsn = True
 
     @property
     def account(self) -> Account | None:
-        account: Account | None = self.session.auth_data
-        return account
+        admission: Admission | None = self.session.auth_data
+        return admission.account if admission is not None else None
+
+    @property
+    def peer(self) -> Peer:
+        tls: ssl.SSLObject | None = None
+        if self.secured and self.transport is not None:
+            tls = self.transport.get_extra_info("ssl_object")
+        return Peer(self.client, "smtp", tls)
+
+    def mechanisms(self) -> tuple[str, ...]:
+        """Nobody is offered to log in without TLS (RFC 4954 §4, RFC 8314 §3)."""
+        return self.services.gate.mechanisms(self.peer) if self.secured else ()
 
     async def check_sender(self, mail: MailCommand) -> None:
         account = self.account
         if account is None:
             raise SyntaxFault(LOGIN_FIRST if self.secured else TLS_FIRST)
+        if await self.ask(self.services.gate.still_holds, self.session.auth_data) is None:
+            # locked, another password, a revoked one: from one message to the next
+            self.session.authenticated = False
+            self.session.auth_data = None
+            raise SyntaxFault(LOGIN_OVER)
         await self.ask(submission.check_sender, self.office, account, mail.reverse_path)
 
     async def offer(self, mail: MailCommand, rcpt: RcptCommand) -> inbound.Taken:
@@ -93,20 +114,26 @@ class SubmissionSession(SmtpSession):
         if not 1 <= len(words) <= 2:
             self.say(AUTH_SYNTAX)
             return
-        exchange = sasl.begin(words[0])
+        gate = self.services.gate
+        exchange = gate.begin(words[0], self.peer)
         if exchange is None:
             self.say(UNKNOWN_MECHANISM)
             return
         try:
-            step = exchange.start(sasl.decode_initial(words[1].encode()) if len(words) == 2 else None)
-            while isinstance(step, sasl.Challenge):
-                step = exchange.respond(sasl.decode_response(await self._answer_to(step)))
+            initial = sasl.decode_initial(words[1].encode()) if len(words) == 2 else None
+            admission = await self._talk(converse(gate, exchange, initial, self.peer))
         except sasl.SaslCancelled:
             self.say(CANCELLED)
         except sasl.SaslFault as fault:
             self.say(Reply(501, "5.5.2", str(fault).capitalize()))
+        except LoginRefused as refused:
+            log.info("client=%s login refused: %s", self.client, refused.reason)
+            self.say(Reply(535, "5.7.8", refused.client_text))
         else:
-            await self._log_in(step)
+            self.session.authenticated = True
+            self.session.auth_data = admission  # type: ignore[assignment]  # aiosmtpd types it as None
+            log.info("client=%s login=%s logged in by %s", self.client, admission.account.login, admission.means)
+            self.say(WELCOME)
 
     def _why_not_now(self) -> Reply | None:
         if not self.session.host_name:
@@ -128,38 +155,26 @@ class SubmissionSession(SmtpSession):
             raise sasl.SaslFault("not a response")
         return line.encode()
 
-    async def _log_in(self, credentials: sasl.Credentials) -> None:
-        gate = self.services.gate
-        account: Account | None = None
-        if not credentials.authzid:
-            account = gate.recall(credentials.authcid, credentials.password, self.client)
-        if account is None:
-            # A login at which strangers guess is slow for everybody but its owner, who is recalled.
-            pause = gate.pause(credentials.authcid, self.client)
-            if pause > 0:
-                await asyncio.sleep(pause)
+    async def _talk(self, conversation: Conversation) -> Admission:
+        answer: Any = None
+        refused: LoginRefused | None = None
+        while True:
             try:
-                account = await self.loop.run_in_executor(
-                    self.services.executor,
-                    functools.partial(
-                        gate.authenticate,
-                        credentials.authcid,
-                        credentials.password,
-                        self.client,
-                        "smtp",
-                        credentials.authzid,
-                    ),
-                )
-            except LoginRefused as refused:
-                if refused.delay > 0:
-                    await asyncio.sleep(refused.delay)
-                log.info("client=%s login refused: %s", self.client, refused.reason)
-                self.say(Reply(535, "5.7.8", refused.client_text))
-                return
-        self.session.authenticated = True
-        self.session.auth_data = account  # type: ignore[assignment]  # aiosmtpd types it as None
-        log.info("client=%s login=%s logged in", self.client, account.login)
-        self.say(WELCOME)
+                step = conversation.throw(refused) if refused is not None else conversation.send(answer)
+            except StopIteration as end:
+                admission: Admission = end.value
+                return admission
+            answer = refused = None
+            if isinstance(step, sasl.Challenge):
+                answer = sasl.decode_response(await self._answer_to(step))
+            elif isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+            else:
+                assert isinstance(step, Away)
+                try:
+                    answer = await self.loop.run_in_executor(self.services.executor, step.call)
+                except LoginRefused as fault:
+                    refused = fault
 
 
 def protocol_factory(services: SmtpServices, *, tls: bool) -> Callable[[], asyncio.Protocol]:
