@@ -14,6 +14,11 @@ from __future__ import annotations
 
 import mmap
 import struct
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from mailserver.store.flags import RECENT
 
 _SLOT = struct.Struct("<QQ")  # mailbox, and the UID below which all was told
 
@@ -41,3 +46,51 @@ class RecentMail:
 
     def _place(self, mailbox_id: int) -> int:
         return mailbox_id % self._slots * _SLOT.size
+
+
+class Recents:
+    """The messages that are recent to one session, in the mailbox it looks at."""
+
+    __slots__ = ("_known", "_mail", "_mailbox_id", "_ranges", "_takes", "count")
+
+    def __init__(self, mail: RecentMail, mailbox_id: int, known: int, *, takes: bool) -> None:
+        self._mail = mail
+        self._mailbox_id = mailbox_id
+        self._known = known
+        self._takes = takes  # not with EXAMINE
+        self._ranges: list[tuple[int, int]] = []
+        self.count = 0
+
+    def first_look(self, uid_next: int) -> int:
+        """The mailbox was selected: the UID from which on its messages are recent.  ``count`` is for the caller."""
+        first = self._first(uid_next)
+        if first < uid_next:
+            self._ranges.append((first, uid_next))
+        return first
+
+    def arrived(self, uids: Sequence[int]) -> None:
+        """The client is about to be told of messages, ascending."""
+        if not uids:
+            return
+        mine = uids[bisect_left(uids, self._first(uids[-1] + 1)) :]
+        if mine:
+            self._ranges.append((mine[0], mine[-1] + 1))
+            self.count += len(mine)
+
+    def left(self, uids: Collection[int]) -> None:
+        """The client was told that these are gone."""
+        self.count -= sum(map(self.holds, uids))
+
+    def holds(self, uid: int) -> bool:
+        return any(first <= uid < end for first, end in self._ranges)
+
+    def mark(self, rows: Sequence[Sequence[Any]], uid: int, flags: int) -> Sequence[Sequence[Any]]:
+        """Rows with \\Recent among the flags of those it is for.  ``uid`` and ``flags``: the columns' places."""
+        if not self._ranges or not rows or rows[-1][uid] < self._ranges[0][0]:
+            return rows
+        return [(*row[:flags], row[flags] | RECENT, *row[flags + 1 :]) if self.holds(row[uid]) else row for row in rows]
+
+    def _first(self, uid_next: int) -> int:
+        if self._takes:
+            return self._mail.claim(self._mailbox_id, self._known, uid_next)
+        return self._mail.first(self._mailbox_id, self._known)

@@ -25,6 +25,7 @@ from mailserver.imap.fetch_plan import renderer
 from mailserver.imap.grammar.fetch import Attribute
 from mailserver.imap.grammar.responses import flag_list, number_set, ok
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
+from mailserver.imap.recent import Recents
 from mailserver.imap.spans import Spans
 from mailserver.store import changes, mailboxes, reading
 from mailserver.store.flags import FIRST_KEYWORD_BIT, SYSTEM_FLAGS, flag_names
@@ -83,6 +84,7 @@ class SelectedMailbox:
         "mailbox_id",
         "modseq",
         "read_only",
+        "recents",
         "saved",
         "uid_next",
         "uid_validity",
@@ -96,6 +98,7 @@ class SelectedMailbox:
         self.uid_next = mailbox.uid_next
         self.modseq = mailbox.highest_modseq
         self.flags = flag_lists(mailbox.keywords)
+        self.recents: Recents | None = None  # IMAP4rev2 has none
         self.saved: Sequence[int] = ()  # the search result variable "$", as UIDs
         self._uids: array[int] | None = None
         self._gone: set[int] = set()
@@ -238,6 +241,8 @@ class SelectedMailbox:
             out.append(self._tell_expunges(manner))
         if arrived:
             out.append(b"* %d EXISTS\r\n" % self.count)
+            if self.recents is not None:
+                out.append(b"* %d RECENT\r\n" % self.recents.count)
         if altered:
             try:
                 out.append(self.render_flags(altered, manner))
@@ -279,6 +284,8 @@ class SelectedMailbox:
         items = tuple(item for item, is_wanted in wanted if is_wanted)
         render = renderer(items, ("uid", "flags", "modseq"), uid_only=manner.uid_only)
         uids = [row[0] for row in rows]
+        if self.recents is not None:
+            rows = self.recents.mark(rows, 0, 1)  # type: ignore[assignment]
         return b"".join(render(uids if manner.uid_only else self.numbers_of(uids), rows, self.flags, 0))
 
     def numbers_of(self, uids: Sequence[int]) -> Sequence[int]:
@@ -297,6 +304,8 @@ class SelectedMailbox:
 
     def _arrive(self, uids: Sequence[int]) -> int:
         self.count += len(uids)
+        if self.recents is not None:
+            self.recents.arrived(uids)
         if self._uids is not None:
             self._uids.extend(uids)
         return len(uids)
@@ -321,6 +330,8 @@ class SelectedMailbox:
         places = sorted((bisect_left(uids, uid) for uid in self._gone), reverse=True)
         gone, self._gone = self._gone, set()
         self.count -= len(gone)
+        if self.recents is not None:
+            self.recents.left(gone)
         if len(gone) > 50:
             self._uids = array("I", [uid for uid in uids if uid not in gone])
         else:

@@ -24,6 +24,8 @@ SYSTEM_FLAGS: dict[str, int] = {
     "\\Deleted": DELETED,
     "\\Draft": DRAFT,
 }
+# What a session adds for itself (mailserver.imap.recent); never stored.
+RECENT = 32
 FIRST_KEYWORD_BIT = 6
 MAX_KEYWORDS = 63 - FIRST_KEYWORD_BIT
 SYSTEM_MASK = (1 << FIRST_KEYWORD_BIT) - 1
@@ -37,6 +39,8 @@ _KEYWORD = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]{1,100}")
 def flag_names(mask: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
     """The flags of a mask by name; ``keywords`` are the mailbox's, in the order of their bits."""
     names = [name for name, bit in SYSTEM_FLAGS.items() if mask & bit]
+    if mask & RECENT:
+        names.append("\\Recent")
     rest = mask >> FIRST_KEYWORD_BIT
     names += [keyword for position, keyword in enumerate(keywords) if rest >> position & 1]
     return tuple(names)

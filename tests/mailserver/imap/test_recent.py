@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailserver.imap.recent import RecentMail
+from mailserver.imap.recent import RecentMail, Recents
+from mailserver.store.flags import RECENT, SEEN
 
 
 def test_the_first_who_asks_gets_it():
@@ -25,3 +26,30 @@ def test_mailboxes_that_meet_in_one_slot_only_forget():
     recent.claim(5, 1, 3)
     assert recent.first(1, 2) == 2
     assert recent.first(5, 1) == 3
+
+
+def test_a_session_marks_what_it_was_told_first():
+    mail = RecentMail()
+    first = Recents(mail, 7, 3, takes=True)
+    assert first.first_look(5) == 3
+    first.count = 2
+    second = Recents(mail, 7, 3, takes=True)
+    assert second.first_look(5) == 5
+    second.arrived([6, 8])
+    first.arrived([6, 8, 9])
+    rows = [(uid, SEEN) for uid in (2, 3, 4, 6, 8, 9)]
+    assert [uid for uid, flags in first.mark(rows, 0, 1) if flags == SEEN | RECENT] == [3, 4, 9]
+    assert [uid for uid, flags in second.mark(rows, 0, 1) if flags == SEEN | RECENT] == [6, 8]
+    assert (first.count, second.count) == (3, 2)
+    first.left({2, 3, 6})
+    assert first.count == 2
+
+
+def test_examining_takes_nothing_away():
+    mail = RecentMail()
+    watcher = Recents(mail, 7, 1, takes=False)
+    assert watcher.first_look(4) == 1
+    watcher.arrived([4])
+    owner = Recents(mail, 7, 1, takes=True)
+    assert owner.first_look(5) == 1
+    assert watcher.holds(4)
