@@ -60,8 +60,6 @@ class Act(Enum):
 
 # RFC 4314 §4, MYRIGHTS: one of these is enough.
 ANY_RIGHT = frozenset("lrikxa")
-# RFC 5464 §3.3: "l" and one of these.
-ANNOTATES = frozenset("rswip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +144,14 @@ def root_of(owner: Account) -> str:
     return f"{OTHER_USERS if owner.kind == 'person' else SHARED}{SEPARATOR}{owner.login}"
 
 
+def owner_of_root(directory: Reading, root: str) -> Account | None:
+    """Whose mailboxes appear under a name like ``Shared/address``."""
+    owner = account_by_login(directory, root.rpartition(SEPARATOR)[2])
+    if owner is None or owner.status == "closed" or root_of(owner).casefold() != root.casefold():
+        return None
+    return owner
+
+
 def find(directory: Reading, connection: Connection, reader: Account, name: str) -> Place | None:
     """The mailbox of that name, whatever the reader's rights in it; ``need`` is what most want."""
     own = mailboxes.find_mailbox(connection, reader.id, name)
@@ -182,8 +188,8 @@ def _split(directory: Reading, reader: Account, name: str) -> tuple[Account | No
         return reader, name
     if len(levels) < 2:
         return None, name
-    owner = account_by_login(directory, levels[1])
-    if owner is None or owner.status == "closed" or root_of(owner).casefold() != f"{levels[0]}/{levels[1]}".casefold():
+    owner = owner_of_root(directory, SEPARATOR.join(levels[:2]))
+    if owner is None:
         return None, name
     return owner, levels[2] if len(levels) > 2 else ""
 

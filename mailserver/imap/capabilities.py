@@ -31,6 +31,8 @@ AFTER_LOGIN = (
     b"ESEARCH",  # RFC 4731
     b"SEARCHRES",  # RFC 5182
     b"MULTIAPPEND",  # RFC 3502
+    b"CATENATE",  # RFC 4469
+    b"REPLACE",  # RFC 8508
     b"BINARY",  # RFC 3516
     b"STATUS=SIZE",  # RFC 8438
     b"OBJECTID",  # RFC 8474
@@ -39,6 +41,14 @@ AFTER_LOGIN = (
     b"QUOTA",  # RFC 9208
     b"QUOTA=RES-STORAGE",
     b"QUOTA=RES-MESSAGE",
+    b"QUOTA=RES-MAILBOX",
+    b"QUOTASET",
+    b"ACL",  # RFC 4314
+    b"RIGHTS=texk",
+    b"LIST-MYRIGHTS",  # RFC 8440
+    b"METADATA",  # RFC 5464
+    b"METADATA-SERVER",
+    b"LIST-METADATA",  # RFC 9590
 )
 
 # What ENABLE knows (RFC 5161); IMAP4rev2 and UTF8=ACCEPT also switch names to UTF-8.

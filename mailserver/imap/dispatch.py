@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 
+from mailserver.imap import rights
 from mailserver.imap.grammar.framing import TAG, Framed, discard
 from mailserver.imap.grammar.responses import bye, no, ok, refusal_code
 from mailserver.imap.grammar.syntax import Cursor, NumbersRefused, SyntaxFault
@@ -38,7 +39,9 @@ def handle(session: Session, framed: Framed) -> Steps[None]:
         cursor = Cursor(framed, tag_match.end() + 1)
         name = cursor.command_name()
         spec = find(session, name)
-        reply = yield from _run(session, spec, spec.parse(cursor), tag)
+        command = spec.parse(cursor)
+        del cursor, tag_match  # thousands stay in the next line for hours (IDLE)
+        reply = yield from _run(session, spec, name, command, tag)
         text = reply.text or f"{name.decode('ascii')} completed"
         yield (no if reply.is_no else ok)(tag, text, reply.code)
     except SyntaxFault as fault:
@@ -87,8 +90,10 @@ def is_heavy(session: Session, framed: Framed) -> bool:
     return spec is not None and spec.is_heavy is not None and spec.is_heavy(session, framed)
 
 
-def _run(session: Session, spec: Spec, command: object, tag: bytes) -> Steps[Reply]:
+def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes) -> Steps[Reply]:
     session.verify_account()
+    yield session.verify_place()
+    rights.check(session.place, name)
     reply = yield from spec.run(session, command, tag)
     if spec.announces and session.selected is not None:
         news = session.news(may_expunge=spec.may_expunge and not (reply and reply.keeps_numbers))

@@ -1,27 +1,28 @@
-"""Mailboxes as a whole: SELECT, CREATE, DELETE, RENAME, SUBSCRIBE, CLOSE, quota.
+"""Mailboxes as a whole: SELECT, CREATE, DELETE, RENAME, SUBSCRIBE, CLOSE.
 
 Standards: RFC 9051 §6.3, §6.4.1, §6.4.2; RFC 3501 §6.3.1 (RECENT, UNSEEN); RFC 7162 §3.1.2, §3.1.8,
-§3.2.5, §3.2.8; RFC 8474 §4 (MAILBOXID), RFC 9208 (QUOTA), RFC 6154 §3.
+§3.2.5, §3.2.8; RFC 8474 §4 (MAILBOXID), RFC 6154 §3; RFC 4314 §4 (rights).
 """
 
 from __future__ import annotations
 
-from mailserver.imap import resync
-from mailserver.imap.grammar.commands import Bare, Create, GetQuota, OneMailbox, Rename
+from mailserver import access
+from mailserver.access import Act
+from mailserver.imap import places, resync, rights
+from mailserver.imap.grammar.commands import Bare, Create, OneMailbox, Rename
 from mailserver.imap.grammar.responses import HasChildren, UseRefused, flag_list, ok, quoted
 from mailserver.imap.grammar.selecting import Select
-from mailserver.imap.grammar.syntax import MAX_NUMBER, NumbersRefused, SyntaxFault
+from mailserver.imap.grammar.syntax import NumbersRefused, SyntaxFault
 from mailserver.imap.listing import mailbox_line
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
-from mailserver.refusals import NoSuchMailbox
-from mailserver.store import mailboxes, messages, quota, reading
+from mailserver.refusals import CannotDo, NoSuchMailbox, NotPermitted
+from mailserver.store import mailboxes, messages, reading
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 
-QUOTA_ROOT = "User quota"
 # UNSEEN needs a walk through the mailbox.  A client may not rely on it (RFC 3501 §7.1), so a large one is not walked.
 _COUNTED_FOR_UNSEEN = 1000
 
@@ -47,31 +48,28 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     name = session.decode_name(command.mailbox)
     first_unseen = None
     with session.services.store.read() as connection:
-        mailbox = mailboxes.find_mailbox(connection, session.account_id, name)
-        if mailbox is None:
-            raise NoSuchMailbox
+        place = places.need(session, connection, command.mailbox, Act.READ)
+        mailbox = place.mailbox
         view = SelectedMailbox(mailbox, command.read_only)
+        view.mailbox_id = place.key
         if (
             mailbox.unseen
             and not session.rev2
             and not session.manner.uid_only
             and mailbox.messages <= _COUNTED_FOR_UNSEEN
         ):
-            uid = reading.first_unseen(connection, mailbox.id)
+            uid = reading.first_unseen(connection, place.key)
             if uid is not None:
                 view.load(connection)
                 first_unseen = view.msn_of(uid)
-        attributes = mailbox_line(session, connection, mailbox, name) if session.rev2 else b""
+        attributes = mailbox_line(session, connection, place, name) if session.rev2 else b""
         missed = b""
         if command.resync is not None:
             missed = resync.answer(connection, view, command.resync, session.manner)
-    session.select(view)
-    flags = (*SYSTEM_FLAGS, *mailbox.keywords)
-    # A keyword not listed may be made by storing it; in a mailbox open for reading only, nothing can be stored.
-    permanent = b"()" if command.read_only else flag_list((*flags, "\\*"))
+    session.select(view, place)
     lines = [
-        b"* FLAGS %b\r\n" % flag_list(flags),
-        b"* OK [PERMANENTFLAGS %b] Flags permitted\r\n" % permanent,
+        b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *mailbox.keywords)),
+        rights.permanent_flags(place, command.read_only, mailbox.keywords),
         b"* %d EXISTS\r\n" % mailbox.messages,
     ]
     if not session.rev2:
@@ -90,7 +88,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     yield b"".join(lines)
     if command.read_only:
         return Reply("EXAMINE completed", b"READ-ONLY")
-    return Reply("SELECT completed", b"READ-WRITE")
+    return Reply("SELECT completed", b"READ-ONLY" if rights.is_read_only(place) else b"READ-WRITE")
 
 
 def create(session: Session, command: Create, tag: bytes) -> Steps[Reply]:
@@ -102,18 +100,20 @@ def create(session: Session, command: Create, tag: bytes) -> Steps[Reply]:
     if use is not None:
         by_folded = {known.lower(): known for known in mailboxes.SPECIAL_USES}
         use = by_folded.get(use.lower(), use)
-    account_id = session.account_id
+    with session.services.store.read() as connection, session.services.directory.read() as directory:
+        owner, own_name = access.room_for_name(directory, connection, session.member, name)
+    account_id = owner.id
 
     def job(tx: Transaction) -> Mailbox:
         if use is not None and (
             use not in mailboxes.SPECIAL_USES or mailboxes.special_mailbox(tx.connection, account_id, use)
         ):
             raise UseRefused
-        return mailboxes.create_mailbox(tx, account_id, name, use)
+        return mailboxes.create_mailbox(tx, account_id, own_name, use)
 
     made = yield session.services.store.write(job)
-    if made.name != name:
-        yield _renamed_line(session, command.mailbox, made.name)
+    if made.name != own_name:
+        yield _renamed_line(session, command.mailbox, places.canonical(session, command.mailbox.removesuffix(b"/")))
     return Reply("CREATE completed", b"MAILBOXID (%b)" % mailbox_id(made))
 
 
@@ -125,17 +125,21 @@ def _renamed_line(session: Session, given: bytes, name: str) -> bytes:
 
 
 def delete(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
-    name = session.decode_name(command.mailbox)
-    account_id = session.account_id
+    with session.services.store.read() as connection:
+        place = places.need(session, connection, command.mailbox, Act.DELETE)
+        below = place.mailbox.name + SEPARATOR
+        has_visible = any(each.mailbox.name.startswith(below) for each in places.visible(session, connection))
+    account_id = place.owner.id
 
     def job(tx: Transaction) -> int:
-        doomed = mailboxes.find_mailbox(tx.connection, account_id, name)
+        doomed = mailboxes.find_mailbox(tx.connection, account_id, place.own_name)
         if doomed is None:
             raise NoSuchMailbox
         below = doomed.name + SEPARATOR
         if any(each.name.startswith(below) for each in mailboxes.list_mailboxes(tx.connection, account_id)):
-            raise HasChildren
-        mailboxes.delete_mailbox(tx, account_id, name)
+            # Of mailboxes below that the client may not see, it is not told (RFC 4314 §6).
+            raise HasChildren if has_visible or place.owner.id == session.account_id else NotPermitted
+        mailboxes.delete_mailbox(tx, account_id, doomed.name)
         return doomed.id
 
     gone = yield session.services.store.write(job)
@@ -143,11 +147,14 @@ def delete(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
 
 
 def rename(session: Session, command: Rename, tag: bytes) -> Steps[None]:
-    old_name = session.decode_name(command.mailbox)
     new_name = session.decode_name(command.new_name).removesuffix(SEPARATOR)
-    account_id = session.account_id
-
-    yield session.services.store.write(lambda tx: mailboxes.rename_mailbox(tx, account_id, old_name, new_name))
+    with session.services.store.read() as connection, session.services.directory.read() as directory:
+        place = places.need(session, connection, command.mailbox, Act.DELETE)
+        owner, own_name = access.room_for_name(directory, connection, session.member, new_name)
+    if owner.id != place.owner.id:
+        raise CannotDo("A mailbox stays with its owner; copy the messages instead")
+    old_name = place.own_name
+    yield session.services.store.write(lambda tx: mailboxes.rename_mailbox(tx, owner.id, old_name, own_name))
 
 
 def _leave(session: Session, gone: int) -> bytes:
@@ -159,14 +166,14 @@ def _leave(session: Session, gone: int) -> bytes:
 
 
 def subscribe(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
-    """RFC 9051 §6.3.7: the name need not be of a mailbox that exists."""
-    name = session.decode_name(command.mailbox)
+    """RFC 9051 §6.3.7: the name need not be of a mailbox that exists, so no right is asked for (RFC 4314 §4)."""
+    name = places.canonical(session, command.mailbox)
     account_id = session.account_id
     yield session.services.store.write(lambda tx: mailboxes.set_subscribed(tx, account_id, name, True))
 
 
 def unsubscribe(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
-    name = session.decode_name(command.mailbox)
+    name = places.canonical(session, command.mailbox)
     account_id = session.account_id
     yield session.services.store.write(lambda tx: mailboxes.set_subscribed(tx, account_id, name, False))
 
@@ -174,7 +181,8 @@ def unsubscribe(session: Session, command: OneMailbox, tag: bytes) -> Steps[None
 def close(session: Session, command: Bare, tag: bytes) -> Steps[None]:
     """Expunge without a word, and leave (RFC 9051 §6.4.1)."""
     view = session.view
-    if not view.read_only:
+    # Without the right the mailbox is closed all the same (RFC 4314 §4).
+    if not view.read_only and (session.place is None or session.place.may(Act.EXPUNGE)):
         mailbox = view.mailbox_id
         yield session.services.store.write(lambda tx: messages.expunge(tx, mailbox), [mailbox])
     session.select(None)
@@ -188,29 +196,3 @@ def unselect(session: Session, command: Bare, tag: bytes) -> Steps[None]:
 def check(session: Session, command: Bare, tag: bytes) -> Steps[None]:
     """RFC 3501 §6.4.1: a checkpoint.  Everything acknowledged is on disk already."""
     yield b""
-
-
-def get_quota(session: Session, command: GetQuota, tag: bytes) -> Steps[None]:
-    if command.root.decode("utf-8", "replace") != QUOTA_ROOT:
-        raise NoSuchMailbox("No such quota root")
-    yield _quota(session)
-
-
-def get_quota_root(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
-    """RFC 9208 §4.1.2: the mailbox need not exist yet."""
-    name = mailboxes.normalise_name(session.decode_name(command.mailbox))
-    yield b"* QUOTAROOT %b %b\r\n" % (session.encode_name(name), quoted(QUOTA_ROOT.encode()))
-    yield _quota(session)
-
-
-def _quota(session: Session) -> bytes:
-    """STORAGE, in units of 1024 octets, only where it has a limit; MESSAGE has that of UIDs (RFC 9208 §5)."""
-    account = session.account
-    assert account is not None
-    with session.services.store.read() as connection:
-        used = quota.usage(connection, account.id)
-    resources = []
-    if account.quota_bytes:
-        resources.append(b"STORAGE %d %d" % (-(-used.size // 1024), account.quota_bytes // 1024))
-    resources.append(b"MESSAGE %d %d" % (used.messages, MAX_NUMBER))
-    return b"* QUOTA %b (%b)\r\n" % (quoted(QUOTA_ROOT.encode()), b" ".join(resources))

@@ -12,16 +12,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from mailserver.access import Act, Place
+from mailserver.imap import places
 from mailserver.imap.grammar.commands import Change, Copy, Expunge, Store
 from mailserver.imap.grammar.responses import Expunged, NoSuchTarget, ReadOnly, number_set, ok
+from mailserver.imap.rights import permitted
 from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import count_of
 from mailserver.imap.steps import Steps
-from mailserver.refusals import NoSuchMailbox, OverQuota
-from mailserver.store import changes, mailboxes, messages, quota, reading
+from mailserver.refusals import NoSuchMailbox, NotPermitted, OverQuota
+from mailserver.store import changes, messages, quota, reading
 from mailserver.store.database import Transaction
-from mailserver.store.messages import FlagsResult
+from mailserver.store.messages import ALL_FLAGS, FlagsResult
 from mailserver.store.reading import as_ranges, placements
 
 T = TypeVar("T")
@@ -76,6 +79,11 @@ def known_flags(flags: Sequence[str]) -> list[str]:
 _SYSTEM = frozenset(("\\answered", "\\flagged", "\\deleted", "\\seen", "\\draft"))
 
 
+def allowed_flags(session: Session) -> int:
+    """Flags that may be changed in the selected mailbox."""
+    return ALL_FLAGS if session.place is None else session.place.allowed_flags
+
+
 def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
     if session.view.read_only:
         raise ReadOnly
@@ -86,10 +94,16 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
     wanted = count_of(spans)
     if not wanted:
         return None
-    ranges, flags, operation = view.uid_ranges(spans), known_flags(command.flags), _OPERATIONS[command.change]
+    ranges, operation = view.uid_ranges(spans), _OPERATIONS[command.change]
+    allowed = allowed_flags(session)
+    named = known_flags(command.flags)
+    flags = permitted(named, allowed)
+    if not allowed or (named and not flags):
+        # RFC 4314 §4: with the right to one of the flags that are named, the command does what it may.
+        raise NotPermitted
 
     def job(tx: Transaction) -> FlagsResult:
-        return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since)
+        return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed)
 
     done = yield session.services.store.write(
         bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE
@@ -151,7 +165,7 @@ def move(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
     pairs, uid_validity, modseq = yield from _transfer(session, command, moves=True)
     if pairs:
         yield ok(b"*", "Moved", _copyuid(uid_validity, pairs))
-    return Reply(code=_expunged_at(session, modseq) if pairs else b"")
+    return Reply(code=expunged_at(session, modseq) if pairs else b"")
 
 
 def _copyuid(uid_validity: int, pairs: Pairs) -> bytes:
@@ -162,17 +176,21 @@ def _copyuid(uid_validity: int, pairs: Pairs) -> bytes:
     )  # fmt: skip
 
 
+def insertable(session: Session, octets: bytes) -> Place:
+    """The mailbox to append, copy or move to.  Raises NoSuchTarget, NotPermitted."""
+    try:
+        with session.services.store.read() as connection:
+            return places.need(session, connection, octets, Act.INSERT)
+    except NoSuchMailbox:
+        raise NoSuchTarget from None
+
+
 def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pairs, int, int]]:
     """Old and new UIDs, the target's UIDVALIDITY, and the modseq of the selected mailbox after it."""
     view = load(session)
     spans = view.spans(command.messages, command.by_uid)
-    name = session.decode_name(command.mailbox)
-    account = session.account
-    assert account is not None
-    with session.services.store.read() as connection:
-        target = mailboxes.find_mailbox(connection, account.id, name)
-    if target is None:
-        raise NoSuchTarget
+    place = insertable(session, command.mailbox)
+    target, owner = place.mailbox, place.owner
     wanted = count_of(spans)
     if not wanted:
         return [], target.uid_validity, view.modseq
@@ -180,13 +198,13 @@ def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pa
     exact = not command.by_uid
 
     def job(tx: Transaction) -> Pairs:
-        # The quota counts what a message takes in each mailbox, so that MOVE never needs room.
-        if account.quota_bytes and not moves:
+        # The quota counts what a message takes in each mailbox, so that MOVE among one's own never needs room.
+        if owner.quota_bytes and not (moves and session.place is not None and session.place.owner.id == owner.id):
             size = sum(row.size for row in placements(tx.connection, view.mailbox_id, ranges))
-            if not quota.room_for(tx.connection, account.id, account.quota_bytes, size):
+            if not quota.room_for(tx.connection, owner.id, owner.quota_bytes, size):
                 raise OverQuota
         transfer = messages.move if moves else messages.copy
-        pairs = transfer(tx, view.mailbox_id, ranges, target.id)
+        pairs = transfer(tx, view.mailbox_id, ranges, place.key, place.allowed_flags)
         if exact and len(pairs) < wanted:
             # RFC 2180 §4.4.1: all of what the client named, or nothing.
             raise Expunged
@@ -217,9 +235,9 @@ def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
         bracketed(view.mailbox_id, lambda tx: messages.expunge(tx, view.mailbox_id, ranges)), [view.mailbox_id]
     )
     view.own_expunge(done.before, done.after, done.result)
-    return Reply(code=_expunged_at(session, done.after) if done.result else b"")
+    return Reply(code=expunged_at(session, done.after) if done.result else b"")
 
 
-def _expunged_at(session: Session, modseq: int) -> bytes:
+def expunged_at(session: Session, modseq: int) -> bytes:
     """RFC 7162 §3.2.7, §3.2.9: so that a client's cache can keep step."""
     return b"HIGHESTMODSEQ %d" % modseq if session.condstore else b""

@@ -16,13 +16,18 @@ from enum import Enum
 from directory.accounts import Account
 from directory.admission import Admission
 from directory.hidden_capabilities import hidden_from, rules_of
+from mailserver import access
+from mailserver.access import Place
 from mailserver.imap import capabilities
 from mailserver.imap.grammar import mutf7
 from mailserver.imap.grammar.framing import STRANGER, Excess, Limits, Rejected, member_limits
-from mailserver.imap.grammar.responses import bad, bye, mailbox_name, no, ok
+from mailserver.imap.grammar.responses import bad, bye, flag_list, mailbox_name, no, ok
+from mailserver.imap.rights import permanent_flags
 from mailserver.imap.selected import MailboxGone, Manner, SelectedMailbox
 from mailserver.imap.services import SessionServices
 from mailserver.refusals import CannotDo, Refusal
+from mailserver.store import mailboxes, readers
+from mailserver.store.flags import SYSTEM_FLAGS
 from security.peer import Peer
 
 # Faults of syntax after which a client is sent away: a stranger soon, a member late.
@@ -30,6 +35,8 @@ STRANGERS_FAULTS = 10
 MEMBERS_FAULTS = 200
 # How long a session trusts what it knows of its account: a locked one is out within this time.
 ACCOUNT_TRUST = 60.0
+# One for all: Python makes an empty frozenset anew each time, and there are thousands of sessions.
+_NONE_ENABLED: frozenset[bytes] = frozenset()
 
 
 class State(Enum):
@@ -61,6 +68,7 @@ class Session:
         "hidden",
         "manner",
         "on_wake",
+        "place",
         "rev2",
         "secure",
         "selected",
@@ -79,8 +87,9 @@ class Session:
         self.account: Account | None = None
         self.admission: Admission | None = None
         self.selected: SelectedMailbox | None = None
+        self.place: Place | None = None  # whose mailbox is selected, and what may be done in it
         self.client_id = ""
-        self.enabled: frozenset[bytes] = frozenset()
+        self.enabled = _NONE_ENABLED
         self.rev2 = self.utf8 = False
         self.manner = Manner()  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
         self.starts_tls = False
@@ -112,7 +121,7 @@ class Session:
     def poll(self) -> bytes:
         """News for a client that idles."""
         try:
-            return self.news()
+            return self.verify_place() + self.news()
         except MailboxGone:
             return self.mailbox_gone()
 
@@ -120,9 +129,12 @@ class Session:
         """Said now and then to one who idles, so that dead connections show and locked accounts leave."""
         try:
             self.verify_account()
+            told = self.verify_place()
         except Refusal as refusal:
             return bye(refusal.client_text)
-        return ok(b"*", "Still here")
+        except MailboxGone:
+            return self.mailbox_gone()
+        return told + ok(b"*", "Still here")
 
     def rejected(self, event: Rejected) -> bytes:
         """A command that the framer dropped."""
@@ -166,9 +178,14 @@ class Session:
     # What handlers ask
 
     @property
-    def account_id(self) -> str:
+    def member(self) -> Account:
+        """The account that is logged in."""
         assert self.account is not None
-        return self.account.id
+        return self.account
+
+    @property
+    def account_id(self) -> str:
+        return self.member.id
 
     @property
     def may_log_in(self) -> bool:
@@ -230,8 +247,31 @@ class Session:
         self.account = account
         self._trusted_until = now + ACCOUNT_TRUST
 
-    def select(self, view: SelectedMailbox | None) -> None:
+    def verify_place(self) -> bytes:
+        """Somebody else's mailbox is selected: look whether what may be done in it changed, and tell so.
+
+        Raises MailboxGone when it may no longer be read (RFC 4314 §5.1.1).
+        """
+        place, view = self.place, self.selected
+        if place is None or view is None or place.owner.id == self.account_id:
+            return b""
+        with self.services.store.read() as connection, self.services.directory.read() as directory:
+            mailbox = mailboxes.get_mailbox(connection, int(place.key))
+            if mailbox is None:
+                raise MailboxGone
+            having = access.rights_in(directory, connection, self.account_id, mailbox)
+            if not having.issuperset(access.Act.READ.value):
+                raise MailboxGone
+            view.mailbox_id = readers.key_of(connection, mailbox.id, self.account_id)
+        if having == place.rights:
+            return b""
+        self.place = place = replace(place, rights=having)
+        flags = flag_list((*SYSTEM_FLAGS, *view.flags.keywords))
+        return b"* FLAGS %b\r\n%b" % (flags, permanent_flags(place, view.read_only, view.flags.keywords))
+
+    def select(self, view: SelectedMailbox | None, place: Place | None = None) -> None:
         self.selected = view
+        self.place = place
         self.state = State.AUTHENTICATED if view is None else State.SELECTED
 
     @property

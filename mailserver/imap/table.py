@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from mailserver.imap import (
+    acl,
     appending,
     authenticating,
     fetching,
@@ -22,12 +23,18 @@ from mailserver.imap import (
     login,
     mailbox_commands,
     message_commands,
+    metadata,
+    quotas,
     searching,
 )
 from mailserver.imap.grammar import commands as parse
+from mailserver.imap.grammar.acl import parse_delete_acl, parse_list_rights, parse_set_acl
+from mailserver.imap.grammar.appending import parse_append, parse_replace
 from mailserver.imap.grammar.fetch import parse_fetch
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
+from mailserver.imap.grammar.metadata import parse_get_metadata, parse_set_metadata
+from mailserver.imap.grammar.quota import parse_set_quota
 from mailserver.imap.grammar.search import parse_search
 from mailserver.imap.grammar.selecting import parse_select
 from mailserver.imap.grammar.syntax import Cursor
@@ -76,8 +83,10 @@ def _searches_much(session: Session, framed: Framed) -> bool:
 
 
 def _appends_much(session: Session, framed: Framed) -> bool:
-    return len(framed.literals) > 4 or any(
-        not isinstance(literal, bytes) or len(literal) > 100_000 for literal in framed.literals
+    return (
+        len(framed.literals) > 4
+        or b"CATENATE" in framed.text.upper()
+        or any(not isinstance(literal, bytes) or len(literal) > 100_000 for literal in framed.literals)
     )
 
 
@@ -116,16 +125,22 @@ COMMANDS: dict[bytes, Spec] = {
     b"UNSUBSCRIBE": Spec(parse.parse_one_mailbox, mailbox_commands.unsubscribe, AUTHENTICATED, "9051 §6.3.8"),
     b"LIST": Spec(parse_list, listing.list_, AUTHENTICATED, "9051 §6.3.9", is_heavy=_many_wildcards),
     b"LSUB": Spec(parse_lsub, listing.lsub, AUTHENTICATED, "3501 §6.3.9"),
-    b"NAMESPACE": Spec(parse.parse_bare, login.namespace, AUTHENTICATED, "9051 §6.3.10"),
+    b"NAMESPACE": Spec(parse.parse_bare, listing.namespace, AUTHENTICATED, "9051 §6.3.10"),
     b"STATUS": Spec(parse_status, listing.status, AUTHENTICATED, "9051 §6.3.11", is_heavy=_sums_up),
     b"APPEND": Spec(
-        parse.parse_append, appending.append, AUTHENTICATED, "9051 §6.3.12", is_heavy=_appends_much
+        parse_append, appending.append, AUTHENTICATED, "9051 §6.3.12", is_heavy=_appends_much
     ),
     b"IDLE": Spec(parse.parse_bare, login.idle, AUTHENTICATED, "9051 §6.3.13"),
-    b"GETQUOTA": Spec(parse.parse_get_quota, mailbox_commands.get_quota, AUTHENTICATED, "9208 §4.1.1"),
-    b"GETQUOTAROOT": Spec(
-        parse.parse_one_mailbox, mailbox_commands.get_quota_root, AUTHENTICATED, "9208 §4.1.2"
-    ),
+    b"GETQUOTA": Spec(parse.parse_get_quota, quotas.get_quota, AUTHENTICATED, "9208 §4.1.1"),
+    b"GETQUOTAROOT": Spec(parse.parse_one_mailbox, quotas.get_quota_root, AUTHENTICATED, "9208 §4.1.2"),
+    b"SETQUOTA": Spec(parse_set_quota, quotas.set_quota, AUTHENTICATED, "9208 §4.1.3"),
+    b"SETACL": Spec(parse_set_acl, acl.set_acl, AUTHENTICATED, "4314 §3.1"),
+    b"DELETEACL": Spec(parse_delete_acl, acl.delete_acl, AUTHENTICATED, "4314 §3.2"),
+    b"GETACL": Spec(parse.parse_one_mailbox, acl.get_acl, AUTHENTICATED, "4314 §3.3"),
+    b"LISTRIGHTS": Spec(parse_list_rights, acl.list_rights, AUTHENTICATED, "4314 §3.4"),
+    b"MYRIGHTS": Spec(parse.parse_one_mailbox, acl.my_rights, AUTHENTICATED, "4314 §3.5"),
+    b"GETMETADATA": Spec(parse_get_metadata, metadata.get_metadata, AUTHENTICATED, "5464 §4.2"),
+    b"SETMETADATA": Spec(parse_set_metadata, metadata.set_metadata, AUTHENTICATED, "5464 §4.3"),
     # Selected
     b"CHECK": Spec(parse.parse_bare, mailbox_commands.check, SELECTED, "3501 §6.4.1"),
     b"CLOSE": Spec(parse.parse_bare, mailbox_commands.close, SELECTED, "9051 §6.4.1"),
@@ -156,6 +171,13 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"UID STORE": Spec(
         partial(parse.parse_store, by_uid=True), message_commands.store, SELECTED, "9051 §6.4.9", is_heavy=_many
+    ),
+    b"REPLACE": Spec(
+        partial(parse_replace, by_uid=False), appending.replace, SELECTED, "8508 §3.2",
+        by_number=True, is_heavy=_appends_much,
+    ),
+    b"UID REPLACE": Spec(
+        partial(parse_replace, by_uid=True), appending.replace, SELECTED, "8508 §3.3", is_heavy=_appends_much
     ),
     b"COPY": Spec(
         partial(parse.parse_copy, by_uid=False), message_commands.copy, SELECTED, "9051 §6.4.7",

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, NoSuchMailbox
 from mailserver.store import readers, rights
-from mailserver.store.annotations import copy as copy_annotations
-from mailserver.store.annotations import forget as forget_annotations
 from mailserver.store.database import Transaction
+from mailserver.store.metadata import copy as copy_metadata
+from mailserver.store.metadata import forget as forget_metadata
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import EVERYTHING
 from mailserver.store.tables import expunged, mailbox, mailbox_keyword, placement, sequence, subscription
@@ -272,7 +272,7 @@ def rename_mailbox(tx: Transaction, account_id: str, old_name: str, new_name: st
     if source.name == INBOX:
         target = create_mailbox(tx, account_id, new_name)
         messages.move(tx, source.id, EVERYTHING, target.id)
-        copy_annotations(tx, source.id, target.id)
+        copy_metadata(tx, source.id, target.id)
         return
     if new_name.startswith(source.name + SEPARATOR):
         raise CannotDo("A mailbox cannot become its own child")
@@ -320,7 +320,7 @@ def delete_mailbox(tx: Transaction, account_id: str, name: str) -> None:
     if any(each.name.startswith(prefix) for each in list_mailboxes(tx.connection, account_id)):
         raise CannotDo("The mailbox has mailboxes below it")
     messages.remove(tx, doomed.id, EVERYTHING)
-    for forget in (rights.forget, readers.forget, forget_annotations):
+    for forget in (rights.forget, readers.forget, forget_metadata):
         forget(tx, doomed.id)
     tx.connection.execute(
         update(mailbox)

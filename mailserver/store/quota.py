@@ -19,18 +19,21 @@ class Usage:
 
     size: int
     messages: int
+    mailboxes: int
 
 
 _USAGE = Prepared(
-    select(func.coalesce(func.sum(mailbox.c.size), 0), func.coalesce(func.sum(mailbox.c.messages), 0)).where(
-        mailbox.c.account_id == bindparam("account_id")
-    )
+    select(
+        func.coalesce(func.sum(mailbox.c.size), 0),
+        func.coalesce(func.sum(mailbox.c.messages), 0),
+        func.count() - func.count(mailbox.c.removed_at),
+    ).where(mailbox.c.account_id == bindparam("account_id"))
 )
 
 
 def usage(connection: Connection, account_id: str) -> Usage:
-    size, messages = _USAGE.row(connection, {"account_id": account_id})
-    return Usage(int(size), int(messages))
+    size, messages, mailboxes = _USAGE.row(connection, {"account_id": account_id})
+    return Usage(int(size), int(messages), int(mailboxes))
 
 
 def room_for(connection: Connection, account_id: str, quota: int, size: int) -> bool:

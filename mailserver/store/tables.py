@@ -222,7 +222,7 @@ reader_seen = Table(
     sqlite_with_rowid=False,
 )
 
-# Annotations of mailboxes, and of the server under mailbox 0 (store.annotations, RFC 5464).  Shared ones belong to no
+# Annotations of mailboxes, and of the server under mailbox 0 (store.metadata, RFC 5464).  Shared ones belong to no
 # account.
 annotation = Table(
     "annotation",

@@ -1,7 +1,7 @@
 """LIST and STATUS: which mailboxes, and what of them.
 
 Standards: RFC 9051 §6.3.9, §6.3.11, RFC 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS), RFC 6154 (SPECIAL-USE),
-RFC 3501 §6.3.9 (LSUB).
+RFC 3501 §6.3.9 (LSUB), RFC 8440 (LIST-MYRIGHTS), RFC 9590 (LIST-METADATA).
 Limits: 50 patterns a command.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailserver.imap.grammar.metadata import entries
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 
 MAX_PATTERNS = 50
@@ -29,7 +30,7 @@ STATUS_ITEMS = frozenset(
     )
 )
 _SELECTION = frozenset((b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"))
-_RETURN = frozenset((b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE"))
+_RETURN = frozenset((b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"MYRIGHTS"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class List:
     selection: frozenset[bytes] = frozenset()
     returns: frozenset[bytes] = frozenset()
     status: tuple[bytes, ...] = ()
+    metadata: tuple[str, ...] = ()
     extended: bool = False
 
 
@@ -62,6 +64,7 @@ def parse_list(cursor: Cursor) -> List:
     selection: frozenset[bytes] = frozenset()
     returns: frozenset[bytes] = frozenset()
     status: tuple[bytes, ...] = ()
+    metadata: tuple[str, ...] = ()
     extended = False
     if cursor.peek() == b"(":
         selection = _selection(cursor)
@@ -79,10 +82,10 @@ def parse_list(cursor: Cursor) -> List:
         if not cursor.skip_word(b"RETURN"):
             cursor.fail("RETURN")
         cursor.space()
-        returns, status = _return_options(cursor)
+        returns, status, metadata = _return_options(cursor)
         extended = True
     cursor.end()
-    return List(reference, patterns, selection, returns, status, extended)
+    return List(reference, patterns, selection, returns, status, metadata, extended)
 
 
 def _selection(cursor: Cursor) -> frozenset[bytes]:
@@ -112,9 +115,10 @@ def _patterns(cursor: Cursor) -> tuple[bytes, ...]:
     return tuple(patterns)
 
 
-def _return_options(cursor: Cursor) -> tuple[frozenset[bytes], tuple[bytes, ...]]:
+def _return_options(cursor: Cursor) -> tuple[frozenset[bytes], tuple[bytes, ...], tuple[str, ...]]:
     options = set()
     status: tuple[bytes, ...] = ()
+    metadata: tuple[str, ...] = ()
     first = True
     cursor.need(b"(")
     while not cursor.skip(b")"):
@@ -125,11 +129,14 @@ def _return_options(cursor: Cursor) -> tuple[frozenset[bytes], tuple[bytes, ...]
         if option == b"STATUS":
             cursor.space()
             status = _status_items(cursor)
+        elif option == b"METADATA":
+            cursor.space()
+            metadata = entries(cursor)
         elif option in _RETURN:
             options.add(option)
         else:
             raise SyntaxFault("Unknown LIST return option")
-    return frozenset(options), status
+    return frozenset(options), status, metadata
 
 
 def parse_lsub(cursor: Cursor) -> Lsub:

@@ -4,7 +4,7 @@ Entry names are kept in lower case, since they are one in any case.  A private e
 one to nobody.
 
 Standards: RFC 5464 §3, §4.1.
-Limits: 64 KB a value, 100 entries an account and mailbox (and 100 shared ones).
+Limits: 32 KB a value, 100 entries an account and mailbox (and 100 shared ones).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mailserver.store.tables import annotation
 # The mailbox under which annotations of the server are kept.
 SERVER = 0
 SHARED = ""
-MAX_VALUE = 65_536
+MAX_VALUE = 32_768
 MAX_ENTRIES = 100
 PRIVATE_PREFIX, SHARED_PREFIX = "/private/", "/shared/"
 

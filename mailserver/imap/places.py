@@ -1,0 +1,39 @@
+"""Names that a client writes → mailboxes with what it may do in them.
+
+Standards: RFC 4314 §4, §6; RFC 2342.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from mailserver import access
+from mailserver.access import Act, Place
+from mailserver.imap.session import Session
+
+
+def need(session: Session, connection: Connection, octets: bytes, act: Act) -> Place:
+    """The mailbox that the client names.  Raises NoSuchMailbox, NotPermitted, CannotDo."""
+    name = session.decode_name(octets)
+    with session.services.directory.read() as directory:
+        return access.need(directory, connection, session.member, name, act)
+
+
+def find(session: Session, connection: Connection, octets: bytes) -> Place | None:
+    """The same whatever the rights are."""
+    name = session.decode_name(octets)
+    with session.services.directory.read() as directory:
+        return access.find(directory, connection, session.member, name)
+
+
+def visible(session: Session, connection: Connection) -> list[Place]:
+    """What LIST may name."""
+    with session.services.directory.read() as directory:
+        return access.visible(directory, connection, session.member)
+
+
+def canonical(session: Session, octets: bytes) -> str:
+    """The one form of a name.  Raises CannotDo, LimitReached."""
+    name = session.decode_name(octets)
+    with session.services.directory.read() as directory:
+        return access.canonical(directory, session.member, name)
