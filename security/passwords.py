@@ -86,9 +86,9 @@ def weakness(password: str, about: Iterable[str] = ()) -> str | None:
     if (bare.isdigit() and len(bare) < _MANY_DIGITS) or any(bare in run for run in _RUNS):
         return "plain"
     for word in about:
-        core = _bare(word.partition("@")[0])
-        if len(core) >= 4 and core in bare and len(bare) < len(core) + 5:
-            return "personal"
+        for core in (_bare(word), _bare(word.partition("@")[0])):
+            if len(core) >= 4 and core in bare and len(bare) < len(core) + 5:
+                return "personal"
     return None
 
 

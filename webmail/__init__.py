@@ -28,6 +28,7 @@ from webmail import (
     pages,
     people,
     reading,
+    recovering,
     search,
     security_headers,
     settings,
@@ -71,7 +72,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
-        events, settings,
+        events, recovering, settings,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     return app

@@ -77,6 +77,7 @@ def test_made_passwords_are_readable_and_not_weak() -> None:
         ("qwertyuiop", "plain"),
         ("7392018465120394", None),
         ("nguyenminhkhue1", "personal"),
+        ("khuenm@city.gov.vn", "personal"),
         ("khuenm2026", "personal"),
         ("khuenm-va-mot-cau-dai-khac", None),
         ("Trời hôm nay nhiều mây", None),
