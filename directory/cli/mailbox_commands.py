@@ -10,6 +10,7 @@ import click
 
 from directory import mailboxes, people, provisioning, scram_verifiers, units
 from directory.accounts import Account, find_account
+from directory.cli import login_commands
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.options import (
     Passwords,
@@ -31,6 +32,10 @@ from directory.sizes import parse_size
 @click.group()
 def group() -> None:
     pass
+
+
+for _command in login_commands.commands:
+    group.add_command(_command)
 
 
 def _find(conn: Reading | Writing, key: str) -> Account:

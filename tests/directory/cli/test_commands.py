@@ -11,12 +11,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from directory import provisioning
+from directory import provisioning, scram_verifiers
 from directory.accounts import credentials_by_login
 from directory.cli import commands
 from directory.cli.context import CliContext
 from directory.database import Directory, open_directory
 from security.passwords import verify_password
+from security.scram import make_verifier
 
 
 @click.group()
@@ -363,13 +364,22 @@ def test_who_did_it_is_on_record(citymail: Terminal, an: str, directory: Directo
     assert "mất máy" in entry.details
 
 
+def command_words(group: click.Group) -> list[list[str]]:
+    """The words by which each command of a group, and of groups in it, is called."""
+    found = []
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        found += [[name, *inner] for inner in command_words(command)] if isinstance(command, click.Group) else [[name]]
+    return found
+
+
 def test_every_command_explains_itself() -> None:
     for group in commands:
         assert isinstance(group, click.Group)
         names = group.list_commands(click.Context(group))
         assert {"add", "show", "list", "search", "remove"} <= set(names)
-        for name in names:
-            result = CliRunner().invoke(main, [str(group.name), name, "--help"], obj="")
+        for words in command_words(group):
+            result = CliRunner().invoke(main, [str(group.name), *words, "--help"], obj="")
             assert result.exit_code == 0
             assert "--json" in result.output
     mailbox = next(group for group in commands if group.name == "mailbox")
@@ -379,3 +389,46 @@ def test_every_command_explains_itself() -> None:
     assert "probe" in mailbox.list_commands(click.Context(mailbox))
     assert mailbox.get_command(click.Context(mailbox), "probe") is not None
     del mailbox.commands["probe"]
+
+
+def test_an_app_password_is_made_listed_and_revoked(citymail: Terminal, directory: Directory) -> None:
+    citymail("mailbox", "add", "hotro@city.gov.vn", "--name", "Hỗ trợ", "--password", "một mật khẩu 2026")
+    made = citymail.json("mailbox", "app-password", "add", "hotro", "Điện thoại", "--for", "imap")
+    assert len(made["password"].replace("-", "")) == 24
+    assert (made["login"], made["scope"], made["used_at"]) == ("hotro@city.gov.vn", "imap", None)
+    citymail.run("mailbox", "app-password", "add", "hotro", "Điện thoại", status=4)
+    citymail("mailbox", "app-password", "add", "hotro", "Máy tính")
+    (listed, _) = citymail.json("mailbox", "app-password", "list", "hotro")
+    assert "password" not in listed
+    assert listed["id"] == made["id"]
+    assert "Điện thoại" in citymail("mailbox", "app-password", "list", "hotro")
+    citymail("mailbox", "app-password", "revoke", "hotro", "Điện thoại")
+    citymail.run("mailbox", "app-password", "revoke", "hotro", "Điện thoại", status=3)
+    assert len(citymail.json("mailbox", "app-password", "list", "hotro")) == 1
+    # another password takes the rest back
+    citymail("mailbox", "passwd", "hotro", "--password", "mật khẩu khác 2026")
+    assert citymail.json("mailbox", "app-password", "list", "hotro") == []
+
+
+def test_capabilities_are_hidden_and_shown(citymail: Terminal) -> None:
+    citymail("mailbox", "add", "hotro@city.gov.vn", "--name", "Hỗ trợ")
+    told = citymail.json("mailbox", "hide-capability", "hotro", "qresync", "IDLE", "--client", "*Outlook*")
+    assert [rule["capability"] for rule in told["hidden"]] == ["IDLE", "QRESYNC"]
+    assert "QRESYNC (*Outlook*)" in citymail("mailbox", "hide-capability", "hotro", "IDLE", "--client", "*Outlook*")
+    told = citymail.json("mailbox", "show-capability", "hotro", "qresync", "idle", "--client", "*Outlook*")
+    assert told["hidden"] == []
+    citymail.run("mailbox", "hide-capability", "hotro", "two words", status=1)
+
+
+def test_a_password_set_here_works_with_scram(citymail: Terminal, directory: Directory) -> None:
+    citymail("mailbox", "add", "hotro@city.gov.vn", "--name", "Hỗ trợ", "--password", "một mật khẩu 2026")
+    citymail("mailbox", "add", "tiepdan@city.gov.vn", "--name", "Tiếp dân", "--password", "một mật khẩu 2026")
+    citymail("mailbox", "passwd", "tiepdan", "--password", "mật khẩu khác 2026")
+    for login, password in (("hotro", "một mật khẩu 2026"), ("tiepdan", "mật khẩu khác 2026")):
+        with directory.read() as conn:
+            found = credentials_by_login(conn, login)
+            assert found is not None
+            assert found.password_hash is not None
+            verifier = scram_verifiers.find(conn, found.account.id, found.password_hash)
+        assert verifier is not None
+        assert verifier == make_verifier(password, verifier.salt)

@@ -1,0 +1,46 @@
+"""What the commands about app passwords and hidden capabilities say."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "app-password.group": (
+        "Passwords for single mail programs: IMAP and SMTP only.",
+        "Mật khẩu riêng cho từng chương trình thư: chỉ dùng cho IMAP và SMTP.",
+    ),
+    "app-password.add": (
+        "Make one; it is shown now and never again.",
+        "Tạo mới; chỉ hiện một lần duy nhất.",
+    ),
+    "app-password.list": ("Those an account has, and their last use.", "Các mật khẩu đang có và lần dùng cuối."),
+    "app-password.revoke": (
+        "Take one back, by name or id; what uses it is out within a minute.",
+        "Thu hồi theo tên hoặc mã định danh; chương trình đang dùng bị ngắt trong một phút.",
+    ),
+    "app-password.scope": ("What it opens.", "Dùng được cho giao thức nào."),
+    "app-password.added": ("App password {name} of {login} made.", "Đã tạo mật khẩu ứng dụng {name} cho {login}."),
+    "app-password.revoked": (
+        "App password {name} of {login} is revoked.",
+        "Đã thu hồi mật khẩu ứng dụng {name} của {login}.",
+    ),
+    "capability.hide": (
+        "Hide IMAP capabilities, as QRESYNC, from a client that misbehaves.",
+        "Ẩn các khả năng IMAP, như QRESYNC, với chương trình thư hoạt động sai.",
+    ),
+    "capability.show": ("Take that back.", "Bỏ ẩn."),
+    "capability.client": (
+        "Only from clients whose ID fits this pattern, as '*Outlook*'.",
+        "Chỉ với chương trình có ID khớp mẫu, như '*Outlook*'.",
+    ),
+    "capability.hidden": (
+        "Hidden from clients of {login}: {hidden}.",
+        "Đang ẩn với chương trình của {login}: {hidden}.",
+    ),
+    "capability.none": ("Nothing is hidden from clients of {login}.", "Không ẩn gì với chương trình của {login}."),
+    "scope.both": ("IMAP and SMTP", "IMAP và SMTP"),
+    "scope.imap": ("IMAP", "IMAP"),
+    "scope.smtp": ("SMTP", "SMTP"),
+    "column.scope": ("opens", "dùng cho"),
+    "column.made": ("made", "tạo lúc"),
+    "column.used": ("last used", "dùng lần cuối"),
+    "column.used_from": ("from", "từ địa chỉ"),
+}
