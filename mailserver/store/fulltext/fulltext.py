@@ -20,7 +20,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -170,8 +170,8 @@ class Fulltext:
         found = []
         for account_id in self.accounts():
             try:
-                with self._opened(account_id, ()) as index, index.reading(), self._read() as connection:
-                    mailbox_ids = self._mailbox_ids(account_id)
+                mailbox_ids = self._mailbox_ids(account_id)
+                with closing(self._open(account_id)) as index, index.reading(), self._read() as connection:
                     if index.account_id() != account_id or not filling.is_of_this_mail(index, connection, mailbox_ids):
                         found.append(f"an index is of other mail: account {account_id}")
                     found += [f"an index is broken: account {account_id}: {each}" for each in index.problems()]

@@ -2,53 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from directory.names import fold
 from mailserver.imap.criteria import Context, compile_key
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.search import parse_search
 from mailserver.imap.grammar.syntax import Cursor
-from mailserver.message.matching import needle
 from mailserver.message.structure import encode_parts, scan
-
-
-@pytest.mark.parametrize(
-    "word, text, holds",
-    [
-        ("duong", "Đường Nguyễn Huệ", True),
-        ("nguyen hue", "Đường Nguyễn Huệ", True),
-        ("NGUYEN", unicodedata.normalize("NFD", "Nguyễn"), True),
-        ("đường", "ĐƯỜNG số 1", True),
-        ("đường", unicodedata.normalize("NFD", "đường"), True),
-        ("đường", "Duong so 1", False),
-        ("dường", "đường", False),
-        ("strasse", "Straße", True),
-        ("fi", "ﬁnal", True),
-        ("пpивет", "нет", False),
-        ("日本", "日本語", True),
-        ("ab", "a…b", False),
-        ("x", "", False),
-    ],
-)
-def test_words(word, text, holds):
-    assert needle(word).holds(text) is holds
-
-
-@settings(deadline=None)
-@given(
-    st.text("aăâbdđeêoôơuưAĐ ễ\u0301ßﬁ…", min_size=1, max_size=4),
-    st.text("aăâbdđeêoôơuưAĐ ễ\u0301ßﬁ…", max_size=12),
-)
-def test_the_fast_way_is_the_folding_way(word, text):
-    composed = unicodedata.normalize("NFC", word)
-    if fold(composed) == composed.casefold():
-        assert needle(word).holds(text) is (fold(composed) in fold(text))
 
 
 class Row:

@@ -1,0 +1,37 @@
+"""What a search sees of a message."""
+
+from __future__ import annotations
+
+from mailserver.message.searchable import field_values, header_lines, texts_of
+from mailserver.message.structure import scan
+
+MAIL = (
+    b"Received: from a\r\n by b\r\nSubject: =?utf-8?b?SOG7jXA=?=\r\n =?utf-8?q?_b=C3=A0n?=\r\n"
+    b"subject : second\r\nFrom: =?utf-8?q?=C4=90=C3=A0o?= <dao@x>\r\nfrom: an@x\r\nno field at all\r\n"
+    b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain; charset=windows-1258\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    b"ng=E2n s=E1ch\r\n"
+    b"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<style>hidden</style>"
+    b"<p>K<b>h</b>&#7849;n</p><p>c\xe1\xba\xa5p</p>\r\n"
+    b"--b\r\nContent-Type: application/octet-stream; name=unseen.bin\r\n\r\nsecret\r\n--b--\r\n"
+)
+
+
+def test_header_lines_are_decoded() -> None:
+    lines = header_lines(MAIL[: MAIL.index(b"\r\n\r\n") + 4])
+    assert lines[0] == "Received: from a by b"
+    assert lines[1] == "Subject: Họp bàn"
+    assert "no field at all" in lines
+    assert field_values(lines, "subject") == ["Họp bàn"]  # the first counts
+    assert field_values(lines, "from") == ["Đào <dao@x>", "an@x"]
+    assert field_values(lines, "cc") == []
+    assert field_values(lines, "receive") == []
+
+
+def test_texts_of_all_parts() -> None:
+    tree = scan(MAIL)
+    texts = texts_of(MAIL[: tree.body_start], tree, lambda start, stop: MAIL[start:stop])
+    assert texts.fields == {"subject": ["Họp bàn"], "from": ["Đào <dao@x>", "an@x"]}
+    assert [text.strip() for text in texts.body] == ["ngân sách", "Khẩn cấp"]
+    assert "Content-Type: application/octet-stream; name=unseen.bin" in texts.header
+    assert not any("secret" in text for text in texts.body)

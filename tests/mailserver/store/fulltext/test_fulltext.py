@@ -1,0 +1,305 @@
+"""An account's index in use: what arrives is found at once, what goes leaves, and losing the index loses nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailserver.message.matching import needle
+from mailserver.store import Store, messages, reading
+from mailserver.store.fulltext.attachments import AttachmentReader
+from mailserver.store.messages import Target
+
+WORDS = "ngân sách quý"
+
+
+def home(store: Store, account: str = "an") -> Path:
+    return store.blobs.folder.parent / "index" / account
+
+
+def find(clerk: Any, word: str, field: str = "body", *mailboxes: Any) -> set[int]:
+    """UIDs in the inbox, with the index alone."""
+    places = [each.id for each in mailboxes or (clerk.inbox,)]
+    lookup = clerk.store.fulltext.find(clerk.account, places, [(field, needle(word))])
+    assert lookup is not None
+    assert not lookup.unread
+    return {
+        row.uid
+        for place in places
+        for row in clerk.ask(lambda connection, place=place: list(all_rows(connection, place)))
+        if row.message_id in lookup.hits[field, needle(word)]
+    }
+
+
+def all_rows(connection: Any, mailbox_id: int) -> Any:
+    return reading.placements(connection, mailbox_id)
+
+
+def test_what_arrives_is_found_at_once(clerk: Any, mail: Any) -> None:
+    assert find(clerk, "ngan sach") == set()
+    clerk.append(
+        mail("Họp", "Về ngân\r\n sách quý I\r\n", From="=?utf-8?b?xJDDoG8=?= <dao@x.example>", Cc="ha@x.example")
+    )
+    clerk.append(mail("Khác", "Không có gì\r\n"))
+    assert find(clerk, "ngân sách") == {1}
+    assert find(clerk, "ngan sach quy") == {1}
+    assert find(clerk, "ngần sách") == set()
+    assert find(clerk, "hop", "subject") == {1}
+    assert find(clerk, "đào", "from") == {1}
+    assert find(clerk, "dao <dao@", "from") == {1}
+    assert find(clerk, "an@thanhpho", "from") == {2}
+    assert find(clerk, "ha@x", "cc") == {1}
+    assert find(clerk, "cc: ha", "header") == {1}
+    assert find(clerk, "khong co", "text") == {2}
+    assert find(clerk, "subject: khac", "text") == {2}
+    clerk.append(mail("Nữa", "ngân sách nữa\r\n"))
+    assert find(clerk, "ngân sách") == {1, 3}
+
+
+def test_what_is_copied_moved_and_brought_back_stays_found(clerk: Any, mail: Any) -> None:
+    clerk.append(mail("Một", WORDS))
+    other = clerk.create("Other")
+    assert find(clerk, "sach") == {1}
+    clerk.do(messages.move, clerk.inbox.id, [(1, 1)], other.id)
+    assert find(clerk, "sach") == set()
+    assert find(clerk, "sach", "body", other) == {1}
+    clerk.do(messages.remove, other.id, [(1, 1)])
+    assert find(clerk, "sach", "body", other) == set()
+    assert clerk.store.fulltext.forget("an") == 1
+    assert clerk.store.fulltext.figures("an")["messages"] == 0
+    assert clerk.do(messages.restore, other.id, [1], other.id)
+    assert find(clerk, "sach", "body", other) == {2}
+
+
+def test_what_still_has_a_place_is_not_forgotten(clerk: Any, mail: Any) -> None:
+    other = clerk.create("Other")
+    clerk.append(mail("Một", WORDS))
+    clerk.do(messages.copy, clerk.inbox.id, [(1, 1)], other.id)
+    assert find(clerk, "sach") == {1}
+    clerk.do(messages.remove, clerk.inbox.id, [(1, 1)])
+    assert clerk.store.fulltext.forget("an") == 0
+    assert find(clerk, "sach", "body", other) == {1}
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: shutil.rmtree(folder),
+        lambda folder: (folder / "index.db").write_bytes(b"no database at all" * 1000),
+        lambda folder: (folder / "index.db").write_bytes(b""),
+        lambda folder: (folder / "index.db").write_bytes((folder / "index.db").read_bytes()[:40_000]),
+    ],
+    ids=["removed", "overwritten", "emptied", "cut"],
+)
+def test_a_lost_index_comes_back(store: Store, hire: Any, mail: Any, harm: Callable[[Path], None]) -> None:
+    clerk = hire(store)
+    for number in range(40):
+        clerk.append(mail(f"Số {number}", f"{WORDS} {number}"))
+    assert find(clerk, "quy 17") == {18}
+    harm(home(store))
+    # What is broken says so once, and the search is a scan.
+    if store.fulltext.find("an", [clerk.inbox.id], [("body", needle("sach"))]) is None:
+        assert not home(store).exists()
+    assert find(clerk, "quy 17") == {18}
+    assert store.fulltext.problems() == []
+
+
+def test_mail_put_back_from_a_copy_gets_a_new_index(store: Store, hire: Any, mail: Any) -> None:
+    clerk = hire(store)
+    clerk.append(mail("Một", "một"))
+    assert find(clerk, "mot") == {1}
+    index = sqlite3.connect(home(store) / "index.db")
+    with index:  # as if more had been read than there is
+        index.execute("UPDATE about SET checked_id = 1000")
+    index.close()
+    assert any("other mail" in each for each in store.fulltext.problems())
+    assert find(clerk, "mot") == {1}
+    index = sqlite3.connect(home(store) / "index.db")
+    with index:
+        index.execute("UPDATE about SET checked_at = 5")
+        index.execute("DELETE FROM lexicon")
+    index.close()
+    assert find(clerk, "mot") == {1}
+    index = sqlite3.connect(home(store) / "index.db")
+    with index:
+        index.execute("UPDATE covered SET uid_next = 99")
+        index.execute("DELETE FROM lexicon")
+    index.close()
+    assert find(clerk, "mot") == {1}
+
+
+def test_nobody_finds_another_accounts_mail(store: Store, hire: Any, mail: Any) -> None:
+    an, binh = hire(store, "an"), hire(store, "binh/../x")
+    an.append(mail("Một", WORDS))
+    assert find(binh, "sach") == set()
+    assert find(an, "sach") == {1}
+    assert store.fulltext.accounts() == ["an", "binh/../x"]
+    assert sorted(each.name for each in home(store).parent.iterdir()) == ["an", "binh%2F..%2Fx"]
+
+
+def test_no_room_for_the_index_is_no_fault_of_the_search(store: Store, hire: Any, mail: Any) -> None:
+    clerk = hire(store)
+    clerk.append(mail("Một", WORDS))
+    home(store).parent.write_bytes(b"where the folder should be")
+    assert store.fulltext.find("an", [clerk.inbox.id], [("body", needle("sach"))]) is None
+
+
+@pytest.fixture
+def small_disk(store: Store) -> Iterator[Path]:
+    """All indexes on a file system of 400 KB."""
+    folder = home(store).parent
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"may not mount: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_messages_to_be_scanned(store: Store, hire: Any, mail: Any, small_disk: Path) -> None:
+    clerk = hire(store)
+    clerk.append(mail("Một", WORDS))
+    assert find(clerk, "sach") == {1}
+    (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    clerk.append(mail("Hai", WORDS))
+    lookup = store.fulltext.find("an", [clerk.inbox.id], [("body", needle("sach"))])
+    if lookup is not None:  # else all is scanned
+        ids = [row.message_id for row in clerk.ask(all_rows, clerk.inbox.id)]
+        assert lookup.hits["body", needle("sach")] == {ids[0]}
+        assert lookup.unread == {ids[1]}
+    (small_disk / "ballast").unlink()
+    assert find(clerk, "sach") == {1, 2}
+    assert store.fulltext.problems() == []
+
+
+FILLER = """
+import os, sys
+from pathlib import Path
+from mailserver.store import Store
+store = Store(f"sqlite:///{sys.argv[1]}/mail.db", Path(sys.argv[1]))
+from mailserver.store.fulltext import filling
+filling.ROUND = 7
+print("begun", flush=True)
+store.fulltext.fill("an")
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_killed_while_filling_and_filled_by_two(store: Store, hire: Any, mail: Any) -> None:
+    clerk = hire(store)
+    contents = [store.prepare(mail(f"Số {number}", f"{WORDS} {number} " + "chữ " * number)) for number in range(400)]
+    clerk.do(lambda tx: [messages.append(tx, content, [Target(clerk.inbox.id)]) for content in contents])
+    folder = str(store.blobs.folder.parent)
+    for _ in range(3):
+        child = subprocess.Popen([sys.executable, "-c", FILLER, folder], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline() == b"begun\n"
+        database = home(store) / "index.db"
+        before = chunks(database)
+        while chunks(database) <= before and child.poll() is None and before < 50:
+            pass
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        child.stdin.close()
+    assert store.fulltext.problems() == []
+    others = [threading.Thread(target=store.fulltext.fill, args=("an",)) for _ in range(2)]
+    for each in others:
+        each.start()
+    assert find(clerk, "quy 17") == {18, *range(171, 181)}
+    for each in others:
+        each.join()
+    figures = store.fulltext.figures("an")
+    assert figures is not None
+    assert figures["messages"] == 400
+    assert figures["behind"] == 0
+    assert store.fulltext.problems() == []
+
+
+def chunks(database: Path) -> int:
+    """How far filling has come."""
+    if not database.exists():
+        return 0
+    connection = sqlite3.connect(database, timeout=5)
+    try:
+        return int(connection.execute("SELECT coalesce(max(id), 0) FROM chunk").fetchone()[0])
+    except sqlite3.OperationalError:  # not yet made
+        return 0
+    finally:
+        connection.close()
+
+
+def packed(**members: str) -> bytes:
+    octets = io.BytesIO()
+    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in members.items():
+            file.writestr(name.replace("__", "/").replace("_xml", ".xml"), text)
+    return octets.getvalue()
+
+
+def with_file(name: str, octets: bytes) -> bytes:
+    from base64 import encodebytes
+
+    return (
+        b"Subject: file\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\n\r\ntext\r\n--b\r\nContent-Type: application/octet-stream; name=%b\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n%b--b--\r\n"
+    ) % (name.encode(), encodebytes(octets).replace(b"\n", b"\r\n"))
+
+
+def test_files_sent_along_are_found(clerk: Any) -> None:
+    words = "<w:r><w:t>Bảng </w:t></w:r><w:r><w:t>lương</w:t></w:r>"
+    text = f'<w:document xmlns:w="x"><w:body><w:p>{words}</w:p></w:body></w:document>'
+    clerk.append(with_file("luong.docx", packed(word__document_xml=text)))
+    clerk.append(with_file("broken.docx", b"PK nonsense"))
+    assert find(clerk, "bảng lương") == {1}
+    assert find(clerk, "luong.docx", "text") == {1}
+    figures = clerk.store.fulltext.figures("an")
+    assert figures["attached"] == 1
+    assert figures["waiting"] == 0
+
+
+def test_the_steward_reads_ahead(clerk: Any, mail: Any) -> None:
+    index = clerk.store.fulltext
+    clerk.append(mail("Một", WORDS))
+    index.tend(lambda: False)
+    assert index.accounts() == []  # never searched, never read
+    assert find(clerk, "sach") == {1}
+    clerk.append(mail("Hai", WORDS))
+    index.tend(lambda: True)
+    assert index.figures("an")["behind"] == 1
+    index.tend(lambda: False)
+    assert index.figures("an")["behind"] == 0
+    index.rebuild("an")
+    assert find(clerk, "sach") == {1, 2}
+
+
+def children() -> set[int]:
+    return set(map(int, Path("/proc/thread-self/children").read_text().split()))
+
+
+def test_a_reader_that_dies_takes_nobody_with_it() -> None:
+    before = children()
+    with AttachmentReader(seconds=20) as reader:
+        assert reader.text("packed", packed(content_xml="<o><p>một</p></o>")) == "một\n\n"
+        (child,) = children() - before
+        os.kill(child, signal.SIGKILL)
+        assert reader.text("packed", b"PK") is None
+        assert reader.text("packed", packed(content_xml="<o><p>còn sống</p></o>")) == "còn sống\n\n"

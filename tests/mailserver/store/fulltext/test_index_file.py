@@ -1,0 +1,146 @@
+"""An account's file alone: it finds what a scan of the same texts finds, whatever was added, merged and forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.message.matching import exact_form, needle
+from mailserver.store.fulltext import index_file, lexicon
+from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, IndexFile
+from mailserver.store.fulltext.terms import key_pairs, words_and_pairs
+
+LETTERS = "aadđờơòênN .,-@\u0301\u0bd7日本ﬁß_1"
+TEXTS = st.one_of(
+    st.text(LETTERS, max_size=14),
+    st.lists(
+        st.sampled_from(["ngân", "sách", "ngan", "sach", "họp", "a", "đ", "日本", "x@y.vn", "--"]), max_size=6
+    ).map(" ".join),
+    st.text(max_size=6),
+).map(exact_form)
+DOCUMENTS = st.lists(
+    st.lists(st.lists(TEXTS.filter(bool), max_size=2), min_size=len(FIELDS), max_size=len(FIELDS)), max_size=24
+)
+KEYS = st.one_of(st.text(LETTERS, min_size=1, max_size=5), TEXTS, st.text(min_size=1, max_size=2))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[IndexFile]:
+    made = IndexFile(tmp_path / "index.db", "an", patience=5)
+    yield made
+    made.close()
+
+
+def scan(documents: dict[int, list[list[str]]], field: str, word: str) -> set[int]:
+    place = FIELDS.index(field)
+    return {number for number, texts in documents.items() if any(map(needle(word).holds, texts[place]))}
+
+
+@settings(deadline=None, max_examples=60)
+@given(DOCUMENTS, st.lists(KEYS, min_size=4, max_size=12), st.integers(1, 5), st.sets(st.integers(1, 24)))
+def test_index_is_scan(documents: list[list[list[str]]], keys: list[str], together: int, forgotten: set[int]) -> None:
+    folder = TemporaryDirectory()
+    index = IndexFile(Path(folder.name) / "index.db", "an", patience=5)
+    kept = dict(enumerate(documents, 1))
+    with index.writing():
+        for start in range(0, len(documents), together):
+            numbers = [*kept][start : start + together]
+            index.add([(number, MESSAGE, kept[number]) for number in numbers])
+    for _ in range(2):
+        for field in FIELDS:
+            for word in filter(lambda each: needle(each).form, keys):
+                assert index.find(field, needle(word)) == scan(kept, field, word), (field, word)
+        assert index.problems() == []
+        with index.writing():
+            index.forget(forgotten & kept.keys())
+        kept = {number: texts for number, texts in kept.items() if number not in forgotten}
+    assert index.message_ids() == kept.keys()
+    index.close()
+    folder.cleanup()
+
+
+@given(TEXTS, st.data())
+def test_every_substring_lies_in_the_terms(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    part = text[start : data.draw(st.integers(start, len(text)))]
+    words, pairs = words_and_pairs(text)
+    wanted = key_pairs(part)
+    if wanted:
+        assert all(any(each in pair for pair in pairs) for each in wanted)
+    elif part:
+        assert any(part in word for word in words)
+
+
+def test_chunks_are_merged_and_stay_few(index: IndexFile) -> None:
+    for number in range(1, 200):
+        with index.writing():
+            index.add([(number, MESSAGE, document(f"văn bản số {number} ngày {number % 7}"))])
+    assert index.figures()["chunks"] < 22
+    assert index.find("body", needle("số 17")) == {17, *range(170, 180)}
+    assert index.find("body", needle("ngay 3")) == {number for number in range(1, 200) if number % 7 == 3}
+    assert index.problems() == []
+
+
+def document(body: str) -> list[list[str]]:
+    return [[exact_form(body)] if field == "body" else [] for field in FIELDS]
+
+
+def test_a_message_of_too_many_words_is_looked_into(index: IndexFile) -> None:
+    many = " ".join(f"w{number}" for number in range(lexicon.MOST_TERMS + 1))
+    with index.writing():
+        index.add([(1, MESSAGE, document(many)), (2, MESSAGE, document("w77 đây"))])
+    assert index.find("body", needle("w77")) == {1, 2}
+    assert index.find("body", needle("w77 w78")) == {1}
+    assert index.find("body", needle("đây")) == {2}
+
+
+def test_attached_files_are_found_with_their_message(index: IndexFile) -> None:
+    with index.writing():
+        index.add([(1, MESSAGE, document("thư")), (2, MESSAGE, document("khác"))], waiting=[1, 2])
+    assert index.waiting(5) == [2, 1]
+    with index.writing():
+        index.add([(1, ATTACHED, document("bảng lương"))])
+        index.skip_attached(2)
+    assert index.waiting(5) == []
+    assert index.find("body", needle("bảng lương")) == {1}
+    with index.writing():
+        index.forget({1})
+    assert index.find("body", needle("luong")) == set()
+    assert index.message_ids() == {2}
+
+
+def test_a_round_that_fails_leaves_nothing(index: IndexFile) -> None:
+    def broken() -> Iterator[tuple[int, int, list[list[str]]]]:
+        yield 1, MESSAGE, document("một")
+        raise KeyError
+
+    with pytest.raises(KeyError), index.writing():
+        index.add(broken())
+    assert index.find("body", needle("mot")) == set()
+    assert index.message_ids() == set()
+    with index.writing():
+        index.add([(1, MESSAGE, document("một"))])
+    assert index.find("body", needle("mot")) == {1}
+
+
+def test_a_file_of_another_version_is_not_touched(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "index.db") as other:
+        other.execute("PRAGMA user_version = 99")
+    other.close()
+    with pytest.raises(index_file.OtherVersion):
+        IndexFile(tmp_path / "index.db", "an", patience=1)
+
+
+def test_decomposed_marks_do_not_divide_words(index: IndexFile) -> None:
+    text = unicodedata.normalize("NFD", "x\u0323\u0301yz ế")
+    with index.writing():
+        index.add([(1, MESSAGE, document(text))])
+    assert index.find("body", needle("xyz")) == {1}
+    assert index.find("body", needle("yz e")) == {1}
