@@ -42,7 +42,6 @@ class Credentials:
     account: Account
     password_hash: str | None
     must_change_password: bool
-    password_set_at: int | None
 
     def __repr__(self) -> str:
         return f"Credentials({self.account.login})"
@@ -62,12 +61,9 @@ ACCOUNT_COLUMNS = (
 )
 _BY_ID = Question(select(*ACCOUNT_COLUMNS).where(account_table.c.id == bindparam("id")))
 _CREDENTIALS = Question(
-    select(
-        *ACCOUNT_COLUMNS,
-        account_table.c.password_hash,
-        account_table.c.must_change_password,
-        account_table.c.password_set_at,
-    ).where(account_table.c.id == bindparam("id"))
+    select(*ACCOUNT_COLUMNS, account_table.c.password_hash, account_table.c.must_change_password).where(
+        account_table.c.id == bindparam("id")
+    )
 )
 _ADMINS = Question(
     select(account_table.c.id).where(account_table.c.is_admin.is_(True), account_table.c.status == "active")
@@ -122,7 +118,7 @@ def credentials_of(conn: Reading | Writing, account_id: str) -> Credentials | No
     found = conn.row(_CREDENTIALS, id=account_id)
     if found is None:
         return None
-    return Credentials(account_from_row(found[:10]), found[10], bool(found[11]), found[12])
+    return Credentials(account_from_row(found[:10]), found[10], bool(found[11]))
 
 
 def smallest_quota(conn: Reading | Writing) -> int:

@@ -6,11 +6,12 @@ changed, the app password revoked, the delegation taken back or the token's time
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
 from directory import app_passwords
-from directory.accounts import Account, Credentials, credentials_of
+from directory.accounts import Account, credentials_of
 from directory.database import Reading
 from directory.recipients import mailboxes_of
 
@@ -23,7 +24,7 @@ class Admission:
     actor: Account  # who has proven who he is: the same, or one who may act for it
     means: Means
     protocol: str
-    stamp: str = ""  # what must be as it was: the moment the password was set, the app password's id
+    stamp: str = ""  # what must be as it was: a digest of the password's hash, the app password's id
     until: float | None = None  # epoch seconds
 
 
@@ -32,8 +33,9 @@ def delegated(conn: Reading, actor_id: str, protocol: str) -> frozenset[str]:
     return mailboxes_of(conn, actor_id, "send" if protocol == "smtp" else "read")
 
 
-def password_stamp(credentials: Credentials) -> str:
-    return str(credentials.password_set_at) if credentials.password_hash is not None else "none"
+def password_stamp(password_hash: str | None) -> str:
+    """Another with each password that is set."""
+    return hashlib.sha256((password_hash or "").encode()).hexdigest()
 
 
 def still_holds(conn: Reading, admission: Admission, now: float) -> Account | None:
@@ -43,7 +45,7 @@ def still_holds(conn: Reading, admission: Admission, now: float) -> Account | No
         return None
     if admission.until is not None and now >= admission.until:
         return None
-    if admission.means in ("password", "scram") and password_stamp(found) != admission.stamp:
+    if admission.means in ("password", "scram") and password_stamp(found.password_hash) != admission.stamp:
         return None
     if admission.means == "app-password" and all(
         key.id != admission.stamp for key in app_passwords.keys_of(conn, admission.actor.id)

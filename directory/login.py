@@ -203,7 +203,7 @@ class Gate:
         if key is not None:
             return "app-password", key.id
         if self._is_proven(found, password):
-            return "password", password_stamp(found)
+            return "password", password_stamp(found.password_hash)
         return None, ""
 
     def _is_proven(self, found: Credentials, password: str) -> bool:
@@ -226,8 +226,9 @@ class Gate:
         assert found is not None
         assert stored is not None
         self._throttle.succeeded(peer.client, name)
-        self._proven.remember(found.account.id, self._brought_up_to_date(found, stored, password), password)
-        return found, "password", password_stamp(found)
+        stored = self._brought_up_to_date(found, stored, password)
+        self._proven.remember(found.account.id, stored, password)
+        return found, "password", password_stamp(stored)
 
     def _brought_up_to_date(self, found: Credentials, stored: str, password: str) -> str:
         """Now that the password is at hand: today's parameters, and a verifier for SCRAM; the hash as it is then."""
@@ -272,7 +273,7 @@ class Gate:
                 log.info("no SCRAM verifier yet; one log-in with PLAIN makes it; login=%r", proof.authcid)
             raise self._refusal(proof.authcid, name, peer)
         self._throttle.succeeded(peer.client, name)
-        return found, "scram", password_stamp(found)
+        return found, "scram", password_stamp(found.password_hash)
 
     # Without a password
 
