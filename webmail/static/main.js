@@ -23,6 +23,7 @@ document.addEventListener("click", (event) => {
 // On a phone the mailboxes slide in; without script the same happens by the address (:target).
 const opener = document.getElementById("menu-button");
 const openMailboxes = (open) => {
+  if (!open && document.activeElement?.closest("#sidebar")) opener.focus();
   document.body.classList.toggle("menu-open", open);
   opener.setAttribute("aria-expanded", String(open));
   if (open) document.querySelector("#sidebar a")?.focus();
@@ -38,7 +39,7 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") openMailboxes(false);
+  if (event.key === "Escape" && document.body.classList.contains("menu-open")) openMailboxes(false);
 });
 
 startMail(onKey);
