@@ -22,8 +22,10 @@ from collections.abc import Callable
 
 from security.passwords import MAX_PASSWORD, prepared
 
-_MARK = 32
-_TIME = struct.Struct("<d")
+# Half of the HMAC (RFC 2104 §5): nobody outside can make one, and all that ever lie here are 2^17.
+_MARK = 16
+# Whole seconds, and never 0 but for no mark at all.
+_TIME = struct.Struct("<I")
 _SLOT = _MARK + _TIME.size
 # A mark may lie in any slot of its row; a full row gives up the mark that ends first.
 _ROW = 8
@@ -58,9 +60,9 @@ class ProvenLogins:
         if slot is None:
             slot = min(slots, key=self._until)
         # Void while it is written: a reader must not meet the new mark with the old one's time.
-        table[slot + _MARK : slot + _SLOT] = _TIME.pack(0.0)
+        table[slot + _MARK : slot + _SLOT] = _TIME.pack(0)
         table[slot : slot + _MARK] = mark
-        table[slot + _MARK : slot + _SLOT] = _TIME.pack(self._monotonic() + self._ttl)
+        table[slot + _MARK : slot + _SLOT] = _TIME.pack(max(1, int(self._monotonic() + self._ttl)))
 
     def holds(self, account_id: str, stored_hash: str, password: str) -> bool:
         """Whether this was proven lately.  Asking does not prolong it."""
@@ -84,13 +86,13 @@ class ProvenLogins:
         # each field with its length, so that no two different triples make the same text
         fields = [text.encode("utf-8", "surrogatepass") for text in (account_id, stored_hash, prepared(password))]
         octets = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
-        return hmac.digest(self._key, octets, hashlib.sha256)
+        return hmac.digest(self._key, octets, hashlib.sha256)[:_MARK]
 
     def _slots(self, mark: bytes) -> range:
         """Where in the table a mark may lie."""
         first = int.from_bytes(mark[:8], "little") % self._rows * _ROW * _SLOT
         return range(first, first + _ROW * _SLOT, _SLOT)
 
-    def _until(self, slot: int) -> float:
-        until: float = _TIME.unpack_from(self._table, slot + _MARK)[0]
+    def _until(self, slot: int) -> int:
+        until: int = _TIME.unpack_from(self._table, slot + _MARK)[0]
         return until

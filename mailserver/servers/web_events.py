@@ -96,9 +96,9 @@ class Streams:
                     await send(_chunk("event: signed-out\ndata: {}\n\n"))
                     break
                 told = news(before, now)
-                for mailbox_id in now.states.keys() - watch.mailboxes:
+                for mailbox_id in now.states.keys() - set(watch.mailboxes):
                     watch.add(mailbox_id)
-                for mailbox_id in watch.mailboxes - now.states.keys():
+                for mailbox_id in set(watch.mailboxes) - now.states.keys():
                     watch.remove(mailbox_id)
                 before = now
                 if told is not None:

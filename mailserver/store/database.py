@@ -40,6 +40,8 @@ T = TypeVar("T")
 MAX_BATCH = 400
 # How often a job is tried again after PostgreSQL ended its transaction in favour of another's.
 MAX_ATTEMPTS = 10
+# Seconds without a job after which a writer has the engine give back what only work needs.
+REST_AFTER = 2.0
 # The same when the connection was lost before the commit: a new one may hold.
 LOST_ATTEMPTS = 3
 
@@ -167,13 +169,19 @@ class Database:
             self._writers.append(writer)
             writer.start()
 
-    def _take(self) -> list[_Job[Any]]:
+    def _take(self, connection: Connection | None) -> list[_Job[Any]]:
         """Wait for jobs; a batch of light ones, or one heavy one.  Empty when closing."""
         with self._waiting:
-            while not self._jobs:
-                if self._closing:
-                    return []
-                self._waiting.wait()
+            self._waiting.wait_for(self._has_work, None if connection is None else REST_AFTER)
+        if connection is not None and not self._has_work():
+            try:
+                self.engine.rest(connection)
+            except self.engine.errors:
+                log.warning("memory could not be given back", exc_info=True)
+        with self._waiting:
+            self._waiting.wait_for(self._has_work)
+            if not self._jobs:
+                return []
             jobs = self._jobs
             if jobs[0].heavy:
                 return [jobs.popleft()]
@@ -182,9 +190,12 @@ class Database:
                 batch.append(jobs.popleft())
             return batch
 
+    def _has_work(self) -> bool:
+        return bool(self._jobs) or self._closing
+
     def _write_loop(self) -> None:
         connection: Connection | None = None
-        while taken := self._take():
+        while taken := self._take(connection):
             batch = [job for job in taken if job.future.set_running_or_notify_cancel()]
             try:
                 if connection is None:

@@ -45,6 +45,9 @@ class Engine(Protocol):
         """Whether the server is gone, and nobody knows what became of a commit on its way."""
 
     def checkpoint(self) -> None: ...
+    def rest(self, writer: Connection) -> None:
+        """Nothing has been written for a while: give back the memory that only work needs."""
+
     def dispose(self) -> None: ...
 
 

@@ -67,6 +67,9 @@ class PostgresEngine:
     def checkpoint(self) -> None:
         """PostgreSQL's own background writer does it."""
 
+    def rest(self, writer: Connection) -> None:
+        """The caches are the server's."""
+
     def dispose(self) -> None:
         self.sql.dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import sqlite3
@@ -89,6 +90,14 @@ class SqliteEngine:
     def is_lost(self, fault: BaseException) -> bool:
         return False
 
+    def rest(self, writer: Connection) -> None:
+        """Page caches of a busy hour are megabytes for each thread, and the system's own cache is behind them."""
+        _raw(writer).execute("PRAGMA shrink_memory").close()
+        for reader in list(self._readers):
+            # From our thread, but SQLite's own lock keeps us and the reader apart.
+            reader.shrink()
+        _trim_heap()
+
     def dispose(self) -> None:
         for reader in list(self._readers):
             reader.connection.close()
@@ -108,6 +117,16 @@ class _SqliteReader:
 
     def end(self) -> None:
         self._execute("COMMIT")
+
+    def shrink(self) -> None:
+        self._execute("PRAGMA shrink_memory").close()
+
+
+def _trim_heap() -> None:
+    """Have glibc give free pages back that lie between used ones; other systems do so by themselves, or not at all."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _raw(connection: Connection) -> Any:
@@ -135,7 +154,7 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "foreign_keys=ON",
         "busy_timeout=30000",
         # KiB for each connection, and each thread has one; the system's page cache is behind it.
-        "cache_size=-2000",
+        "cache_size=-1000",
         "temp_store=MEMORY",
         # Pages.  The housekeeper brings the log home all the time; a writer does it only when that is not enough.
         "wal_autocheckpoint=16000",

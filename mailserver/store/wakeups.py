@@ -47,22 +47,24 @@ class Watch:
     def __init__(self, wakeups: Wakeups, mailboxes: Iterable[int], callback: Callback) -> None:
         self._wakeups = wakeups
         self.callback = callback
-        self.mailboxes: set[int] = set()
-        for mailbox_id in mailboxes:
-            self.add(mailbox_id)
+        # No set: nearly everybody watches one mailbox, and thousands do.
+        self.mailboxes: tuple[int, ...] = tuple(dict.fromkeys(mailboxes))
+        for mailbox_id in self.mailboxes:
+            wakeups.enlist(mailbox_id, self)
 
     def add(self, mailbox_id: int) -> None:
         if mailbox_id not in self.mailboxes:
-            self.mailboxes.add(mailbox_id)
+            self.mailboxes = (*self.mailboxes, mailbox_id)
             self._wakeups.enlist(mailbox_id, self)
 
     def remove(self, mailbox_id: int) -> None:
-        self.mailboxes.discard(mailbox_id)
+        self.mailboxes = tuple(other for other in self.mailboxes if other != mailbox_id)
         self._wakeups.strike(mailbox_id, self)
 
     def close(self) -> None:
-        for mailbox_id in list(self.mailboxes):
-            self.remove(mailbox_id)
+        mailboxes, self.mailboxes = self.mailboxes, ()
+        for mailbox_id in mailboxes:
+            self._wakeups.strike(mailbox_id, self)
 
 
 class _Line:
