@@ -6,8 +6,9 @@ receives; ``closed`` does neither and its addresses redirect or are retired.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Literal, cast
 
 from sqlalchemy import bindparam, func, select
@@ -71,9 +72,14 @@ _ADMINS = Question(
 _SMALLEST_QUOTA = Question(select(func.min(account_table.c.quota_bytes)).where(account_table.c.quota_bytes > 0))
 
 
+_shared: Callable[[str], Any] = intern
+
+
 def account_from_row(row: tuple[Any, ...]) -> Account:
     """From ACCOUNT_COLUMNS, in that order."""
     account_id, login, name, title, unit, status, quota_bytes, kind, language, is_admin = row
+    # Thousands are remembered, and share these few words.
+    title, unit, status, kind, language = map(_shared, (title, unit, status, kind, language))
     return Account(account_id, login, name, title, unit, status, quota_bytes, kind, language, bool(is_admin))
 
 

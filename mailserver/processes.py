@@ -64,7 +64,7 @@ def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
 
     _raise_file_limit()
     listeners = bind_all(config)
-    _import_shared()
+    _share_memory(config)
     Supervisor(
         make_roles(config, listeners),
         reload_roles=_Reloader(config, listeners),
@@ -346,10 +346,13 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _import_shared() -> None:
-    """Import before forking what the mail workers and the relay need, so that they share its memory."""
+def _share_memory(config: Config) -> None:
+    """Import before forking what the mail workers and the relay need, and try it out, so that they share its memory."""
     import mailserver.servers.imap
     import mailserver.servers.lmtp
     import mailserver.servers.mx
     import mailserver.servers.relay
     import mailserver.servers.submission  # noqa: F401
+    from mailserver.rehearsal import rehearse
+
+    rehearse(config)
