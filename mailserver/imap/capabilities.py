@@ -28,8 +28,20 @@ AFTER_LOGIN = (
     b"CONDSTORE",  # RFC 7162
     b"QRESYNC",  # RFC 7162 §3.2
     b"UIDONLY",  # RFC 9586
+    b"UIDBATCHES",  # RFC 10022
     b"ESEARCH",  # RFC 4731
     b"SEARCHRES",  # RFC 5182
+    b"WITHIN",  # RFC 5032
+    b"SAVEDATE",  # RFC 8514
+    b"PARTIAL",  # RFC 9394
+    b"INPROGRESS",  # RFC 9585
+    b"I18NLEVEL=1",  # RFC 5255
+    b"SORT",  # RFC 5256
+    b"SORT=DISPLAY",  # RFC 5957
+    b"ESORT",  # RFC 5267
+    b"THREAD=ORDEREDSUBJECT",  # RFC 5256
+    b"THREAD=REFERENCES",
+    b"THREAD=REFS",
     b"MULTIAPPEND",  # RFC 3502
     b"CATENATE",  # RFC 4469
     b"REPLACE",  # RFC 8508
@@ -49,6 +61,7 @@ AFTER_LOGIN = (
     b"METADATA",  # RFC 5464
     b"METADATA-SERVER",
     b"LIST-METADATA",  # RFC 9590
+    b"NOTIFY",  # RFC 5465
 )
 
 # What ENABLE knows (RFC 5161); IMAP4rev2 and UTF8=ACCEPT also switch names to UTF-8.

@@ -99,4 +99,6 @@ def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes)
         news = session.news(may_expunge=spec.may_expunge and not (reply and reply.keeps_numbers))
         if news:
             yield news
+    if session.watcher is not None and session.state is not State.LOGOUT:
+        yield session.events()
     return reply or Reply()

@@ -21,7 +21,11 @@ def need(session: Session, connection: Connection, octets: bytes, act: Act) -> P
 
 def find(session: Session, connection: Connection, octets: bytes) -> Place | None:
     """The same whatever the rights are."""
-    name = session.decode_name(octets)
+    return find_name(session, connection, session.decode_name(octets))
+
+
+def find_name(session: Session, connection: Connection, name: str) -> Place | None:
+    """The same for a name as we list it."""
     with session.services.directory.read() as directory:
         return access.find(directory, connection, session.member, name)
 

@@ -42,12 +42,13 @@ class KeywordsGrew(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a client wants to be told: MODSEQ with every change (CONDSTORE), expunges as UIDs (QRESYNC), and everything
-    by UID alone (UIDONLY)."""
+    """How a client wants to be told: MODSEQ with every change (CONDSTORE), expunges as UIDs (QRESYNC), everything by
+    UID alone (UIDONLY), changed flags not at all (NOTIFY)."""
 
     modseq: bool = False
     vanished: bool = False
     uid_only: bool = False
+    flags: bool = True
 
 
 class FlagLists(dict[int, bytes]):
@@ -243,7 +244,7 @@ class SelectedMailbox:
             out.append(b"* %d EXISTS\r\n" % self.count)
             if self.recents is not None:
                 out.append(b"* %d RECENT\r\n" % self.recents.count)
-        if altered:
+        if altered and manner.flags:
             try:
                 out.append(self.render_flags(altered, manner))
             except KeywordsGrew:

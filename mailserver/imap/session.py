@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 from directory.accounts import Account
 from directory.admission import Admission
@@ -56,6 +57,16 @@ class Reply:
     keeps_numbers: bool = False
 
 
+class Listener(Protocol):
+    """What NOTIFY set up: it tells news in place of the session (``imap.notify``)."""
+
+    listens: bool
+
+    def news(self, *, may_expunge: bool, between: bool) -> bytes: ...
+    def events(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
 class Session:
     __slots__ = (
         "_faults",
@@ -77,6 +88,7 @@ class Session:
         "state",
         "tls",
         "utf8",
+        "watcher",
     )
 
     def __init__(self, services: SessionServices, client: str, secure: bool) -> None:
@@ -88,6 +100,7 @@ class Session:
         self.admission: Admission | None = None
         self.selected: SelectedMailbox | None = None
         self.place: Place | None = None  # whose mailbox is selected, and what may be done in it
+        self.watcher: Listener | None = None  # set by NOTIFY
         self.client_id = ""
         self.enabled = _NONE_ENABLED
         self.rev2 = self.utf8 = False
@@ -111,17 +124,34 @@ class Session:
             return STRANGER
         return _limits(self.services.config.imap.append_limit)
 
-    def news(self, *, may_expunge: bool = True) -> bytes:
-        """What happened in the selected mailbox that the client has not been told."""
+    def news(self, *, may_expunge: bool = True, between: bool = False) -> bytes:
+        """What happened in the selected mailbox that the client has not been told; ``between`` its commands."""
+        if self.watcher is not None:
+            return self.watcher.news(may_expunge=may_expunge, between=between)
         if self.selected is None:
             return b""
         with self.services.store.read() as connection:
             return self.selected.catch_up(connection, may_expunge=may_expunge, manner=self.manner)
 
-    def poll(self) -> bytes:
-        """News for a client that idles."""
+    def events(self) -> bytes:
+        """What happened elsewhere that NOTIFY asked for."""
+        return b"" if self.watcher is None else self.watcher.events()
+
+    @property
+    def listens(self) -> bool:
+        """Whether the client wants to be told things between its commands (RFC 5465)."""
+        return self.watcher is not None and self.watcher.listens
+
+    def listen(self, watcher: Listener | None) -> None:
+        """From now on ``watcher`` decides what is told."""
+        if self.watcher is not None:
+            self.watcher.close()
+        self.watcher = watcher
+
+    def poll(self, *, between: bool = False) -> bytes:
+        """News for a client that idles, or one that listens ``between`` its commands."""
         try:
-            return self.verify_place() + self.news()
+            return self.verify_place() + self.news(between=between) + self.events()
         except MailboxGone:
             return self.mailbox_gone()
 
@@ -167,6 +197,7 @@ class Session:
     def close(self) -> None:
         """The connection is gone.  Idempotent."""
         account, self.account = self.account, None
+        self.listen(None)
         self.selected = None
         self.state = State.LOGOUT
         if account is not None:

@@ -17,6 +17,7 @@ from mailserver.imap import (
     acl,
     appending,
     authenticating,
+    batches,
     fetching,
     finding,
     listing,
@@ -24,19 +25,25 @@ from mailserver.imap import (
     mailbox_commands,
     message_commands,
     metadata,
+    notify,
     quotas,
     searching,
+    sorting,
+    threading,
 )
 from mailserver.imap.grammar import commands as parse
 from mailserver.imap.grammar.acl import parse_delete_acl, parse_list_rights, parse_set_acl
 from mailserver.imap.grammar.appending import parse_append, parse_replace
+from mailserver.imap.grammar.batches import parse_batches
 from mailserver.imap.grammar.fetch import parse_fetch
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
 from mailserver.imap.grammar.metadata import parse_get_metadata, parse_set_metadata
+from mailserver.imap.grammar.notify import parse_notify
 from mailserver.imap.grammar.quota import parse_set_quota
 from mailserver.imap.grammar.search import parse_search
 from mailserver.imap.grammar.selecting import parse_select
+from mailserver.imap.grammar.sort import parse_sort, parse_thread
 from mailserver.imap.grammar.syntax import Cursor
 from mailserver.imap.session import Session, State
 from mailserver.imap.steps import Steps
@@ -80,6 +87,11 @@ def _many_or_octets(session: Session, framed: Framed) -> bool:
 def _searches_much(session: Session, framed: Framed) -> bool:
     view = session.selected
     return view is not None and view.count > (100 if finding.names_text(framed.text) else 5 * _MANY)
+
+
+def _orders_much(session: Session, framed: Framed) -> bool:
+    view = session.selected
+    return (view is not None and view.count > _MANY) or _searches_much(session, framed)
 
 
 def _appends_much(session: Session, framed: Framed) -> bool:
@@ -139,6 +151,7 @@ COMMANDS: dict[bytes, Spec] = {
     b"GETACL": Spec(parse.parse_one_mailbox, acl.get_acl, AUTHENTICATED, "4314 §3.3"),
     b"LISTRIGHTS": Spec(parse_list_rights, acl.list_rights, AUTHENTICATED, "4314 §3.4"),
     b"MYRIGHTS": Spec(parse.parse_one_mailbox, acl.my_rights, AUTHENTICATED, "4314 §3.5"),
+    b"NOTIFY": Spec(parse_notify, notify.notify, AUTHENTICATED, "5465 §3.1"),
     b"GETMETADATA": Spec(parse_get_metadata, metadata.get_metadata, AUTHENTICATED, "5464 §4.2"),
     b"SETMETADATA": Spec(parse_set_metadata, metadata.set_metadata, AUTHENTICATED, "5464 §4.3"),
     # Selected
@@ -157,6 +170,18 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"UID SEARCH": Spec(
         partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9", is_heavy=_searches_much
+    ),
+    b"SORT": Spec(
+        partial(parse_sort, by_uid=False), sorting.sort, SELECTED, "5256 §3",
+        uses_msn=True, by_number=True, is_heavy=_orders_much,
+    ),
+    b"UID SORT": Spec(partial(parse_sort, by_uid=True), sorting.sort, SELECTED, "5256 §3", is_heavy=_orders_much),
+    b"THREAD": Spec(
+        partial(parse_thread, by_uid=False), threading.thread, SELECTED, "5256 §3",
+        uses_msn=True, by_number=True, is_heavy=_orders_much,
+    ),
+    b"UID THREAD": Spec(
+        partial(parse_thread, by_uid=True), threading.thread, SELECTED, "5256 §3", is_heavy=_orders_much
     ),
     b"FETCH": Spec(
         partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",
@@ -179,6 +204,7 @@ COMMANDS: dict[bytes, Spec] = {
     b"UID REPLACE": Spec(
         partial(parse_replace, by_uid=True), appending.replace, SELECTED, "8508 §3.3", is_heavy=_appends_much
     ),
+    b"UIDBATCHES": Spec(parse_batches, batches.batches, SELECTED, "10022"),
     b"COPY": Spec(
         partial(parse.parse_copy, by_uid=False), message_commands.copy, SELECTED, "9051 §6.4.7",
         by_number=True, is_heavy=_many,

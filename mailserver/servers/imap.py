@@ -27,12 +27,12 @@ from typing import Any, cast
 from directory.database import Directory
 from directory.login import Gate
 from mailserver.config import Config
-from mailserver.imap.appending import Spooled
 from mailserver.imap.dispatch import handle, is_heavy
 from mailserver.imap.grammar.framing import STRANGER, Broken, Event, Framed, Framer, LiteralWanted, Rejected
 from mailserver.imap.grammar.responses import CONTINUE, bye
 from mailserver.imap.services import SessionServices
 from mailserver.imap.session import Session, State
+from mailserver.imap.spooled import Spooled
 from mailserver.imap.steps import InThread, Pause, Prompt, Steps
 from mailserver.servers.imap_loop import Post, Wheel
 from mailserver.store import Store
@@ -446,6 +446,8 @@ class ImapConnection(asyncio.Protocol):
             self._hang_up(bye("Shutting down"))
         else:
             self._framer.limits = session.limits
+            if self._wake_waits:
+                self._wake()
 
     # TLS
 
@@ -501,16 +503,19 @@ class ImapConnection(asyncio.Protocol):
     def _wake(self) -> None:
         session, prompt = self._session, self._prompt
         self._wake_waits = False
-        if self._is_closed or session is None or prompt is None or not prompt.idle:
+        if self._is_closed or session is None:
             return
-        if self._is_paused_writing or self._is_polling:
+        idles = prompt is not None and prompt.idle
+        if not idles and not session.listens:
+            return
+        if self._is_paused_writing or self._is_polling or (not idles and (self._steps is not None or self._waits)):
             self._wake_waits = True
             return
         if not self._services.sessions.reads_block:
-            self._told(session.poll())
+            self._told(session.poll(between=not idles))
             return
         self._is_polling = True
-        polled = self._services.executor.submit(session.poll)
+        polled = self._services.executor.submit(partial(session.poll, between=not idles))
         polled.add_done_callback(lambda done: self._services.post.leave(partial(self._polled, done)))
 
     def _polled(self, done: Future[bytes]) -> None:

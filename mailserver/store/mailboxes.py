@@ -339,6 +339,9 @@ def subscribe(tx: Transaction, account_id: str, names: Iterable[str]) -> None:
 
 def set_subscribed(tx: Transaction, account_id: str, name: str, subscribed: bool) -> None:
     name = normalise_name(name)
+    inbox = find_mailbox(tx.connection, account_id, INBOX)
+    if inbox is not None:
+        tx.touch(inbox.id)
     if subscribed:
         subscribe(tx, account_id, [name])
     else:
@@ -352,6 +355,7 @@ def _hold_account(tx: Transaction, account_id: str) -> None:
     inbox = find_mailbox(tx.connection, account_id, INBOX)
     if inbox is not None:
         tx.hold(inbox.id)
+        tx.touch(inbox.id)  # whoever watches the account's mailboxes looks again
 
 
 def create_inboxes(tx: Transaction, account_ids: Collection[str]) -> None:
@@ -422,7 +426,7 @@ def purge_removed(tx: Transaction, before: int) -> int:
 
 
 # Sequences a new database begins with.
-SEQUENCES = ("mailbox", "message", "spool_item", "uid_validity")
+SEQUENCES = ("annotation", "mailbox", "message", "spool_item", "uid_validity")
 
 
 def begin_sequences(connection: Connection) -> None:

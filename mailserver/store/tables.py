@@ -230,7 +230,9 @@ annotation = Table(
     Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
     Column("account_id", Text, primary_key=True),
     Column("entry", Text, primary_key=True),
-    Column("value", LargeBinary, nullable=False),
+    Column("value", LargeBinary),  # None: it was removed, which those who look for changes are to hear
+    Column("changed", BigInteger, nullable=False),
+    Index(None, "changed"),
     sqlite_with_rowid=False,
 )
 

@@ -1,7 +1,7 @@
 """What FETCH may ask for.
 
 Standards: RFC 9051 §6.4.5, RFC 3501 §6.4.5 (RFC822 and its kin), RFC 7162 §3.1.4 (MODSEQ, CHANGEDSINCE),
-RFC 3516 (BINARY), RFC 8474 §5 (EMAILID, THREADID), RFC 8970 (PREVIEW).
+RFC 3516 (BINARY), RFC 8474 §5 (EMAILID, THREADID), RFC 8970 (PREVIEW), RFC 8514 (SAVEDATE), RFC 9394 (PARTIAL).
 Limits: 100 items a command; 100 header field names of 2,000 octets together an item; parts 50 levels deep.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from mailserver.imap.grammar.framing import Framed
+from mailserver.imap.grammar.results import Partial, parse_partial
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
 MAX_ITEMS = 100
@@ -34,6 +35,7 @@ class Attribute(Enum):
     EMAILID = b"EMAILID"
     THREADID = b"THREADID"
     PREVIEW = b"PREVIEW"
+    SAVEDATE = b"SAVEDATE"
 
 
 class Piece(Enum):
@@ -93,6 +95,7 @@ class Fetch:
     by_uid: bool = False
     changed_since: int | None = None
     vanished: bool = False
+    partial: Partial | None = None
 
 
 def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
@@ -110,39 +113,55 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
                 raise SyntaxFault("Too many items")
     else:
         items += _items(cursor, macros=True)
-    changed_since, vanished = None, False
+    changed_since, vanished, partial = None, False, None
     if not cursor.at_end():
         cursor.space()
-        changed_since, vanished = _modifiers(cursor)
-        # RFC 7162 §3.2.6: only by UID, and only with CHANGEDSINCE.
-        if vanished and not by_uid:
-            raise SyntaxFault("VANISHED is for UID FETCH only")
-        if Attribute.MODSEQ not in items:
+        changed_since, vanished, partial = _modifiers(cursor)
+        # RFC 7162 §3.2.6: only by UID, and only with CHANGEDSINCE.  RFC 9394 §3.3: only by UID.
+        if (vanished or partial is not None) and not by_uid:
+            raise SyntaxFault(f"{'VANISHED' if vanished else 'PARTIAL'} is for UID FETCH only")
+        if changed_since is not None and Attribute.MODSEQ not in items:
             items.append(Attribute.MODSEQ)  # CHANGEDSINCE asks for it, RFC 7162 §3.1.4.1
     cursor.end()
-    return Fetch(messages, tuple(dict.fromkeys(items)), by_uid, changed_since, vanished)
+    return Fetch(messages, tuple(dict.fromkeys(items)), by_uid, changed_since, vanished, partial)
 
 
-def _modifiers(cursor: Cursor) -> tuple[int, bool]:
-    """fetch-modifiers of RFC 4466; we know CHANGEDSINCE and VANISHED (RFC 7162 §7)."""
+def parse_items(cursor: Cursor) -> tuple[Item, ...]:
+    """ "(" fetch-att *(SP fetch-att) ")", as other commands have it (RFC 5465 §8)."""
     cursor.need(b"(")
-    modseq = 0
+    items = list(_items(cursor))
+    while not cursor.skip(b")"):
+        cursor.space()
+        items += _items(cursor)
+        if len(items) > MAX_ITEMS:
+            raise SyntaxFault("Too many items")
+    return tuple(dict.fromkeys(items))
+
+
+def _modifiers(cursor: Cursor) -> tuple[int | None, bool, Partial | None]:
+    """fetch-modifiers of RFC 4466; we know CHANGEDSINCE and VANISHED (RFC 7162 §7) and PARTIAL (RFC 9394 §4)."""
+    cursor.need(b"(")
+    modseq: int | None = None
     vanished = False
+    partial = None
     while True:
         name = cursor.keyword()
-        if name == b"CHANGEDSINCE" and not modseq:
+        if name == b"CHANGEDSINCE" and modseq is None:
             cursor.space()
             modseq = cursor.nz_number64()
         elif name == b"VANISHED":
             vanished = True
+        elif name == b"PARTIAL" and partial is None:
+            cursor.space()
+            partial = parse_partial(cursor)
         else:
             raise SyntaxFault("Unknown FETCH modifier")
         if cursor.skip(b")"):
             break
         cursor.space()
-    if not modseq:
+    if vanished and modseq is None:
         raise SyntaxFault("VANISHED needs CHANGEDSINCE")
-    return modseq, vanished
+    return modseq, vanished, partial
 
 
 # BODY[…] has brackets, which no atom holds: a name ends at the first of them.

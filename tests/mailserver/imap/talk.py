@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import uvloop
 
-from directory.login import Gate
+from directory.login import Gate, LoginRules
 from mailserver.imap.dispatch import handle
 from mailserver.imap.grammar.framing import STRANGER, Broken, Framed, Framer, LiteralWanted, Rejected
 from mailserver.imap.grammar.responses import CONTINUE
@@ -35,6 +35,7 @@ def make_gate(office):
         office.directory,
         throttle=Throttle([str(each) for each in office.config.login.never_slowed], monotonic=time.monotonic),
         proven=ProvenLogins(900, monotonic=time.monotonic),
+        rules=LoginRules(scram=True, secret=b"s" * 32),
     )
 
 
@@ -119,10 +120,9 @@ class Direct:
         self.buffer = self.send(octets)
 
     def poll(self):
-        """What an idling client is told now."""
-        assert self.prompt is not None
-        assert self.prompt.idle
-        self.buffer += self.session.poll()
+        """What a client that idles, or listens between its commands, is told now."""
+        assert self.session.listens if self.prompt is None else self.prompt.idle
+        self.buffer += self.session.poll(between=self.prompt is None)
 
     def close(self):
         self.closed = True

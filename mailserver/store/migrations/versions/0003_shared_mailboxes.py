@@ -43,13 +43,18 @@ def upgrade() -> None:
     sa.Column('mailbox_id', _Id, autoincrement=False, nullable=False),
     sa.Column('account_id', sa.Text(), nullable=False),
     sa.Column('entry', sa.Text(), nullable=False),
-    sa.Column('value', sa.LargeBinary(), nullable=False),
+    sa.Column('value', sa.LargeBinary(), nullable=True),
+    sa.Column('changed', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('mailbox_id', 'account_id', 'entry', name=op.f('pk_annotation')),
     sqlite_with_rowid=False
     )
+    op.create_index(op.f('ix_annotation_changed'), 'annotation', ['changed'], unique=False)
+    op.execute("INSERT INTO sequence (name, value) VALUES ('annotation', 0) ON CONFLICT DO NOTHING")
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM sequence WHERE name = 'annotation'")
+    op.drop_index(op.f('ix_annotation_changed'), table_name='annotation')
     op.drop_table('annotation')
     op.drop_index(op.f('ix_reader_seen_mailbox_id_account_id_modseq'), table_name='reader_seen')
     op.drop_table('reader_seen')
