@@ -10,7 +10,8 @@ ask for the same few lists all day.  ``compiled`` shows its source for a look:
 
 The source is put together from the table below, never from anything a client wrote.
 
-Standards: RFC 9051 §7.5.2; RFC 8474 §5 (object ids), RFC 8970 (PREVIEW), RFC 7162 §3.1.4.2 (MODSEQ),
+Standards: RFC 9051 §7.5.2; RFC 8474 §5 (object ids), RFC 8970 (PREVIEW),
+RFC 8514 (SAVEDATE), RFC 7162 §3.1.4.2 (MODSEQ),
 RFC 9586 §3.3 (UIDFETCH).
 """
 
@@ -78,11 +79,14 @@ def _preview(text: str) -> bytes:
 _FORMS: dict[Attribute, tuple[str, str, str]] = {
     Attribute.UID: ("uid", "UID %d", "{v}"),
     Attribute.FLAGS: ("flags", "FLAGS %b", "flags[{v}]"),
-    Attribute.INTERNALDATE: (
-        "internal_date",
-        'INTERNALDATE "%b %b:%02d %b"',
-        "days[({v} + offset) // 86400], minutes[({v} + offset) % 86400 // 60], ({v} + offset) % 60, zone",
-    ),
+    **{
+        attribute: (
+            column,
+            attribute.value.decode() + ' "%b %b:%02d %b"',
+            "days[({v} + offset) // 86400], minutes[({v} + offset) % 86400 // 60], ({v} + offset) % 60, zone",
+        )
+        for attribute, column in ((Attribute.INTERNALDATE, "internal_date"), (Attribute.SAVEDATE, "saved_at"))
+    },
     Attribute.SIZE: ("size", "RFC822.SIZE %d", "{v}"),
     Attribute.ENVELOPE: ("envelope", "ENVELOPE %b", "{v}"),
     Attribute.BODY: ("body", "BODY %b", "{v}"),

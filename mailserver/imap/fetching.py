@@ -23,7 +23,7 @@ from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.message_commands import allowed_flags, bracketed, load
 from mailserver.imap.selected import KeywordsGrew
 from mailserver.imap.session import Session
-from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of
+from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of, part_of
 from mailserver.imap.steps import Steps
 from mailserver.store import changes, messages, reading
 from mailserver.store.flags import SEEN
@@ -44,6 +44,9 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
         yield session.enable_condstore()
     view = load(session)
     spans = view.spans(command.messages, command.by_uid)
+    if command.partial is not None:
+        # First this, then what changed among them (RFC 9394 §3.4).
+        spans = part_of(spans, *command.partial.span(count_of(spans)))
     if command.changed_since is not None:
         if command.vanished:
             yield _vanished(session, command)

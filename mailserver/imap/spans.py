@@ -19,6 +19,18 @@ def numbers_of(spans: Spans) -> list[int]:
     return [number for start, end in spans for number in range(start + 1, end + 1)]
 
 
+def part_of(spans: Spans, from_: int, to: int) -> Spans:
+    """Of the places, counted through from 0, those from one up to, without, another."""
+    part: Spans = []
+    passed = 0
+    for start, end in spans:
+        first, last = max(from_ - passed, 0), min(to - passed, end - start)
+        if first < last:
+            part.append((start + first, start + last))
+        passed += end - start
+    return part
+
+
 class Portions:
     """Places taken in order, a portion at a time; ``size`` may be changed in between."""
 

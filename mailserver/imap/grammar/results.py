@@ -27,12 +27,16 @@ class Partial:
     written: bytes
 
     def of(self, found: Sequence[T]) -> Sequence[T]:
-        """The part, in the result's own order; places beyond its ends are no fault (RFC 9394 §3.1)."""
+        """The part, in the result's own order."""
+        start, end = self.span(len(found))
+        return found[start:end]
+
+    def span(self, count: int) -> tuple[int, int]:
+        """Where it begins and ends among so many; places beyond are no fault (RFC 9394 §3.1)."""
         low, high = sorted((abs(self.first), abs(self.last)))
         if self.first > 0:
-            return found[low - 1 : high]
-        count = len(found)
-        return found[max(count - high, 0) : max(count - low + 1, 0)]
+            return min(low - 1, count), min(high, count)
+        return max(count - high, 0), max(count - low + 1, 0)
 
 
 @dataclass(frozen=True, slots=True)

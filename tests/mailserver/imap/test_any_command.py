@@ -52,16 +52,29 @@ SEARCHES = st.sampled_from(
     [b"ALL", b"SEEN 1", b"TEXT x", b'BODY ""', b"OR 1 UID 1", b"NOT $", b"MODSEQ 1", b"RETURN (SAVE) ALL",
      b"SINCE 1-Jan-2026", b"SENTON 1-Jan-2026", b"KEYWORD a", b'HEADER "" ""', b"RETURN (MIN MAX COUNT) UNSEEN",
      b"CHARSET X ALL", b"FROM \xff", b"CHARSET X FROM a", b"LARGER 1", b"THREADID Tx", b"EMAILID M1", b"(",
-     b"SUBJECT {2+}\r\n\xc4\x91"]
+     b"SUBJECT {2+}\r\n\xc4\x91", b"OLDER 9", b"YOUNGER 0", b"SAVEDON 1-Jan-2026", b"SAVEDATESUPPORTED",
+     b"RETURN (PARTIAL -1:-3) 1:9", b"RETURN (PARTIAL 1:2 ALL) ALL", b"RETURN (UPDATE COUNT) UNSEEN"]
 )  # fmt: skip
+CRITERIA = st.sampled_from(
+    [b"(ARRIVAL) ", b"(SUBJECT REVERSE DATE) ", b"(DISPLAYFROM DISPLAYTO) ", b"(FROM TO CC SIZE) ", b"() ", b"(X) ",
+     b"RETURN (MIN PARTIAL 1:3) (DATE) ", b"RETURN (SAVE) (REVERSE SIZE) ", b"RETURN (UPDATE) (SUBJECT) "]
+)  # fmt: skip
+CHARSETS = st.sampled_from([b"UTF-8 ", b"us-ascii ", b"KOI8-R ", b""])
 ITEMS = st.sampled_from(
     [b"ALL", b"FULL", b"(UID FLAGS)", b"BODY[]", b"BODY.PEEK[1]<0.5>", b"(BODY[9.9.HEADER] BODY[1.MIME])",
      b"BINARY[]", b"(MODSEQ PREVIEW EMAILID THREADID)", b"BINARY.SIZE[1]", b"RFC822", b"BODY[TEXT]", b"X",
-     b"(FLAGS) (CHANGEDSINCE 1)", b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>"]
+     b"(FLAGS) (CHANGEDSINCE 1)", b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>",
+     b"(SAVEDATE)", b"(UID) (PARTIAL 1:2)", b"(UID) (PARTIAL -1:-2 CHANGEDSINCE 1)"]
 )  # fmt: skip
 for each in (b"", b"UID "):
     ARGUMENTS[each + b"FETCH"] = [number_set, st.just(b" "), ITEMS]
     ARGUMENTS[each + b"SEARCH"] = [SEARCHES]
+    ARGUMENTS[each + b"SORT"] = [CRITERIA, CHARSETS, SEARCHES]
+    ARGUMENTS[each + b"THREAD"] = [
+        st.sampled_from([b"REFERENCES ", b"REFS ", b"ORDEREDSUBJECT ", b"JWZ "]),
+        CHARSETS,
+        SEARCHES,
+    ]
     ARGUMENTS[each + b"STORE"] = [
         number_set,
         st.sampled_from([b" +FLAGS ", b" -FLAGS.SILENT ", b" FLAGS ", b" (UNCHANGEDSINCE 1) +FLAGS ", b" X "]),
@@ -134,4 +147,4 @@ def test_the_table_is_whole():
         assert spec.states in (ANY, NOT_AUTHENTICATED, AUTHENTICATED, SELECTED), name
         assert spec.rfc, name
         # RFC 9051 §7.5.1: these three, by number, and no others.
-        assert spec.may_expunge is (name not in (b"FETCH", b"STORE", b"SEARCH")), name
+        assert spec.may_expunge is (name not in (b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD")), name
