@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select
 
 from directory.database import Reading
 from directory.postings import refresh_preview
-from directory.record import check, last_entry
+from directory.record import check
 from directory.tables import (
     account,
     address,
@@ -40,12 +40,6 @@ def problems(conn: Reading) -> Iterator[str]:
     broken = check(conn)
     if broken is not None:
         yield f"audit record: entry {broken.number} {broken.reason}"
-
-
-def seal(conn: Reading) -> str:
-    """Number and digest of the newest audit entry, to be noted somewhere else."""
-    last = last_entry(conn)
-    return f"{last.number}:{last.digest}" if last else "0:"
 
 
 def _state(conn: Reading) -> Iterator[str]:

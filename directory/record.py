@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, or_, select
 
 from directory.database import Question, Reading, Writing
+from directory.faults import Fault
 from directory.tables import audit_record
 from security.audit import AuditEntry, ChainBreak, append, verify
 
@@ -24,12 +25,6 @@ _COLUMNS = (
 _LAST = Question(select(*_COLUMNS).order_by(audit_record.c.number.desc()).limit(1))
 _AFTER = Question(
     select(*_COLUMNS).where(audit_record.c.number > bindparam("after")).order_by(audit_record.c.number).limit(1000)
-)
-_ABOUT = Question(
-    select(*_COLUMNS)
-    .where(audit_record.c.subject == bindparam("subject"))
-    .order_by(audit_record.c.number.desc())
-    .limit(bindparam("limit", type_=audit_record.c.number.type))
 )
 
 
@@ -89,17 +84,64 @@ def entries(conn: Reading | Writing, after: int = 0) -> Iterator[AuditEntry]:
     while True:
         rows = conn.rows(_AFTER, after=after)
         for row in rows:
-            yield AuditEntry(*row)
+            yield AuditEntry(*tuple(row))
         if not rows:
             return
         after = rows[-1][0]
 
 
-def entries_about(conn: Reading | Writing, subject: str, limit: int = 50) -> list[AuditEntry]:
-    """Newest first."""
-    return [AuditEntry(*row) for row in conn.rows(_ABOUT, subject=subject, limit=limit)]
+def search(
+    conn: Reading | Writing,
+    *,
+    subjects: Collection[str] = (),
+    text: str = "",
+    actor: str = "",
+    action: str = "",
+    first: int | None = None,
+    last: int | None = None,
+    limit: int | None = None,
+) -> Iterator[AuditEntry]:
+    """Newest first.  ``text`` is looked for in subject and details; ``action`` may be the first word of several;
+    ``first`` and ``last`` are epoch seconds.
+    """
+    statement = select(*_COLUMNS).order_by(audit_record.c.number.desc())
+    if subjects:
+        statement = statement.where(audit_record.c.subject.in_(sorted(set(subjects))))
+    if text:
+        statement = statement.where(
+            or_(
+                audit_record.c.subject.contains(text.lower(), autoescape=True),
+                audit_record.c.details.contains(text, autoescape=True),
+            )
+        )
+    if actor:
+        statement = statement.where(audit_record.c.actor == actor)
+    if action:
+        inside = audit_record.c.action.startswith(f"{action}.", autoescape=True)
+        statement = statement.where(or_(audit_record.c.action == action, inside))
+    if first is not None:
+        statement = statement.where(audit_record.c.at >= first)
+    if last is not None:
+        statement = statement.where(audit_record.c.at <= last)
+    for row in conn.execute(statement.limit(limit)):
+        yield AuditEntry(*tuple(row))
 
 
-def check(conn: Reading | Writing) -> ChainBreak | None:
-    """Where the chain is broken, if it is."""
-    return verify(entries(conn))
+def seal(conn: Reading | Writing) -> str:
+    """Number and digest of the newest entry: kept elsewhere, it proves that nothing before it was changed since."""
+    last = last_entry(conn)
+    return f"{last.number}:{last.digest}" if last else "0:"
+
+
+def check(conn: Reading | Writing, sealed: str = "") -> ChainBreak | None:
+    """Where the chain is broken, if it is; or where it does not continue what was ``sealed``.  Raises Fault."""
+    number, _, digest = sealed.strip().partition(":")
+    if sealed and not (number.isdecimal() and len(number) < 19):
+        raise Fault("value-invalid", value=sealed, what="seal")
+    broken = verify(entries(conn))
+    if broken is not None or not sealed or int(number) == 0:
+        return broken
+    found = next(entries(conn, int(number) - 1), None)
+    if found is None or found.digest != digest:
+        return ChainBreak(int(number), "is not the one that was sealed")
+    return None

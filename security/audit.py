@@ -1,8 +1,8 @@
 """An append-only record of who changed what, in which every entry's digest covers the one before it.
 
 Taking an entry out, changing one or putting one in breaks the chain from there on.  Whoever can write the
-whole table can also write a new chain; against that, note the newest digest elsewhere (``citymail check``
-prints it).
+whole table can also write a new chain; against that, note the newest digest elsewhere (``citymail audit verify``
+prints it as the seal).
 
 The functions are pure; the directory keeps the entries.
 """

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from directory import groups, mailboxes, provisioning
-from directory.consistency import seal
 from directory.database import Directory
+from directory.record import seal
 
 from .conftest import City
 

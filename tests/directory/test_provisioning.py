@@ -60,7 +60,7 @@ def test_joining(any_city: City) -> None:
         assert (official.family_name, official.middle_name, official.given_name) == ("Nguyễn", "Văn", "An")
         for key in ("annv", "annv@city.gov.vn", an.account_id, an.person_id):
             assert find_official(conn, key) == official
-        assert record.entries_about(conn, "annv@city.gov.vn")[0].action == "official.join"
+        assert next(record.search(conn, subjects=["annv@city.gov.vn"])).action == "official.join"
     assert any_city.directory.check_consistency() == []
 
 
@@ -212,7 +212,7 @@ def test_the_housekeeper_retires_redirects_and_sweeps(any_city: City, clock: Clo
     tidy_up(any_city.directory)
     with any_city.directory.read() as conn:
         assert aliases.find_alias(conn, "annv").state == "retired"
-        assert record.entries_about(conn, an.login)[0].action == "alias.expire"
+        assert next(record.search(conn, subjects=[an.login])).action == "alias.expire"
     assert any_city.directory.check_consistency() == []
 
 
@@ -365,11 +365,11 @@ def test_the_record_tells_all_of_it(any_city: City) -> None:
     with any_city.directory.write() as conn:
         provisioning.unlock(conn, "sếp", an.account_id)
     with any_city.directory.read() as conn:
-        told = [(entry.actor, entry.action) for entry in record.entries_about(conn, an.login)]
+        told = [(entry.actor, entry.action) for entry in record.search(conn, subjects=[an.login])]
         assert told == [("sếp", "mailbox.unlock"), ("sếp", "mailbox.lock"), ("test", "official.join")]
         assert record.check(conn) is None
         assert [entry.number for entry in record.entries(conn)] == list(range(1, record.last_entry(conn).number + 1))  # type: ignore[union-attr]
-        locked = record.entries_about(conn, an.login, 2)[1]
+        locked = list(record.search(conn, subjects=[an.login]))[1]
         assert json.loads(locked.details) == {
             "before": {"status": "active"},
             "origin": "192.0.2.7",

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from directory.cli.context import where
 from directory.database import CITY_TIME, open_directory
-from directory.record import entries_about
+from directory.record import search
 from mailserver.cli import main
 from mailserver.config import load
 from mailserver.store import Store, mailboxes, messages
@@ -99,7 +99,7 @@ def test_what_was_removed_comes_back_once(citymail: Citymail, store: Store, acco
     with directory.read() as conn:
         told = [
             (entry.actor, json.loads(entry.details))
-            for entry in entries_about(conn, "an@thanhpho.example")
+            for entry in search(conn, subjects=["an@thanhpho.example"])
             if entry.action == "mailbox.restore"
         ]
     directory.close()

@@ -11,7 +11,7 @@ from flask import Flask
 
 from directory import provisioning
 from directory.accounts import credentials_by_login
-from directory.record import entries_about
+from directory.record import search
 from security.passwords import hash_password
 from security.throttle import FREE_PER_PAIR
 from tests.webmail import town_hall
@@ -258,7 +258,7 @@ def test_guessing_at_an_open_browser_is_slowed_like_guessing_at_the_door(tmp_pat
     # the owner, whose password was proven a moment ago, is not kept out by whoever guessed
     assert an.ask("/password", guess | {"old": PASSWORD}).status_code == 200
     with hall.services.directory.read() as conn:
-        told = entries_about(conn, hall.address("an"))[0]
+        told = next(search(conn, subjects=[hall.address("an")]))
     assert (told.actor, told.action) == (hall.address("an"), "mailbox.passwd")
     assert json.loads(told.details)["origin"] == "127.0.0.1"
     hall.close()
