@@ -1,7 +1,8 @@
 """News for open pages: what the event stream of ``mailserver.servers.web`` tells, and to whom.
 
-A stream says only which mailboxes changed, and whether mail arrived; the page then asks for its parts again.  The
-stream itself is served outside Flask, so that a waiting page holds no thread; these functions are its sober half.
+A stream says only which mailboxes changed, whether mail arrived, and the state that all are in now; a page whose parts
+show another state asks for them again.  So nothing is lost between a page and its stream, nor asked for twice.
+The stream itself is served outside Flask, so that a waiting page holds no thread; these functions are its sober half.
 
 Standards: HTML §9.2 (server-sent events).
 """
@@ -18,6 +19,7 @@ from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store.mailboxes import INBOX
 from webmail.cookies import TOKEN_KEY, read_cookies
 from webmail.login import ACTING, acting_for, find_session
+from webmail.pages import digest, states_of
 from webmail.services import WebmailServices
 
 blueprint = Blueprint("events", __name__)
@@ -32,6 +34,7 @@ class Snapshot:
     account_id: str
     inbox: int
     states: dict[int, tuple[int, int, int]]  # mailbox id -> (modseq, uid_next, unseen)
+    state: str  # of all of them, as pages show it
 
 
 @blueprint.get(PATH)
@@ -54,9 +57,14 @@ def look(app: Flask, services: WebmailServices, cookies: dict[str, str], *, secu
         owner = acting_for(conn, owner, given.get(ACTING)) or owner
     with services.store.read() as conn:
         found = store_mailboxes.list_mailboxes(conn, owner.id)
-    states = {each.id: (each.highest_modseq, each.uid_next, each.unseen) for each in found}
+    states = states_of(found)
     inbox = next((each.id for each in found if each.name == INBOX), 0)
-    return Snapshot(owner.id, inbox, states)
+    return Snapshot(owner.id, inbox, states, digest(states))
+
+
+def greeting(now: Snapshot) -> str:
+    """The first event of a stream, as JSON: a page may be older than its stream."""
+    return json.dumps({"state": now.state})
 
 
 def news(before: Snapshot, now: Snapshot) -> str | None:
@@ -66,4 +74,5 @@ def news(before: Snapshot, now: Snapshot) -> str | None:
     if not changed and not gone:
         return None
     old, new = before.states.get(now.inbox, (0, 0, 0)), now.states.get(now.inbox, (0, 0, 0))
-    return json.dumps({"mailboxes": changed + gone, "arrived": max(new[1] - old[1], 0), "unseen": new[2]})
+    arrived = max(new[1] - old[1], 0)
+    return json.dumps({"mailboxes": changed + gone, "arrived": arrived, "unseen": new[2], "state": now.state})

@@ -6,7 +6,9 @@ those parts rendered, so that there is one renderer and one catalogue.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
@@ -27,6 +29,14 @@ _ORDER = ("\\Flagged", "\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "
 _HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Junk", "\\Trash"})
 
 
+def states_of(mailboxes: Iterable[Mailbox]) -> dict[int, tuple[int, int, int]]:
+    return {each.id: (each.highest_modseq, each.uid_next, each.unseen) for each in mailboxes}
+
+
+def digest(states: dict[int, tuple[int, int, int]]) -> str:
+    return blake2b(repr(sorted(states.items())).encode(), digest_size=8).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Sidebar:
     mailboxes: list[Mailbox]
@@ -36,6 +46,11 @@ class Sidebar:
     @property
     def percent(self) -> int:
         return min(100, self.used * 100 // self.allowed) if self.allowed else 0
+
+    @property
+    def state(self) -> str:
+        """What the page's event stream tells, too: where they differ, the page is not of today."""
+        return digest(states_of(self.mailboxes))
 
     def special(self, use: str) -> Mailbox | None:
         return next((each for each in self.mailboxes if each.special_use == use), None)

@@ -17,7 +17,7 @@ from concurrent.futures import Executor
 from flask import Flask
 
 from mailserver.servers.web_bridge import Receive, Scope, Send, answer
-from webmail.events import Snapshot, look, news
+from webmail.events import Snapshot, greeting, look, news
 from webmail.services import WebmailServices
 
 STREAMS_PER_ACCOUNT = 12
@@ -80,6 +80,7 @@ class Streams:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
+            await send(_chunk(f"event: state\ndata: {greeting(before)}\n\n"))
             woken.set()  # what changed between the look and the watch
             while True:
                 waking = asyncio.create_task(woken.wait())

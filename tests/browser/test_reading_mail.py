@@ -68,7 +68,6 @@ def test_a_frame_is_as_tall_as_its_message(sign_in: Callable[..., Page], hall: T
 def test_live_arrival(sign_in: Callable[..., Page], hall: TownHall) -> None:
     page = sign_in()
     expect(page.get_by_text("Thư mới sẽ tự hiện ở đây.")).to_be_visible()
-    page.wait_for_timeout(300)
     submit(
         hall.services.office,
         Submission(
@@ -91,7 +90,6 @@ def test_another_programs_changes_appear_too(sign_in: Callable[..., Page], hall:
 
     lay(hall, "Một", "Hai")
     page = sign_in()
-    page.wait_for_timeout(300)
     box = hall.mailbox("an").id
     store = hall.services.store
     store.write(lambda tx: set_flags(tx, box, [(1, 1)], "add", ["\\Flagged"])).result(5)
