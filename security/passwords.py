@@ -1,12 +1,16 @@
 """Passwords: hashing with Argon2id, and what makes one weak.
 
+No more are hashed at once than the machine has cores; others wait, so call from a thread that may.
+
 Standards: RFC 9106 (Argon2id; parameters of OWASP's second profile), RFC 8265 §4.2.2 (one form of a password).
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import string
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable
 
@@ -18,6 +22,9 @@ _MEMORY, _PASSES = 19 * 1024 * 1024, 2
 _PARAMETERS = f"$argon2id$v=19$m={_MEMORY // 1024},t={_PASSES},p=1$"
 # A hash that no password fits: verified for unknown logins, so that they take as long as known ones.
 _UNKNOWN = argon2id.str(secrets.token_bytes(32), opslimit=_PASSES, memlimit=_MEMORY).decode("ascii")
+
+# A core each: more at once would take their 19 MiB and come to an end no sooner.
+_cores = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 # Longer input is refused before it is hashed; nobody types a kilobyte.
 MAX_PASSWORD = 1024
@@ -42,7 +49,8 @@ def hash_password(password: str) -> str:
     """The hash in PHC form; releases the GIL, so threads may hash side by side."""
     if not password or len(password) > MAX_PASSWORD:
         raise ValueError(f"a password has 1 to {MAX_PASSWORD} characters")
-    return argon2id.str(prepared(password).encode(), opslimit=_PASSES, memlimit=_MEMORY).decode("ascii")
+    with _cores:
+        return argon2id.str(prepared(password).encode(), opslimit=_PASSES, memlimit=_MEMORY).decode("ascii")
 
 
 def verify_password(stored_hash: str | None, password: str) -> bool:
@@ -50,7 +58,9 @@ def verify_password(stored_hash: str | None, password: str) -> bool:
     if len(password) > MAX_PASSWORD:
         return False
     try:
-        fits = argon2id.verify((stored_hash or _UNKNOWN).encode(), prepared(password).encode())
+        octets = prepared(password).encode()
+        with _cores:
+            fits = argon2id.verify((stored_hash or _UNKNOWN).encode(), octets)
     except (CryptoError, UnicodeEncodeError):
         # UnicodeEncodeError: a lone surrogate, which no keyboard sends
         return False

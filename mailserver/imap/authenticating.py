@@ -95,7 +95,7 @@ def _talk(conversation: Conversation) -> Steps[Admission]:
         else:
             assert isinstance(step, Away)
             try:
-                answer = yield InThread(step.call)
+                answer = yield InThread(step.call, judges=True)
             except LoginRefused as refused:
                 fault = refused
 

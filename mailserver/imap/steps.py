@@ -20,9 +20,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InThread:
-    """Run this away from the event loop; its result is sent back in."""
+    """Run this away from the event loop; its result is sent back in.
+
+    ``judges``: it is a login.  Those have threads of their own, so that however many come, mail does not wait for them.
+    """
 
     call: Callable[[], Any]
+    judges: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,17 @@ OK = b"250 2.0.0 OK\r\n"
 
 @dataclass(slots=True)
 class SmtpServices:
-    """What all SMTP sessions of a process share; wiring fills it."""
+    """What all SMTP sessions of a process share; wiring fills it.
+
+    Logins are judged on threads of their own, so that however many come, mail does not wait for them.
+    """
 
     office: PostOffice
     gate: Gate
     tls_context: ssl.SSLContext | None
     clients: Clients
     executor: Executor | None = None
+    login_executor: Executor | None = None
     hello_replies: dict[tuple[type, bool, bool, tuple[str, ...]], bytes] = field(default_factory=dict)
 
 

@@ -172,7 +172,7 @@ class SubmissionSession(SmtpSession):
             else:
                 assert isinstance(step, Away)
                 try:
-                    answer = await self.loop.run_in_executor(self.services.executor, step.call)
+                    answer = await self.loop.run_in_executor(self.services.login_executor, step.call)
                 except LoginRefused as fault:
                     refused = fault
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from nacl.pwhash import argon2id
@@ -85,3 +88,27 @@ def test_made_passwords_are_readable_and_not_weak() -> None:
 )
 def test_weakness(password: str, why: str | None) -> None:
     assert weakness(password, ("khuenm@city.gov.vn", "Nguyễn Minh Khuê")) == why
+
+
+def test_no_more_are_hashed_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = hash_password("a long password")
+    verify = argon2id.verify
+    guard = threading.Lock()
+    busy: list[int] = []
+    most = 0
+
+    def counted(*arguments: bytes) -> bool:
+        nonlocal most
+        with guard:
+            busy.append(1)
+            most = max(most, len(busy))
+        try:
+            return verify(*arguments)
+        finally:
+            with guard:
+                busy.pop()
+
+    monkeypatch.setattr(argon2id, "verify", counted)
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(lambda _: verify_password(stored, "a long password"), range(32)))
+    assert 1 <= most <= (os.cpu_count() or 1)
