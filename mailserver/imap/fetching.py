@@ -141,7 +141,7 @@ def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: t
     render = renderer(items, columns, uid_only=session.manner.uid_only)
     told = b""
     with session.services.store.read() as connection:
-        rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), columns))
+        rows = reading.tuples(connection, view.mailbox_id, view.uid_ranges(spans), columns)
         numbers = _numbers(session, spans, rows)
         try:
             pieces = render(numbers, rows, view.flags, offset)

@@ -184,7 +184,10 @@ def close(session: Session, command: Bare, tag: bytes) -> Steps[None]:
     # Without the right the mailbox is closed all the same (RFC 4314 §4).
     if not view.read_only and (session.place is None or session.place.may(Act.EXPUNGE)):
         mailbox = view.mailbox_id
-        yield session.services.store.write(lambda tx: messages.expunge(tx, mailbox), [mailbox])
+        with session.services.store.read() as connection:
+            any_deleted = messages.has_deleted(connection, mailbox)
+        if any_deleted:
+            yield session.services.store.write(lambda tx: messages.expunge(tx, mailbox), [mailbox])
     session.select(None)
 
 

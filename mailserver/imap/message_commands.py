@@ -115,7 +115,7 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         with session.services.store.read() as connection:
             answer = view.keywords_changed(connection)
         answer += _stored(session, command, result)
-    view.own_change(done.before, done.after, [(uid, modseq) for uid, _, modseq in result.changed])
+    view.own_change(done.before, done.after, ((uid, modseq) for uid, _, modseq in result.changed))
     yield answer
     found = len(result.changed) + len(result.refused) + len(result.unchanged)
     code = b""
@@ -230,6 +230,9 @@ def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
     if command.uids is not None:
         ranges = view.uid_ranges(view.spans(command.uids, by_uid=True))
         if not ranges:
+            return Reply()
+    with session.services.store.read() as connection:
+        if not messages.has_deleted(connection, view.mailbox_id):
             return Reply()
     done = yield session.services.store.write(
         bracketed(view.mailbox_id, lambda tx: messages.expunge(tx, view.mailbox_id, ranges)), [view.mailbox_id]

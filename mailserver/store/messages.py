@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     and_,
+    bindparam,
     delete,
     insert,
     literal,
@@ -26,16 +28,15 @@ from sqlalchemy import (
     update,
 )
 
-from directory.names import fold
 from mailserver.refusals import NoSuchMailbox
+from mailserver.store import content_rows, readers
 from mailserver.store import flags as flag_bits
-from mailserver.store import readers
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox
-from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, fetch, placement_where, placements
+from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, placement_where, placements, tuples
 from mailserver.store.tables import expunged, mailbox, message, message_octets, message_order, placement
 
 # For operations that leave out flags which their author may not set.
@@ -137,58 +138,10 @@ def _insert_messages(tx: Transaction, contents: Sequence[Content]) -> int:
     """The first one's id; the others follow it."""
     first = take_numbers(tx, "message", len(contents)) - len(contents) + 1
     numbered = list(enumerate(contents, first))
-    _INSERT_MESSAGE.run_many(tx.connection, [_message_row(tx.now, *each) for each in numbered])
-    _INSERT_ORDER.run_many(tx.connection, [_order_row(*each) for each in numbered])
-    _INSERT_OCTETS.run_many(tx.connection, [_octets_row(*each) for each in numbered])
+    _INSERT_MESSAGE.run_many(tx.connection, [content_rows.message_row(tx.now, *each) for each in numbered])
+    _INSERT_ORDER.run_many(tx.connection, [content_rows.order_row(*each) for each in numbered])
+    _INSERT_OCTETS.run_many(tx.connection, [content_rows.octets_row(*each) for each in numbered])
     return first
-
-
-def _message_row(now: int, message_id: int, content: Content) -> dict[str, object]:
-    summary = content.summary
-    return {
-        "id": message_id,
-        "size": summary.size,
-        "header_size": summary.header_size,
-        "received_at": now,
-        "sent_at": summary.sent_at,
-        "has_attachments": summary.has_attachments,
-        "envelope": summary.envelope,
-        "body": summary.body,
-        "bodystructure": summary.bodystructure,
-        "subject": summary.subject,
-        "author_name": summary.author_name,
-        "author_address": summary.author_address,
-        "to_text": summary.to_text,
-        "message_id_header": summary.message_id,
-        "thread_key": summary.thread_key,
-        "preview": summary.preview,
-        "search_text": f"{summary.search_text} {fold(summary.preview)}",
-        "parts": summary.parts,
-    }
-
-
-def _order_row(message_id: int, content: Content) -> dict[str, object]:
-    summary = content.summary
-    return {
-        "message_id": message_id,
-        "sent_at": summary.sent_at,
-        "base_subject": summary.base_subject,
-        "sort_from": summary.sort_from,
-        "sort_to": summary.sort_to,
-        "sort_cc": summary.sort_cc,
-        "ancestry": summary.ancestry,
-    }
-
-
-def _octets_row(message_id: int, content: Content) -> dict[str, object]:
-    return {
-        "message_id": message_id,
-        "format": content.format,
-        "prefix_size": content.prefix_size,
-        "digest": content.digest,
-        "header": content.header,
-        "text": content.text,
-    }
 
 
 def place(tx: Transaction, message_id: int, size: int, target: Target) -> Appended:
@@ -320,15 +273,19 @@ def set_flags(
     kept = {"add": -1, "remove": ~mask, "replace": 0}[operation] | ~allowed
     added = 0 if operation == "remove" else mask & allowed
     limit = _ANY_MODSEQ if unchanged_since is None else unchanged_since
-    rows = list(fetch(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq")))
-    refused = [uid for uid, _, modseq in rows if modseq > limit]
+    rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
+    refused = [] if unchanged_since is None else [uid for uid, _, modseq in rows if modseq > limit]
     fresh = [row for row in rows if row[2] <= limit] if refused else rows
     different = [(uid, old, old & kept | added) for uid, old, _ in fresh if old & kept | added != old]
-    unchanged = [uid for uid, old, _ in fresh if old & kept | added == old]
+    unchanged = [] if len(different) == len(fresh) else [uid for uid, old, _ in fresh if old & kept | added == old]
     if not different:
         return FlagsResult([], refused, unchanged)
     modseq = _next_modseq(tx, mailbox_id)
-    seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
+    # Bits that can change at all: most commands touch neither of the two that are counted.
+    touched = ~kept | added
+    seen = 0
+    if touched & flag_bits.SEEN:
+        seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
     if isinstance(mailbox_id, ReadersMailbox):
         own = {uid: bool(new & flag_bits.SEEN) for uid, old, new in different if (old ^ new) & flag_bits.SEEN}
         readers.note_seen(tx, mailbox_id, own, modseq)
@@ -336,11 +293,14 @@ def set_flags(
         ranges = as_ranges(uid for uid, old, new in different if (old ^ new) & ~flag_bits.SEEN)
     values = {"mailbox_id": int(mailbox_id), "kept": kept, "added": added, "modseq": modseq, "unchanged_since": limit}
     _CHANGE_FLAGS.run_many(tx.connection, ({**values, "low": low, "high": high} for low, high in ranges))
-    deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
-    _RECKON_FLAGS.run(
-        tx.connection,
-        {"id": mailbox_id, "seen": seen // flag_bits.SEEN, "deleted": deleted // flag_bits.DELETED},
-    )
+    deleted = 0
+    if touched & flag_bits.DELETED:
+        deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
+    if seen or deleted:
+        _RECKON_FLAGS.run(
+            tx.connection,
+            {"id": mailbox_id, "seen": seen // flag_bits.SEEN, "deleted": deleted // flag_bits.DELETED},
+        )
     tx.touch(mailbox_id)
     return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged)
 
@@ -368,7 +328,19 @@ _UIDS_PER_STATEMENT = 1000
 
 def expunge(tx: Transaction, mailbox_id: int, ranges: Ranges | None = None) -> list[int]:
     """Take away messages that are \\Deleted, within ``ranges`` if given; their UIDs (RFC 9051 §6.4.3)."""
+    tx.hold(mailbox_id)
+    if not has_deleted(tx.connection, mailbox_id):
+        return []
     return _bury(tx, mailbox_id, EVERYTHING if ranges is None else ranges, only_deleted=True)
+
+
+_DELETED = Prepared(select(mailbox.c.deleted).where(mailbox.c.id == bindparam("id")))
+
+
+def has_deleted(connection: Connection, mailbox_id: int) -> bool:
+    """Whether there is anything to expunge: the counter says it without a look at the messages."""
+    row = _DELETED.row(connection, {"id": int(mailbox_id)})
+    return row is not None and row[0] > 0
 
 
 def remove(tx: Transaction, mailbox_id: int, ranges: Ranges) -> list[int]:

@@ -36,10 +36,15 @@ class Prepared:
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """All rows."""
+        found = self.tuples(connection, values)
+        return found if self._make is None else list(map(self._make, found))
+
+    def tuples(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
+        """All rows as the driver gives them, without names: for very many."""
         cursor = self._execute(connection, values)
         found: list[Any] = cursor.fetchall()
         cursor.close()
-        return found if self._make is None else list(map(self._make, found))
+        return found
 
     def row(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first row, None if there is none."""

@@ -105,6 +105,17 @@ def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequ
             yield from connection.execute(_fetch_columns(columns).where(where))
 
 
+def tuples(connection: Connection, mailbox_id: int, ranges: Ranges, columns: tuple[str, ...]) -> list[Any]:
+    """As ``fetch``, all at once and without names: of 50,000 rows, naming takes as long as reading them."""
+    if isinstance(mailbox_id, ReadersMailbox) or len(ranges) > _FEW_RANGES:
+        return list(fetch(connection, mailbox_id, ranges, columns))
+    statement = _fetch_range(columns)
+    found: list[Any] = []
+    for low, high in _merged(ranges):
+        found += statement.tuples(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
+    return found
+
+
 @lru_cache(maxsize=256)
 def _fetch_columns(columns: tuple[str, ...]) -> Select[Any]:
     source: FromClause = placement
