@@ -289,7 +289,7 @@ def test_ctrl_c_reaches_the_group_but_children_only_by_their_parent(supervise: C
 def test_children_that_do_not_end_are_killed(supervise: Callable[..., Supervised]) -> None:
     program = supervise(
         """
-        supervisor.DRAIN = 0.3
+        supervisor.DRAIN = 1.5
         def stubborn(ready):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             ready()
