@@ -29,6 +29,7 @@ _HEADINGS = {
     "title": "title chucdanh",
     "kind": "kind appointment hinhthuc",
     "valid_from": "validfrom from start tungay ngaybatdau",
+    "valid_until": "validuntil until to denngay ngayketthuc",
     "address": "address email mail login diachithu thudientu diachiemail",
     "password": "password matkhau",
     "phone": "phone telephone dienthoai sodienthoai",

@@ -254,6 +254,7 @@ class OfficialImport:
             unit_id,
             position_id,
             valid_from=_first_day(conn, values),
+            valid_until=_last_day(values),
             employee_code=values.get("employee_code", ""),
             title=values.get("title", ""),
             kind=_kind(values),
@@ -303,6 +304,7 @@ class OfficialImport:
                 unit_id=unit_id,
                 position_id=position_id,
                 from_day=_first_day(conn, values),
+                until_day=_last_day(values),
                 title=values.get("title", ""),
                 kind=_kind(values),
                 decision=values.get("decision", ""),
@@ -405,6 +407,11 @@ def _kind(values: dict[str, str]) -> postings.AppointmentKind:
 def _first_day(conn: Writing, values: dict[str, str]) -> str:
     given = values.get("valid_from", "")
     return parse_day(given) if given else conn.today
+
+
+def _last_day(values: dict[str, str]) -> str | None:
+    given = values.get("valid_until", "")
+    return parse_day(given) if given else None
 
 
 def _copy_sqlite(directory: Directory, target: Path) -> None:

@@ -146,6 +146,7 @@ def move(
     unit_id: str,
     position_id: str,
     from_day: str,
+    until_day: str | None = None,
     title: str = "",
     kind: AppointmentKind = "substantive",
     rank: int | None = None,
@@ -162,7 +163,7 @@ def move(
     ]
     end_posts(conn, ending, day_before(from_day))
     made = new_post(
-        conn, official, unit_id, position_id, from_day, None, title, kind, rank, primary=True, decision=decision
+        conn, official, unit_id, position_id, from_day, until_day, title, kind, rank, primary=True, decision=decision
     )
     record(
         conn,

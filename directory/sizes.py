@@ -18,3 +18,11 @@ def parse_size(given: str) -> int:
     if not 0 <= size < 1 << 60:
         raise Fault("value-invalid", value=given, what="size (5G, 500M, 0)")
     return int(size)
+
+
+def written_size(size: int) -> str:
+    """As ``parse_size`` reads it, to the octet: 5368709120 → 5G, 1500 → 1500."""
+    for unit, octets in reversed(_SIZES.items()):
+        if size and size % octets == 0:
+            return f"{size // octets}{unit}"
+    return "0"

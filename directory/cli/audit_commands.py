@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +12,7 @@ from typing import IO, Any
 import click
 
 from directory import people, record, units
-from directory.cli.context import EXIT_REFUSED, CliContext, directory_command
+from directory.cli.context import EXIT_REFUSED, CliContext, directory_command, written_to
 from directory.cli.texts import help_text
 from directory.database import CITY_TIME, Reading
 from directory.dates import parse_day
@@ -142,20 +140,11 @@ def verify(cli: CliContext, seal: str) -> None:
 @click.option("--after", type=click.IntRange(0), default=0, show_default=True, help=help_text("audit.after"))
 @directory_command
 def export(cli: CliContext, file: Path, form: str, after: int) -> None:
-    with cli.directory.read() as conn, _opened(file) as out:
+    with cli.directory.read() as conn, written_to(file) as out:
         count = _write(out, form, record.entries(conn, after))
     if str(file) != "-":
         cli.give({"entries": count, "file": str(file)})
         cli.say("audit.exported", count=count, file=file)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[IO[str]]:
-    if str(file) == "-":
-        yield sys.stdout
-        return
-    with open(file, "w", encoding="utf-8", newline="") as out:
-        yield out
 
 
 def _write(out: IO[str], form: str, entries: Iterable[AuditEntry]) -> int:

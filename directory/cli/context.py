@@ -9,11 +9,11 @@ import os
 import socket
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import IO, TYPE_CHECKING, Any, ParamSpec
 
 import click
 
@@ -191,6 +191,24 @@ def _refuse(cli: CliContext, code: str, message: str, status: int) -> None:
         click.echo(json.dumps({"error": code, "message": message}, ensure_ascii=False))
     click.echo(f"citymail: {message}", err=True)
     sys.exit(status)
+
+
+@contextmanager
+def written_to(file: Path) -> Iterator[IO[str]]:
+    """A file for a table, readable by its owner alone; ``-`` is standard output.  A file that fails is not left."""
+    if str(file) == "-":
+        yield sys.stdout
+        return
+    part = file.with_name(file.name + ".part")
+    try:
+        with open(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
+        ) as out:
+            yield out
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def show_size(size: int) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from directory.cli.context import EXIT_PARTLY, CliContext, changing_command
+from directory import units
+from directory.cli.context import EXIT_PARTLY, CliContext, changing_command, directory_command, written_to
 from directory.cli.options import (
     Passwords,
     allow_weak_option,
@@ -15,6 +16,7 @@ from directory.cli.options import (
 )
 from directory.cli.progress import progress_bar
 from directory.cli.texts import help_text
+from directory.official_export import export
 from directory.official_import import ImportSettings, OfficialImport
 from directory.sizes import parse_size
 
@@ -84,4 +86,20 @@ def import_(
         raise SystemExit(EXIT_PARTLY)
 
 
-commands: list[click.Command] = [import_]
+@click.command("export", help=help_text("official.export"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default="-")
+@click.option("--unit", default="", help=help_text("official.list-unit"))
+@directory_command
+def export_(cli: CliContext, file: Path, unit: str) -> None:
+    with cli.directory.read() as conn, written_to(file) as out:
+        within = None
+        if unit:
+            tree = units.tree(conn)
+            within = [below.id for below in tree.subtree(tree.find(unit).id)]
+        count = export(conn, out, within=within)
+    if str(file) != "-":
+        cli.give({"officials": count, "file": str(file)})
+        cli.say("official.exported", count=count, file=file)
+
+
+commands: list[click.Command] = [import_, export_]

@@ -42,18 +42,25 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Columns, in any order, by English or Vietnamese heading: employee_code (mã cán bộ), full_name (họ và tên) or "
         "family_name, middle_name, given_name (họ, tên đệm, tên); unit (đơn vị), position (chức vụ), "
         "title (chức danh), "
-        "kind (hình thức), valid_from (từ ngày), address (địa chỉ thư), password (mật khẩu), phone (điện thoại), "
+        "kind (hình thức), valid_from (từ ngày), valid_until (đến ngày), "
+        "address (địa chỉ thư), password (mật khẩu), phone (điện thoại), "
         "quota (dung lượng), language (ngôn ngữ), decision (số quyết định). A second line with the same code is a "
         "second post. What cannot be taken in is written to the rejects file with the reason, ready to be corrected "
         "and imported again.",
         "Nhập cán bộ từ tệp CSV; nhập lại cùng một tệp không thay đổi gì.\n\n"
         "Các cột, thứ tự tùy ý, tiêu đề tiếng Việt hoặc tiếng Anh: mã cán bộ (employee_code), họ và tên (full_name) "
         "hoặc họ, tên đệm, tên (family_name, middle_name, given_name); đơn vị (unit), chức vụ (position), chức danh "
-        "(title), hình thức (kind), từ ngày (valid_from), địa chỉ thư (address), mật khẩu (password), "
+        "(title), hình thức (kind), từ ngày (valid_from), "
+        "đến ngày (valid_until), địa chỉ thư (address), mật khẩu (password), "
         "điện thoại (phone), "
         "dung lượng (quota), ngôn ngữ (language), số quyết định (decision). Dòng thứ hai cùng mã là chức vụ thứ hai. "
         "Dòng không nhập được sẽ ghi vào tệp lỗi kèm lý do, để sửa và nhập lại.",
     ),
+    "official.export": (
+        "Write officials to a CSV file that the import reads back; without FILE to standard output.",
+        "Xuất cán bộ ra tệp CSV mà lệnh nhập đọc lại được; không có FILE thì ra đầu ra chuẩn.",
+    ),
+    "official.exported": ("{count} officials written to {file}.", "Đã ghi {count} cán bộ vào {file}."),
     "official.name": (
         "Full name; family, middle and given name are taken from it.",
         "Họ và tên; họ, tên đệm, tên được tách từ đó.",

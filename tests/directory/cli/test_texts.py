@@ -13,7 +13,7 @@ from directory.cli.context import show_size
 from directory.cli.texts import TEXTS, environment_language, help_text, text
 from directory.faults import _TEXTS as FAULTS
 from directory.faults import Fault
-from directory.sizes import parse_size
+from directory.sizes import parse_size, written_size
 
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in Path(directory.cli.__file__).parent.glob("*.py")}
 
@@ -96,6 +96,7 @@ def test_help_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sizes(given: str, size: int) -> None:
     assert parse_size(given) == size
     assert parse_size(show_size(size)) == size
+    assert parse_size(written_size(size)) == size
 
 
 @pytest.mark.parametrize("given", ["", "G", "-1", "5X", "nan", "inf", "1e30T", "5 5"])
