@@ -6,9 +6,10 @@ import click
 
 
 def commands() -> dict[str, click.Command]:
-    """The directory's groups, the queue; and under ``mailbox`` what is done to the mail in one."""
+    """The directory's groups, the queue, the indexes; and under ``mailbox`` what is done to the mail in one."""
     from directory.cli import commands as directory_commands
     from mailserver.cli.importing import import_command
+    from mailserver.cli.index import index
     from mailserver.cli.queue import queue
     from mailserver.cli.restoring import restore_command
 
@@ -18,4 +19,5 @@ def commands() -> dict[str, click.Command]:
     mailbox.add_command(import_command)
     mailbox.add_command(restore_command)
     found["queue"] = queue
+    found["index"] = index
     return found

@@ -103,12 +103,13 @@ class Store:
             return False
 
         with self.read() as connection:
-            return consistency.problems(connection, has_file)
+            found = consistency.problems(connection, has_file)
+        return found + self.fulltext.problems()
 
     def housekeep(self) -> dict[str, int]:
         """One round of forgetting and sweeping; what went, by kind."""
         horizon = int(self._clock()) - self._recoverable
-        gone = {"tombstones": 0, "messages": 0, "mailboxes": 0, "files": 0}
+        gone = {"tombstones": 0, "messages": 0, "mailboxes": 0, "files": 0, "indexed": 0}
         while count := self.write(lambda tx: housekeeping.purge_tombstones(tx, horizon), heavy=True).result():
             gone["tombstones"] += count
         while count := self.write(housekeeping.purge_messages, heavy=True).result():
@@ -120,6 +121,7 @@ class Store:
                 return housekeeping.is_file_needed(connection, digest)
 
         gone["files"] = self.blobs.sweep(is_needed)
+        gone["indexed"] = self.fulltext.forget_removed()
         return gone
 
     def checkpoint(self) -> None:

@@ -80,6 +80,13 @@ def lacking(index: IndexFile, connection: Connection, mailbox_id: int) -> list[i
     return index.lacks(message_id for _, message_id, _ in _ARRIVED.rows(connection, values))
 
 
+def hidden(index: IndexFile, connection: Connection, mailbox_id: int) -> list[int]:
+    """Messages of a mailbox that count as read and are not in the index: there must be none."""
+    covered = index.covered(mailbox_id)
+    arrived = _ARRIVED.rows(connection, {"mailbox_id": mailbox_id, "uid": 0, "limit": _ALL})
+    return index.lacks(message_id for uid, message_id, _ in arrived if uid < covered)
+
+
 def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int) -> bool:
     """Read the next messages of a mailbox.  Whether there may be more."""
     with index.writing(), read() as connection:

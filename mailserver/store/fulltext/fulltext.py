@@ -132,6 +132,16 @@ class Fulltext:
                 index.forget(gone)
         return len(gone)
 
+    def forget_removed(self) -> int:
+        """The same for all accounts."""
+        count = 0
+        for account_id in self.accounts():
+            try:
+                count += self.forget(account_id)
+            except (sqlite3.Error, OSError) as fault:
+                self._give_up(account_id, fault)
+        return count
+
     def figures(self, account_id: str) -> dict[str, int] | None:
         """Counts for people; None for an account that was never searched."""
         if not self._path(account_id).exists():
@@ -144,7 +154,7 @@ class Fulltext:
 
     def accounts(self) -> list[str]:
         """Those that have been searched."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return sorted(unquote(each.name) for each in self._folder.iterdir() if _REMOVED not in each.name)
         return []
 
@@ -175,6 +185,9 @@ class Fulltext:
                     if index.account_id() != account_id or not filling.is_of_this_mail(index, connection, mailbox_ids):
                         found.append(f"an index is of other mail: account {account_id}")
                     found += [f"an index is broken: account {account_id}: {each}" for each in index.problems()]
+                    hidden = [each for mid in mailbox_ids for each in filling.hidden(index, connection, mid)]
+                    if hidden:
+                        found.append(f"an index hides messages: account {account_id}: {hidden[:5]}")
             except (sqlite3.Error, OSError) as fault:
                 found.append(f"an index cannot be read: account {account_id}: {fault}")
         return found

@@ -358,10 +358,10 @@ def _looked_for(field: str, needle: Needle) -> tuple[list[bytes], int]:
     pairs = key_pairs(needle.form)
     if not pairs:
         return [_octets(needle.form)], _KEPT_WORDS
-    if field != "header":
-        return [_octets(each) for each in pairs], _KEPT_PAIRS
-    # Headers are full of what is said once in the world: its pairs would be half of the index.
-    return [_octets(each) for each in words(needle.form) if not needle.marked or not each.isascii()], _KEPT_WORDS
+    # Headers are full of what is said once in the world: their pairs, half of an index, are not kept.
+    kind, parts = (_KEPT_WORDS, words(needle.form)) if field == "header" else (_KEPT_PAIRS, pairs)
+    # Exact forms are kept apart only of what is not ASCII.
+    return [_octets(each) for each in parts if not needle.marked or not each.isascii()], kind
 
 
 def _array(kind: str, octets: bytes) -> array[int]:

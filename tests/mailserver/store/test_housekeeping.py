@@ -35,7 +35,7 @@ def test_a_quiet_night_removes_nothing(clerk: Any, clock: Any) -> None:
     clerk.fill(3)
     clerk.do(messages.remove, clerk.inbox.id, [(1, 1)])
     clock.now += 29 * DAY
-    assert clerk.store.housekeep() == {"tombstones": 0, "messages": 0, "mailboxes": 0, "files": 0}
+    assert clerk.store.housekeep() == {"tombstones": 0, "messages": 0, "mailboxes": 0, "files": 0, "indexed": 0}
     assert clerk.do(messages.restore, clerk.inbox.id, [1], clerk.inbox.id) == [4]
 
 
@@ -117,11 +117,11 @@ def test_a_body_goes_with_the_last_message_that_has_it(make_store: Any, hire: An
     age_files(store, clock.now)
     clerk.do(messages.remove, clerk.inbox.id, [(1, 1)])
     clock.now += 31 * DAY
-    assert store.housekeep() == {"tombstones": 1, "messages": 1, "mailboxes": 0, "files": 0}
+    assert store.housekeep() == {"tombstones": 1, "messages": 1, "mailboxes": 0, "files": 0, "indexed": 0}
     assert clerk.octets(2) == octets
     clerk.do(messages.remove, clerk.inbox.id, [(2, 2)])
     clock.now += 31 * DAY
-    assert store.housekeep() == {"tombstones": 1, "messages": 1, "mailboxes": 0, "files": 1}
+    assert store.housekeep() == {"tombstones": 1, "messages": 1, "mailboxes": 0, "files": 1, "indexed": 0}
     assert list(store.blobs.digests()) == []
 
 

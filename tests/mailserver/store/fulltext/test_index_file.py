@@ -40,7 +40,7 @@ def index(tmp_path: Path) -> Iterator[IndexFile]:
 
 def scan(documents: dict[int, list[list[str]]], field: str, word: str) -> set[int]:
     place = FIELDS.index(field)
-    return {number for number, texts in documents.items() if any(map(needle(word).holds, texts[place]))}
+    return {number for number, texts in documents.items() if any(map(needle(word).in_exact, texts[place]))}
 
 
 @settings(deadline=None, max_examples=60)
