@@ -12,6 +12,7 @@ Standards: RFC 4954 §4, RFC 9051 §6.2.2, RFC 4422 (authcid, authzid), RFC 5802
 
 from __future__ import annotations
 
+import base64
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -255,7 +256,7 @@ class Gate:
     # SCRAM
 
     def _nonce(self) -> bytes:
-        return self._directory.random_bits(144).to_bytes(18, "big")
+        return base64.b64encode(self._directory.random_bits(144).to_bytes(18, "big"))
 
     def _verifier(self, conn: Reading, login: str) -> Verifier | None:
         found = credentials_by_login(conn, login)
@@ -327,9 +328,8 @@ class Gate:
             guess = self._proven.guess(actor.login, "act as " + authzid)
             raise LoginRefused(_REFUSED, "credentials", self._throttle.failed(peer.client, actor.login, guess))
         if not self._is_acting_noted(actor, wanted, peer):
-            with self._directory.write() as conn:
-                details = {"protocol": peer.protocol, "client": peer.client}
-                record(conn, actor.login, "mailbox.act", wanted.login, **details)
+            with self._directory.write(origin=peer.client) as conn:
+                record(conn, actor.login, "mailbox.act", wanted.login, protocol=peer.protocol)
             self._mark_noted((actor.id, wanted.id, peer.protocol, peer.client))
         return wanted
 

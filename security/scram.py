@@ -129,7 +129,7 @@ class ScramProof:
 
 class Scram:
     """One exchange.  ``binding`` gives a channel binding's data by its type, None for one that this connection cannot
-    have; ``offers_plus``: whether the client was offered SCRAM-SHA-256-PLUS.
+    have; ``offers_plus``: whether the client was offered SCRAM-SHA-256-PLUS; ``nonce`` gives printable octets.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Scram:
     def know(self, verifier: Verifier) -> Challenge:
         assert self._first is not None
         self._verifier = verifier
-        self._nonce = self._first["nonce"] + base64.b64encode(self._make_nonce())
+        self._nonce = self._first["nonce"] + self._make_nonce()
         salt = base64.b64encode(verifier.salt)
         self._server_first = b"r=%b,s=%b,i=%d" % (self._nonce, salt, verifier.rounds)
         return Challenge(self._server_first)

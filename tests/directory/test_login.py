@@ -10,12 +10,16 @@ from nacl.pwhash import argon2id
 
 from directory import aliases, mailboxes, provisioning
 from directory.accounts import account_by_login, credentials_by_login
+from directory.admission import Admission
 from directory.database import Directory
 from directory.intake import Joined
 from directory.login import Gate, LoginRefused
+from directory.record import entries
 from security import passwords
 from security.passwords import hash_password
+from security.peer import Peer
 from security.proven import ProvenLogins
+from security.sasl import Credentials as Shown
 from security.throttle import FREE_PER_PAIR, Throttle
 
 from .conftest import City, Clock
@@ -66,6 +70,16 @@ def refused(
     return caught.value
 
 
+def recall(gate: Gate, login: str, password: str, client: str, authzid: str = "") -> Admission | None:
+    return gate.recall(Shown(authzid, login, password), Peer(client, "imap"))
+
+
+def admit(
+    gate: Gate, login: str, password: str, protocol: str = "imap", authzid: str = "", client: str = HERE
+) -> Admission:
+    return gate.judge(Shown(authzid, login, password), Peer(client, protocol))
+
+
 def test_every_way_to_write_the_login(city: City, gate: Gate, an: Joined) -> None:
     with city.directory.write() as conn:
         aliases.add_alias(conn, "test", "nguyen.an", an.login)
@@ -114,35 +128,35 @@ def test_a_password_that_must_be_changed_only_opens_the_web(city: City, gate: Ga
         new = city.join(conn, "Lê Mới", password_hash=STORED, must_change_password=True)
     assert refused(gate, new.login, PASSWORD).reason == "must-change"
     assert gate.authenticate(new.login, PASSWORD, HERE, "webmail").id == new.account_id
-    assert gate.recall(new.login, PASSWORD, HERE) is None
+    assert recall(gate, new.login, PASSWORD, HERE) is None
 
 
 def test_the_second_login_costs_no_hash(city: City, gate: Gate, an: Joined, count_hashes: list[str | None]) -> None:
-    assert gate.recall(an.login, PASSWORD, HERE) is None
+    assert recall(gate, an.login, PASSWORD, HERE) is None
     assert count_hashes == []
     for _ in range(5):
         assert gate.authenticate(an.login, PASSWORD, HERE, "imap").id == an.account_id
-    recalled = gate.recall("annv", PASSWORD, ELSEWHERE)
+    recalled = recall(gate, "annv", PASSWORD, ELSEWHERE)
     assert recalled is not None
-    assert recalled.id == an.account_id
-    assert gate.recall(an.login, "wrong", HERE) is None
-    assert gate.recall("nobody", PASSWORD, HERE) is None
+    assert recalled.account.id == an.account_id
+    assert recall(gate, an.login, "wrong", HERE) is None
+    assert recall(gate, "nobody", PASSWORD, HERE) is None
     assert len(count_hashes) == 1
 
 
 def test_what_was_proven_ends(city: City, gate: Gate, an: Joined, clock: Clock) -> None:
     gate.authenticate(an.login, PASSWORD, HERE, "imap")
     clock.advance(601)
-    assert gate.recall(an.login, PASSWORD, HERE) is None
+    assert recall(gate, an.login, PASSWORD, HERE) is None
     for change in (
         lambda conn: provisioning.set_password(conn, "test", an.account_id, hash_password(PASSWORD)),
         lambda conn: provisioning.lock(conn, "test", an.account_id),
     ):
         gate.authenticate(an.login, PASSWORD, HERE, "imap")
-        assert gate.recall(an.login, PASSWORD, HERE) is not None
+        assert recall(gate, an.login, PASSWORD, HERE) is not None
         with city.directory.write() as conn:
             change(conn)
-        assert gate.recall(an.login, PASSWORD, HERE) is None
+        assert recall(gate, an.login, PASSWORD, HERE) is None
 
 
 def test_a_change_by_another_process_ends_it_too(
@@ -153,7 +167,7 @@ def test_a_change_by_another_process_ends_it_too(
     with other.write() as conn:
         provisioning.set_password(conn, "test", an.account_id, hash_password("another one"))
     city.directory._checked = float("-inf")  # half a second later
-    assert gate.recall(an.login, PASSWORD, HERE) is None
+    assert recall(gate, an.login, PASSWORD, HERE) is None
     assert refused(gate, an.login, PASSWORD).reason == "credentials"
     assert gate.authenticate(an.login, "another one", HERE, "imap").id == an.account_id
 
@@ -200,7 +214,7 @@ def test_old_hashes_are_renewed(city: City, gate: Gate) -> None:
     assert found is not None
     assert found.password_hash is not None
     assert found.password_hash.startswith("$argon2id$v=19$m=19456")
-    assert gate.recall(an.login, PASSWORD, HERE) is not None
+    assert recall(gate, an.login, PASSWORD, HERE) is not None
     assert "argon2" not in repr(found)
 
 
@@ -211,14 +225,60 @@ def test_acting_for_a_unit_mailbox(city: City, gate: Gate, an: Joined) -> None:
         )
         binh = city.join(conn, "Lê Bình")
         mailboxes.grant(conn, "test", office.id, an.account_id, may_read=True, may_send=False)
-    acting = gate.authenticate(an.login, PASSWORD, HERE, "imap", office.login)
-    assert acting.id == office.id
+    acting = admit(gate, an.login, PASSWORD, authzid=office.login)
+    assert (acting.account.id, acting.actor.id) == (office.id, an.account_id)
+    # who may read may not send
+    assert refused(gate, an.login, PASSWORD, protocol="smtp", authzid=office.login).reason == "credentials"
     assert gate.authenticate(an.login, PASSWORD, HERE, "imap", "annv").id == an.account_id
     for other in (binh.login, "nobody"):
-        assert refused(gate, an.login, PASSWORD, authzid=other).reason == "not-delegated"
+        assert refused(gate, an.login, PASSWORD, authzid=other).reason == "credentials"
+    with city.directory.read() as conn:
+        (entry,) = [each for each in entries(conn) if each.action == "mailbox.act"]
+    assert (entry.actor, entry.subject) == (an.login, office.login)
+    assert '"protocol":"imap"' in entry.details
+    # the next time costs no hash and no record
+    assert recall(gate, an.login, PASSWORD, HERE, office.login) is not None
+    assert recall(gate, an.login, PASSWORD, HERE, binh.login) is None
+    assert gate.still_holds(acting) is not None
     with city.directory.write() as conn:
         provisioning.lock(conn, "test", office.id)
-    assert refused(gate, an.login, PASSWORD, authzid=office.login).reason == "not-delegated"
+    assert gate.still_holds(acting) is None
+    assert refused(gate, an.login, PASSWORD, authzid=office.login).reason == "credentials"
+    with city.directory.write() as conn:
+        provisioning.unlock(conn, "test", office.id)
+    assert gate.still_holds(acting) is not None
+    with city.directory.write() as conn:
+        mailboxes.revoke(conn, "test", office.id, an.account_id)
+    assert gate.still_holds(acting) is None
+
+
+def test_who_tries_mailboxes_one_by_one_is_told_and_slowed_as_for_wrong_passwords(
+    city: City, gate: Gate, an: Joined
+) -> None:
+    with city.directory.write() as conn:
+        binh = city.join(conn, "Lê Bình")
+    gate.authenticate(an.login, PASSWORD, HERE, "imap")
+    told = {
+        (answer.client_text, answer.reason, answer.delay)
+        for answer in (
+            refused(gate, an.login, "wrong"),
+            refused(gate, an.login, PASSWORD, authzid=binh.login),
+            refused(gate, an.login, PASSWORD, authzid="nobody"),
+        )
+    }
+    assert told == {("Wrong login or password", "credentials", 1.0)}
+
+
+def test_an_admission_ends_with_what_it_rests_on(city: City, gate: Gate, an: Joined) -> None:
+    for change in (
+        lambda conn: provisioning.set_password(conn, "test", an.account_id, hash_password(PASSWORD)),
+        lambda conn: provisioning.lock(conn, "test", an.account_id),
+    ):
+        admitted = admit(gate, an.login, PASSWORD)
+        assert gate.still_holds(admitted) == admitted.account
+        with city.directory.write() as conn:
+            change(conn)
+        assert gate.still_holds(admitted) is None
 
 
 def test_confirming_a_password(gate: Gate, an: Joined) -> None:
@@ -241,7 +301,7 @@ def test_on_postgresql(any_city: City, clock: Clock) -> None:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An", password_hash=STORED)
     assert gate.authenticate("annv", PASSWORD, HERE, "imap").id == an.account_id
-    assert gate.recall("annv", PASSWORD, HERE) is not None
+    assert recall(gate, "annv", PASSWORD, HERE) is not None
     assert refused(gate, "annv", "wrong").reason == "credentials"
     with any_city.directory.read() as conn:
         assert account_by_login(conn, "nobody") is None

@@ -23,9 +23,9 @@ from typing import Any
 import uvloop
 from sqlalchemy import insert, update
 
-from directory import tables
+from directory import scram_verifiers, tables
 from directory.database import Directory
-from directory.login import Gate
+from directory.login import Gate, LoginRules
 from directory.names import collation_key
 from mailserver import config as settings
 from mailserver.delivery.post_office import PostOffice
@@ -38,6 +38,7 @@ from mailserver.store.mailboxes import find_mailbox
 from mailserver.store.reading import octets, placements
 from security.authority import ensure_certificate
 from security.passwords import hash_password
+from security.scram import new_verifier
 from security.proven import ProvenLogins
 from security.throttle import Throttle
 from security.tls import client_context, server_context
@@ -75,17 +76,22 @@ def make_config(folder: Path, **sections: Mapping[str, Any]) -> settings.Config:
 
 
 _hashes: dict[str, str] = {}
+_verifiers: dict[str, str] = {}
 
 
 def found_city(directory: Directory) -> None:
     """an, binh, chi, dung; vanthu of a unit for which an sends; groups everyone@, inner@, named@; alias sep@."""
     for password in (PASSWORD, CHIS_PASSWORD):
         _hashes.setdefault(password, hash_password(password))
+        _verifiers.setdefault(_hashes[password], new_verifier(password))
     with directory.write() as conn:
         conn.execute(insert(tables.domain), {"name": DOMAIN, "is_primary": True})
         for name in PEOPLE:
             add_account(conn, name, _hashes[CHIS_PASSWORD if name == "chi" else PASSWORD])
             add_address(conn, f"{name}@{DOMAIN}", account_id=name)
+        scram_verifiers.keep_all(
+            conn, [(name, _hashes[CHIS_PASSWORD if name == "chi" else PASSWORD]) for name in PEOPLE], _verifiers
+        )
         add_account(conn, "vanthu", None, kind="unit")
         add_address(conn, f"vanthu@{DOMAIN}", account_id="vanthu")
         conn.execute(
@@ -175,6 +181,7 @@ class Mailroom:
             office.directory,
             throttle=Throttle([str(each) for each in office.config.login.never_slowed], monotonic=time.monotonic),
             proven=ProvenLogins(900, monotonic=time.monotonic),
+            rules=LoginRules(scram=True, secret=b"s" * 32),
         )
         self.executor = ThreadPoolExecutor(4)
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop() if use_uvloop else asyncio.new_event_loop()
