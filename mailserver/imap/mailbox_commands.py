@@ -149,8 +149,8 @@ def delete(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
 def rename(session: Session, command: Rename, tag: bytes) -> Steps[None]:
     new_name = session.decode_name(command.new_name).removesuffix(SEPARATOR)
     with session.services.store.read() as connection, session.services.directory.read() as directory:
-        place = places.need(session, connection, command.mailbox, Act.DELETE)
         owner, own_name = access.room_for_name(directory, connection, session.member, new_name)
+        place = places.need(session, connection, command.mailbox, Act.DELETE)
     if owner.id != place.owner.id:
         raise CannotDo("A mailbox stays with its owner; copy the messages instead")
     old_name = place.own_name
