@@ -39,6 +39,8 @@ WEB_SERVICES = ("http", "https")
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
+# Seconds between looks for mail that the indexes of accounts that are searched do not know yet.
+_INDEXING = 60.0
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005
@@ -251,7 +253,7 @@ def web_worker(config: Config, listeners: Listeners, proven: ProvenLogins, ready
 
 
 def steward(config: Config, ready: Ready) -> None:
-    """Sends what is due to other servers; beside that, on a thread, forgets what may be forgotten."""
+    """Sends what is due to other servers; beside that, on threads, forgets what may be forgotten and indexes."""
     from mailserver.servers.relay import run_relay
 
     _adopt_process({}, ())
@@ -263,6 +265,8 @@ def steward(config: Config, ready: Ready) -> None:
     ending = threading.Event()
     housekeeping = threading.Thread(target=_keep_house, args=(system, ending), name="housekeeper")
     housekeeping.start()
+    indexing = threading.Thread(target=_keep_indexes, args=(system, ending), name="indexer")
+    indexing.start()
     if config.relay.enabled:
         run_relay(system.office, on_ready=ready)
     else:
@@ -270,6 +274,7 @@ def steward(config: Config, ready: Ready) -> None:
         signal.sigwait({signal.SIGTERM})
     ending.set()
     housekeeping.join()
+    indexing.join()
     system.close()
 
 
@@ -298,6 +303,15 @@ def _keep_house(system: System, ending: threading.Event) -> None:
                     task()
                 except Exception:
                     log.exception("housekeeping failed; trying again later")
+
+
+def _keep_indexes(system: System, ending: threading.Event) -> None:
+    """Off the delivery path, on a thread of its own: files sent along may take long to read."""
+    while not ending.wait(_INDEXING):
+        try:
+            system.store.fulltext.tend(ending.is_set)
+        except Exception:
+            log.exception("the indexes could not be kept up; trying again later")
 
 
 def _forget(system: System) -> None:
