@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from directory.database import create_directory_engine
+from directory.schema_lock import ALEMBIC
 
 HEAD = "0002"
 
@@ -29,18 +30,19 @@ def upgrade(url: str) -> None:
             with engine.connect() as connection:
                 if _revision(connection) == HEAD:
                     return
-                connection.exec_driver_sql("BEGIN EXCLUSIVE")
-                try:
-                    _run(connection)
-                except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
-                    raise
-                connection.exec_driver_sql("COMMIT")
+                with ALEMBIC:
+                    connection.exec_driver_sql("BEGIN EXCLUSIVE")
+                    try:
+                        _run(connection)
+                    except BaseException:
+                        connection.exec_driver_sql("ROLLBACK")
+                        raise
+                    connection.exec_driver_sql("COMMIT")
             return
         with engine.connect() as connection:
             if _revision(connection) == HEAD:
                 return
-        with engine.begin() as connection:
+        with ALEMBIC, engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             connection.execute(text("CREATE SCHEMA IF NOT EXISTS directory"))
             _run(connection)

@@ -11,6 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
+from directory.schema_lock import ALEMBIC
+
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Of the two packages that may share a PostgreSQL database, each keeps its version in a table of its own.
 VERSION_TABLE = "store_version"
@@ -38,7 +40,7 @@ def migrate(url: str) -> None:
         with engine.connect() as connection:
             if _version(connection) == head:
                 return
-        with engine.begin() as connection:
+        with ALEMBIC, engine.begin() as connection:
             connection.exec_driver_sql(begin)
             settings.attributes["connection"] = connection
             command.upgrade(settings, "head")  # reads the version again, now that nobody else can change it

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
+from directory.database import migrate as migrate_directory
 from mailserver.store import messages, open_store
 from mailserver.store.messages import Target
 from mailserver.store.migrate import VERSION_TABLE, migrate
@@ -200,3 +203,24 @@ def test_messages_that_are_there_get_their_order(url: str, tmp_path: Path) -> No
 
 def _octets(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
+
+
+def test_threads_of_one_process_migrate_side_by_side(tmp_path: Path) -> None:
+    """Alembic keeps its context in names of a module: stores and directories at once must not meet there."""
+    stores = [f"sqlite:///{tmp_path / f'mail{number}.db'}" for number in range(4)]
+    directories = [f"sqlite:///{tmp_path / f'directory{number}.db'}" for number in range(4)]
+    together = threading.Barrier(len(stores) + len(directories))
+
+    def bring_up(make: Callable[[str], None], at: str) -> None:
+        together.wait(30)
+        make(at)
+
+    with ThreadPoolExecutor(len(stores) + len(directories)) as pool:
+        jobs = [pool.submit(bring_up, migrate, at) for at in stores]
+        jobs += [pool.submit(bring_up, migrate_directory, at) for at in directories]
+        for job in jobs:
+            job.result(120)
+    for made, table in ((stores, "placement"), (directories, "account")):
+        tables = [set(schema(at)) for at in made]
+        assert table in tables[0]
+        assert all(each == tables[0] for each in tables)
