@@ -14,6 +14,7 @@ from werkzeug.routing import IntegerConverter, ValidationError
 
 from webmail import (
     actions,
+    app_passwords,
     assets,
     attachments,
     composing,
@@ -72,7 +73,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
-        events, recovering, settings,
+        events, recovering, settings, app_passwords,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     return app

@@ -12,6 +12,7 @@ from directory.login import LoginRefused
 from directory.password_policy import refuse_weak
 from directory.provisioning import set_language, set_password
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
+from security.scram import new_verifier
 from webmail import languages, pages
 from webmail.languages import _
 from webmail.login import ANSWER_AFTER, MUST_CHANGE, SignedIn, local_path, person
@@ -94,9 +95,10 @@ def change_password() -> Answer:
         response.headers[ANSWER_AFTER] = f"{pause:.3f}"
         return response
     hashed = hash_password(new)  # outside of the transaction: it takes its time
+    verifier = new_verifier(new) if services().config.login.scram else None
     try:
         with services().directory.write(origin=client) as conn:
-            set_password(conn, owner.login, owner.id, hashed)
+            set_password(conn, owner.login, owner.id, hashed, scram_verifier=verifier)
             # Every session ends with the old password; this one goes on under a new token.
             token = sessions.start(conn, owner.id, user_agent=request.headers.get("User-Agent", ""), ip=client)
     except Fault as closed:
