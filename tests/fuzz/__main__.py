@@ -15,9 +15,16 @@ from pathlib import Path
 from mailserver.imap.grammar.framing import TAG, Broken, Framed, Framer, discard, member_limits
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 from mailserver.imap.table import COMMANDS
+from mailserver.message.attachment_text import CHARACTERS, PACKED, PDF
+from mailserver.message.matching import exact_form, needle
+from mailserver.message.searchable import texts_of
+from mailserver.message.structure import scan
 from mailserver.message.summary import summarize
 from mailserver.smtp.commands import SyntaxFault as SmtpFault
 from mailserver.smtp.commands import parse_mail, parse_rcpt
+from mailserver.store.fulltext.attachments import AttachmentReader
+from mailserver.store.fulltext.terms import key_pairs, words_and_pairs
+from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
 
 _TESTS = Path(__file__).parents[1]
 
@@ -74,6 +81,30 @@ def smtp_commands(octets: bytes) -> None:
             parse(text)
 
 
+def searching(octets: bytes) -> None:
+    """What a search sees of a message lies in the terms of an index, and nothing raises."""
+    tree = scan(octets)
+    texts = texts_of(octets[: tree.body_start], tree, lambda start, stop: octets[start:stop])
+    for text in map(exact_form, (*texts.header, *texts.body)):
+        words, pairs = words_and_pairs(text)
+        middle = text[len(text) // 3 : len(text) // 3 + 12]
+        wanted = key_pairs(middle)
+        assert all(any(each in pair for pair in pairs) for each in wanted)
+        assert wanted or not middle or any(middle in word for word in words)
+        assert not needle(middle).form or needle(middle).in_exact(text) or exact_form(middle) != middle
+
+
+def attachments(octets: bytes) -> None:
+    """A file sent along ends at most the process that reads it, and never the one that asks."""
+    kind, file = (PDF, octets) if octets.startswith(b"%PDF") else (PACKED, packed({"content.xml": octets}))
+    for each in (file, octets):
+        text = _reader.text(kind, each)
+        assert text is None or len(text) <= CHARACTERS
+
+
+_reader = AttachmentReader(seconds=5)
+
+
 def _transcript_lines() -> list[bytes]:
     lines = []
     for path in (_TESTS / "dialogues" / "imap").glob("*.txt"):
@@ -113,6 +144,11 @@ Target = Callable[[bytes], None]
 TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "imap": (imap_commands, _transcript_lines),
     "message": (messages, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
+    "searching": (searching, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
+    "attachments": (
+        attachments,
+        lambda: [pdf("Bao cao"), pdf("x", extra=b"%" * 99), *(each.encode() for each in (WORD, SHARED, SLIDE, OPEN))],
+    ),
     "smtp": (
         smtp_commands,
         lambda: [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import signal
@@ -10,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from mailserver.message.matching import needle
 from mailserver.store import Store, messages, reading
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.messages import Target
+from tests.mailserver.message.office_files import packed
 
 WORDS = "ngân sách quý"
 
@@ -246,14 +245,6 @@ def chunks(database: Path) -> int:
         connection.close()
 
 
-def packed(**members: str) -> bytes:
-    octets = io.BytesIO()
-    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, text in members.items():
-            file.writestr(name.replace("__", "/").replace("_xml", ".xml"), text)
-    return octets.getvalue()
-
-
 def with_file(name: str, octets: bytes) -> bytes:
     from base64 import encodebytes
 
@@ -267,7 +258,7 @@ def with_file(name: str, octets: bytes) -> bytes:
 def test_files_sent_along_are_found(clerk: Any) -> None:
     words = "<w:r><w:t>Bảng </w:t></w:r><w:r><w:t>lương</w:t></w:r>"
     text = f'<w:document xmlns:w="x"><w:body><w:p>{words}</w:p></w:body></w:document>'
-    clerk.append(with_file("luong.docx", packed(word__document_xml=text)))
+    clerk.append(with_file("luong.docx", packed({"word/document.xml": text})))
     clerk.append(with_file("broken.docx", b"PK nonsense"))
     assert find(clerk, "bảng lương") == {1}
     assert find(clerk, "luong.docx", "text") == {1}
@@ -298,8 +289,8 @@ def children() -> set[int]:
 def test_a_reader_that_dies_takes_nobody_with_it() -> None:
     before = children()
     with AttachmentReader(seconds=20) as reader:
-        assert reader.text("packed", packed(content_xml="<o><p>một</p></o>")) == "một\n\n"
+        assert reader.text("packed", packed({"content.xml": "<o><p>một</p></o>"})) == "một\n\n"
         (child,) = children() - before
         os.kill(child, signal.SIGKILL)
         assert reader.text("packed", b"PK") is None
-        assert reader.text("packed", packed(content_xml="<o><p>còn sống</p></o>")) == "còn sống\n\n"
+        assert reader.text("packed", packed({"content.xml": "<o><p>còn sống</p></o>"})) == "còn sống\n\n"
