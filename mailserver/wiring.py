@@ -88,7 +88,9 @@ def login_rules(config: Config) -> LoginRules:
             clock=time.time,
             monotonic=time.monotonic,
         )
-    return LoginRules(scram=login.scram, secret=secret_key(config), tokens=tokens)
+    # Commands may look at an installation that was never made whole; whoever serves has seen to it.
+    secret = secret_key(config) if secret_key_path(config.data).exists() else b""
+    return LoginRules(scram=login.scram, secret=secret, tokens=tokens)
 
 
 def tls_context(config: Config, *, for_officials: bool = False) -> ssl.SSLContext | None:

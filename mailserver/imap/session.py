@@ -352,7 +352,7 @@ class Session:
 
 
 class AccountClosed(Refusal):
-    default_text = "This login does not hold any more; log in again"
+    default_text = "This account is locked, or its password was changed"
 
 
 _LIMITS: dict[int, Limits] = {}

@@ -111,7 +111,13 @@ def _values_of(section: str, option: str) -> st.SearchStrategy[Any]:
 
 
 # Values that are right only beside each other; their own tests are below.
-TOGETHER = {("tls", "certificate"), ("tls", "key"), *(each for each in OPTIONS if each[0] == "listen")}
+TOGETHER = {
+    ("tls", "certificate"),
+    ("tls", "key"),
+    ("tls", "client_authorities"),
+    ("login", "oauth_issuer"),
+    *(each for each in OPTIONS if each[0] == "listen"),
+}
 
 
 @pytest.mark.parametrize(("section", "option"), [each for each in OPTIONS if each not in TOGETHER])

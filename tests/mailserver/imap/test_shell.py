@@ -215,12 +215,12 @@ def test_a_locked_account_is_out(live, office, clock):
         assert idler.read_line() == b"+ idling"
         set_status(office, "an", "locked")
         clock.pass_by(120)
-        assert client.ask("NOOP") == ["t NO This account is locked"]
-        assert client.read_line() == b"* BYE This account is locked"
+        assert client.ask("NOOP") == ["t NO This account is locked, or its password was changed"]
+        assert client.read_line() == b"* BYE This account is locked, or its password was changed"
         assert client.has_hung_up()
         wait_until(lambda: len(live.services.connections) == 1)
         assert live.on_loop(the_connection(live).look, live.loop.time() + shell.SIGN_OF_LIFE + 1) is None
-        assert idler.read_line() == b"* BYE This account is locked"
+        assert idler.read_line() == b"* BYE This account is locked, or its password was changed"
 
 
 def test_too_many_connections_of_one_account(make_office):
