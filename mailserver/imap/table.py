@@ -29,6 +29,7 @@ from mailserver.imap import (
     quotas,
     searching,
     sorting,
+    text_criteria,
     threading,
 )
 from mailserver.imap.grammar import commands as parse
@@ -86,7 +87,11 @@ def _many_or_octets(session: Session, framed: Framed) -> bool:
 
 def _searches_much(session: Session, framed: Framed) -> bool:
     view = session.selected
-    return view is not None and view.count > (100 if finding.names_text(framed.text) else 5 * _MANY)
+    if view is None:
+        return False
+    if text_criteria.asks_index(framed.text):  # which may have to read what came since, and files sent along
+        return True
+    return view.count > (100 if finding.names_text(framed.text) else 5 * _MANY)
 
 
 def _orders_much(session: Session, framed: Framed) -> bool:

@@ -9,7 +9,7 @@ Standards: RFC 9051 §6.4.4 (BCC, BODY, CC, FROM, HEADER, SUBJECT, TEXT, TO).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
@@ -174,7 +174,7 @@ _SCANS: dict[Where, Callable[[Needle], Test]] = {
 }
 
 
-def texts_named(octets: bytes) -> Iterator[bytes]:
-    """Words of a command that make it look into messages: for the guess of its weight."""
+def asks_index(octets: bytes) -> bool:
+    """Whether a command looks for words in bodies: a guess of its weight."""
     upper = octets.upper()
-    return (word for word in (b"TEXT", b"BODY", b"HEADER", b"CC ", b"FROM", b"TO ", b"SUBJECT") if word in upper)
+    return b"TEXT" in upper or b"BODY" in upper
