@@ -1,0 +1,94 @@
+"""SEARCH for words: the index and a look into every message give the same, for every key in every mailbox."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from mailserver.imap import text_criteria
+from mailserver.store import mailboxes
+
+SYLLABLES = [
+    "ngân",
+    "ngan",
+    "sách",
+    "sach",
+    "họp",
+    "hợp",
+    "đường",
+    "duong",
+    "a",
+    "ạ",
+    "Đ",
+    "d",
+    "日本",
+    "2025",
+    "x@y.vn",
+    "KH-2024",
+    "ﬁ",
+]
+KEYS = ("TEXT", "BODY", "SUBJECT", "FROM", "TO", "CC", "BCC", "HEADER X-Note", "HEADER Subject", "HEADER Cc")
+
+
+def phrase(chance):
+    return " ".join(chance.choice(SYLLABLES) for _ in range(chance.randint(1, 4)))
+
+
+def letter(chance):
+    import base64
+
+    def encoded(text):
+        return f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?="
+
+    fields = [f"Subject: {encoded(phrase(chance))}", f"From: {encoded(phrase(chance))} <a{chance.randint(1, 9)}@x.vn>"]
+    fields += [
+        f'{name}: "{chance.randint(1, 9)}, Ban" <ban{chance.randint(1, 9)}@y.vn>, c@{name}.vn'
+        for name in ("To", "Cc", "Bcc")
+        if chance.random() < 0.6
+    ]
+    if chance.random() < 0.4:
+        fields.append(f"X-Note: {encoded(phrase(chance))}\r\n {encoded(phrase(chance))}")
+    text = "\r\n".join(phrase(chance) for _ in range(chance.randint(0, 4)))
+    if chance.random() < 0.5:
+        fields.append("Content-Type: text/plain; charset=utf-8")
+        return "\r\n".join([*fields, "", text, ""]).encode()
+    markup = f"<p>{phrase(chance)}</p><b>{phrase(chance)}</b>{phrase(chance)}"
+    fields.append("Content-Type: multipart/alternative; boundary=b")
+    parts = f"--b\r\n\r\n{text}\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{markup}\r\n--b--\r\n"
+    return "\r\n".join([*fields, "", parts]).encode()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_index_and_scan_agree(connect, seed, monkeypatch):
+    chance = random.Random(seed)
+    an = connect()
+    for _ in range(60):
+        octets = letter(chance)
+        an.send(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(octets), octets))
+    an.send(b"a SELECT INBOX\r\n")
+    keys = []
+    for _ in range(60):
+        text = phrase(chance)
+        start = chance.randint(0, len(text) // 2)
+        word = text[start : start + chance.randint(1, 9)].encode()
+        key = b"%b {%d+}\r\n%b" % (chance.choice(KEYS).encode(), len(word), word)
+        around = chance.choice([b"%b", b"NOT %b", b"OR SEEN %b", b"2:40 %b", b"NOT (SUBJECT x %b)"])
+        keys.append(around % key)
+    monkeypatch.setattr(text_criteria, "LARGE", 0)
+    by_index = [an.send(b"b UID SEARCH CHARSET UTF-8 " + key + b"\r\n") for key in keys]
+    folder = an.services.store.blobs.folder.parent / "index"
+    assert [each.name for each in folder.iterdir()] == [_account(an)]
+    # Now that there can be none, every message is looked into.
+    folder.rename(folder.with_name("away"))
+    folder.write_bytes(b"no folder")
+    monkeypatch.setattr(text_criteria, "LARGE", 1000)
+    by_scan = [an.send(b"b UID SEARCH CHARSET UTF-8 " + key + b"\r\n") for key in keys]
+    folder.unlink()
+    assert by_index == by_scan
+    assert len({*by_index}) > 20
+
+
+def _account(client):
+    with client.services.store.read() as connection:
+        return mailboxes.get_mailbox(connection, int(client.session.view.mailbox_id)).account_id
