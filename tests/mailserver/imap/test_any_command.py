@@ -11,11 +11,13 @@ from mailserver.imap.table import ANY, AUTHENTICATED, COMMANDS, NOT_AUTHENTICATE
 from tests.mailserver.imap.talk import Direct
 
 MAILBOXES = [
-    b"INBOX", b"inbox", b"Sent", b"nowhere", b'"D&HvE-"', b'""', b'"a//b"', b"{3+}\r\na\x01b", b'"\xc4\x91"', b"&&"
+    b"INBOX", b"inbox", b"Sent", b"nowhere", b'"D&HvE-"', b'""', b'"a//b"', b"{3+}\r\na\x01b", b'"\xc4\x91"', b"&&",
+    b"Shared/vanthu@city.vn/INBOX", b'"Other Users/binh@city.vn/INBOX"', b"Shared/vanthu@city.vn", b"Shared"
 ]  # fmt: skip
 SETS = [b"1", b"1:*", b"*", b"2,1", b"9", b"$", b"4294967295", b"1:2", b"x", b"0"]
 FLAGS = [b"(\\Seen)", b"()", b"\\Deleted", b"(a b $c)", b"(\\Recent)", b"(\\Odd)", b"((", b"(" + b"k " * 70 + b"z)"]
 mailbox, number_set, flags = st.sampled_from(MAILBOXES), st.sampled_from(SETS), st.sampled_from(FLAGS)
+identifier = st.sampled_from([b" binh", b" anyone", b" -an@city.vn", b" nobody", b" -", b' ""', b" \xff", b" everyone"])
 ARGUMENTS = {
     b"LOGIN": [st.sampled_from([b"an@city.vn wrong", b'"" ""', b"\xff x", b"a {1+}\r\n\xff"])],
     b"AUTHENTICATE": [st.sampled_from([b"PLAIN =", b"PLAIN AGEAYg==", b"LOGIN !!!!", b"EXTERNAL", b"PLAIN *"])],
@@ -32,7 +34,9 @@ ARGUMENTS = {
         st.sampled_from([b"", b"() ", b"(SUBSCRIBED) ", b"(SUBSCRIBED RECURSIVEMATCH SPECIAL-USE) "]),
         mailbox,
         st.sampled_from([b" *", b" %", b' ""', b' "*/%"', b" (% *a)", b' "&"', b" " + b"*a" * 40]),
-        st.sampled_from([b"", b" RETURN (CHILDREN SUBSCRIBED)", b" RETURN (STATUS (MESSAGES SIZE))"]),
+        st.sampled_from([b"", b" RETURN (CHILDREN SUBSCRIBED)", b" RETURN (STATUS (MESSAGES SIZE))",
+                         b" RETURN (MYRIGHTS METADATA (/private/comment /x/y))",
+                         b" RETURN (METADATA /shared/comment)"]),
     ],
     b"LSUB": [mailbox, st.sampled_from([b" *", b" %", b' "&"'])],
     b"STATUS": [mailbox, st.sampled_from([b" (MESSAGES UNSEEN DELETED-STORAGE HIGHESTMODSEQ)", b" ()", b" (X)"])],
@@ -47,6 +51,36 @@ ARGUMENTS = {
     b"GETQUOTA": [st.sampled_from([b'"User quota"', b'""', b"x"])],
     b"GETQUOTAROOT": [mailbox],
     b"UID EXPUNGE": [number_set],
+    b"SETQUOTA": [
+        st.sampled_from([b'"User quota"', b'"Other Users/an@city.vn"', b'""']),
+        st.sampled_from([b" ()", b" (STORAGE 1)", b" (X 2)", b" (STORAGE", b" (STORAGE 18446744073709551616)"]),
+    ],
+    b"SETACL": [mailbox, identifier, st.sampled_from([b" lr", b" +a", b" -c", b' ""', b" Q", b" q", b" {1+}\r\n+"])],
+    b"DELETEACL": [mailbox, identifier],
+    b"GETACL": [mailbox],
+    b"LISTRIGHTS": [mailbox, identifier],
+    b"MYRIGHTS": [mailbox],
+    b"GETMETADATA": [
+        st.sampled_from([b"", b"(DEPTH 1) ", b"(DEPTH infinity MAXSIZE 0) ", b"(DEPTH 7) ", b"(MAXSIZE 1 MAXSIZE 2) "]),
+        mailbox,
+        st.sampled_from([b" /private/comment", b" (/private /shared)", b" (/shared/admin)", b" ()", b" /x", b" *"]),
+    ],
+    b"SETMETADATA": [
+        mailbox,
+        st.sampled_from(
+            [b' (/private/comment "x")', b" (/shared/comment NIL)", b" (/private/vendor/a/b ~{2+}\r\n\x00\xff)", b" ()",
+             b" (/shared/comment {40000+}\r\n" + b"x" * 40000 + b")", b' (/private/vendor/a "x")', b" (/private/comment)"]
+        ),
+    ],
+    b"NOTIFY": [
+        st.sampled_from([b"NONE", b"SET ", b"SET STATUS ", b"X "]),
+        st.sampled_from([b"", b"(selected (MessageNew (UID BODY[]) MessageExpunge FlagChange)) ", b"(selected NONE) "]),
+        st.sampled_from(
+            [b"", b"(personal (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))", b"(x NONE)",
+             b"(subtree (INBOX nowhere) (MailboxName MailboxMetadataChange ServerMetadataChange))",
+             b"(mailboxes Sent (MessageNew))", b"(subscribed (AnnotationChange))", b"(inboxes (MessageNew (UID)"]
+        ),
+    ],
 }  # fmt: skip
 SEARCHES = st.sampled_from(
     [b"ALL", b"SEEN 1", b"TEXT x", b'BODY ""', b"OR 1 UID 1", b"NOT $", b"MODSEQ 1", b"RETURN (SAVE) ALL",

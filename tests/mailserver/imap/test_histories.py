@@ -10,8 +10,10 @@ import random
 import re
 
 import pytest
+from sqlalchemy import delete, insert
 
-from mailserver.store import mailboxes, reading
+from directory import tables
+from mailserver.store import mailboxes, readers, reading
 from mailserver.store.flags import flag_names
 from tests.mailserver.imap.talk import Direct
 
@@ -24,15 +26,16 @@ KEYWORDS = ("\\Seen", "\\Flagged", "\\Answered", "$One", "two")
 class Picture:
     """What one client believes."""
 
-    def __init__(self, services, chance, condstore):
-        self.client = Direct(services).log_in()
+    def __init__(self, services, chance, condstore, login="an@city.vn", mailbox="INBOX"):
+        self.client = Direct(services).log_in(login)
+        self.mailbox = mailbox
         self.chance = chance
         self.uids = []  # None for a message whose UID was not asked for yet
         self.flags = {}
         if condstore:
             self.client.ok("ENABLE CONDSTORE")
         self.condstore = condstore
-        self.read(self.client.ok("SELECT INBOX"), may_expunge=True)
+        self.read(self.client.ok(f"SELECT {mailbox}"), may_expunge=True)
 
     def read(self, lines, *, may_expunge):
         for line in lines:
@@ -76,7 +79,8 @@ class Picture:
         choice = chance.randrange(13)
         if choice == 0:
             self.client.buffer = b""
-            lines = self.client.send(b"t APPEND INBOX (\\Seen) {6+}\r\na: b\r\n\r\n").decode().split("\r\n")
+            lines = self.client.send(b"t APPEND %b (\\Seen) {6+}\r\na: b\r\n\r\n" % self.mailbox.encode())
+            lines = lines.decode().split("\r\n")
             self.read(lines, may_expunge=True)
         elif choice == 1:
             self.ask("NOOP")
@@ -104,9 +108,9 @@ class Picture:
             found = next(line for line in lines if line.startswith("* SEARCH")).split()[2:]
             assert all(1 <= int(number) <= len(self.uids) for number in found)
         elif choice == 9:
-            self.ask(f"MOVE {self.number()} {chance.choice(('Trash', 'INBOX'))}")
+            self.ask(f"MOVE {self.number()} {chance.choice(('Trash', self.mailbox))}")
         elif choice == 10:
-            self.ask(f"COPY {self.number()} INBOX")
+            self.ask(f"COPY {self.number()} {self.mailbox}")
         elif choice == 11:
             self.client.session.selected.rest()  # as the shell does with one who is silent
         else:
@@ -146,4 +150,48 @@ def test_pictures_stay_true(services, seed):
         assert picture.flags == truth
         # What had been told before was true already.
         assert {uid: told[uid] for uid in told if uid in truth} == {uid: truth[uid] for uid in told if uid in truth}
+        picture.client.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pictures_of_colleagues_stay_true(services, office, seed):
+    r"""The same in a unit's mailbox, in which every official has his own \\Seen; one of them listens by NOTIFY."""
+    chance = random.Random(seed)
+    inbox = services.store.maildrop("vanthu")
+    with office.directory.write() as conn:
+        conn.execute(delete(tables.mailbox_right))
+        for name in ("an", "binh", "dung"):
+            conn.execute(
+                insert(tables.mailbox_right),
+                {"mailbox_id": "vanthu", "account_id": name, "may_read": True, "may_send": False},
+            )
+    mailbox = '"Shared/vanthu@city.vn/INBOX"'
+    pictures = []
+    for name in ("an", "binh", "dung"):
+        pictures.append(Picture(services, chance, name == "binh", f"{name}@city.vn", mailbox))
+        clerk = Direct(services).log_in(f"{name}@city.vn")
+        for _ in range(2):
+            clerk.append(b"Subject: x\r\n\r\ny\r\n", mailbox)
+        clerk.close()
+        if name == "an":
+            services.store.write(lambda tx: readers.make_private(tx, inbox.id)).result()
+    pictures[2].ask("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange)) (personal (MailboxName))")
+    for _ in range(100):
+        chance.choice(pictures).act()
+        assert services.store.check_consistency() == [] or pytest.fail("the store is inconsistent")
+    with services.store.read() as connection:
+        keywords = mailboxes.get_mailbox(connection, inbox.id).keywords
+    for name, picture in zip(("an", "binh", "dung"), pictures, strict=True):
+        with services.store.read() as connection:
+            rows = reading.placements(connection, readers.key_of(connection, inbox.id, name))
+        truth = {row.uid: frozenset(flag_names(row.flags, keywords)) for row in rows}
+        picture.ask("NOOP")
+        picture.ask("UID FETCH 1:* (UID)")
+        assert picture.uids == sorted(truth)
+        told = dict(picture.flags)
+        picture.ask("UID FETCH 1:* (FLAGS)")
+        assert picture.flags == truth
+        assert {uid: told[uid] for uid in told if uid in truth} == {uid: truth[uid] for uid in told if uid in truth}
+        unseen = sum("\\Seen" not in flags for flags in truth.values())
+        assert f"(UNSEEN {unseen})" in picture.ask(f"STATUS {mailbox} (UNSEEN)")[0]
         picture.client.close()
