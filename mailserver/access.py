@@ -28,6 +28,7 @@ from directory.recipients import is_reached, mailboxes_of
 from directory.tables import mail_group
 from mailserver.refusals import CannotDo, LimitReached, NoSuchMailbox, NotPermitted
 from mailserver.store import mailboxes, readers, rights
+from mailserver.store.database import Transaction
 from mailserver.store.flags import DELETED, SEEN
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.messages import ALL_FLAGS
@@ -299,6 +300,17 @@ def show_identifier(directory: Reading | Writing, entry: Entry) -> str | None:
             return None
         shown = account.login
     return f"-{shown}" if entry.negative else shown
+
+
+def give(tx: Transaction, mailbox_id: int, entry: Entry) -> None:
+    """Put an entry into a mailbox's list, in place of what the identifier had; without rights it only goes.
+
+    Whom it means is to look which mailboxes he sees now (RFC 5465 §5.4).  Raises LimitReached.
+    """
+    rights.set_entry(tx, mailbox_id, entry)
+    inbox = mailboxes.find_mailbox(tx.connection, entry.identifier.partition(":")[2], mailboxes.INBOX)
+    if inbox is not None:
+        tx.touch(inbox.id)
 
 
 def ordered(having: Iterable[str]) -> str:

@@ -12,12 +12,15 @@ def commands() -> dict[str, click.Command]:
     from mailserver.cli.index import index
     from mailserver.cli.queue import queue
     from mailserver.cli.restoring import restore_command
+    from mailserver.cli.sharing import seen_command, share_command, shares_command, unshare_command
 
     found = {command.name: command for command in directory_commands if command.name}
     mailbox = found["mailbox"]
     assert isinstance(mailbox, click.Group)
     mailbox.add_command(import_command)
     mailbox.add_command(restore_command)
+    for command in (share_command, unshare_command, shares_command, seen_command):
+        mailbox.add_command(command)
     found["queue"] = queue
     found["index"] = index
     return found

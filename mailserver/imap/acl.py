@@ -21,7 +21,7 @@ from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.session import Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo, NoSuchMailbox
-from mailserver.store import mailboxes, rights
+from mailserver.store import rights
 from mailserver.store.database import Transaction
 from mailserver.store.rights import ALL, Entry, Rights
 
@@ -53,8 +53,7 @@ def set_acl(session: Session, command: SetAcl, tag: bytes) -> Steps[None]:
             Change.ADD: before | command.rights,
             Change.REMOVE: before - command.rights,
         }[command.change]
-        rights.set_entry(tx, place.mailbox.id, Entry(identifier, negative, after))
-        _wake(tx, identifier)
+        access.give(tx, place.mailbox.id, Entry(identifier, negative, after))
         return after
 
     after = yield session.services.store.write(job, [place.mailbox.id])
@@ -67,11 +66,8 @@ def delete_acl(session: Session, command: DeleteAcl, tag: bytes) -> Steps[None]:
     identifier, negative = _identifier(session, command.identifier)
     mailbox_id = place.mailbox.id
 
-    def job(tx: Transaction) -> None:
-        rights.drop_entry(tx, mailbox_id, identifier, negative)
-        _wake(tx, identifier)
-
-    yield session.services.store.write(job, [mailbox_id])
+    entry = Entry(identifier, negative, rights.NONE)
+    yield session.services.store.write(lambda tx: access.give(tx, mailbox_id, entry), [mailbox_id])
     _note(session, place, command.identifier, "")
 
 
@@ -121,13 +117,6 @@ def _identifier(session: Session, octets: bytes) -> tuple[str, bool]:
     if found is None:
         raise NoSuchIdentifier
     return found
-
-
-def _wake(tx: Transaction, identifier: str) -> None:
-    """Whom the entry means is to look which mailboxes he sees now (RFC 5465 §5.4)."""
-    inbox = mailboxes.find_mailbox(tx.connection, identifier.partition(":")[2], mailboxes.INBOX)
-    if inbox is not None:
-        tx.touch(inbox.id)
 
 
 def _note(session: Session, place: Place, identifier: bytes, after: str) -> None:
