@@ -1,9 +1,8 @@
 """Channel bindings: a few octets that both ends of one TLS connection know, and nobody who sits between two of them.
 
+- ``tls-exporter``: TLS 1.3's own (``security.tls_exporter``);
+- ``tls-unique``: that of TLS 1.2, and only there;
 - ``tls-server-end-point``: digest of the server's certificate, for every version of TLS.
-- ``tls-unique``: only TLS 1.2 has it.
-- ``tls-exporter`` would be TLS 1.3's own, but Python's ``ssl`` has no call for it; it is refused, and a client is free
-  to take another (decision 0007).
 
 Standards: RFC 5929 §3, §4; RFC 9266 §3 (tls-unique is not defined for TLS 1.3); RFC 5056; RFC 5280 §4.1; X.690 (DER).
 """
@@ -15,6 +14,8 @@ import re
 import ssl
 from pathlib import Path
 from typing import Any
+
+from security.tls_exporter import exporter
 
 # Signature algorithms, as DER writes their identifiers, and the digest that RFC 5929 §4.1 wants for each: SHA-256 in
 # place of MD5 and SHA-1.  Ed25519 and Ed448 are missing: for them it defines no binding.
@@ -57,7 +58,14 @@ def binding(tls: ssl.SSLObject, kind: str) -> bytes | None:
         return context.end_point if isinstance(context, ServerContext) else None
     if kind == "tls-unique" and tls.version() == "TLSv1.2":
         return tls.get_channel_binding("tls-unique")
+    if kind == "tls-exporter":
+        return exporter(tls)
     return None
+
+
+def can_bind(tls: ssl.SSLObject) -> bool:
+    """Whether the connection has the type that a client takes by default (RFC 5802 §6.1, RFC 9266 §3)."""
+    return binding(tls, "tls-exporter" if tls.version() == "TLSv1.3" else "tls-unique") is not None
 
 
 def end_point(pem: str) -> bytes | None:

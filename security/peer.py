@@ -23,7 +23,7 @@ class Peer:
 
     @property
     def can_bind(self) -> bool:
-        return self.binding("tls-server-end-point") is not None
+        return self.tls is not None and channel_binding.can_bind(self.tls)
 
     def binding(self, kind: str) -> bytes | None:
         return channel_binding.binding(self.tls, kind) if self.tls is not None else None

@@ -87,8 +87,15 @@ def test_both_ends_know_the_same(tmp_path: Path) -> None:
     assert Peer("::1", "imap", ours).can_bind
 
 
-def test_tls_13_has_no_tls_unique(tmp_path: Path) -> None:
-    ours, _ = connect(tmp_path, ssl.TLSVersion.TLSv1_3)
+def test_tls_13_has_an_exporter_instead(tmp_path: Path) -> None:
+    ours, theirs = connect(tmp_path, ssl.TLSVersion.TLSv1_3)
+    exported = binding(ours, "tls-exporter")
+    assert exported == binding(theirs, "tls-exporter")
+    assert exported is not None
+    assert len(exported) == 32
+    others, _ = connect(tmp_path, ssl.TLSVersion.TLSv1_3)
+    assert binding(others, "tls-exporter") != exported
+    assert Peer("::1", "imap", ours).can_bind
     assert ours.version() == "TLSv1.3"
     assert binding(ours, "tls-server-end-point")
     assert binding(ours, "tls-unique") is None
