@@ -8,12 +8,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 
 from mailserver.imap import text_criteria
-from mailserver.imap.criteria import Context, Ranges, compile_key
+from mailserver.imap.criteria import Context, compile_key
 from mailserver.imap.criterion import Test
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.responses import UnknownCharset
@@ -78,7 +79,7 @@ class _Finder:
         self._key = key
         self._context = Context(
             view.flags.keywords,
-            self._uid_ranges,
+            partial(uid_ranges, view),
             services.utc_offset,
             lambda octets: _decode(octets, charset),
             int(services.clock()),
@@ -92,15 +93,6 @@ class _Finder:
             if place is None:  # removed meanwhile: there is nothing to be found in it
                 self._wanted = set()
         self.test = compile_key(key, self._context)
-
-    def _uid_ranges(self, key: Messages) -> Ranges:
-        view = self.view
-        if key.by_uid or key.set.saved:
-            return view.uid_ranges(view.spans(key.set, by_uid=True))
-        # RFC 7377 §2: it must not be an error if a range goes beyond the end, or begins there.
-        ranges = [(max(first, 1) - 1, min(last, view.count)) for first, last in key.set.resolve(view.count)]
-        spans: Spans = [(start, end) for start, end in ranges if start < end]
-        return view.uid_ranges(spans)
 
     def read_next(self) -> int:
         """Let the index read some of what it does not know, if it is to be asked; 0 when there is no more."""
@@ -187,6 +179,16 @@ def known_charset(charset: bytes | None) -> bool:
 
 
 # What a key names
+
+
+def uid_ranges(view: SelectedMailbox, key: Messages) -> list[tuple[int, int]]:
+    """The UIDs of a set.  The view is loaded."""
+    if key.by_uid or key.set.saved:
+        return view.uid_ranges(view.spans(key.set, by_uid=True))
+    # RFC 7377 §2: it must not be an error if a range goes beyond the end, or begins there.
+    ranges = [(max(first, 1) - 1, min(last, view.count)) for first, last in key.set.resolve(view.count)]
+    spans: Spans = [(start, end) for start, end in ranges if start < end]
+    return view.uid_ranges(spans)
 
 
 def walk(key: Key) -> list[Key]:

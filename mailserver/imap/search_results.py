@@ -21,7 +21,7 @@ from mailserver.store.reading import as_ranges
 
 def numbers_of(view: SelectedMailbox, found: Sequence[int]) -> Sequence[int]:
     """Message numbers in the same order.  The view is loaded."""
-    if len(found) * 8 < view.count:
+    if not found or len(found) * 8 < view.count:
         return [view.msn_of(uid) for uid in found]
     before = view.uids[0] - 1
     if view.uids[-1] - before == view.count:

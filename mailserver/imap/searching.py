@@ -6,7 +6,7 @@ RFC 5267 §4 (CONTEXT=SEARCH), RFC 9394 (PARTIAL).
 
 from __future__ import annotations
 
-from mailserver.imap import finding, search_results
+from mailserver.imap import contexts, finding, search_results
 from mailserver.imap.finding import names_modseq, names_numbers
 from mailserver.imap.grammar.responses import UnknownCharset
 from mailserver.imap.grammar.results import ALL
@@ -19,8 +19,10 @@ from mailserver.imap.steps import Steps
 
 
 def search(session: Session, command: Search, tag: bytes) -> Steps[Reply]:
+    contexts.refuse_reuse(session, command, tag)
     found = yield from find(session, command, tag)
     yield from answer(session, command, tag, found, b"SEARCH")
+    yield contexts.begin(session, command, tag, found)
     # UID SEARCH may tell expunges, but not when it names messages by number (RFC 9051 §7.5.1).
     return Reply(keeps_numbers=names_numbers(command.key))
 

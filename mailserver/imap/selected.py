@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -74,12 +75,23 @@ def flag_lists(keywords: tuple[str, ...]) -> FlagLists:
     return FlagLists(keywords)
 
 
+class Updates(Protocol):
+    """Search results that RETURN (UPDATE) keeps up to date (``imap.contexts``)."""
+
+    def leaving(self, connection: Connection) -> bytes: ...
+    def entering(self, connection: Connection) -> bytes: ...
+    def add(self, context: Any) -> bool: ...
+    def cancel(self, tag: bytes) -> None: ...
+    def __contains__(self, tag: bytes) -> bool: ...
+
+
 class SelectedMailbox:
     __slots__ = (
         "_gone",
         "_held_at",
         "_own",
         "_uids",
+        "contexts",
         "count",
         "flags",
         "mailbox_id",
@@ -100,6 +112,7 @@ class SelectedMailbox:
         self.modseq = mailbox.highest_modseq
         self.flags = flag_lists(mailbox.keywords)
         self.recents: Recents | None = None  # IMAP4rev2 has none
+        self.contexts: Updates | None = None  # results that are kept up to date
         self.saved: Sequence[int] = ()  # the search result variable "$", as UIDs
         self._uids: array[int] | None = None
         self._gone: set[int] = set()
@@ -219,6 +232,14 @@ class SelectedMailbox:
 
     def catch_up(self, connection: Connection, *, may_expunge: bool, manner: Manner) -> bytes:
         """What happened since the client was last told, as untagged responses."""
+        contexts = self.contexts
+        if contexts is None:
+            return self._catch_up(connection, may_expunge, manner)
+        leaving = contexts.leaving(connection)
+        told = self._catch_up(connection, may_expunge, manner)
+        return leaving + told + contexts.entering(connection)
+
+    def _catch_up(self, connection: Connection, may_expunge: bool, manner: Manner) -> bytes:
         told_up_to = self.modseq
         state = changes.state(connection, self.mailbox_id)
         if state is None or state.removed_at is not None:

@@ -1,51 +1,28 @@
 """SORT: the search's messages in the order asked for.
 
-The database sorts where it can; the display names of RFC 5957, and few messages of many, are sorted here.
-
-Standards: RFC 5256 §3, §4; RFC 5957; RFC 5267 §3 (ESORT); RFC 5255 §4.3 (I18NLEVEL=1: texts by i;unicode-casemap).
+Standards: RFC 5256 §3, §4; RFC 5267 §3 (ESORT), §4 (CONTEXT=SORT).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from collections.abc import Sequence
 
-from mailserver.imap import searching
+from mailserver.imap import contexts, searching
 from mailserver.imap.finding import known_charset, names_numbers
 from mailserver.imap.grammar.responses import UnknownCharset
 from mailserver.imap.grammar.search import All
-from mailserver.imap.grammar.sort import Criterion, Sort, SortKey
+from mailserver.imap.grammar.sort import Sort
 from mailserver.imap.message_commands import load
-from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
+from mailserver.imap.sort_orders import ordered
 from mailserver.imap.steps import Steps
-from mailserver.message.encoded_words import decode_words
-from mailserver.message.subject import casemap
-from mailserver.store import Store, ordering
-from mailserver.store.reading import as_ranges
-
-_COLUMNS: dict[SortKey, str] = {
-    SortKey.ARRIVAL: "internal_date",
-    SortKey.CC: "sort_cc",
-    SortKey.DATE: "sent",
-    SortKey.DISPLAYFROM: "envelope",
-    SortKey.DISPLAYTO: "envelope",
-    SortKey.FROM: "sort_from",
-    SortKey.SIZE: "size",
-    SortKey.SUBJECT: "base_subject",
-    SortKey.TO: "sort_to",
-}
-# Where an address list stands in ENVELOPE (RFC 9051 §7.5.2).
-_PLACES = {SortKey.DISPLAYFROM: 2, SortKey.DISPLAYTO: 5}
 
 
 def sort(session: Session, command: Sort, tag: bytes) -> Steps[Reply]:
     search = command.search
     if not known_charset(search.charset):
         raise UnknownCharset
+    contexts.refuse_reuse(session, search, tag)
     if isinstance(search.key, All):
         # No need to look for them first; what is gone already is left out by the order.
         found: Sequence[int] = load(session).uids
@@ -53,93 +30,5 @@ def sort(session: Session, command: Sort, tag: bytes) -> Steps[Reply]:
         found = yield from searching.find(session, search, tag)
     in_order = ordered(session.services.store, session.view, command.criteria, found)
     yield from searching.answer(session, search, tag, in_order, b"SORT")
+    yield contexts.begin(session, search, tag, in_order, command.criteria)
     return Reply(keeps_numbers=names_numbers(search.key))
-
-
-def ordered(store: Store, view: SelectedMailbox, criteria: Sequence[Criterion], found: Sequence[int]) -> list[int]:
-    """The messages by the criteria, then by UID.  ``found`` ascends; those that are gone are left out."""
-    if not found:
-        return []
-    if len(found) * 4 >= view.count and not any(key in _PLACES for key, _ in criteria):
-        columns = [(_COLUMNS[key], reverse) for key, reverse in criteria]
-        with store.read() as connection:
-            uids = ordering.sorted_uids(connection, view.mailbox_id, columns, [(found[0], found[-1])])
-        if found is view.uids:
-            return uids
-        wanted = set(found)
-        return [uid for uid in uids if uid in wanted]
-    rows = keys_of(store, view, criteria, as_ranges(found))
-    # One key after the other, the last first: each sort keeps the order of the one before among equals.
-    for place, (_, reverse) in reversed(list(enumerate(criteria, 1))):
-        rows.sort(key=itemgetter(place), reverse=reverse)
-    return [row[0] for row in rows]
-
-
-def keys_of(
-    store: Store, view: SelectedMailbox, criteria: Sequence[Criterion], ranges: Sequence[tuple[int, int]]
-) -> list[tuple[Any, ...]]:
-    """Tuples (uid, key, …), by UID; keys compare as their criterion says."""
-    columns = [_COLUMNS[key] for key, _ in criteria]
-    makers = [_MAKERS.get(key) for key, _ in criteria]
-    with store.read() as connection:
-        rows: Iterable[Any] = ordering.keys_of(connection, view.mailbox_id, columns, ranges)
-        if not any(makers):
-            return [tuple(row) for row in rows]
-        return [
-            (row[0], *(value if make is None else make(value) for make, value in zip(makers, row[1:], strict=True)))
-            for row in rows
-        ]
-
-
-# Display names
-
-_TOKEN = re.compile(rb'\(|\)|NIL|"((?:[^"\\]|\\.)*+)"|\{(\d+)\}\r\n', re.DOTALL)
-_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-
-
-def display_key(envelope: bytes, place: int) -> str:
-    """The sort value of the first address of a list in ENVELOPE (RFC 5957 §3)."""
-    name, mailbox, host = _first_address(envelope, place)
-    shown = decode_words(name.decode("latin-1")) if name else ""
-    if shown:
-        return _casemap(shown)
-    if mailbox is None:
-        return ""
-    return _casemap((mailbox if host is None else mailbox + b"@" + host).decode("latin-1"))
-
-
-_casemap = lru_cache(maxsize=4096)(casemap)
-_MAKERS: dict[SortKey, Any] = {
-    key: (lambda envelope, place=place: display_key(envelope, place)) for key, place in _PLACES.items()
-}
-Text = bytes | None
-
-
-def _first_address(envelope: bytes, place: int) -> tuple[Text, Text, Text]:
-    """(addr-name, addr-mailbox, addr-host) of the first address of the list at this place."""
-    depth = items = at = 0
-    strings: list[Text] = []
-    while match := _TOKEN.search(envelope, at):
-        token, at = match[0], match.end()
-        if token == b"(":
-            depth += 1
-            continue
-        value: Text = None
-        if token == b")":
-            depth -= 1
-            if depth == 2 and items == place:
-                break  # of its first address
-        elif match[2] is not None:
-            end = at + int(match[2])
-            value, at = envelope[at:end], end
-        elif match[1] is not None:
-            value = _ESCAPE.sub(rb"\1", match[1])
-        if depth == 3 and items == place and token != b")":
-            strings.append(value)
-        if depth == 1:
-            if items == place:
-                break  # NIL: no address
-            items += 1
-    if len(strings) != 4:
-        return None, None, None
-    return strings[0], strings[2], strings[3]

@@ -24,6 +24,7 @@ from mailserver.imap import (
     login,
     mailbox_commands,
     message_commands,
+    multisearch,
     metadata,
     notify,
     quotas,
@@ -42,6 +43,7 @@ from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
 from mailserver.imap.grammar.metadata import parse_get_metadata, parse_set_metadata
 from mailserver.imap.grammar.notify import parse_notify
 from mailserver.imap.grammar.quota import parse_set_quota
+from mailserver.imap.grammar.multisearch import parse_cancel_update, parse_esearch
 from mailserver.imap.grammar.search import parse_search
 from mailserver.imap.grammar.selecting import parse_select
 from mailserver.imap.grammar.sort import parse_sort, parse_thread
@@ -97,6 +99,10 @@ def _searches_much(session: Session, framed: Framed) -> bool:
 def _orders_much(session: Session, framed: Framed) -> bool:
     view = session.selected
     return (view is not None and view.count > _MANY) or _searches_much(session, framed)
+
+
+def _always(session: Session, framed: Framed) -> bool:
+    return True
 
 
 def _appends_much(session: Session, framed: Framed) -> bool:
@@ -188,6 +194,8 @@ COMMANDS: dict[bytes, Spec] = {
     b"UID THREAD": Spec(
         partial(parse_thread, by_uid=True), threading.thread, SELECTED, "5256 §3", is_heavy=_orders_much
     ),
+    b"ESEARCH": Spec(parse_esearch, multisearch.esearch, AUTHENTICATED, "7377 §2", is_heavy=_always),
+    b"CANCELUPDATE": Spec(parse_cancel_update, multisearch.cancel_update, SELECTED, "5267 §4.3.5"),
     b"FETCH": Spec(
         partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",
         uses_msn=True, by_number=True, is_heavy=_many_or_octets,

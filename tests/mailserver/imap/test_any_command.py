@@ -100,6 +100,15 @@ ITEMS = st.sampled_from(
      b"(FLAGS) (CHANGEDSINCE 1)", b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>",
      b"(SAVEDATE)", b"(UID) (PARTIAL 1:2)", b"(UID) (PARTIAL -1:-2 CHANGEDSINCE 1)"]
 )  # fmt: skip
+ARGUMENTS[b"ESEARCH"] = [
+    st.sampled_from(
+        [b"", b"IN (selected) ", b"IN (personal) ", b"IN (subscribed) ",
+         b"IN (subtree INBOX mailboxes (Sent nowhere)) ",
+         b'IN (subtree-one ("a//b" "&&")) ', b"IN () ", b"IN (selected-delayed) ", b"RETURN (COUNT) "]
+    ),
+    SEARCHES,
+]  # fmt: skip
+ARGUMENTS[b"CANCELUPDATE"] = [st.sampled_from([b'"t1"', b"t1 t2", b"(", b'""'])]
 for each in (b"", b"UID "):
     ARGUMENTS[each + b"FETCH"] = [number_set, st.just(b" "), ITEMS]
     ARGUMENTS[each + b"SEARCH"] = [SEARCHES]
@@ -161,7 +170,7 @@ def test_any_command_in_any_state(services, state):
 
     run()
     assert services.store.check_consistency() == []
-    assert services.presence == {}
+    assert services.presence.mine == {}
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

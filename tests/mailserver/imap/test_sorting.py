@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailserver.imap.finding import find_among
 from mailserver.imap.grammar.search import All
 from mailserver.imap.grammar.sort import SortKey
-from mailserver.imap.sorting import display_key, ordered
+from mailserver.imap.sort_orders import display_key, ordered
 from mailserver.message.bodystructure import envelope
 from mailserver.message.headers import parse_fields
 from mailserver.message.subject import base_subject, casemap
