@@ -24,8 +24,8 @@ from mailserver.imap import (
     login,
     mailbox_commands,
     message_commands,
-    multisearch,
     metadata,
+    multisearch,
     notify,
     quotas,
     searching,
@@ -41,6 +41,7 @@ from mailserver.imap.grammar.fetch import parse_fetch
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
 from mailserver.imap.grammar.metadata import parse_get_metadata, parse_set_metadata
+from mailserver.imap.grammar.multisearch import parse_cancel_update, parse_esearch
 from mailserver.imap.grammar.notify import parse_notify
 from mailserver.imap.grammar.quota import parse_set_quota
 from mailserver.imap.grammar.multisearch import parse_cancel_update, parse_esearch
