@@ -89,6 +89,7 @@ class Thread:
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>")
 def show(mailbox_id: int, uid: int) -> Answer:
+    sought = search.look_up() if request.args.get("q") else None
     with services().store.read() as conn:
         mailbox = listing.own_mailbox(conn, mailbox_id)
         row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], COLUMNS), None)
@@ -96,7 +97,7 @@ def show(mailbox_id: int, uid: int) -> Answer:
             abort(404)
         if mailbox.special_use == "\\Drafts":
             return pages.see_other(f"/compose/{uid}")
-        shown = search.of_search(conn) if request.args.get("q") else listing.of_mailbox(conn, mailbox)
+        shown = search.of_search(conn, sought) if sought is not None else listing.of_mailbox(conn, mailbox)
         side = pages.sidebar(conn)
         thread = _thread(conn, mailbox, row, shown, {each.id: each for each in side.mailboxes})
     return pages.render("mail.html", thread.subject, list=shown, sidebar=side, current=mailbox, thread=thread)

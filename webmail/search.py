@@ -6,7 +6,8 @@ be there, "words in quotes" together.  Field names are understood in both langua
     từ:hương  đến:"văn thư"  tiêu đề:ngân-sách  có:tệp  là:chưa-đọc  trước:31/12/2025  sau:01/01/2025
     from:…    to:…           subject:…          has:attachment  is:unread  before:…         after:…
 
-Words are first looked for in subject, names, addresses and preview; then, as long as the time allows, in the text.
+Words are looked for in subject, names, addresses and text by the account's index.  Should there be none (its disk is
+full), they are looked for in subject, names, addresses and preview, and as long as the time allows in the text.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mailserver.message.structure import decode_parts
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import search as store_search
 from mailserver.store import threads
+from mailserver.store.fulltext import Lookup
 from mailserver.store.mailboxes import Mailbox
 from webmail import listing, pages
 from webmail.body_parts import readable_text
@@ -37,7 +39,7 @@ from webmail.services import services
 
 blueprint = Blueprint("search", __name__)
 
-READING_TIME = 1.5  # seconds spent on reading texts
+READING_TIME = 1.5  # seconds spent on reading texts that no index knows
 MAX_QUERY = 300
 MAX_WORDS = 12
 _FIELDS = {
@@ -73,9 +75,10 @@ class Wanted:
 
 @blueprint.get("/search")
 def show() -> Answer:
+    sought = look_up()
     with services().store.read() as conn:
         side = pages.sidebar(conn)
-        found = of_search(conn)
+        found = of_search(conn, sought)
     current = next((each for each in side.mailboxes if str(each.id) == request.args.get("in")), None)
     return pages.render("mail.html", found.heading, list=found, sidebar=side, current=current, thread=None)
 
@@ -139,18 +142,28 @@ def _day(value: str) -> datetime | None:
     return None
 
 
-def of_search(conn: Connection) -> MessageList:
-    """The list for ``?q=…&in=…`` of this request."""
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What ``?q=…&in=…`` of a request means, and what the index says to it."""
+
+    text: str
+    query: store_search.Query | None
+    mailboxes: dict[int, Mailbox]
+    only: Mailbox | None
+    lookup: Lookup | None
+
+
+def look_up() -> Sought:
+    """To be called before the store is read: the index may learn of newer messages on the way."""
     text = request.args.get("q", "").strip()[:MAX_QUERY]
     place = request.args.get("in", type=int)
-    mine = {each.id: each for each in store_mailboxes.list_mailboxes(conn, account().id)}
+    store = services().store
+    with store.read() as conn:
+        mine = {each.id: each for each in store_mailboxes.list_mailboxes(conn, account().id)}
     only = mine.get(place) if place is not None else None
-    number = min(listing.page_number(), 20)
-    parameters = {"q": text} | ({"in": str(only.id)} if only else {})
     wanted = parse(text)
-    heading = _("Search")
     if wanted.is_empty:
-        return MessageList(None, heading, [], 0, 1, False, parameters, query=text)
+        return Sought(text, None, mine, only, None)
     query = store_search.Query(
         words=wanted.words,
         subject=wanted.subject,
@@ -163,11 +176,23 @@ def of_search(conn: Connection) -> MessageList:
         has_attachments=wanted.has_attachments,
         mailbox_ids=(only.id,) if only else tuple(_searched(mine)),
     )
+    asked = store_search.wanted(query)
+    lookup = store.fulltext.find(account().id, query.mailbox_ids, asked) if asked else None
+    return Sought(text, query, mine, only, lookup)
+
+
+def of_search(conn: Connection, sought: Sought) -> MessageList:
+    """The list for it."""
+    number = min(listing.page_number(), 20)
+    text, query, mine, only = sought.text, sought.query, sought.mailboxes, sought.only
+    parameters = {"q": text} | ({"in": str(only.id)} if only else {})
+    heading = _("Search")
+    if query is None:
+        return MessageList(None, heading, [], 0, 1, False, parameters, query=text)
     reader = _Reader(conn, monotonic)
     limit = number * PAGE + 1
-    found = list(
-        store_search.find(conn, account().id, query, body_text=reader.text if wanted.words else None, limit=limit)
-    )
+    body_text = reader.text if query.words else None
+    found = list(store_search.find(conn, account().id, query, lookup=sought.lookup, body_text=body_text, limit=limit))
     places = [(row.mailbox_id, row.uid) for row in found[(number - 1) * PAGE : number * PAGE]]
     rows = listing.rows_at(conn, places, mine, name_places=only is None)
     more = len(found) > number * PAGE

@@ -115,6 +115,11 @@ class Database:
 
     # Reading
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether this thread is within a ``read()``, and so sees things as they were when that began."""
+        return getattr(self._local, "depth", 0) > 0
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A snapshot: everything read inside the block is of one moment.  Blocks of one thread may nest."""

@@ -1,13 +1,11 @@
-"""Finding messages of an account by words: candidates from the folded columns, exactness decided in Python.
+"""Finding messages of an account by words, newest first, as the webmail does.
 
-``search_text`` holds subject, names, addresses and the first words of the text, folded (``directory.names.fold``):
-lower case, no marks, đ as d.  A word without marks finds every
-spelling; a word with marks finds candidates by its folded form and keeps those that hold it as written.
+The account's index tells where the words are (``wanted`` is what it is to be asked).  Messages that it does not know
+are looked into: first the columns (``search_text`` holds subject, names and addresses, folded), then the text.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +14,9 @@ from sqlalchemy import Connection, and_, select
 from sqlalchemy.sql import ColumnElement
 
 from directory.names import fold
+from mailserver.message.matching import exact_form, needle
 from mailserver.store import flags as flag_bits
+from mailserver.store.fulltext import Lookup, Wanted
 from mailserver.store.tables import mailbox, message, placement
 
 
@@ -37,11 +37,9 @@ class Query:
     mailbox_ids: Sequence[int] = field(default=())
 
 
+_PLACE = (placement.c.mailbox_id, placement.c.uid, placement.c.message_id, placement.c.internal_date)
 _COLUMNS = (
-    placement.c.mailbox_id,
-    placement.c.uid,
-    placement.c.message_id,
-    placement.c.internal_date,
+    *_PLACE,
     message.c.subject,
     message.c.author_name,
     message.c.author_address,
@@ -51,6 +49,19 @@ _COLUMNS = (
 )
 # Of a word so much is enough to pick out candidates; both engines bound the length of a pattern.
 _LONGEST_PATTERN = 200
+# Ids that a statement takes in its stride.
+_SQL_IDS = 5000
+
+
+def wanted(query: Query) -> list[Wanted]:
+    """What an index is to be asked; nothing if the query names no words."""
+    asked = (
+        ("letter", query.words),
+        ("subject", query.subject),
+        ("from", query.author),
+        ("recipient", query.recipient),
+    )
+    return [(field, sought) for field, words in asked for sought in map(needle, words) if sought.form]
 
 
 def find(
@@ -58,14 +69,48 @@ def find(
     account_id: str,
     query: Query,
     *,
+    lookup: Lookup | None = None,
     body_text: Callable[[int], str] | None = None,
     limit: int = 500,
 ) -> Iterator[Any]:
     """Rows (mailbox_id, uid, message_id, internal_date, …) newest first.
 
-    ``body_text`` gives a message's readable text; with it, ``words`` are also looked for there, message by message:
-    the caller bounds how long it reads on.
+    ``lookup`` is what the index said to ``wanted``; without it all messages are looked into.  ``body_text`` gives a
+    message's readable text; with it, ``words`` are also looked for there, message by message: the caller bounds how
+    long it reads on.
     """
+    conditions = _conditions(account_id, query)
+    hits: set[int] = set()
+    unread: frozenset[int] | None = None  # all of them
+    asked = wanted(query)
+    if lookup is not None and asked:
+        hits, unread = set.intersection(*(lookup.hits[each] for each in asked)), lookup.unread
+        if len(hits) + len(unread) <= _SQL_IDS:
+            conditions.append(placement.c.message_id.in_([*hits, *unread]))
+    else:
+        in_headers = [*query.subject, *query.author, *query.recipient]
+        if body_text is None:
+            in_headers += query.words
+        conditions += [_holds(message.c.search_text, word) for word in in_headers]
+    statement = (
+        select(*(_COLUMNS if unread is None or unread else _PLACE))
+        .join_from(placement, mailbox, mailbox.c.id == placement.c.mailbox_id)
+        .where(and_(*conditions))
+        .order_by(placement.c.internal_date.desc(), placement.c.message_id.desc())
+    )
+    if unread is None or unread or query.has_attachments or query.larger is not None:
+        statement = statement.join(message, message.c.id == placement.c.message_id)
+    found = 0
+    for row in connection.execute(statement):
+        if row.message_id in hits or ((unread is None or row.message_id in unread) and _matches(row, query, body_text)):
+            yield row
+            found += 1
+            if found >= limit:
+                return
+
+
+def _conditions(account_id: str, query: Query) -> list[ColumnElement[bool]]:
+    """All that is not about words."""
     conditions: list[ColumnElement[bool]] = [
         mailbox.c.account_id == account_id,
         mailbox.c.removed_at.is_(None),
@@ -84,65 +129,34 @@ def find(
         conditions.append(message.c.has_attachments)
     if query.larger is not None:
         conditions.append(message.c.size > query.larger)
-    in_headers = [*query.subject, *query.author, *query.recipient]
-    if body_text is None:
-        in_headers += query.words
-    conditions += [_holds(message.c.search_text, word) for word in in_headers]
-    statement = (
-        select(*_COLUMNS)
-        .select_from(
-            placement.join(message, message.c.id == placement.c.message_id).join(
-                mailbox, mailbox.c.id == placement.c.mailbox_id
-            )
-        )
-        .where(and_(*conditions))
-        .order_by(placement.c.internal_date.desc(), placement.c.message_id.desc())
-    )
-    found = 0
-    for row in connection.execute(statement):
-        if _matches(row, query, body_text):
-            yield row
-            found += 1
-            if found >= limit:
-                return
-
-
-def holds_word(text: str, word: str) -> bool:
-    """Whether a text holds a word: as folded if the word has no marks, else as written in any case."""
-    if _is_plain(word):
-        return fold(word) in fold(text)
-    return unicodedata.normalize("NFC", word).casefold() in unicodedata.normalize("NFC", text).casefold()
-
-
-def _is_plain(word: str) -> bool:
-    return fold(word) == word.casefold()
+    return conditions
 
 
 def _holds(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
-    folded = fold(word)[:_LONGEST_PATTERN].replace("\0", "\ufffd")  # as it is stored
+    folded = fold(exact_form(word))[:_LONGEST_PATTERN].replace("\0", "\ufffd")  # as it is stored
     escaped = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return column.like(f"%{escaped}%", escape="\\")
 
 
 def _matches(row: Any, query: Query, body_text: Callable[[int], str] | None) -> bool:
-    author = f"{row.author_name} {row.author_address}"
-    if not all(holds_word(row.subject, word) for word in query.subject):
+    author = f"{row.author_name} <{row.author_address}>"
+    if not all(needle(word).holds(row.subject) for word in query.subject):
         return False
-    if not all(holds_word(author, word) for word in query.author):
+    if not all(needle(word).holds(author) for word in query.author):
         return False
-    if not all(holds_word(row.to_text, word) for word in query.recipient):
+    if not all(needle(word).holds(row.to_text) for word in query.recipient):
         return False
     if not query.words:
         return True
     head = f"{row.subject} {author} {row.to_text} {row.preview}"
     missing = [
-        word
-        for word in query.words
-        if not (holds_word(head, word) or (_is_plain(word) and fold(word) in row.search_text))
+        sought
+        for sought in map(needle, query.words)
+        if not (sought.holds(head) or (not sought.marked and sought.form in row.search_text))
     ]
     if not missing:
         return True
     if body_text is None:
         return False
     text = body_text(row.message_id)
-    return all(holds_word(text, word) for word in missing)
+    return all(sought.holds(text) for sought in missing)

@@ -45,13 +45,19 @@ class Store:
         self.blobs = Blobs(folder / "bodies", clock=clock)
         self.wakeups = Wakeups(folder / "run")
         self.database = Database(url, announce=self._announce, clock=clock)
-        self.fulltext = Fulltext(folder / "index", self.read, self.blobs.read)
+        self.fulltext = Fulltext(folder / "index", self._read_anew, self.blobs.read)
         self._inline_limit = inline_limit
         self._recoverable = recoverable_days * DAY
         self._clock = clock
 
     def read(self) -> AbstractContextManager[Connection]:
         """A snapshot on this thread's own connection."""
+        return self.database.read()
+
+    def _read_anew(self) -> AbstractContextManager[Connection]:
+        """For the index, which may know more than a snapshot that began earlier."""
+        if self.database.is_reading:
+            raise RuntimeError("the index is asked before a read begins, not within")
         return self.database.read()
 
     def write(

@@ -62,16 +62,19 @@ def uid_next(connection: Connection, mailbox_id: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-def is_of_this_mail(index: IndexFile, connection: Connection, mailbox_ids: Sequence[int]) -> bool:
+def is_of_this_mail(index: IndexFile, open_read: OpenRead, mailbox_ids: Sequence[int]) -> bool:
     """Whether the mail is still what was read: a database put back from a copy gives its numbers a second time."""
+    # First what the index says, then the mail, which may be newer but never older.
     message_id, received_at = index.checked()
-    last = _LAST_MESSAGE.row(connection, {})
-    if message_id and (last is None or last[0] < message_id):
-        return False
-    row = _RECEIVED.row(connection, {"message_id": message_id})
-    if row is not None and row[0] != received_at:
-        return False
-    return all(index.covered(each) <= uid_next(connection, each) for each in mailbox_ids)
+    covered = [index.covered(each) for each in mailbox_ids]
+    with open_read() as connection:
+        last = _LAST_MESSAGE.row(connection, {})
+        if message_id and (last is None or last[0] < message_id):
+            return False
+        row = _RECEIVED.row(connection, {"message_id": message_id})
+        if row is not None and row[0] != received_at:
+            return False
+        return all(known <= uid_next(connection, each) for known, each in zip(covered, mailbox_ids, strict=True))
 
 
 def lacking(index: IndexFile, connection: Connection, mailbox_id: int) -> list[int]:

@@ -1,8 +1,8 @@
 """The indexes of all accounts: look up, fill, forget, begin anew.
 
-``find`` first reads what has arrived since the last time, so that its answer is that of a scan.  What could not be
-read (a full disk, another process filling for a long time) it names, and the caller looks into those messages itself.
-None from it means "scan all".
+``find`` first reads what has arrived since the last time, so that its answer is that of a scan (no ``store.read()``
+may be open around it).  What could not be read (a full disk, another process filling for a long time) it names, and
+the caller looks into those messages itself. None from it means "scan all".
 
 Files sent along are read for ``ATTACHMENT_SECONDS`` within a search, the newest first; the rest follows in the
 background (``tend``).
@@ -181,11 +181,12 @@ class Fulltext:
         for account_id in self.accounts():
             try:
                 mailbox_ids = self._mailbox_ids(account_id)
-                with closing(self._open(account_id)) as index, index.reading(), self._read() as connection:
-                    if index.account_id() != account_id or not filling.is_of_this_mail(index, connection, mailbox_ids):
+                with closing(self._open(account_id)) as index, index.reading():
+                    if index.account_id() != account_id or not filling.is_of_this_mail(index, self._read, mailbox_ids):
                         found.append(f"an index is of other mail: account {account_id}")
                     found += [f"an index is broken: account {account_id}: {each}" for each in index.problems()]
-                    hidden = [each for mid in mailbox_ids for each in filling.hidden(index, connection, mid)]
+                    with self._read() as connection:
+                        hidden = [each for mid in mailbox_ids for each in filling.hidden(index, connection, mid)]
                     if hidden:
                         found.append(f"an index hides messages: account {account_id}: {hidden[:5]}")
             except (sqlite3.Error, OSError) as fault:
@@ -224,9 +225,7 @@ class Fulltext:
     def _opened(self, account_id: str, mailbox_ids: Sequence[int]) -> Iterator[IndexFile]:
         index = self._open(account_id)
         try:
-            with self._read() as connection:
-                is_ours = filling.is_of_this_mail(index, connection, mailbox_ids)
-            if not is_ours:
+            if not filling.is_of_this_mail(index, self._read, mailbox_ids):
                 log.warning("the index of account %s is of other mail; beginning anew", account_id)
                 index.close()
                 self.remove(account_id)
@@ -260,12 +259,13 @@ class Fulltext:
 
 
 def _hits(index: IndexFile, field: str, sought: Needle) -> set[int]:
-    """``field`` is one of the index, or ``text`` (all of a message) or ``letter`` (what people see of it)."""
+    """``field`` is one of the index, ``text`` (all of a message), ``letter`` (what people see) or ``recipient``."""
     if field == "text":
         found = index.find("subject", sought) | index.find("body", sought)
         return found | index.find("header", sought, found)
-    if field == "letter":
-        return set().union(*(index.find(each, sought) for each in ("subject", "from", "to", "cc", "bcc", "body")))
+    several = {"recipient": ("to", "cc", "bcc"), "letter": ("subject", "from", "to", "cc", "bcc", "body")}.get(field)
+    if several is not None:
+        return set().union(*(index.find(each, sought) for each in several))
     return index.find(field, sought)
 
 
