@@ -123,6 +123,15 @@ def _means(directory: Reading | Writing, identifier: str, reader_id: str) -> boo
     return named == reader_id or named in mailboxes_of(directory, reader_id)
 
 
+def is_narrowed(directory: Reading | Writing, connection: Connection, reader_id: str, owner_id: str) -> bool:
+    """Whether negative rights take something from a colleague in one of a unit's mailboxes.
+
+    Who acts for the unit (webmail, authzid) does so as its owner, with every right; so a colleague from whom some were
+    taken may not, and uses the mailboxes under their shared names instead.
+    """
+    return any(_means(directory, identifier, reader_id) for identifier in rights.taken_from(connection, owner_id))
+
+
 # From names to mailboxes and back
 
 

@@ -54,7 +54,7 @@ def look(app: Flask, services: WebmailServices, cookies: dict[str, str], *, secu
         owner = accounts.find_account(conn, session.account_id) if session is not None else None
         if owner is None or owner.status != "active":
             return None
-        owner = acting_for(conn, owner, given.get(ACTING)) or owner
+        owner = acting_for(services.store, conn, owner, given.get(ACTING)) or owner
     with services.store.read() as conn:
         found = store_mailboxes.list_mailboxes(conn, owner.id)
     states = states_of(found)

@@ -17,6 +17,8 @@ from directory.database import Reading
 from directory.login import LoginRefused
 from directory.recipients import mailboxes_of
 from directory.sessions import Session
+from mailserver import access
+from mailserver.store import Store
 from webmail.languages import _
 from webmail.pages import Answer, see_other
 from webmail.services import WebmailServices, services
@@ -83,17 +85,20 @@ def load(token: str) -> SignedIn | None:
         owner = accounts.find_account(conn, found.account_id) if found is not None else None
         if found is None or owner is None or owner.status != "active":
             return None
-        acting = acting_for(conn, owner, session.get(ACTING))
+        acting = acting_for(services().store, conn, owner, session.get(ACTING))
     if sessions.needs_touch(found, int(services().clock())):
         with directory.write() as writing:
             sessions.touch(writing, found)
     return SignedIn(owner, token, found, acting)
 
 
-def acting_for(conn: Reading, owner: Account, wanted: object) -> Account | None:
-    """The unit's mailbox that was chosen, as long as the person may read it."""
+def acting_for(store: Store, conn: Reading, owner: Account, wanted: object) -> Account | None:
+    """The unit's mailbox that was chosen, as long as the person may read it, and do in it what its owner may."""
     if not isinstance(wanted, str) or wanted not in mailboxes_of(conn, owner.id, "read"):
         return None
+    with store.read() as connection:
+        if access.is_narrowed(conn, connection, owner.id, wanted):
+            return None
     found = accounts.find_account(conn, wanted)
     return found if found is not None and found.status == "active" else None
 
@@ -199,7 +204,7 @@ def open_mailbox() -> Answer:
     """Turn to a unit's mailbox, or back to one's own."""
     wanted = request.form.get("account", "")
     with services().directory.read() as conn:
-        chosen = acting_for(conn, person(), wanted)
+        chosen = acting_for(services().store, conn, person(), wanted)
     if chosen is not None:
         session[ACTING] = chosen.id
         services().store.maildrop(chosen.id)

@@ -16,6 +16,7 @@ from flask_login import current_user
 from sqlalchemy import Connection
 
 from directory import accounts, recipients
+from mailserver import access
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota
 from mailserver.store.mailboxes import Mailbox
@@ -79,7 +80,12 @@ def other_mailboxes() -> list[tuple[str, str, str]]:
     """What else the person may open: (id, name, address), one's own first when a unit's mailbox is open."""
     owner = current_user.person
     with services().directory.read() as conn:
-        ids = set(recipients.mailboxes_of(conn, owner.id, "read"))
+        with services().store.read() as connection:
+            ids = {
+                each
+                for each in recipients.mailboxes_of(conn, owner.id, "read")
+                if not access.is_narrowed(conn, connection, owner.id, each)
+            }
         named = accounts.names_of(conn, ids)
     found = sorted((name, address, each) for each, (name, address) in named.items())
     listed = [(each, name, address) for name, address, each in found]

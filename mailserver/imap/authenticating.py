@@ -17,7 +17,7 @@ from mailserver.imap.grammar.commands import Authenticate, Login
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.responses import PrivacyRequired
 from mailserver.imap.grammar.syntax import SyntaxFault
-from mailserver.imap.session import Reply, Session
+from mailserver.imap.session import Reply, Session, presence_key
 from mailserver.imap.steps import InThread, Pause, Prompt, Steps
 from mailserver.refusals import CannotDo, LimitReached
 from mailserver.store import mailboxes
@@ -66,8 +66,11 @@ def _enter(session: Session, conversation: Conversation) -> Steps[Reply]:
     except LoginRefused as refused:
         return Reply(refused.client_text, _REFUSED_CODES[refused.reason], is_no=True)
     account = admission.account
+    if session.is_narrowed(admission):
+        # Some rights in it were taken from this colleague: as its owner he would have them all.
+        return Reply("Open that mailbox from your own account", b"AUTHORIZATIONFAILED", is_no=True)
     limit = session.services.config.imap.max_connections_per_account
-    if session.services.presence.get(account.id, 0) >= limit:
+    if session.services.presence.count(presence_key(account.id)) >= limit:
         raise LimitReached("Too many connections of this account")
     yield from _open_maildrop(session, account.id)
     session.enter(admission)

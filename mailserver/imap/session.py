@@ -75,6 +75,7 @@ class Session:
         "admission",
         "client",
         "client_id",
+        "compressed",
         "enabled",
         "hidden",
         "manner",
@@ -106,6 +107,7 @@ class Session:
         self.rev2 = self.utf8 = False
         self.manner = Manner()  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
         self.starts_tls = False
+        self.compressed = False  # from the end of this command on (RFC 4978)
         self.tls: ssl.SSLObject | None = None  # set by the shell
         self.hidden = capabilities.NOTHING_HIDDEN  # capabilities that this client is not to see
         self.on_wake: Callable[[], None] | None = None  # set by the shell
@@ -151,9 +153,12 @@ class Session:
     def poll(self, *, between: bool = False) -> bytes:
         """News for a client that idles, or one that listens ``between`` its commands."""
         try:
+            self.verify_account()
             return self.verify_place() + self.news(between=between) + self.events()
         except MailboxGone:
             return self.mailbox_gone()
+        except Refusal as refusal:
+            return bye(refusal.client_text)
 
     def still_here(self) -> bytes:
         """Said now and then to one who idles, so that dead connections show and locked accounts leave."""
@@ -196,15 +201,28 @@ class Session:
 
     def close(self) -> None:
         """The connection is gone.  Idempotent."""
+        self._depart()
+        self.state = State.LOGOUT
+
+    def leave(self) -> None:
+        """RFC 8437 §4.1: as if nobody had logged in yet; only TLS stays, and what the client says it is (ID)."""
+        self._depart()
+        self.state = State.NOT_AUTHENTICATED
+        self.enabled = _NONE_ENABLED
+        self.rev2 = self.utf8 = self.compressed = False
+        self.manner = Manner()
+        self.hidden = capabilities.NOTHING_HIDDEN
+        self._faults = 0
+        self._trusted_until = 0.0
+
+    def _depart(self) -> None:
         account, self.account = self.account, None
+        self.admission = None
         self.listen(None)
         self.selected = None
-        self.state = State.LOGOUT
+        self.place = None
         if account is not None:
-            presence = self.services.presence
-            presence[account.id] -= 1
-            if not presence[account.id]:
-                del presence[account.id]
+            self.services.presence.remove(presence_key(account.id))
 
     # What handlers ask
 
@@ -228,7 +246,10 @@ class Session:
 
     def capabilities(self) -> bytes:
         if self.account is not None:
-            return capabilities.after_login(self.services.config.imap.append_limit, self.hidden)
+            settings = self.services.config.imap
+            # RFC 8437 §8: there is to be a way of turning it off.
+            hidden = self.hidden if settings.unauthenticate else self.hidden | {b"UNAUTHENTICATE"}
+            return capabilities.after_login(settings.append_limit, hidden)
         may_start_tls = not self.secure and self.services.tls_context is not None
         mechanisms = self.services.gate.mechanisms(self.peer) if self.may_log_in else ()
         return capabilities.before_login(may_start_tls=may_start_tls, mechanisms=mechanisms)
@@ -252,14 +273,15 @@ class Session:
             self.hidden = frozenset(name.encode("ascii") for name in hidden_from(rules, self.client_id))
 
     def sees(self, command: bytes) -> bool:
+        if command == b"UNAUTHENTICATE" and not self.services.config.imap.unauthenticate:
+            return False
         return not (self.hidden and capabilities.hides_command(self.hidden, command))
 
     def enter(self, admission: Admission) -> None:
         """The client has proven who it is."""
         account = admission.account
         self.admission = admission
-        presence = self.services.presence
-        presence[account.id] = presence.get(account.id, 0) + 1
+        self.services.presence.add(presence_key(account.id))
         self.account = account
         self.state = State.AUTHENTICATED
         self._faults = 0
@@ -272,11 +294,18 @@ class Session:
         if self.account is None or self.admission is None or now < self._trusted_until:
             return
         account = self.services.gate.still_holds(self.admission)
-        if account is None:
+        if account is None or self.is_narrowed(self.admission):
             self.state = State.LOGOUT
             raise AccountClosed
         self.account = account
         self._trusted_until = now + ACCOUNT_TRUST
+
+    def is_narrowed(self, admission: Admission) -> bool:
+        """Whether one who would act for a unit's mailbox may do less in it than its owner (RFC 4314 §2)."""
+        if admission.actor.id == admission.account.id:
+            return False
+        with self.services.store.read() as connection, self.services.directory.read() as directory:
+            return access.is_narrowed(directory, connection, admission.actor.id, admission.account.id)
 
     def verify_place(self) -> bytes:
         """Somebody else's mailbox is selected: look whether what may be done in it changed, and tell so.
@@ -349,6 +378,11 @@ class Session:
     def __str__(self) -> str:
         login = self.account.login if self.account else "-"
         return f"client={self.client} login={login}"
+
+
+def presence_key(account_id: str) -> str:
+    """What an account's connections are counted under."""
+    return "imap account " + account_id
 
 
 class AccountClosed(Refusal):

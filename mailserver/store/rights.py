@@ -103,6 +103,19 @@ def shared_with(connection: Connection, identifiers: Collection[str]) -> list[st
     return sorted(connection.execute(owners).scalars())
 
 
+_TAKEN = Prepared(
+    select(mailbox_acl.c.identifier)
+    .join(mailbox, mailbox.c.id == mailbox_acl.c.mailbox_id)
+    .where(mailbox.c.account_id == bindparam("account_id"), mailbox_acl.c.negative.is_(True))
+    .distinct()
+)
+
+
+def taken_from(connection: Connection, account_id: str) -> list[str]:
+    """Identifiers from which some right is taken in one of an account's mailboxes."""
+    return [identifier for (identifier,) in _TAKEN.rows(connection, {"account_id": account_id})]
+
+
 _GROUPS = Prepared(select(mailbox_acl.c.identifier).where(mailbox_acl.c.identifier.like("g:%")).distinct())
 
 

@@ -12,6 +12,8 @@ from flask import Flask
 from directory import provisioning
 from directory.accounts import credentials_by_login
 from directory.record import search
+from mailserver import access
+from mailserver.store.rights import Entry
 from security.passwords import hash_password
 from security.throttle import FREE_PER_PAIR
 from tests.webmail import town_hall
@@ -295,6 +297,22 @@ def test_a_clerk_opens_the_units_mailbox_and_nobody_else(sign_in: Callable[[str]
     assert stranger.get(f"/mail/{inbox}").status_code == 404
     stranger.post("/open", {"account": hall.account("an").id})
     assert stranger.get(f"/mail/{hall.mailbox('an').id}").status_code == 404
+
+
+def test_a_clerk_from_whom_rights_were_taken_does_not_act_as_owner(
+    sign_in: Callable[[str], Visitor], hall: TownHall
+) -> None:
+    unit, huong = hall.account("vanthu.snv").id, hall.account("huong").id
+    inbox = hall.mailbox("vanthu.snv").id
+    clerk = sign_in("huong")
+    clerk.post("/open", {"account": unit})
+    assert clerk.page(f"/mail/{inbox}")
+    entry = Entry(f"a:{huong}", True, frozenset("te"))
+    hall.services.store.write(lambda tx: access.give(tx, inbox, entry)).result()
+    assert clerk.get(f"/mail/{inbox}").status_code == 404
+    assert "Văn thư Sở Nội vụ" not in clerk.page("/mailboxes")
+    clerk.post("/open", {"account": unit})
+    assert clerk.get(f"/mail/{inbox}").status_code == 404
 
 
 def test_every_answer_carries_the_policy(an: Visitor, visitor: Visitor) -> None:

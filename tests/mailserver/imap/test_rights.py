@@ -6,6 +6,7 @@ owner sees it, and with what it answers.
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from directory import tables
 from tests.mailserver.imap.talk import Direct
+from tests.mailserver.mailroom import PASSWORD, set_status
 
 RIGHTS = "lrswipkxtea"
 SHARED = "Other Users/an@city.vn/Files"
@@ -323,3 +325,35 @@ def test_groups_and_units_are_identifiers(services, office):
         an.ok(f"DELETEACL Files {identifier}")
     for client in (an, binh, dung):
         client.close()
+
+
+def test_who_may_do_less_than_the_owner_may_not_act_as_owner(services, office):
+    """authzid gives every right; so whom some were taken from works under the shared name."""
+    services.store.maildrop("vanthu")
+    appointed(office, may_read=True, may_send=True)
+    plain = base64.b64encode(f"vanthu@city.vn\0binh@city.vn\0{PASSWORD}".encode()).decode()
+    unit = Direct(services)
+    unit.buffer = b""
+    unit.ok(f"AUTHENTICATE PLAIN {plain}")
+    assert "* MYRIGHTS INBOX lrswipkxteacd" in unit.ok("MYRIGHTS INBOX")
+    unit.ok("SETACL INBOX -binh te")
+    again = Direct(services)
+    again.buffer = b""
+    assert again.ask(f"AUTHENTICATE PLAIN {plain}")[-1].startswith("t NO [AUTHORIZATIONFAILED]")
+    office.clock.pass_by(61)
+    assert unit.ask("NOOP")[-1].startswith("* BYE This account is locked")
+    binh = Direct(services).log_in("binh@city.vn")
+    told = binh.ok('MYRIGHTS "Shared/vanthu@city.vn/INBOX"')
+    assert told[0] == '* MYRIGHTS "Shared/vanthu@city.vn/INBOX" lrswipkxc'
+    for client in (unit, again, binh):
+        client.close()
+
+
+def test_a_listener_whose_account_is_locked_is_sent_away(services, office):
+    an = Direct(services).log_in()
+    an.ok("NOTIFY SET (personal (MessageNew MessageExpunge))")
+    set_status(office, "an", "locked")
+    office.clock.pass_by(61)
+    an.poll()
+    assert an.buffer.startswith(b"* BYE This account is locked")
+    an.close()
