@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
-
 from directory.accounts import find_account, smallest_quota
 from mailserver.delivery import spool
 from mailserver.delivery.post_office import PostOffice
@@ -20,7 +18,7 @@ from mailserver.store.broadcast import place_with_accounts
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.messages import Target, append, insert_message, place
-from mailserver.store.tables import mailbox
+from mailserver.store.quota import using_more_than
 
 # Up to so many recipients each INBOX is written by itself; above, the set operation is cheaper.
 FEW = 20
@@ -100,8 +98,9 @@ def _without_room(office: PostOffice, accounts: Collection[str], size: int) -> l
             smallest = smallest_quota(people)
         if not smallest:
             return []
-        with office.store.read() as connection:
-            accounts = _using_more_than(connection, smallest - size).intersection(accounts)
+        if size <= smallest:
+            with office.store.read() as connection:
+                accounts = using_more_than(connection, smallest - size).intersection(accounts)
     full = []
     for account_id in accounts:
         with office.directory.read() as people:
@@ -113,8 +112,3 @@ def _without_room(office: PostOffice, accounts: Collection[str], size: int) -> l
         else:
             full.append((account_id, account.login))
     return full
-
-
-def _using_more_than(connection: Connection, size: int) -> set[str]:
-    statement = select(mailbox.c.account_id).group_by(mailbox.c.account_id).having(func.sum(mailbox.c.size) > size)
-    return set(connection.execute(statement).scalars())

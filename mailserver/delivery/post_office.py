@@ -21,7 +21,7 @@ from mailserver.store import Store
 from mailserver.store.quota import usage
 
 # How long a counted mailbox size is believed; other processes deliver to it too.
-_ROOM_LIFETIME = 5.0
+_COUNT_LIFETIME = 5.0
 _REMEMBERED = 100_000
 
 
@@ -44,7 +44,7 @@ class PostOffice:
     # Whether a look-up is so quick that an event loop may do it: on the embedded engines, not over a network.
     in_place: bool = True
     _inboxes: dict[str, int] = field(default_factory=dict)
-    _room: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _used: dict[str, tuple[float, int]] = field(default_factory=dict)
     _prefix: str = field(default_factory=lambda: f"{os.getpid() % 46_656:x}{secrets.token_hex(3)}")
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -81,18 +81,18 @@ class PostOffice:
         if not quota:
             return True
         now = self.clock()
-        until, room = self._room.get(account_id, (0.0, 0))
+        until, used = self._used.get(account_id, (0.0, 0))
         # A message that seems not to fit is worth a fresh count.
-        if until < now or room < size:
+        if until < now or quota - used < size:
             with self.store.read() as connection:
-                room = quota - usage(connection, account_id).size
-            if len(self._room) >= _REMEMBERED:
-                self._room.clear()
-            self._room[account_id] = (now + _ROOM_LIFETIME, room)
-        return room >= max(size, 1)
+                used = usage(connection, account_id).size
+            if len(self._used) >= _REMEMBERED:
+                self._used.clear()
+            self._used[account_id] = (now + _COUNT_LIFETIME, used)
+        return quota - used >= max(size, 1)
 
     def use_room(self, account_id: str, size: int) -> None:
-        """A message is on its way into the mailbox: what was counted before is so much less."""
-        counted = self._room.get(account_id)
+        """A message is on its way into the mailbox: so much more is used than was counted."""
+        counted = self._used.get(account_id)
         if counted is not None:
-            self._room[account_id] = (counted[0], counted[1] - size)
+            self._used[account_id] = (counted[0], counted[1] + size)

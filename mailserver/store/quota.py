@@ -41,17 +41,7 @@ def room_for(connection: Connection, account_id: str, quota: int, size: int) -> 
     return quota == 0 or usage(connection, account_id).size + size <= quota
 
 
-def full_accounts(connection: Connection, account_ids: list[str], quotas: dict[str, int], size: int) -> set[str]:
-    """Those of many accounts that have no room for ``size`` octets; asked in sets, not one by one."""
-    limited = [account_id for account_id in account_ids if quotas.get(account_id)]
-    full: set[str] = set()
-    for start in range(0, len(limited), 500):
-        chunk = limited[start : start + 500]
-        rows = connection.execute(
-            select(mailbox.c.account_id, func.sum(mailbox.c.size))
-            .where(mailbox.c.account_id.in_(chunk))
-            .group_by(mailbox.c.account_id)
-        )
-        full.update(account_id for account_id, used in rows if used + size > quotas[account_id])
-    full.update(account_id for account_id in limited if size > quotas[account_id])
-    return full
+def using_more_than(connection: Connection, size: int) -> set[str]:
+    """Accounts whose mailboxes hold more than so many octets; asked at once, not one by one."""
+    statement = select(mailbox.c.account_id).group_by(mailbox.c.account_id).having(func.sum(mailbox.c.size) > size)
+    return set(connection.execute(statement).scalars())

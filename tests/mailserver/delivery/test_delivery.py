@@ -186,6 +186,25 @@ def test_those_without_room_are_found_among_many(office, monkeypatch):
     assert [each.forward_path for each in item.recipients] == ["p00003@city.vn"]
 
 
+def test_a_message_larger_than_a_quota_fits_no_empty_mailbox_either(office, monkeypatch):
+    staff(office, 60)
+    monkeypatch.setattr(local, "_MANY", 50)
+    set_quota(office, "p00003", 10)
+    from_outside(office, "all@city.vn")
+    (item,) = items(office)
+    assert [each.forward_path for each in item.recipients] == ["p00003@city.vn"]
+
+
+def test_another_quota_counts_at_once(office):
+    set_quota(office, "an", 10_000)
+    from_outside(office, "an@city.vn")
+    set_quota(office, "an", 300)
+    with pytest.raises(OverQuota):
+        from_outside(office, "an@city.vn")
+    set_quota(office, "an", 10_000)
+    from_outside(office, "an@city.vn")
+
+
 def test_when_nobody_has_room_the_message_is_refused(office):
     set_quota(office, "an", 100)
     with pytest.raises(OverQuota):

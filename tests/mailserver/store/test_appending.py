@@ -211,22 +211,21 @@ def test_quota_counts_all_mailboxes_and_what_is_removed_no_more(clerk: Any, mail
     clerk.fill(3)
     clerk.fill(2, work)
     size = sum(clerk.mailbox(each.id).size for each in (clerk.inbox, work))
-    assert clerk.ask(quota.usage, "an") == quota.Usage(size, 5)
+    assert clerk.ask(quota.usage, "an") == quota.Usage(size, 5, 7)
     assert clerk.ask(quota.room_for, "an", size + 10, 10)
     assert not clerk.ask(quota.room_for, "an", size + 9, 10)
     assert clerk.ask(quota.room_for, "an", 0, 10**12)
-    assert clerk.ask(quota.usage, "nobody") == quota.Usage(0, 0)
+    assert clerk.ask(quota.usage, "nobody") == quota.Usage(0, 0, 0)
     clerk.do(mailboxes.delete_mailbox, "an", "Việc")
     clerk.do(messages.remove, clerk.inbox.id, [(1, 2)])
-    assert clerk.ask(quota.usage, "an") == quota.Usage(clerk.mailbox().size, 1)
+    assert clerk.ask(quota.usage, "an") == quota.Usage(clerk.mailbox().size, 1, 6)
 
 
-def test_full_accounts_are_found_in_sets(clerk: Any, hire: Any) -> None:
-    clerk.fill(1)
-    used = clerk.mailbox().size
-    many = [f"empty{number}" for number in range(1200)]
-    quotas = dict.fromkeys(many, 10) | {"an": used + 5, "free": 0}
-    full = clerk.ask(quota.full_accounts, ["an", "free", "unknown", *many], quotas, 6)
-    assert full == {"an"}
-    assert clerk.ask(quota.full_accounts, ["an", "free", *many], quotas, 5) == set()
-    assert clerk.ask(quota.full_accounts, ["an", "free", *many], quotas, 11) == {"an", *many}
+def test_who_uses_much_is_found_at_once(clerk: Any, hire: Any) -> None:
+    clerk.fill(2)
+    clerk.fill(1, clerk.create("Việc"))
+    used = clerk.ask(quota.usage, "an").size
+    hire(clerk.store, "binh").fill(1)
+    assert clerk.ask(quota.using_more_than, used - 1) == {"an"}
+    assert clerk.ask(quota.using_more_than, used) == set()
+    assert clerk.ask(quota.using_more_than, 0) == {"an", "binh"}
