@@ -94,7 +94,13 @@ def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes)
     session.verify_account()
     yield session.verify_place()
     rights.check(session.place, name)
-    reply = yield from spec.run(session, command, tag)
+    try:
+        reply = yield from spec.run(session, command, tag)
+    except Refusal:
+        # Also then: it may have told MODSEQs already, which mean nothing without the rest (RFC 7162 §6).
+        if spec.announces and session.selected is not None:
+            yield session.news(may_expunge=spec.may_expunge)
+        raise
     if spec.announces and session.selected is not None:
         news = session.news(may_expunge=spec.may_expunge and not (reply and reply.keeps_numbers))
         if news:
