@@ -44,7 +44,6 @@ from mailserver.imap.grammar.metadata import parse_get_metadata, parse_set_metad
 from mailserver.imap.grammar.multisearch import parse_cancel_update, parse_esearch
 from mailserver.imap.grammar.notify import parse_notify
 from mailserver.imap.grammar.quota import parse_set_quota
-from mailserver.imap.grammar.multisearch import parse_cancel_update, parse_esearch
 from mailserver.imap.grammar.search import parse_search
 from mailserver.imap.grammar.selecting import parse_select
 from mailserver.imap.grammar.sort import parse_sort, parse_thread
