@@ -14,6 +14,11 @@ MAIL = b"From: a@b\r\nSubject: x\r\n\r\nbody\r\n"
 
 
 @pytest.fixture
+def store(any_store):
+    return any_store
+
+
+@pytest.fixture
 def inbox(store):
     return store.maildrop("unit").id
 
