@@ -154,6 +154,14 @@ class Smtp:
 class Imap:
     append_limit: int = _option(50 * MEBIBYTE, "Largest message that APPEND takes, octets (RFC 7889).", low=65_536)
     max_connections_per_account: int = _option(100, "Connections of one account at a time.", low=1)
+    max_connections_per_client: int = _option(20_000, "Connections of one address at a time.", low=1)
+    max_strangers_per_client: int = _option(
+        1000, "Connections of one address that have not logged in, at a time.", low=1
+    )
+    connection_exempt: tuple[Network, ...] = _option((), "Networks without the two limits of addresses.")
+    unauthenticate: bool = _option(
+        True, "Whether a connection may be logged out and used for another account (RFC 8437)."
+    )
     idle_minutes: int = _option(
         30, "Minutes of silence after which a client is logged out (RFC 9051 §5.4: 30 at least).", low=30
     )

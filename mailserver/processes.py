@@ -28,6 +28,7 @@ from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
 from mailserver.wiring import System, build, proven_logins, secret_key, tls_context
+from security.headcount import Headcount
 from security.proven import ProvenLogins
 
 log = logging.getLogger("citymail.processes")
@@ -131,9 +132,9 @@ def _close_all(listeners: Listeners) -> None:
 
 
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:
-    proven = proven_logins(config)
+    proven, headcount = proven_logins(config), Headcount()
     roles = [
-        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, proven, ready)),
+        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, proven, headcount, ready)),
         Role("steward", 1, lambda ready: steward(config, ready)),
     ]
     if config.workers.web:
@@ -167,25 +168,34 @@ class _Reloader:
 # The children
 
 
-def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, ready: Ready) -> None:
+def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, headcount: Headcount, ready: Ready) -> None:
     """SMTP, LMTP and IMAP on one loop."""
     from mailserver.servers import imap as imap_server
     from mailserver.servers import lmtp, mx, submission
+    from mailserver.servers.imap_services import ImapServices
     from mailserver.servers.smtp_clients import Clients
     from mailserver.servers.smtp_session import SmtpServices
 
     _adopt_process(listeners, MAIL_SERVICES)
+    headcount.sit_down()
 
     async def start() -> tuple[Sequence[Service], Lifecycle]:
         system = build(config, proven)
         context = tls_context(config)
         for_officials = tls_context(config, for_officials=True)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
-        clients = Clients(config.smtp.max_connections_per_client, config.smtp.connection_exempt)
+        # A login is a hash of its password, and no more are hashed at once than there are cores.
+        login_executor = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="login")
+        clients = Clients(config.smtp.max_connections_per_client, config.smtp.connection_exempt, headcount=headcount)
         smtp = SmtpServices(
-            office=system.office, gate=system.gate, tls_context=context, clients=clients, executor=executor
+            office=system.office,
+            gate=system.gate,
+            tls_context=context,
+            clients=clients,
+            executor=executor,
+            login_executor=login_executor,
         )
-        imap = imap_server.ImapServices(
+        imap = ImapServices(
             store=system.store,
             directory=system.directory,
             gate=system.gate,
@@ -193,6 +203,8 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, read
             tls_context=for_officials,
             clock=time.time,
             executor=executor,
+            login_executor=login_executor,
+            headcount=headcount,
         )
         submitting = replace(smtp, tls_context=for_officials)
         factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {

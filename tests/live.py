@@ -70,6 +70,7 @@ class LiveServer:
             "tls": {"certificate": "data/tls/server.pem", "key": "data/tls/server.key"},
             "login": {"never_slowed": LOOPBACK, "plaintext_networks": LOOPBACK},
             "smtp": {"lmtp_networks": LOOPBACK, "connection_exempt": LOOPBACK},
+            "imap": {"connection_exempt": LOOPBACK},
             "webmail": {"plain_http": LOOPBACK},
             "log": {"level": "info"},
         }

@@ -76,7 +76,7 @@ def _new_config(data: Path, config_path: Path, port_base: int, host: str) -> Con
                 "tls": {"certificate": "tls/server.pem", "key": "tls/server.key"},
                 "login": {"never_slowed": _LOOPBACK, "plaintext_networks": _LOOPBACK},
                 "smtp": {"lmtp_networks": _LOOPBACK, "connection_exempt": _LOOPBACK},
-                "imap": {"max_connections_per_account": 10_000},
+                "imap": {"max_connections_per_account": 10_000, "connection_exempt": _LOOPBACK},
                 "webmail": {"plain_http": _LOOPBACK},
                 "log": {"level": "warning"},
             }

@@ -65,6 +65,8 @@ AFTER_LOGIN = (
     b"METADATA-SERVER",
     b"LIST-METADATA",  # RFC 9590
     b"NOTIFY",  # RFC 5465
+    b"COMPRESS=DEFLATE",  # RFC 4978
+    b"UNAUTHENTICATE",  # RFC 8437
 )
 
 # What ENABLE knows (RFC 5161); IMAP4rev2 and UTF8=ACCEPT also switch names to UTF-8.

@@ -12,6 +12,7 @@ from directory.database import Directory
 from directory.login import Gate
 from mailserver.config import Config, Network
 from mailserver.store import Store
+from security.headcount import Headcount
 
 
 def _local_offset() -> int:
@@ -21,7 +22,8 @@ def _local_offset() -> int:
 @dataclass(frozen=True, slots=True)
 class SessionServices:
     """``utc_offset``: seconds east of Greenwich in which internal dates are shown, and days begin for SEARCH.
-    ``presence`` counts connections of each account; ``new_reference`` names a fault to the client and the log."""
+    ``presence`` counts the connections of each account, in all processes that share it; ``new_reference`` names a
+    fault to the client and the log."""
 
     store: Store
     directory: Directory
@@ -31,7 +33,7 @@ class SessionServices:
     clock: Callable[[], float] = time.time
     utc_offset: int = field(default_factory=_local_offset)
     new_reference: Callable[[], str] = lambda: secrets.token_hex(4)
-    presence: dict[str, int] = field(default_factory=dict)
+    presence: Headcount = field(default_factory=Headcount)
 
     @property
     def reads_block(self) -> bool:

@@ -18,6 +18,7 @@ from mailserver.imap import (
     appending,
     authenticating,
     batches,
+    connection,
     fetching,
     finding,
     listing,
@@ -37,6 +38,7 @@ from mailserver.imap.grammar import commands as parse
 from mailserver.imap.grammar.acl import parse_delete_acl, parse_list_rights, parse_set_acl
 from mailserver.imap.grammar.appending import parse_append, parse_replace
 from mailserver.imap.grammar.batches import parse_batches
+from mailserver.imap.grammar.connection import parse_compress
 from mailserver.imap.grammar.fetch import parse_fetch
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.listing import parse_list, parse_lsub, parse_status
@@ -133,6 +135,8 @@ COMMANDS: dict[bytes, Spec] = {
     b"LOGIN": Spec(parse.parse_login, authenticating.login, NOT_AUTHENTICATED, "9051 §6.2.3"),
     # Authenticated
     b"ENABLE": Spec(parse.parse_enable, login.enable, AUTHENTICATED, "5161 §3.1"),
+    b"COMPRESS": Spec(parse_compress, connection.compress, AUTHENTICATED, "4978 §3"),
+    b"UNAUTHENTICATE": Spec(parse.parse_bare, connection.unauthenticate, AUTHENTICATED, "8437 §3", announces=False),
     b"SELECT": Spec(
         partial(parse_select, read_only=False), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.2",
         announces=False,

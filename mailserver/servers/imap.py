@@ -1,14 +1,13 @@
-"""IMAP on a socket: octets between the network and sessions, and nothing of IMAP's meaning.
+"""IMAP on a socket: commands of sessions, run as their clients' octets, reading and the work in progress allow.
 
 One protocol object a connection, no task: a command's steps (``mailserver.imap.steps``) are taken in place when it is
 light, on a worker thread when it is heavy or when reading the store may block, always one command at a time.  Waiting
-(for a commit, for a delay, for the client) holds no thread.  What is to be written waits while the client is slow to
-read, and the command with it; what is read waits while the client sends faster than its commands run.
+(for a commit, for a delay, for the client) holds no thread.
 
 An idle connection holds its protocol, its session and a few numbers; timeouts are one wheel for all.
 
-Standards: RFC 9051 §2.2, §5.4 (autologout), §6.2.1 (STARTTLS: octets behind the command end the connection),
-§7.1.5 (BYE); RFC 2177 (IDLE), RFC 8314 §3.2 (implicit TLS).
+Standards: RFC 9051 §2.2, §5.4 (autologout), §7.1.5 (BYE); RFC 2177 (IDLE), RFC 5465 (NOTIFY), RFC 8314 §3.2 (implicit
+TLS), RFC 8437 (UNAUTHENTICATE).
 """
 
 from __future__ import annotations
@@ -16,41 +15,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import socket
-import ssl
-import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from directory.database import Directory
-from directory.login import Gate
-from mailserver.config import Config
 from mailserver.imap.dispatch import handle, is_heavy
-from mailserver.imap.grammar.framing import STRANGER, Broken, Event, Framed, Framer, LiteralWanted, Rejected
+from mailserver.imap.grammar.framing import Broken, Event, Framed, LiteralWanted, Rejected
 from mailserver.imap.grammar.responses import CONTINUE, bye
-from mailserver.imap.services import SessionServices
 from mailserver.imap.session import Session, State
-from mailserver.imap.spooled import Spooled
 from mailserver.imap.steps import InThread, Pause, Prompt, Steps
-from mailserver.servers.imap_loop import Post, Wheel
-from mailserver.store import Store
+from mailserver.servers.imap_services import ImapServices
+from mailserver.servers.imap_wire import ImapWire, real_transport
 
 log = logging.getLogger("citymail.imap")
 
 # Seconds a stranger has to log in (the throttle's delays not counted), and a slow reader to read on.
-LOGIN_TIME = 120.0
+LOGIN_TIME = 60.0
 STALLED_TIME = 300.0
 # Seconds between looks at a connection; between signs of life to one who idles.
 LOOK = 60.0
 SIGN_OF_LIFE = 240.0
-# Seconds after which a client's side of the last farewell is not waited for any more.
-FAREWELL = 2.0
-# Octets gathered from a command before they are written; written and not read; read and not looked at.
+# Octets a second of a command that was begun, and looks in a row at which it may come slower.
+LEAST_RATE = 500
+SLOW_LOOKS = 5
+# Octets gathered from a command before they are written.
 GATHER = 256 * 1024
-WRITE_HIGH, WRITE_LOW = 768 * 1024, 256 * 1024
-READ_HIGH, READ_LOW = 256 * 1024, 64 * 1024
 # Commands of one connection that are run before others get their turn.
 TURN = 50
 
@@ -63,83 +53,26 @@ _TLS_HELLO = b"\x16\x03"
 _DONE = object()
 
 
-class ImapServices:
-    """What the IMAP connections of one process share."""
-
-    wheel: Wheel
-    post: Post
-
-    def __init__(
-        self,
-        store: Store,
-        directory: Directory,
-        gate: Gate,
-        config: Config,
-        tls_context: ssl.SSLContext | None,
-        clock: Callable[[], float] = time.time,
-        executor: Executor | None = None,
-    ) -> None:
-        self.sessions = SessionServices(store, directory, gate, config, tls_context, clock)
-        self.tls_context = tls_context
-        self.executor: Executor = executor or ThreadPoolExecutor(config.workers.threads, "imap")
-        self.autologout = config.imap.idle_minutes * 60.0
-        self.connections: set[ImapConnection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.is_ending = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that the first connection was made on; with it come the wheel and the post."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-            self.wheel = Wheel(loop)
-            self.post = Post(loop)
-        return loop
-
-    def open_spool(self, size: int) -> Spooled:
-        return Spooled(self.sessions.store.blobs.new_file())
-
-    async def drain(self) -> None:
-        """Say BYE to everybody, after the command in progress; returns when the last is gone."""
-        self.is_ending = True
-        for connection in list(self.connections):
-            connection.end()
-        patience = self.loop.time() + FAREWELL
-        while self.connections:
-            await asyncio.sleep(0.02)
-            if self.loop.time() > patience:
-                for connection in list(self.connections):
-                    connection.leave()
-
-
 def protocol_factory(services: ImapServices, *, tls: bool) -> Callable[[], ImapConnection]:
     """For ``create_server``; with ``tls`` the transport is a TLS one from its first octet."""
     return partial(ImapConnection, services, tls)
 
 
-class ImapConnection(asyncio.Protocol):
+class ImapConnection(ImapWire):
     __slots__ = (
-        "_active_at",
         "_ending",
         "_fault",
-        "_framer",
-        "_gathered",
         "_heavy",
-        "_is_closed",
-        "_is_paused_reading",
-        "_is_paused_writing",
+        "_is_member",
         "_is_polling",
         "_is_running",
+        "_looked_at",
         "_opened_at",
         "_prompt",
-        "_secure",
-        "_services",
         "_session",
         "_sign_at",
+        "_slow_looks",
         "_steps",
-        "_transport",
         "_value",
         "_waits",
         "_wake_waits",
@@ -147,11 +80,8 @@ class ImapConnection(asyncio.Protocol):
     )
 
     def __init__(self, services: ImapServices, secure: bool) -> None:
-        self._services = services
-        self._secure = secure
-        self._transport: asyncio.Transport | None = None
+        super().__init__(services, secure)
         self._session: Session | None = None
-        self._framer = Framer(STRANGER, services.open_spool)
         # The command that runs, what its next step is sent, and what it waits for.
         self._steps: Steps[None] | None = None
         self._value: Any = None
@@ -161,20 +91,18 @@ class ImapConnection(asyncio.Protocol):
         self._waits = False  # for a future, a thread, a delay or TLS
         self._is_running = False  # inside _advance
         self._is_polling = False  # a poll is on a thread
-        self._wake_waits = False
-        self._gathered: list[bytes] = []
-        self._is_paused_writing = self._is_paused_reading = False
-        self._is_closed = self._ending = False
-        self._opened_at = self._active_at = self._sign_at = 0.0
+        self._wake_waits = self._ending = False
+        self._is_member: bool | None = None  # None: not admitted
+        self._opened_at = self._sign_at = 0.0
+        self._looked_at = self._slow_looks = 0  # octets that had been received; looks that found too few
         self.due = 0
 
     # What the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         services = self._services
-        now = self._opened_at = self._active_at = services.loop.time()
-        self._sign_at = now
-        self._take_transport(cast(asyncio.Transport, transport))  # uvloop's are none by inheritance
+        self._opened_at = self._active_at = self._sign_at = services.loop.time()
+        self._take_transport(real_transport(transport))
         peer = transport.get_extra_info("peername")
         client = str(peer[0]).removeprefix("::ffff:") if peer else "::1"
         session = self._session = Session(services.sessions, client, self._secure)
@@ -184,54 +112,33 @@ class ImapConnection(asyncio.Protocol):
         services.wheel.add(self, LOOK)
         if services.is_ending:
             self._hang_up(bye("Shutting down"))
-            return
-        self._write(session.greeting())
-        self._flush()
+        elif not services.admit(client):
+            log.info("refused: too many connections; client=%s", client)
+            self._hang_up(bye("Too many connections from your address", b"LIMIT"))
+        else:
+            self._is_member = False
+            self._write(session.greeting())
+            self._flush()
 
-    def _take_transport(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            # Half-open connections of phones that went away are found within minutes.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 120)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 30)
-
-    def data_received(self, data: bytes) -> None:
-        if self._is_closed or self._session is None:
-            return
+    def _is_out_of_place(self, octets: bytes) -> bool:
         session = self._session
-        self._active_at = self._services.loop.time()
+        assert session is not None
         if session.starts_tls:
-            # Plain octets behind STARTTLS (RFC 9051 §6.2.1): somebody put them there.
-            self._abort()
-            return
-        if session.account is None and not self._secure and data.startswith(_TLS_HELLO):
-            self._abort()
-            return
-        self._framer.feed(data)
-        self._advance()
-        if not self._is_closed and self._framer.buffered > READ_HIGH and not self._is_paused_reading:
-            self._is_paused_reading = True
-            self._pause_reading()
-
-    def eof_received(self) -> bool:
-        return False
+            return True  # plain octets behind STARTTLS (RFC 9051 §6.2.1): somebody put them there
+        return session.account is None and not self._secure and octets.startswith(_TLS_HELLO)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closed = True
         self._services.connections.discard(self)
         self._services.wheel.remove(self)
+        if self._is_member is not None and self._session is not None:
+            self._services.release(self._session.client, is_stranger=not self._is_member)
+            self._is_member = None
         if not (self._waits and self._heavy) and not self._is_running and not self._is_polling:
             self._release()
 
-    def pause_writing(self) -> None:
-        self._is_paused_writing = True
-
     def resume_writing(self) -> None:
-        self._is_paused_writing = False
-        self._active_at = self._services.loop.time()
+        super().resume_writing()
         if self._wake_waits:
             self._wake()
         self._advance()
@@ -242,21 +149,48 @@ class ImapConnection(asyncio.Protocol):
         if self._is_closed or session is None:
             return None
         silent = now - self._active_at
+        farewell = None
         if self._is_paused_writing:
-            if silent > STALLED_TIME:
+            if now - self._stalled_at > STALLED_TIME:
                 self._abort()
                 return None
         elif self._waits or self._is_polling:
             pass  # we let the client wait, not it us
         elif session.account is None:
             if now - self._opened_at > LOGIN_TIME:
-                self._hang_up(bye("Log in sooner"))
-                return None
+                farewell = bye("Log in sooner")
         elif silent > self._services.autologout:
-            self._hang_up(bye("Autologout; idle for too long"))
+            farewell = bye("Autologout; idle for too long")
+        elif self._comes_too_slowly():
+            farewell = bye("Your command comes too slowly")
+        elif silent > LOOK and (self._steps is None or self._prompt is not None):
+            self._rest(session)
+        if farewell is not None:
+            self._hang_up(farewell)
             return None
-        elif silent > LOOK and session.selected is not None and (self._steps is None or self._prompt is not None):
+        self._looked_at = self._received
+        return self._give_sign(session, now)
+
+    def _comes_too_slowly(self) -> bool:
+        """A command that was begun and never ends holds memory, or a file."""
+        if (
+            not self._framer.has_unread
+            or self._steps is not None
+            or self._received - self._looked_at > LEAST_RATE * LOOK
+        ):
+            self._slow_looks = 0
+        else:
+            self._slow_looks += 1
+        return self._slow_looks > SLOW_LOOKS
+
+    def _rest(self, session: Session) -> None:
+        """Give back what can be made again."""
+        if session.selected is not None:
             session.selected.rest()
+        if self._deflate is not None:
+            self._deflate.rest()
+
+    def _give_sign(self, session: Session, now: float) -> float | None:
         idles = self._prompt is not None and self._prompt.idle and not self._is_polling
         if idles and now - self._sign_at > SIGN_OF_LIFE:
             self._sign_at = now
@@ -275,25 +209,6 @@ class ImapConnection(asyncio.Protocol):
         if self._steps is None or self._prompt is not None:
             self._hang_up(bye("Shutting down"))
 
-    def _hang_up(self, last_words: bytes) -> None:
-        """Send what is gathered and these words, then close."""
-        if self._is_closed or self._transport is None:
-            return
-        self._write(last_words)
-        self._flush()
-        self._is_closed = True
-        self._transport.close()
-
-    def leave(self) -> None:
-        """Do not wait for the client's side of a farewell (TLS close_notify): telephones sleep."""
-        if self._is_closed and self._transport is not None and not self._transport.get_write_buffer_size():
-            self._transport.abort()
-
-    def _abort(self) -> None:
-        self._is_closed = True
-        if self._transport is not None:
-            self._transport.abort()
-
     def _release(self) -> None:
         """Nothing of this connection runs any more."""
         steps, self._steps = self._steps, None
@@ -307,6 +222,9 @@ class ImapConnection(asyncio.Protocol):
             self._session.close()
             self._session.on_wake = None
 
+    def __str__(self) -> str:
+        return str(self._session)
+
     # Commands
 
     def _advance(self) -> None:
@@ -317,7 +235,7 @@ class ImapConnection(asyncio.Protocol):
         try:
             self._take_turn()
         except Exception:
-            log.exception("connection fault; %s", self._session)
+            log.exception("connection fault; %s", self)
             self._abort()
         finally:
             self._is_running = False
@@ -338,9 +256,7 @@ class ImapConnection(asyncio.Protocol):
         else:
             self._services.loop.call_soon(self._advance)
         self._flush()
-        if self._is_paused_reading and self._framer.buffered < READ_LOW and not self._is_closed:
-            self._is_paused_reading = False
-            self._resume_reading()
+        self._take_more()
 
     def _take_event(self, event: Event) -> None:
         session = self._session
@@ -389,7 +305,7 @@ class ImapConnection(asyncio.Protocol):
             return
         fault = done.exception()
         if fault is not None:
-            log.error("command fault; %s", self._session, exc_info=fault)
+            log.error("command fault; %s", self, exc_info=fault)
             self._abort()
             return
         self._take_outcome(*done.result())
@@ -410,11 +326,13 @@ class ImapConnection(asyncio.Protocol):
         elif isinstance(step, Future):
             self._await(step)
         elif isinstance(step, InThread):
-            self._await(self._services.executor.submit(step.call))
+            services = self._services
+            self._await((services.login_executor if step.judges else services.executor).submit(step.call))
         else:
             assert isinstance(step, Pause)
             self._waits = True
             self._flush()
+            self._opened_at += step.seconds
             self._services.loop.call_later(step.seconds, self._waited)
 
     def _await(self, future: Future[Any]) -> None:
@@ -441,58 +359,44 @@ class ImapConnection(asyncio.Protocol):
         if session.state is State.LOGOUT:
             self._hang_up(b"")
         elif session.starts_tls:
-            self._start_tls()
+            if self._framer.has_unread:
+                self._abort()  # RFC 9051 §6.2.1; the octets came in the clear, whoever sent them
+            else:
+                self._waits = True
+                self._start_tls()
         elif self._ending:
             self._hang_up(bye("Shutting down"))
-        else:
+        elif session.compressed == (self._deflate is not None) or (
+            self._start_compression() if session.compressed else self._end_compression()
+        ):
             self._framer.limits = session.limits
+            self._count(session)
             if self._wake_waits:
                 self._wake()
 
-    # TLS
-
-    def _start_tls(self) -> None:
-        if self._framer.has_unread:
-            # RFC 9051 §6.2.1; the octets came in the clear, whoever sent them.
-            self._abort()
+    def _count(self, session: Session) -> None:
+        """Somebody has logged in, or is a stranger again (RFC 8437)."""
+        is_member = session.account is not None
+        if is_member == self._is_member:
             return
-        self._waits = True
-        self._flush()
-        self._pause_reading()
-        task = self._services.loop.create_task(self._upgrade())
-        self._services.tasks.add(task)
-        task.add_done_callback(self._services.tasks.discard)
+        self._is_member = is_member
+        if is_member:
+            self._services.logged_in(session.client)
+        else:
+            self._opened_at = self._services.loop.time()
+            self._services.logged_out(session.client)
 
-    async def _upgrade(self) -> None:
-        services, session = self._services, self._session
-        assert session is not None
-        assert services.tls_context is not None
-        assert self._transport is not None
-        try:
-            transport = await services.loop.start_tls(
-                self._transport, self, services.tls_context, server_side=True, ssl_handshake_timeout=30.0
-            )
-        except (OSError, ssl.SSLError, asyncio.CancelledError) as fault:
-            log.info("TLS handshake failed: %s; %s", fault, session)
-            transport = None
+    def _tls_ended(self, transport: asyncio.Transport | None) -> None:
         self._waits = False
+        session = self._session
+        assert session is not None
         if transport is None or self._is_closed:
             self._abort()
-            if self not in services.connections:
+            if self not in self._services.connections:
                 self._release()
             return
-        self._take_transport(transport)
-        self._secure = True
         session.tls = transport.get_extra_info("ssl_object")
         session.tls_started()
-
-    def _pause_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
 
     # News
 
@@ -525,7 +429,7 @@ class ImapConnection(asyncio.Protocol):
             return
         fault = done.exception()
         if fault is not None:
-            log.error("poll fault; %s", self._session, exc_info=fault)
+            log.error("poll fault; %s", self, exc_info=fault)
             self._abort()
             return
         self._told(done.result())
@@ -541,19 +445,6 @@ class ImapConnection(asyncio.Protocol):
             self._flush()
         if session.state is State.LOGOUT:
             self._hang_up(b"")
-
-    # Writing
-
-    def _write(self, octets: bytes) -> None:
-        if octets:
-            self._gathered.append(octets)
-
-    def _flush(self) -> None:
-        gathered = self._gathered
-        if gathered and self._transport is not None:
-            self._gathered = []
-            if not self._is_closed:
-                self._transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
 
 
 def take_steps(steps: Steps[None], value: Any, fault: BaseException | None) -> tuple[list[bytes], Any]:

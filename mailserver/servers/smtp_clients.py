@@ -1,19 +1,19 @@
 """Who is connected over SMTP: how many from where, and how to send them home when the process stops.
 
 One ``Clients`` serves all SMTP and LMTP listeners of a process; it lives on the event loop's thread.
-Limits: the count is per process; IPv6 clients are counted by /64, which is what one customer gets (RFC 6177).
+Limits: IPv6 clients are counted by /64, which is what one customer gets (RFC 6177).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from mailserver.config import Network
+from security.headcount import Headcount
 
 # Seconds after which a client's side of a farewell (TLS close_notify) is not waited for any more.
 FAREWELL = 2.0
@@ -25,11 +25,19 @@ class Retirable(Protocol):
 
 
 class Clients:
-    def __init__(self, per_client: int, exempt: Sequence[Network] = (), total: int = 20_000) -> None:
+    """``headcount`` counts over all processes; ``total`` is of this one."""
+
+    def __init__(
+        self,
+        per_client: int,
+        exempt: Sequence[Network] = (),
+        total: int = 20_000,
+        headcount: Headcount | None = None,
+    ) -> None:
         self._per_client = per_client
         self._exempt = tuple(exempt)
         self._total = total
-        self._counts: Counter[str] = Counter()
+        self._headcount = headcount or Headcount()
         self._open: set[Retirable] = set()
         self.is_retiring = False
 
@@ -37,20 +45,17 @@ class Clients:
         """Count a new connection; False when it is one too many.  What was admitted is to be released."""
         if len(self._open) >= self._total:
             return False
-        source = network_of(client)
-        if self._counts[source] >= self._per_client and not is_within(client, self._exempt):
+        source = _key(client)
+        if self._headcount.count(source) >= self._per_client and not is_within(client, self._exempt):
             return False
-        self._counts[source] += 1
+        self._headcount.add(source)
         self._open.add(session)
         return True
 
     def release(self, client: str, session: Retirable) -> None:
         if session in self._open:
             self._open.discard(session)
-            source = network_of(client)
-            self._counts[source] -= 1
-            if not self._counts[source]:
-                del self._counts[source]
+            self._headcount.remove(_key(client))
 
     def retire(self) -> None:
         """Tell every session to end after the command in progress (421, RFC 5321 §3.8); new ones get 421 at
@@ -73,6 +78,10 @@ class Clients:
 
     def __len__(self) -> int:
         return len(self._open)
+
+
+def _key(client: str) -> str:
+    return "smtp client " + network_of(client)
 
 
 @lru_cache(maxsize=8192)

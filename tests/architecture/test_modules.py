@@ -11,7 +11,6 @@ from tests.architecture.sources import ROOT, dotted_name, modules, repository_fi
 LONGEST = 500
 # Modules that stay in one piece, with the length they may have and the reason.
 LONGER: dict[str, tuple[int, str]] = {
-    "mailserver/servers/imap.py": (590, "one connection's life; its parts share every attribute"),
 }
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "tools"}

@@ -22,7 +22,8 @@ from mailserver.imap.services import SessionServices
 from mailserver.imap.session import Session, State
 from mailserver.imap.spooled import Spooled
 from mailserver.imap.steps import InThread, Pause, Prompt
-from mailserver.servers.imap import ImapServices, protocol_factory
+from mailserver.servers.imap import protocol_factory
+from mailserver.servers.imap_services import ImapServices
 from security.proven import ProvenLogins
 from security.throttle import Throttle
 from tests.mailserver.mailroom import DOMAIN, PASSWORD
