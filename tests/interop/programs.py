@@ -17,6 +17,7 @@ DEBIAN_PACKAGES = {
     "neomutt": "neomutt",
     "msmtp": "msmtp",
     "openssl": "openssl",
+    "gsasl": "gsasl",
 }
 
 
