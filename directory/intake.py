@@ -95,7 +95,7 @@ class FreeAddresses:
         self._taken.add(found)
 
     def propose(self, name: PersonName) -> str:
-        """annv, annv2, annv3 …: the rule of names.propose_local_part, without asking number by number."""
+        """annv, annv2, annv3 …: the best pattern, numbered from 2 where it was ever given out."""
         pattern = next(address_patterns(name))
         number = self._numbers.get(pattern)
         if number is None:

@@ -184,12 +184,6 @@ class Gate:
         """``judge`` for a login and a password that came without SASL.  Raises LoginRefused."""
         return self.judge(sasl.Credentials(authzid, login, password), Peer(client, protocol)).account
 
-    def check_password(self, login: str, password: str) -> bool:
-        """Whether this is the login's password, for one who is signed in already and confirms a change."""
-        with self._directory.read() as conn:
-            credentials = credentials_by_login(conn, login)
-        return verify_password(credentials.password_hash if credentials else None, password)
-
     def still_holds(self, admission: Admission) -> Account | None:
         """The account as it is now, if who was let in would be let in again."""
         with self._directory.read() as conn:

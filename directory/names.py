@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_LOCAL_PART = 30
@@ -170,20 +170,3 @@ def address_patterns(name: PersonName) -> Iterator[str]:
         if local not in seen and _usable(local):
             seen.add(local)
             yield local
-
-
-def propose_local_part(name: PersonName, is_taken: Callable[[str], bool]) -> str:
-    """The first free address: the best pattern, then the same pattern numbered from 2 (annv, annv2, annv3 …).
-
-    ``is_taken`` must know retired addresses too: an address is never given to a second person.
-    """
-    best = next(address_patterns(name))
-    if not is_taken(best):
-        return best
-    number = 2
-    while True:
-        suffix = str(number)
-        candidate = best[: MAX_LOCAL_PART - len(suffix)] + suffix
-        if not is_taken(candidate):
-            return candidate
-        number += 1

@@ -21,7 +21,6 @@ NULL_REVERSE_PATH = ""
 # RFC 5321 §4.5.3.1
 MAX_LOCAL_PART = 64
 MAX_DOMAIN = 255
-MAX_PATH = 256
 
 # atext = ALPHA / DIGIT / "!" / "#" / … (RFC 5322 §3.2.3), UTF8-non-ascii added by RFC 6531 §3.3
 _ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a1-\ud7ff\ue000-\U0010ffff]"
@@ -70,14 +69,6 @@ def domain_to_ascii(domain: str) -> str:
         return idna.encode(unicodedata.normalize("NFC", domain), uts46=True).decode("ascii").lower()
     except idna.IDNAError as fault:
         raise AddressFault(f"domain {domain!r} is not a valid internationalised name") from fault
-
-
-def domain_to_unicode(domain: str) -> str:
-    """The domain for people to read; labels that do not decode are left as they are."""
-    try:
-        return idna.decode(domain) if "xn--" in domain else domain
-    except idna.IDNAError:
-        return domain
 
 
 @lru_cache(maxsize=16384)

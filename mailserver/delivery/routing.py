@@ -58,7 +58,6 @@ class Route:
     hosts: tuple[Host, ...]
 
 
-Records = Sequence[tuple[int, str]] | Sequence[str]
 Lookup = Generator[Question, "Sequence[tuple[int, str]]", Route]
 
 

@@ -55,7 +55,6 @@ class _Child:
     start_at: float = 0.0
     ready_pipe: int = -1
     is_ready: bool = False
-    expected_to_end: bool = False
 
 
 @dataclass(slots=True)

@@ -129,7 +129,6 @@ class Client:
         self.secured = False
         self.alive = False
         self.extensions: dict[str, str] = {}
-        self.banner = ""
         self._replies = ReplyReader()
 
     # -- opening and closing
@@ -137,7 +136,6 @@ class Client:
     def open(self) -> Steps:
         """Greeting, EHLO, STARTTLS.  Raises HostRefused, TlsFailed, ConnectionLost."""
         greeting = yield from self._reply(TIMEOUTS["greeting"])
-        self.banner = greeting.text
         if greeting.code != 220:
             raise HostRefused(greeting)
         yield from self._hello()

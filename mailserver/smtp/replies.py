@@ -48,10 +48,6 @@ class Reply:
         return self.code < 400
 
     @property
-    def is_transient(self) -> bool:
-        return 400 <= self.code < 500
-
-    @property
     def is_permanent(self) -> bool:
         return self.code >= 500
 

@@ -17,7 +17,7 @@ from mailserver.refusals import NoSuchMessage
 from mailserver.store import flags as flag_bits
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
-from mailserver.store.tables import mailbox, message, message_octets, message_order, placement
+from mailserver.store.tables import message, message_octets, message_order, placement
 
 # Inclusive UID pairs, [(1, 5), (9, 9)].
 Ranges = Sequence[tuple[int, int]]
@@ -242,17 +242,6 @@ def slice_octets(
     if start >= prefix:
         return read_file(row.digest, start - prefix, file_stop)
     return header[start:prefix] + read_file(row.digest, 0, file_stop)
-
-
-def find_by_message_id(connection: Connection, account_id: str, header: str) -> list[Any]:
-    """Placements (mailbox_id, uid, message_id) in an account's mailboxes of a Message-ID."""
-    statement = (
-        select(placement.c.mailbox_id, placement.c.uid, placement.c.message_id)
-        .join(message, message.c.id == placement.c.message_id)
-        .join(mailbox, mailbox.c.id == placement.c.mailbox_id)
-        .where(message.c.message_id_header == header, mailbox.c.account_id == account_id)
-    )
-    return list(connection.execute(statement))
 
 
 def as_ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:

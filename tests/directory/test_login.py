@@ -281,12 +281,6 @@ def test_an_admission_ends_with_what_it_rests_on(city: City, gate: Gate, an: Joi
         assert gate.still_holds(admitted) is None
 
 
-def test_confirming_a_password(gate: Gate, an: Joined) -> None:
-    assert gate.check_password(an.login, PASSWORD)
-    assert not gate.check_password(an.login, "wrong")
-    assert not gate.check_password("nobody", PASSWORD)
-
-
 def test_no_password_reaches_the_log(gate: Gate, an: Joined, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         refused(gate, an.login, "hunter2-secret")

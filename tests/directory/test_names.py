@@ -9,15 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.names import (
-    MAX_LOCAL_PART,
-    RESERVED_LOCAL_PARTS,
-    PersonName,
     address_patterns,
     collation_key,
     fold,
     initials,
     order_key,
-    propose_local_part,
     split_name,
     tidy,
     words,
@@ -168,35 +164,3 @@ def test_order_is_by_letters_before_tones(one: str, other: str) -> None:
 )
 def test_addresses_from_names(full: str, local: str) -> None:
     assert next(address_patterns(split_name(full))) == local
-
-
-def test_collisions_are_numbered_from_two() -> None:
-    taken: set[str] = set()
-    for expected in ("annv", "annv2", "annv3", "annv4"):
-        made = propose_local_part(split_name("Nguyễn Văn An"), taken.__contains__)
-        assert made == expected
-        taken.add(made)
-
-
-def test_a_long_name_keeps_room_for_its_number() -> None:
-    name = PersonName("x", "Tôn Nữ", "Thị " * 20, "Nghiêngnghiêngnghiêng")
-    taken: set[str] = set()
-    for _ in range(120):
-        made = propose_local_part(name, taken.__contains__)
-        assert len(made) <= MAX_LOCAL_PART
-        taken.add(made)
-    assert len(taken) == 120
-
-
-@given(st.one_of(NAMES, st.text(max_size=60)))
-def test_an_address_is_always_found_and_can_be_issued(full: str) -> None:
-    from directory.addresses import is_issuable
-
-    taken: set[str] = set()
-    for _ in range(3):
-        local = propose_local_part(split_name(full), taken.__contains__)
-        assert local not in taken
-        assert local not in RESERVED_LOCAL_PARTS
-        assert is_issuable(f"{local}@city.vn")
-        assert len(local) <= MAX_LOCAL_PART
-        taken.add(local)

@@ -12,7 +12,6 @@ from mailserver.address import (
     Address,
     AddressFault,
     domain_to_ascii,
-    domain_to_unicode,
     parse_address,
     parse_path,
     quote_local_part,
@@ -118,12 +117,6 @@ def test_any_printable_local_part_can_be_written(local):
 @given(st.from_regex(r"[a-z0-9]{1,10}(\.[a-z0-9]{1,10}){0,3}", fullmatch=True))
 def test_ascii_domains_are_kept(domain):
     assert parse_address(f"a@{domain.upper()}").domain == domain
-
-
-def test_domains_for_people():
-    assert domain_to_unicode(domain_to_ascii("bưu-điện.vn")) == "bưu-điện.vn"
-    assert domain_to_unicode("xn--.vn") == "xn--.vn"
-    assert domain_to_unicode("b.vn") == "b.vn"
 
 
 def test_surrogates_are_no_letters():

@@ -92,7 +92,7 @@ def test_every_refusal_has_codes_that_agree():
         reply = refusal_reply(kind("for the client", "for the log"))
         assert str(reply.code)[0] == reply.enhanced[0]
         assert reply.text == "for the client"
-    assert refusal_reply(refusals.TryLater()).is_transient
+    assert refusal_reply(refusals.TryLater()).code == 451
     assert refusal_reply(refusals.NoSuchRecipient()).code == 550
 
 
@@ -104,5 +104,5 @@ def test_a_subclass_of_a_refusal_gets_the_codes_of_its_kind():
 
 
 def test_a_fault_of_ours_is_temporary():
-    assert fault_reply("ABC").is_transient
+    assert fault_reply("ABC").code == 451
     assert "ABC" in fault_reply("ABC").text
