@@ -21,6 +21,7 @@ identifier = st.sampled_from([b" binh", b" anyone", b" -an@city.vn", b" nobody",
 ARGUMENTS = {
     b"LOGIN": [st.sampled_from([b"an@city.vn wrong", b'"" ""', b"\xff x", b"a {1+}\r\n\xff"])],
     b"AUTHENTICATE": [st.sampled_from([b"PLAIN =", b"PLAIN AGEAYg==", b"LOGIN !!!!", b"EXTERNAL", b"PLAIN *"])],
+    b"COMPRESS": [st.sampled_from([b"DEFLATE", b"deflate", b"LZW", b"("])],
     b"ENABLE": [st.sampled_from([b"CONDSTORE", b"IMAP4rev2", b"UTF8=ACCEPT X", b"("])],
     b"ID": [st.sampled_from([b"NIL", b'("name" "x")', b"(", b'("a" "b" "c")'])],
     b"SELECT": [mailbox, st.sampled_from([b"", b" (CONDSTORE)", b" (X)"])],
