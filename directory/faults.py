@@ -28,8 +28,8 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "unit-type-unknown": (
         "unknown",
-        "there is no unit type {type}; `citymail unit define-type` makes one",
-        "không có loại đơn vị {type}; `citymail unit define-type` để khai báo",
+        "there is no unit type {type}; `citymail unit types` lists them, `unit define-type` makes one",
+        "không có loại đơn vị {type}; xem `citymail unit types`, khai báo bằng `unit define-type`",
     ),
     "unit-type-not-valid": (
         "invalid",
@@ -38,8 +38,8 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "position-unknown": (
         "unknown",
-        "there is no position {position}; `citymail official define-position` makes one",
-        "không có chức vụ {position}; `citymail official define-position` để khai báo",
+        "there is no position {position}; `citymail official positions` lists them, `define-position` makes one",
+        "không có chức vụ {position}; xem `citymail official positions`, khai báo bằng `define-position`",
     ),
     "position-exists": ("exists", "there already is a position {position}", "đã có chức vụ {position}"),
     "official-unknown": ("unknown", "there is no official {official}", "không có cán bộ {official}"),

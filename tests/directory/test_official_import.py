@@ -107,7 +107,7 @@ BAD = (
     (",,,,,,,", "neither employee code nor address"),
     ("CB9,,SYT,CV,,,,", "a name is missing"),
     ("CB9,Lê A,KHÔNG,CV,,,,", "there is no unit KHÔNG"),
-    ("CB9,Lê A,SYT,Vua,,,,", "there is no position Vua; `citymail official define-position` makes one"),
+    ("CB9,Lê A,SYT,Vua,,,,", "there is no position Vua; `citymail official positions` lists them, `define-position` makes one"),
     ("CB9,Lê A,SYT,,,,,", "unit and position go together"),
     ("CB9,Lê A,SYT,CV,annv@example.org,,,", "example.org is not a domain of the city"),
     ("CB9,Lê A,SYT,CV,postmaster,,,", "the address postmaster@city.gov.vn is reserved for a function"),
