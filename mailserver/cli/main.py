@@ -93,6 +93,7 @@ def init(domain: str, hostname: str, name: str, data: Path, database: str, confi
         raise
     click.echo(f"{config_path} and {data} are ready. The certificate is our own; replace it before real use.")
     click.echo(f"Next: citymail serve --config {config_path}")
+    click.echo(f"Then, an administrator: citymail official add --admin --generate --name … --config {config_path}")
 
 
 @main.command()
