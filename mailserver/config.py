@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MEBIBYTE = 1024 * 1024
@@ -61,6 +62,15 @@ class City:
         "mail.thanhpho.example", "The name of this server, as it greets and as its certificate says.", form=_DOMAIN
     )
     name: str = _option("Thành phố", "The city's name, shown in the webmail.")
+    timezone: str = _option(
+        "Asia/Ho_Chi_Minh",
+        "Time zone in which IMAP and the webmail show dates, and days begin for searches.",
+        zone=True,
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
     @property
     def all_domains(self) -> tuple[str, ...]:
@@ -327,6 +337,14 @@ class _Reader:
                 )
 
 
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
 def _convert(value: Any, wanted: Any, rules: Mapping[str, Any]) -> Any:
     origin = typing.get_origin(wanted)
     if wanted is bool:
@@ -342,6 +360,8 @@ def _convert(value: Any, wanted: Any, rules: Mapping[str, Any]) -> Any:
     elif wanted is str:
         if not isinstance(value, str):
             raise ValueError(f"must be a text in quotes, not {value!r}")
+        if rules.get("zone") and not _is_zone(value):
+            raise ValueError(f"must be a time zone, as Asia/Ho_Chi_Minh, not {value!r}")
         if "choices" in rules and value not in rules["choices"]:
             raise ValueError(f"must be one of {', '.join(rules['choices'])}, not {value!r}")
         if "form" in rules and not (value == "" and rules.get("empty")):

@@ -1,12 +1,12 @@
 """How things are said on the pages: days, sizes, names, initials; and the filters that the templates use.
 
-Days are written dd/mm/yyyy, in the city's time (UTC+7, no daylight saving).
+Days are written dd/mm/yyyy, in the city's time ([city] timezone).
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from flask import Flask
 from markupsafe import Markup
@@ -17,7 +17,6 @@ from webmail.languages import _
 from webmail.sanitize import clean_composed
 from webmail.services import services
 
-CITY_TIME = timezone(timedelta(hours=7))
 AVATAR_COLOURS = 8
 
 
@@ -42,7 +41,7 @@ def init_app(app: Flask) -> None:
 
 
 def local_time(moment: float) -> datetime:
-    return datetime.fromtimestamp(min(max(moment, 0), 253_000_000_000), CITY_TIME)
+    return datetime.fromtimestamp(min(max(moment, 0), 253_000_000_000), services().config.city.zone)
 
 
 def day_or_time(moment: float) -> str:

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from directory.database import Directory
 from directory.login import Gate
@@ -15,14 +16,9 @@ from mailserver.store import Store
 from security.headcount import Headcount
 
 
-def _local_offset() -> int:
-    return time.localtime().tm_gmtoff
-
-
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """``utc_offset``: seconds east of Greenwich in which internal dates are shown, and days begin for SEARCH.
-    ``presence`` counts the connections of each account, in all processes that share it; ``new_reference`` names a
+    """``presence`` counts the connections of each account, in all processes that share it; ``new_reference`` names a
     fault to the client and the log."""
 
     store: Store
@@ -31,9 +27,14 @@ class SessionServices:
     config: Config
     tls_context: ssl.SSLContext | None
     clock: Callable[[], float] = time.time
-    utc_offset: int = field(default_factory=_local_offset)
     new_reference: Callable[[], str] = lambda: secrets.token_hex(4)
     presence: Headcount = field(default_factory=Headcount)
+
+    @property
+    def utc_offset(self) -> int:
+        """Seconds east of Greenwich, now: in it internal dates are shown, and days begin for SEARCH."""
+        now = datetime.fromtimestamp(self.clock(), self.config.city.zone)
+        return int((now.utcoffset() or timedelta()).total_seconds())
 
     @property
     def reads_block(self) -> bool:

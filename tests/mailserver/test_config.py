@@ -96,6 +96,8 @@ def _values_of(section: str, option: str) -> st.SearchStrategy[Any]:
         return st.lists(NETWORKS).map(tuple)
     if "choices" in rules:
         return st.sampled_from(rules["choices"])
+    if "zone" in rules:
+        return st.sampled_from(["Asia/Ho_Chi_Minh", "UTC", "Europe/Berlin"])
     if "form" in rules:
         return st.sampled_from(
             {
@@ -152,6 +154,8 @@ WRONG: list[tuple[str, str]] = [
         '[city]\n\ndomains = ["a.example", "@"]\n',
         "3: [city] domains: must be a domain name, as thanhpho.example, not '@'",
     ),
+    ('[city]\ntimezone = "Asia"\n', "2: [city] timezone: must be a time zone, as Asia/Ho_Chi_Minh, not 'Asia'"),
+    ('[city]\ntimezone = "../x"\n', "2: [city] timezone: must be a time zone, as Asia/Ho_Chi_Minh, not '../x'"),
     ('[city]\ndomains = "a.example"\n', "2: [city] domains: must be a list in brackets, not 'a.example'"),
     ("[imap]\nidle_minutes = 29\n", "2: [imap] idle_minutes: must be at least 30, not 29"),
     ("[listen]\nsmtp = 65536\n", "2: [listen] smtp: must be at most 65535, not 65536"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
-from webmail.formatting import CITY_TIME
 from webmail.search import Wanted, parse
 
 
@@ -21,7 +21,7 @@ def found(an: Visitor, text: str, **more: str) -> list[str]:
 
 @pytest.fixture
 def mail(hall: TownHall) -> TownHall:
-    day = int(datetime(2025, 6, 15, 9, tzinfo=CITY_TIME).timestamp())
+    day = int(datetime(2025, 6, 15, 9, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh")).timestamp())
     hall.put("an", letter(subject="Họp về đất đai", text="Kính gửi chị Hương"), date=day)
     hall.put(
         "an", letter("Lê Mai Chi <chi@thanhpho.example>", subject="Dat coc", text="tiền đặt cọc"), date=day + 86_400

@@ -18,7 +18,11 @@ LOOPBACK = {"plaintext_networks": ()}
 def office(make_office):  # noqa: F811
     from ipaddress import ip_network
 
-    return make_office(login={"plaintext_networks": (ip_network("127.0.0.0/8"),)}, imap={"append_limit": 3_000_000})
+    return make_office(
+        login={"plaintext_networks": (ip_network("127.0.0.0/8"),)},
+        imap={"append_limit": 3_000_000},
+        city={"timezone": "UTC"},
+    )
 
 
 @pytest.fixture

@@ -41,9 +41,7 @@ def make_gate(office):
 
 
 def make_services(office, **more):
-    return SessionServices(
-        office.store, office.directory, make_gate(office), office.config, None, office.clock, utc_offset=0, **more
-    )
+    return SessionServices(office.store, office.directory, make_gate(office), office.config, None, office.clock, **more)
 
 
 class Direct:

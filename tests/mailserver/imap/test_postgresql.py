@@ -24,6 +24,7 @@ def live_on_postgresql(city_template, postgres_url, tmp_path, clock):
         tmp_path,
         login={"plaintext_networks": (ip_network("127.0.0.0/8"),)},
         imap={"append_limit": 3_000_000},
+        city={"timezone": "UTC"},
     )
     office = PostOffice(store=store, directory=directory, config=config, clock=clock, random=lambda: 0.5)
     server = Live(office)
