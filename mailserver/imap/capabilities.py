@@ -80,6 +80,7 @@ ENABLEABLE = frozenset(ENABLED_NAMES)
 COMMANDS_OF: dict[bytes, tuple[bytes, ...]] = {
     b"ACL": (b"SETACL", b"DELETEACL", b"GETACL", b"LISTRIGHTS", b"MYRIGHTS"),
     b"COMPRESS": (b"COMPRESS",),
+    b"CONTEXT": (b"CANCELUPDATE",),
     b"ENABLE": (b"ENABLE",),
     b"ID": (b"ID",),
     b"IDLE": (b"IDLE",),
@@ -88,7 +89,8 @@ COMMANDS_OF: dict[bytes, tuple[bytes, ...]] = {
     b"MULTISEARCH": (b"ESEARCH",),
     b"NAMESPACE": (b"NAMESPACE",),
     b"NOTIFY": (b"NOTIFY",),
-    b"QUOTA": (b"GETQUOTA", b"GETQUOTAROOT"),
+    b"QUOTA": (b"GETQUOTA", b"GETQUOTAROOT", b"SETQUOTA"),
+    b"QUOTASET": (b"SETQUOTA",),
     b"REPLACE": (b"REPLACE", b"UID REPLACE"),
     b"SORT": (b"SORT", b"UID SORT"),
     b"THREAD": (b"THREAD", b"UID THREAD"),
