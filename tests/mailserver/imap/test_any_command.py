@@ -22,9 +22,12 @@ ARGUMENTS = {
     b"LOGIN": [st.sampled_from([b"an@city.vn wrong", b'"" ""', b"\xff x", b"a {1+}\r\n\xff"])],
     b"AUTHENTICATE": [st.sampled_from([b"PLAIN =", b"PLAIN AGEAYg==", b"LOGIN !!!!", b"EXTERNAL", b"PLAIN *"])],
     b"COMPRESS": [st.sampled_from([b"DEFLATE", b"deflate", b"LZW", b"("])],
-    b"ENABLE": [st.sampled_from([b"CONDSTORE", b"IMAP4rev2", b"UTF8=ACCEPT X", b"("])],
+    b"ENABLE": [st.sampled_from([b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"IMAP4rev2", b"UTF8=ACCEPT X", b"("])],
     b"ID": [st.sampled_from([b"NIL", b'("name" "x")', b"(", b'("a" "b" "c")'])],
-    b"SELECT": [mailbox, st.sampled_from([b"", b" (CONDSTORE)", b" (X)"])],
+    b"SELECT": [
+        mailbox,
+        st.sampled_from([b"", b" (CONDSTORE)", b" (X)", b" (QRESYNC (1 1))", b" (QRESYNC (1 1 1:9 (1,3 1,4)))"]),
+    ],
     b"EXAMINE": [mailbox],
     b"CREATE": [mailbox, st.sampled_from([b"", b"/x", b" (USE (\\Junk))", b" (USE ())", b" (USE (\\No))"])],
     b"DELETE": [mailbox],
@@ -46,9 +49,11 @@ ARGUMENTS = {
         st.sampled_from([b" ", b" (\\Seen $k) ", b' "01-Jan-2026 00:00:00 +0000" ', b' "x" ']),
         st.sampled_from(
             [b"{6+}\r\na: b\r\n", b"{0+}\r\n", b"~{3+}\r\na\x00b", b"{3+}\r\na\x00b", b"x", b"UTF8 (~{1+}\r\na)",
-             b"{6+}\r\na: b\r\n {6+}\r\nc: d\r\n"]
+             b"{6+}\r\na: b\r\n {6+}\r\nc: d\r\n",
+             b"CATENATE (TEXT {2+}\r\na: URL ;UID=1)", b"CATENATE (URL /x/;UID=1)"]
         ),
     ],
+    b"UIDBATCHES": [st.sampled_from([b"500", b"499", b"500 1:2", b"500 2:1", b"4294967295 1:4294967295", b"x"])],
     b"GETQUOTA": [st.sampled_from([b'"User quota"', b'""', b"x"])],
     b"GETQUOTAROOT": [mailbox],
     b"UID EXPUNGE": [number_set],
@@ -70,7 +75,8 @@ ARGUMENTS = {
         mailbox,
         st.sampled_from(
             [b' (/private/comment "x")', b" (/shared/comment NIL)", b" (/private/vendor/a/b ~{2+}\r\n\x00\xff)", b" ()",
-             b" (/shared/comment {40000+}\r\n" + b"x" * 40000 + b")", b' (/private/vendor/a "x")', b" (/private/comment)"]
+             b" (/shared/comment {40000+}\r\n" + b"x" * 40000 + b")",
+             b' (/private/vendor/a "x")', b" (/private/comment)"]
         ),
     ],
     b"NOTIFY": [
@@ -98,7 +104,8 @@ CHARSETS = st.sampled_from([b"UTF-8 ", b"us-ascii ", b"KOI8-R ", b""])
 ITEMS = st.sampled_from(
     [b"ALL", b"FULL", b"(UID FLAGS)", b"BODY[]", b"BODY.PEEK[1]<0.5>", b"(BODY[9.9.HEADER] BODY[1.MIME])",
      b"BINARY[]", b"(MODSEQ PREVIEW EMAILID THREADID)", b"BINARY.SIZE[1]", b"RFC822", b"BODY[TEXT]", b"X",
-     b"(FLAGS) (CHANGEDSINCE 1)", b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>",
+     b"(FLAGS) (CHANGEDSINCE 1)", b"(FLAGS) (CHANGEDSINCE 1 VANISHED)",
+     b"(BODY.PEEK[HEADER.FIELDS (a)] BODYSTRUCTURE)", b"BINARY.PEEK[1.2]<1.1>",
      b"(SAVEDATE)", b"(UID) (PARTIAL 1:2)", b"(UID) (PARTIAL -1:-2 CHANGEDSINCE 1)"]
 )  # fmt: skip
 ARGUMENTS[b"ESEARCH"] = [
@@ -123,6 +130,12 @@ for each in (b"", b"UID "):
         number_set,
         st.sampled_from([b" +FLAGS ", b" -FLAGS.SILENT ", b" FLAGS ", b" (UNCHANGEDSINCE 1) +FLAGS ", b" X "]),
         flags,
+    ]
+    ARGUMENTS[each + b"REPLACE"] = [
+        number_set,
+        st.just(b" "),
+        mailbox,
+        st.sampled_from([b" {6+}\r\na: b\r\n", b" (\\Seen) CATENATE (URL ;UID=1)"]),
     ]
     for name in (b"COPY", b"MOVE"):
         ARGUMENTS[each + name] = [number_set, st.just(b" "), mailbox]
