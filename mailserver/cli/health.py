@@ -8,16 +8,17 @@ import ssl
 
 from mailserver.config import Config
 
-# service → (under TLS from the first octet, how its greeting begins)
-_SERVICES: dict[str, tuple[bool, bytes]] = {
-    "smtp": (False, b"220 "),
-    "submission": (False, b"220 "),
-    "submissions": (True, b"220 "),
-    "lmtp": (False, b"220 "),
-    "imap": (False, b"* OK"),
-    "imaps": (True, b"* OK"),
-    "http": (False, b""),
-    "https": (True, b""),
+# service → (under TLS from the first octet, how its greeting may begin; nothing where none is given)
+_SERVICES: dict[str, tuple[bool, tuple[bytes, ...]]] = {
+    "smtp": (False, (b"220 ",)),
+    "submission": (False, (b"220 ",)),
+    "submissions": (True, (b"220 ",)),
+    # it may be for other networks than ours (`[smtp] lmtp_networks`), and says so
+    "lmtp": (False, (b"220 ", b"554 5.7.1 ")),
+    "imap": (False, (b"* OK",)),
+    "imaps": (True, (b"* OK",)),
+    "http": (False, ()),
+    "https": (True, ()),
 }
 
 
@@ -36,7 +37,7 @@ def ask_all(config: Config, timeout: float = 3.0) -> dict[str, str]:
     return silent
 
 
-def _ask(host: str, port: int, tls: bool, greeting: bytes, timeout: float) -> None:
+def _ask(host: str, port: int, tls: bool, greeting: tuple[bytes, ...], timeout: float) -> None:
     with contextlib.ExitStack() as open_lines:
         line = open_lines.enter_context(socket.create_connection((host, port), timeout=timeout))
         if tls:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -212,3 +214,29 @@ def test_health_names_every_service_that_does_not_answer(citymail: Citymail, con
 def test_help_is_in_the_language_of_the_environment() -> None:
     assert "Cán bộ" in in_a_process("official", "--help", LC_ALL="vi_VN.UTF-8").stdout
     assert "Officials" in in_a_process("official", "--help", LC_ALL="en_US.UTF-8").stdout
+
+
+@pytest.mark.parametrize(
+    ("greeting", "is_silent"),
+    [
+        (b"220 mail.thanhpho.example LMTP\r\n", False),
+        (b"554 5.7.1 LMTP is not for your network\r\n", False),
+        (b"421 4.3.2 Going down\r\n", True),
+    ],
+)
+def test_a_service_that_is_for_others_answers_all_the_same(config: Path, greeting: bytes, is_silent: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        listening = dict.fromkeys(("smtp", "submission", "submissions", "imap", "imaps", "http", "https"), 0)
+        loaded = load(config)
+        loaded = replace(loaded, listen=replace(loaded.listen, host="127.0.0.1", lmtp=port, **listening))
+
+        def greet() -> None:
+            client, _ = server.accept()
+            with client:
+                client.sendall(greeting)
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        assert ("lmtp" in ask_all(loaded)) is is_silent
+        greeter.join(10)
