@@ -54,7 +54,7 @@ def find_among(
 ) -> list[int]:
     """The same among some messages, at once: for news, which are few."""
     among = Messages(SequenceSet(tuple(as_ranges(uids))), by_uid=True)
-    finder = _Finder(session, view, And((among, key)), charset)
+    finder = _Finder(session, view, And((among, key)), charset, indexed=False)
     certain, open_ = finder.candidates()
     for batch in _batches(open_):
         certain += finder.look_into(batch)
@@ -68,7 +68,9 @@ def _batches(uids: list[int]) -> Iterator[list[int]]:
 class _Finder:
     """One key over one mailbox."""
 
-    def __init__(self, session: Session, view: SelectedMailbox, key: Key, charset: bytes | None) -> None:
+    def __init__(
+        self, session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, *, indexed: bool = True
+    ) -> None:
         services = session.services
         self.store = services.store
         self.view = view
@@ -84,7 +86,7 @@ class _Finder:
             lambda octets: _decode(octets, charset),
             int(services.clock()),
         )
-        self._wanted = text_criteria.wanted(walk(key), self._context.decode, view.count)
+        self._wanted = text_criteria.wanted(walk(key), self._context.decode, view.count) if indexed else set()
         if self._wanted:
             # The index is that of the account the mailbox belongs to, whoever reads it.
             with self.store.read() as connection:

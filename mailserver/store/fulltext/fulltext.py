@@ -4,8 +4,8 @@
 may be open around it).  What could not be read (a full disk, another process filling for a long time) it names, and
 the caller looks into those messages itself. None from it means "scan all".
 
-Files sent along are read for ``ATTACHMENT_SECONDS`` within a search, the newest first; the rest follows in the
-background (``tend``).
+Files sent along with the last few messages are read within the search; those of a mailbox that is searched for the
+first time follow in the background (``tend``).
 
 Limits: for each account a folder of some 2 KiB a message; no more memory than one round of filling and one merge of
 chunks take.
@@ -39,9 +39,11 @@ log = logging.getLogger("citymail.fulltext")
 
 Wanted = tuple[str, Needle]
 
-# Seconds within one search that files sent along may take, and that somebody else's round of filling is waited for.
+# Seconds within one search for files sent along, and for somebody else's round of filling.
 ATTACHMENT_SECONDS = 3.0
 _PATIENCE = 20.0
+# The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
+_FEW = 8
 _REMOVED = ".removed-"
 # Not a fault of the moment: the file itself is no good.
 _BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR))
@@ -207,7 +209,7 @@ class Fulltext:
                     is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)
                 while not is_read and filling.fill_round(index, self._read, self._read_file, mailbox_id):
                     pass
-            if index.waiting(1):
+            if 0 < len(index.waiting(_FEW + 1)) <= _FEW:
                 deadline = self._clock() + ATTACHMENT_SECONDS
                 with AttachmentReader(ATTACHMENT_SECONDS) as reader:
                     while filling.read_attached(index, self._read, self._read_file, reader):

@@ -200,12 +200,13 @@ class IndexFile:
             if kind == ATTACHED:
                 self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
             for field, (word_draft, pair_draft), lines in zip(FIELDS, drafts, texts, strict=True):
+                length = sum(map(len, lines))
                 if field == "header":
-                    word_draft.add(number, words("\n".join(lines)))
+                    word_draft.add(number, chain.from_iterable(map(words, lines)), length)
                 elif lines:
                     split = [words_and_pairs(line) for line in lines]
-                    word_draft.add(number, chain.from_iterable(each for each, _ in split))
-                    pair_draft.add(number, chain.from_iterable(each for _, each in split))
+                    word_draft.add(number, chain.from_iterable(each for each, _ in split), length)
+                    pair_draft.add(number, chain.from_iterable(each for _, each in split), length)
         self._database.executemany("INSERT OR IGNORE INTO attached VALUES (?)", [(each,) for each in waiting])
         if ids:
             self._write_chunk(ids, [draft.finish() for both in drafts for draft in both])

@@ -7,8 +7,8 @@ begin.
 
 To look something up is to search a string of some hundred kilobytes, at gigabytes a second, for any part of a word.
 
-Limits: 65,535 messages.  A message with more than ``MOST_TERMS`` different terms is not listed but named in
-``unlisted``: its text must be looked into.
+Limits: 65,535 messages.  A message with more than ``MOST_TERMS`` different terms, or too long a text, is not listed
+but named in ``unlisted``: its text must be looked into.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from itertools import accumulate
 from directory.names import fold
 
 MOST_TERMS = 20_000
-MOST_OCTETS = 400_000
+MOST_CHARACTERS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class Draft:
         self._listed: defaultdict[str, list[int]] = defaultdict(list)
         self._unlisted: list[int] = []
 
-    def add(self, number: int, terms: Iterable[str]) -> None:
-        """The terms of the next message; numbers ascend."""
+    def add(self, number: int, terms: Iterable[str], length: int) -> None:
+        """The terms of the next message, of a text so long; numbers ascend."""
         different = set(terms)
-        if len(different) > MOST_TERMS or sum(map(len, different)) > MOST_OCTETS:
+        if len(different) > MOST_TERMS or length > MOST_CHARACTERS:
             self._unlisted.append(number)
             return
         listed = self._listed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from directory.names import fold
 from mailserver.message.matching import exact_form, needle
 from mailserver.store.fulltext import index_file, lexicon
 from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, IndexFile
-from mailserver.store.fulltext.terms import key_pairs, words_and_pairs
+from mailserver.store.fulltext.terms import key_pairs, words, words_and_pairs
 
-LETTERS = "aadđờơòênN .,-@\u0301\u0bd7日本ﬁß_1"
+LETTERS = "aadđờơòênN .,,-@\u0301\u0301\u0323\U0001d167😀\u0bd7日本ﬁß_1"
 TEXTS = st.one_of(
     st.text(LETTERS, max_size=14),
     st.lists(
@@ -70,12 +72,22 @@ def test_index_is_scan(documents: list[list[list[str]]], keys: list[str], togeth
 def test_every_substring_lies_in_the_terms(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     part = text[start : data.draw(st.integers(start, len(text)))]
-    words, pairs = words_and_pairs(text)
+    whole, pairs = words_and_pairs(text)
     wanted = key_pairs(part)
     if wanted:
         assert all(any(each in pair for pair in pairs) for each in wanted)
     elif part:
-        assert any(part in word for word in words)
+        assert any(part in word for word in whole)
+
+
+def test_folding_moves_no_limits_of_words() -> None:
+    # Hàn and Hán letters and what lies beyond are alike.
+    for number in chain(range(0x4E80), range(0x9F80, 0xAC80), range(0xE000, 0x20100), range(0xE0000, 0xE0200)):
+        exact = exact_form(f"a,{chr(number)},b {chr(number)}c")
+        if not exact.isascii():
+            folded = [fold(word) for word in words(exact)]
+            assert folded == words(fold(exact)), hex(number)
+            assert all(folded)
 
 
 def test_chunks_are_merged_and_stay_few(index: IndexFile) -> None:
