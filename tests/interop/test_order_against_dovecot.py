@@ -83,8 +83,8 @@ def both(make_office):  # noqa: F811
 
 
 SUBJECTS = [
-    "Họp giao ban", "Re: HỌP GIAO BAN", "hop giao ban", "Fwd: [ubnd] Kế hoạch", "[UBND] kế hoạch (fwd)", "đường", "Duong",
-    "Re: Đường", "", "Re:", "[x] Re: [y] a", "[fwd: a]", "Zebra", "zebra 2", "A",
+    "Họp giao ban", "Re: HỌP GIAO BAN", "hop giao ban", "Fwd: [ubnd] Kế hoạch", "[UBND] kế hoạch (fwd)", "đường",
+    "Duong", "Re: Đường", "", "Re:", "[x] Re: [y] a", "[fwd: a]", "Zebra", "zebra 2", "A",
 ]  # fmt: skip
 NAMES = ["Đỗ An", "an", "Án", "Bình", "binh", "CƯỜNG", "Êm", "zoe"]
 
