@@ -6,7 +6,7 @@ thousand messages), ``index_file`` (an account's file), ``filling`` (messages â†
 along â†’ text, in a child process).
 
 The index is not the truth but an image of it: it may be deleted at any time and comes back, and what it lacks is
-looked for in the messages themselves.  See docs/decisions/0007.
+looked for in the messages themselves.  See docs/decisions/0008.
 """
 
 from mailserver.store.fulltext.fulltext import Fulltext, Lookup, Wanted
