@@ -162,11 +162,17 @@ def owner_of_root(directory: Reading, root: str) -> Account | None:
     return owner
 
 
+def find_own(connection: Connection, reader: Account, name: str) -> Place | None:
+    """One of the reader's own mailboxes: asks no directory, for that is what nearly every command names."""
+    own = mailboxes.find_mailbox(connection, reader.id, name)
+    return None if own is None else Place(own, own.name, reader, ALL, own.id)
+
+
 def find(directory: Reading, connection: Connection, reader: Account, name: str) -> Place | None:
     """The mailbox of that name, whatever the reader's rights in it; ``need`` is what most want."""
-    own = mailboxes.find_mailbox(connection, reader.id, name)
+    own = find_own(connection, reader, name)
     if own is not None:
-        return Place(own, own.name, reader, ALL, own.id)
+        return own
     owner, own_name = _split(directory, reader, name)
     if owner is None or owner.id == reader.id:
         return None
@@ -199,7 +205,7 @@ def _split(directory: Reading, reader: Account, name: str) -> tuple[Account | No
     if len(levels) < 2:
         return None, name
     owner = owner_of_root(directory, SEPARATOR.join(levels[:2]))
-    if owner is None:
+    if owner is None or owner.id == reader.id:
         return None, name
     return owner, levels[2] if len(levels) > 2 else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, request
 
+from mailserver import access
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, Refusal
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import messages
@@ -70,6 +71,8 @@ def change() -> Answer:
 def _below(parent: str, name: str) -> str:
     if not name or SEPARATOR in name:
         raise CannotDo(_("A name is needed, without a slash."))
+    if not parent and name in access.ROOTS:
+        raise MailboxExists  # there others' mailboxes appear in mail programs
     return f"{parent}{SEPARATOR}{name}" if parent else name
 
 

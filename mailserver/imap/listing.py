@@ -170,7 +170,10 @@ def attributes_of(name: str, place: Place | None, parents: set[str]) -> list[byt
 def mailbox_line(session: Session, connection: Connection, place: Place, given: str) -> bytes:
     """The LIST response that IMAP4rev2 wants with SELECT (RFC 9051 §6.3.2)."""
     mailbox = place.mailbox
-    names = [each.mailbox.name for each in places.visible(session, connection)]
+    if place.owner.id == session.account_id:
+        names = [each.name for each in mailboxes.list_mailboxes(connection, session.account_id)]
+    else:
+        names = [each.mailbox.name for each in places.visible(session, connection)]
     attributes = attributes_of(mailbox.name, place, parents_of(names))
     old_name = b""
     if given != mailbox.name and given.upper() != mailboxes.INBOX:

@@ -15,6 +15,9 @@ from mailserver.imap.session import Session
 def need(session: Session, connection: Connection, octets: bytes, act: Act) -> Place:
     """The mailbox that the client names.  Raises NoSuchMailbox, NotPermitted, CannotDo."""
     name = session.decode_name(octets)
+    own = access.find_own(connection, session.member, name)
+    if own is not None:
+        return own
     with session.services.directory.read() as directory:
         return access.need(directory, connection, session.member, name, act)
 
