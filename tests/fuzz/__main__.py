@@ -25,6 +25,9 @@ from mailserver.smtp.commands import parse_mail, parse_rcpt
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.terms import key_pairs, words_and_pairs
 from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
+from security.bearer import Bearer
+from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
+from security.scram import Scram, ScramProof, make_verifier
 
 _TESTS = Path(__file__).parents[1]
 
@@ -105,6 +108,27 @@ def attachments(octets: bytes) -> None:
 _reader = AttachmentReader(seconds=5)
 
 
+_VERIFIER = make_verifier("pencil", b"sixteen octets!!", 4096)
+
+
+def sasl_messages(octets: bytes) -> None:
+    """Each mechanism: what the client claims, another question, or a fault; never a right proof by accident."""
+    for text in (octets, octets.removesuffix(b"\r\n")):
+        with contextlib.suppress(SaslFault):
+            decode_initial(text)
+    scram = Scram(plus=False, offers_plus=True, binding=lambda _: None, nonce=lambda: b"server")
+    for exchange in (Plain(), Login(), External(), Bearer(with_header=True), Bearer(with_header=False), scram):
+        with contextlib.suppress(SaslFault, SaslRefused):
+            exchange.start(octets)
+    middle = Scram(plus=False, offers_plus=False, binding=lambda _: None, nonce=lambda: b"server")
+    middle.start(b"n,,n=an,r=client")
+    middle.know(_VERIFIER)
+    with contextlib.suppress(SaslFault):
+        proof = middle.respond(octets)
+        assert isinstance(proof, ScramProof)
+        assert not proof.is_right
+
+
 def _transcript_lines() -> list[bytes]:
     lines = []
     for path in (_TESTS / "dialogues" / "imap").glob("*.txt"):
@@ -148,6 +172,18 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "attachments": (
         attachments,
         lambda: [pdf("Bao cao"), pdf("x", extra=b"%" * 99), *(each.encode() for each in (WORD, SHARED, SLIDE, OPEN))],
+    ),
+    "sasl": (
+        sasl_messages,
+        lambda: [
+            b"\0an@thanhpho.example\0mat khau",
+            b"n,a=van thu,n=an=2Cx,r=rOprNGfwEbeRWgbNEkqO,x=y",
+            b"p=tls-exporter,,n=an,r=abc",
+            b"c=biws,r=clientserver,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+            b"n,a=an@thanhpho.example,\x01host=a\x01port=993\x01auth=Bearer abc.def.ghi\x01\x01",
+            b"user=an\x01auth=Bearer abc\x01\x01",
+            b"biwsbj1hbixyPWFiYw==",
+        ],
     ),
     "smtp": (
         smtp_commands,

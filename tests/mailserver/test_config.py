@@ -198,6 +198,11 @@ WRONG: list[tuple[str, str]] = [
     ),
     ('[tls]\ncertificate = "a.pem"\n', "2: [tls] certificate is named without a key"),
     ('[tls]\n# …\nkey = "a.key"\n', "3: [tls] key is named without a certificate"),
+    ('[tls]\nclient_authorities = "a.pem"\n', "2: [tls] client_authorities is named without a certificate"),
+    (
+        '[login]\noauth_issuer = "https://sso.example"\noauth_audience = "citymail"\n',
+        "2: [login] oauth_issuer is named without oauth_keys",
+    ),
     ("[smpt]\nsmtp = 25\n", "1: unknown section [smpt]"),
     ("# …\nport = 25\n", "2: unknown key 'port'"),
     ("listen = 25\n", "1: 'listen' must be a section, [listen]"),

@@ -20,7 +20,12 @@ mailbox, number_set, flags = st.sampled_from(MAILBOXES), st.sampled_from(SETS), 
 identifier = st.sampled_from([b" binh", b" anyone", b" -an@city.vn", b" nobody", b" -", b' ""', b" \xff", b" everyone"])
 ARGUMENTS = {
     b"LOGIN": [st.sampled_from([b"an@city.vn wrong", b'"" ""', b"\xff x", b"a {1+}\r\n\xff"])],
-    b"AUTHENTICATE": [st.sampled_from([b"PLAIN =", b"PLAIN AGEAYg==", b"LOGIN !!!!", b"EXTERNAL", b"PLAIN *"])],
+    b"AUTHENTICATE": [
+        st.sampled_from(
+            [b"PLAIN =", b"PLAIN AGEAYg==", b"LOGIN !!!!", b"EXTERNAL", b"PLAIN *", b"SCRAM-SHA-256",
+             b"SCRAM-SHA-256 biwsbj1hbixyPWFiYw==", b"SCRAM-SHA-256 =", b"SCRAM-SHA-256-PLUS biws", b"OAUTHBEARER AQ=="]
+        )
+    ],
     b"COMPRESS": [st.sampled_from([b"DEFLATE", b"deflate", b"LZW", b"("])],
     b"ENABLE": [st.sampled_from([b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"IMAP4rev2", b"UTF8=ACCEPT X", b"("])],
     b"ID": [st.sampled_from([b"NIL", b'("name" "x")', b"(", b'("a" "b" "c")'])],
