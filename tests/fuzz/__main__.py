@@ -24,10 +24,10 @@ from mailserver.smtp.commands import SyntaxFault as SmtpFault
 from mailserver.smtp.commands import parse_mail, parse_rcpt
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.terms import key_pairs, words_and_pairs
-from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
 from security.bearer import Bearer
 from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
 from security.scram import Scram, ScramProof, make_verifier
+from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
 
 _TESTS = Path(__file__).parents[1]
 
