@@ -36,7 +36,7 @@ def test_deleted_for_ever_and_yet_brought_back(an: Visitor, hall: TownHall) -> N
     assert "Kế hoạch quý &lt;b&gt;" in page
     assert "Để lại" not in page
     assert "Trần Quốc Bình" in page
-    (plan,) = re.findall(r'value="(\d+)"></td>\s*<td[^>]*>[^<]*</td>\s*<th[^>]*><label[^>]*>Kế hoạch quý', page)
+    (plan,) = re.findall(r'<label for="lost-(\d+)">Kế hoạch quý', page)
     response = an.post("/recover", {"item": plan}, follow=True)
     assert "Đã khôi phục 1 thư vào “Kế hoạch”." in response.get_data(as_text=True)
     assert [subject for *_, subject in hall.rows("an", "Kế hoạch")] == ["Kế hoạch quý <b>"]
