@@ -101,9 +101,13 @@ def rights_in(directory: Reading | Writing, connection: Connection, reader_id: s
     owner = find_account(directory, mailbox.account_id)
     if owner is None or owner.status == "closed":
         return NONE
-    having = set(_rights_as_colleague(directory, reader_id, mailbox.account_id))
+    return _reckoned(directory, reader_id, owner.id, rights.entries(connection, mailbox.id))
+
+
+def _reckoned(directory: Reading | Writing, reader_id: str, owner_id: str, entries: Iterable[Entry]) -> Rights:
+    having = set(_rights_as_colleague(directory, reader_id, owner_id))
     taken: set[str] = set()
-    for entry in rights.entries(connection, mailbox.id):
+    for entry in entries:
         if _means(directory, entry.identifier, reader_id):
             (taken if entry.negative else having).update(entry.rights)
     return frozenset(having - taken)
@@ -142,7 +146,10 @@ def place_of(directory: Reading, connection: Connection, reader: Account, mailbo
     owner = find_account(directory, mailbox.account_id)
     if owner is None:
         raise NoSuchMailbox
-    having = rights_in(directory, connection, reader.id, mailbox)
+    return _place(connection, reader, owner, mailbox, rights_in(directory, connection, reader.id, mailbox))
+
+
+def _place(connection: Connection, reader: Account, owner: Account, mailbox: Mailbox, having: Rights) -> Place:
     key = readers.key_of(connection, mailbox.id, reader.id)
     unseen = readers.unseen(connection, key) if isinstance(key, ReadersMailbox) else mailbox.unseen
     shown = replace(mailbox, name=f"{root_of(owner)}{SEPARATOR}{mailbox.name}", unseen=unseen, special_use=None)
@@ -260,9 +267,13 @@ def visible(directory: Reading, connection: Connection, reader: Account) -> list
             continue
         if subscribed is None:
             subscribed = set(mailboxes.list_subscribed(connection, reader.id))
+        entries = rights.entries_of_account(connection, owner_id)
         for mailbox in mailboxes.list_mailboxes(connection, owner_id):
-            place = place_of(directory, connection, reader, mailbox)
-            if place.may(Act.SEE) and place.mailbox.name not in taken:
+            having = _reckoned(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
+            if Act.SEE.value not in having:
+                continue
+            place = _place(connection, reader, owner, mailbox, having)
+            if place.mailbox.name not in taken:
                 shown = replace(place.mailbox, subscribed=place.mailbox.name in subscribed)
                 places.append(replace(place, mailbox=shown))
     return places

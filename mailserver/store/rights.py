@@ -47,6 +47,22 @@ def entries(connection: Connection, mailbox_id: int) -> list[Entry]:
     return [Entry(identifier, bool(negative), frozenset(rights)) for identifier, negative, rights in rows]
 
 
+_ENTRIES_OF_ACCOUNT = Prepared(
+    select(mailbox_acl.c.mailbox_id, mailbox_acl.c.identifier, mailbox_acl.c.negative, mailbox_acl.c.rights)
+    .join(mailbox, mailbox.c.id == mailbox_acl.c.mailbox_id)
+    .where(mailbox.c.account_id == bindparam("account_id"))
+)
+
+
+def entries_of_account(connection: Connection, account_id: str) -> dict[int, list[Entry]]:
+    """The lists of all of an account's mailboxes that have one."""
+    found: dict[int, list[Entry]] = {}
+    for mailbox_id, *row in _ENTRIES_OF_ACCOUNT.rows(connection, {"account_id": account_id}):
+        identifier, negative, letters = row
+        found.setdefault(mailbox_id, []).append(Entry(identifier, bool(negative), frozenset(letters)))
+    return found
+
+
 def set_entry(tx: Transaction, mailbox_id: int, entry: Entry) -> None:
     """Replace what the identifier was given before; an entry without rights is none.  Raises LimitReached."""
     drop_entry(tx, mailbox_id, entry.identifier, entry.negative)

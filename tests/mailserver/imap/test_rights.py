@@ -205,7 +205,7 @@ def check(pair, given, taken, command):
 @pytest.mark.parametrize("command", sorted(ORACLE))
 def test_no_command_does_what_rights_forbid(pair, command):
     @settings(
-        max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     @given(given=rights, taken=st.one_of(st.just(""), rights))
     @example(given="", taken="")
@@ -220,7 +220,7 @@ def test_no_command_does_what_rights_forbid(pair, command):
     assert pair.an.services.store.check_consistency() == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=rights, below=rights)
 def test_what_may_not_be_seen_is_not_listed(pair, given, below):
     pair.begin(given, "")
