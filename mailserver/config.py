@@ -163,6 +163,13 @@ class Smtp:
 @dataclass(frozen=True, slots=True)
 class Imap:
     append_limit: int = _option(50 * MEBIBYTE, "Largest message that APPEND takes, octets (RFC 7889).", low=65_536)
+    message_limit: int = _option(
+        0,
+        "Most messages that one FETCH, SEARCH, STORE, COPY, MOVE, APPEND or UID EXPUNGE works on (RFC 9738), 1000 or\n"
+        "more; old clients then see only the newest of a larger mailbox. 0: no limit.",
+        low=0,
+    )
+    save_limit: int = _option(0, "The same for COPY and APPEND alone. 0: no limit.", low=0)
     max_connections_per_account: int = _option(100, "Connections of one account at a time.", low=1)
     max_connections_per_client: int = _option(20_000, "Connections of one address at a time.", low=1)
     max_strangers_per_client: int = _option(

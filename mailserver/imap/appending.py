@@ -20,6 +20,7 @@ from mailserver.imap.grammar.appending import Append, Appended, Replace
 from mailserver.imap.grammar.responses import Expunged, NoSuchTarget, ReadOnly, number_set, ok
 from mailserver.imap.grammar.syntax import STAR, SyntaxFault
 from mailserver.imap.message_commands import bracketed, expunged_at, insertable, known_flags, load
+from mailserver.imap.message_limit import check_appended
 from mailserver.imap.rights import permitted
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spooled import Spooled
@@ -32,6 +33,7 @@ from mailserver.store.messages import Target
 
 
 def append(session: Session, command: Append, tag: bytes) -> Steps[Reply]:
+    check_appended(session, len(command.messages))
     target = insertable(session, command.mailbox)
     contents = [prepare(session, message) for message in command.messages]
     job = _appending(session, target, command.messages, contents)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailserver.config import Imap
+
 ANY_STATE = (b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", b"ID", b"ENABLE", b"SASL-IR")
 
 AFTER_LOGIN = (
@@ -121,6 +123,10 @@ def before_login(*, may_start_tls: bool, mechanisms: Iterable[str]) -> bytes:
     return b" ".join([*words, *(offered or [b"LOGINDISABLED"])])
 
 
-def after_login(append_limit: int, hidden: frozenset[bytes] = NOTHING_HIDDEN) -> bytes:
-    names = (*AFTER_LOGIN, b"APPENDLIMIT=%d" % append_limit)  # RFC 7889
+def after_login(settings: Imap, hidden: frozenset[bytes] = NOTHING_HIDDEN) -> bytes:
+    names = [*AFTER_LOGIN, b"APPENDLIMIT=%d" % settings.append_limit]  # RFC 7889
+    if settings.message_limit:
+        names.append(b"MESSAGELIMIT=%d" % settings.message_limit)  # RFC 9738 §3
+    elif settings.save_limit:
+        names.append(b"SAVELIMIT=%d" % settings.save_limit)
     return b" ".join(name for name in names if not hides(hidden, name)) if hidden else b" ".join(names)

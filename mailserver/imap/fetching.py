@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mailserver.imap import resync, sections
+from mailserver.imap import message_limit, resync, sections
 from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch
 from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
-from mailserver.imap.grammar.responses import Expunged
+from mailserver.imap.grammar.responses import Expunged, no
 from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.message_commands import allowed_flags, bracketed, load
 from mailserver.imap.selected import KeywordsGrew
-from mailserver.imap.session import Session
+from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of, part_of
 from mailserver.imap.steps import Steps
 from mailserver.store import changes, messages, reading
@@ -34,7 +34,7 @@ FIRST_ROWS, MOST_ROWS = 50, 1000
 ENOUGH = 1 << 19
 
 
-def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
+def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
     if command.vanished:
         if not session.manner.vanished:
             raise SyntaxFault("QRESYNC is not enabled")  # RFC 7162 §3.2.6
@@ -47,10 +47,12 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
     if command.partial is not None:
         # First this, then what changed among them (RFC 9394 §3.4).
         spans = part_of(spans, *command.partial.span(count_of(spans)))
+        message_limit.check_part(session, count_of(spans))
     if command.changed_since is not None:
         if command.vanished:
             yield _vanished(session, command)
         spans = _changed(session, spans, command.changed_since)
+    spans, limited = message_limit.newest(session, view, spans)
     items = _completed(session, command)
     row_items, other_items = split(items)
     marks = _may_mark_seen(session) and any(isinstance(item, Section) and not item.peek for item in items)
@@ -69,7 +71,11 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[None]:
         # Rows are small, but what somebody sent may not be: one portion is to fit into memory with ease.
         portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (len(octets) + 1)), 1)
     if missing and not command.by_uid:
+        if limited:
+            # RFC 9738 §3.1: two response codes need two responses.
+            yield no(b"*", message_limit.TEXT, limited)
         raise Expunged
+    return Reply(message_limit.TEXT if limited else "", limited)
 
 
 def _may_mark_seen(session: Session) -> bool:

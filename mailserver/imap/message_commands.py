@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from mailserver.access import Act, Place
-from mailserver.imap import places
+from mailserver.imap import message_limit, places
 from mailserver.imap.grammar.commands import Change, Copy, Expunge, Store
 from mailserver.imap.grammar.responses import Expunged, NoSuchTarget, ReadOnly, number_set, ok
 from mailserver.imap.rights import permitted
@@ -24,8 +24,9 @@ from mailserver.imap.steps import Steps
 from mailserver.refusals import NoSuchMailbox, NotPermitted, OverQuota
 from mailserver.store import changes, messages, quota, reading
 from mailserver.store.database import Transaction
+from mailserver.store.flags import DELETED
 from mailserver.store.messages import ALL_FLAGS, FlagsResult
-from mailserver.store.reading import as_ranges, placements
+from mailserver.store.reading import Ranges, as_ranges, placements
 
 T = TypeVar("T")
 
@@ -90,7 +91,7 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
     if command.unchanged_since is not None:
         yield session.enable_condstore()
     view = load(session)
-    spans = view.spans(command.messages, command.by_uid)
+    spans, limited = message_limit.newest(session, view, view.spans(command.messages, command.by_uid))
     wanted = count_of(spans)
     if not wanted:
         return None
@@ -124,8 +125,9 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         code = b"MODIFIED " + number_set(sorted(refused))
     if found < wanted and not command.by_uid and not command.silent:
         # RFC 2180 §4.2.3; RFC 7162 §3.1.3, example 11
-        return Reply("Some of the messages no longer exist", code or b"EXPUNGEISSUED", is_no=True)
-    return Reply(code=code)
+        gone = Reply("Some of the messages no longer exist", code or b"EXPUNGEISSUED", is_no=True)
+        return (yield from message_limit.told(gone, limited))
+    return (yield from message_limit.told(Reply(code=code), limited))
 
 
 def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:
@@ -154,18 +156,19 @@ def _modseqs(session: Session, command: Store, rows: list[tuple[int, int, int]])
 
 
 def copy(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
-    pairs, uid_validity, _ = yield from _transfer(session, command, moves=False)
-    return Reply(code=_copyuid(uid_validity, pairs))
+    done = yield from _transfer(session, command, moves=False)
+    return Reply(code=_copyuid(done.uid_validity, done.pairs))
 
 
 def move(session: Session, command: Copy, tag: bytes) -> Steps[Reply]:
     """RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, in an untagged OK."""
     if session.view.read_only:
         raise ReadOnly
-    pairs, uid_validity, modseq = yield from _transfer(session, command, moves=True)
-    if pairs:
-        yield ok(b"*", "Moved", _copyuid(uid_validity, pairs))
-    return Reply(code=expunged_at(session, modseq) if pairs else b"")
+    done = yield from _transfer(session, command, moves=True)
+    if done.pairs:
+        yield ok(b"*", "Moved", _copyuid(done.uid_validity, done.pairs))
+    code = expunged_at(session, done.modseq) if done.pairs else b""
+    return (yield from message_limit.told(Reply(code=code), done.limited))
 
 
 def _copyuid(uid_validity: int, pairs: Pairs) -> bytes:
@@ -185,15 +188,30 @@ def insertable(session: Session, octets: bytes) -> Place:
         raise NoSuchTarget from None
 
 
-def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pairs, int, int]]:
-    """Old and new UIDs, the target's UIDVALIDITY, and the modseq of the selected mailbox after it."""
+@dataclass(frozen=True, slots=True)
+class _Transferred:
+    """Old and new UIDs, the target's UIDVALIDITY, the modseq of the selected mailbox after it, and the response code
+    if not all were done."""
+
+    pairs: Pairs
+    uid_validity: int
+    modseq: int
+    limited: bytes = b""
+
+
+def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[_Transferred]:
     view = load(session)
     spans = view.spans(command.messages, command.by_uid)
+    limited = b""
+    if moves:
+        spans, limited = message_limit.newest(session, view, spans)
+    else:
+        message_limit.check_saved(session, view, spans)
     place = insertable(session, command.mailbox)
     target, owner = place.mailbox, place.owner
     wanted = count_of(spans)
     if not wanted:
-        return [], target.uid_validity, view.modseq
+        return _Transferred([], target.uid_validity, view.modseq)
     ranges = view.uid_ranges(spans)
     exact = not command.by_uid
 
@@ -218,7 +236,7 @@ def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[tuple[Pa
         raise NoSuchTarget from None
     if moves and target.id != view.mailbox_id:
         view.own_expunge(done.before, done.after, [old for old, _ in done.result])
-    return done.result, target.uid_validity, done.after
+    return _Transferred(done.result, target.uid_validity, done.after, limited)
 
 
 def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
@@ -227,8 +245,9 @@ def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
         raise ReadOnly
     view = load(session)
     ranges = None
+    limited = b""
     if command.uids is not None:
-        ranges = view.uid_ranges(view.spans(command.uids, by_uid=True))
+        ranges, limited = _marked(session, view, view.uid_ranges(view.spans(command.uids, by_uid=True)))
         if not ranges:
             return Reply()
     with session.services.store.read() as connection:
@@ -238,7 +257,17 @@ def expunge(session: Session, command: Expunge, tag: bytes) -> Steps[Reply]:
         bracketed(view.mailbox_id, lambda tx: messages.expunge(tx, view.mailbox_id, ranges)), [view.mailbox_id]
     )
     view.own_expunge(done.before, done.after, done.result)
-    return Reply(code=expunged_at(session, done.after) if done.result else b"")
+    code = expunged_at(session, done.after) if done.result else b""
+    return (yield from message_limit.told(Reply(code=code), limited))
+
+
+def _marked(session: Session, view: SelectedMailbox, ranges: Ranges) -> tuple[Ranges, bytes]:
+    """What UID EXPUNGE may take away at once: the limit counts those that are marked (RFC 9738 §3.1)."""
+    if not session.services.config.imap.message_limit:
+        return ranges, b""
+    with session.services.store.read() as connection:
+        rows = reading.tuples(connection, view.mailbox_id, ranges, ("uid", "flags"))
+    return message_limit.newest_uids(session, [uid for uid, mask in rows if mask & DELETED])
 
 
 def expunged_at(session: Session, modseq: int) -> bytes:

@@ -6,7 +6,9 @@ RFC 5267 §4 (CONTEXT=SEARCH), RFC 9394 (PARTIAL).
 
 from __future__ import annotations
 
-from mailserver.imap import contexts, finding, search_results
+from dataclasses import replace
+
+from mailserver.imap import contexts, finding, message_limit, search_results
 from mailserver.imap.finding import names_modseq, names_numbers
 from mailserver.imap.grammar.responses import UnknownCharset
 from mailserver.imap.grammar.results import ALL
@@ -20,11 +22,16 @@ from mailserver.imap.steps import Steps
 
 def search(session: Session, command: Search, tag: bytes) -> Steps[Reply]:
     contexts.refuse_reuse(session, command, tag)
+    uses_numbers = names_numbers(command.key)
+    limited = b""
+    if session.services.config.imap.message_limit and not (uses_numbers and session.manner.uid_only):
+        key, limited = message_limit.narrowed(session, load(session), command.key)
+        command = replace(command, key=key)
     found = yield from find(session, command, tag)
     yield from answer(session, command, tag, found, b"SEARCH")
     yield contexts.begin(session, command, tag, found)
     # UID SEARCH may tell expunges, but not when it names messages by number (RFC 9051 §7.5.1).
-    return Reply(keeps_numbers=names_numbers(command.key))
+    return Reply(message_limit.TEXT if limited else "", limited, keeps_numbers=uses_numbers)
 
 
 def find(session: Session, command: Search, tag: bytes) -> Steps[list[int]]:

@@ -69,6 +69,16 @@ class BadUrl(Refusal):
         self.code = b"BADURL " + _NOT_IN_CODE.sub(b"?", url)[:1000]
 
 
+class TooMany(Refusal):
+    """More messages than one command may work on (RFC 9738 §3.1)."""
+
+    default_text = "Too many messages; try with fewer"
+
+    def __init__(self, code: bytes) -> None:
+        super().__init__()
+        self.code = code
+
+
 class PrivacyRequired(Refusal):
     default_text = "Use TLS first"
 
@@ -99,7 +109,7 @@ REFUSALS: dict[type[Refusal], bytes] = {
 
 def refusal_code(refusal: Refusal) -> bytes:
     """The code of the nearest class in the table; empty for none."""
-    if isinstance(refusal, BadUrl):
+    if isinstance(refusal, BadUrl | TooMany):
         return refusal.code
     for kind in type(refusal).__mro__:
         if kind in REFUSALS:

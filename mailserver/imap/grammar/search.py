@@ -15,7 +15,7 @@ from datetime import date
 from enum import Enum
 
 from mailserver.imap.grammar.results import Returns, parse_returns
-from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
+from mailserver.imap.grammar.syntax import MAX_NUMBER, Cursor, SequenceSet, SyntaxFault
 
 MAX_KEYS = 1000
 MAX_DEPTH = 50
@@ -245,6 +245,11 @@ def _header(cursor: Cursor) -> Key:
     return Header(field.lower(), cursor.astring())
 
 
+def _from_to(first: int, last: int) -> Key:
+    """UIDs between two, which may be none."""
+    return Messages(SequenceSet(((first, last),)), by_uid=True) if first <= last else Not(All())
+
+
 def _modseq(cursor: Cursor) -> Key:
     """MODSEQ [entry-name SP entry-type-req SP] mod-sequence-valzer"""
     # One modseq a message: the entry is ignored, RFC 7162 §3.1.5.
@@ -290,6 +295,8 @@ _WITH_ARGUMENT: dict[bytes, Callable[[Cursor], Key]] = {
     b"LARGER": lambda cursor: Larger(cursor.number64()),
     b"SMALLER": lambda cursor: Smaller(cursor.number64()),
     b"UID": lambda cursor: Messages(cursor.sequence_set(), by_uid=True),
+    b"UIDAFTER": lambda cursor: _from_to(cursor.nz_number() + 1, MAX_NUMBER),  # RFC 9738 §3.2
+    b"UIDBEFORE": lambda cursor: _from_to(1, cursor.nz_number() - 1),
     b"MODSEQ": _modseq,
     b"EMAILID": lambda cursor: ObjectId(False, cursor.astring()),
     b"THREADID": lambda cursor: ObjectId(True, cursor.astring()),
