@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 
-from mailserver.imap import rights
+from mailserver.imap import message_limit, rights
 from mailserver.imap.grammar.framing import TAG, Framed, discard
 from mailserver.imap.grammar.responses import bye, no, ok, refusal_code
 from mailserver.imap.grammar.syntax import Cursor, NumbersRefused, SyntaxFault
@@ -94,6 +94,7 @@ def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes)
     session.verify_account()
     yield session.verify_place()
     rights.check(session.place, name)
+    message_limit.check(session, name)
     try:
         reply = yield from spec.run(session, command, tag)
     except Refusal:
