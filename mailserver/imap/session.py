@@ -249,7 +249,7 @@ class Session:
             settings = self.services.config.imap
             # RFC 8437 §8: there is to be a way of turning it off.
             hidden = self.hidden if settings.unauthenticate else self.hidden | {b"UNAUTHENTICATE"}
-            return capabilities.after_login(settings.append_limit, hidden)
+            return capabilities.after_login(settings, hidden)
         may_start_tls = not self.secure and self.services.tls_context is not None
         mechanisms = self.services.gate.mechanisms(self.peer) if self.may_log_in else ()
         return capabilities.before_login(may_start_tls=may_start_tls, mechanisms=mechanisms)
