@@ -27,21 +27,26 @@ log = logging.getLogger("citymail.imap")
 
 
 def handle(session: Session, framed: Framed) -> Steps[None]:
-    """One command; its steps end with exactly one tagged answer."""
+    """One command; its steps end with exactly one tagged answer.  IDLE is answered by those of its DONE: thousands
+    wait between the two for hours, and hold no generator meanwhile."""
+    idle_tag = session.end_idle()
     tag_match = TAG.match(framed.text)
-    if tag_match is None:
+    if idle_tag is None and tag_match is None:
         discard(framed.literals)
         yield session.fault(b"", "Expected a tag and a command")
         return
-    tag = tag_match[0]
-    name = b""
+    tag = idle_tag or (tag_match[0] if tag_match else b"")
+    name = b"IDLE"
     try:
-        cursor = Cursor(framed, tag_match.end() + 1)
-        name = cursor.command_name()
-        spec = find(session, name)
-        command = spec.parse(cursor)
-        del cursor, tag_match  # thousands stay in the next line for hours (IDLE)
-        reply = yield from _run(session, spec, name, command, tag)
+        if idle_tag is None:
+            cursor = Cursor(framed, len(tag) + 1)
+            name = cursor.command_name()
+            spec = find(session, name)
+            reply = yield from _run(session, spec, name, spec.parse(cursor), tag)
+            if session.idling is not None:
+                return  # answered when the client says DONE
+        else:
+            reply = yield from _leave_idle(session, framed)
         text = reply.text or f"{name.decode('ascii')} completed"
         yield (no if reply.is_no else ok)(tag, text, reply.code)
     except SyntaxFault as fault:
@@ -88,6 +93,15 @@ def is_heavy(session: Session, framed: Framed) -> bool:
         name = b"UID " + words[2]
     spec = COMMANDS.get(name)
     return spec is not None and spec.is_heavy is not None and spec.is_heavy(session, framed)
+
+
+def _leave_idle(session: Session, framed: Framed) -> Steps[Reply]:
+    """RFC 9051 §6.3.13: nothing but DONE ends it."""
+    if framed.text.upper() != b"DONE" or framed.literals:
+        raise SyntaxFault("Expected DONE")
+    yield session.news()
+    yield session.events()
+    return Reply()
 
 
 def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes) -> Steps[Reply]:

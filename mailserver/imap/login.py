@@ -10,11 +10,10 @@ from dataclasses import replace
 
 from mailserver.imap import capabilities
 from mailserver.imap.grammar.commands import Bare, Enable, Identify
-from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.responses import bye
 from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.session import Reply, Session, State
-from mailserver.imap.steps import Prompt, Steps
+from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo
 
 log = logging.getLogger("citymail.imap")
@@ -78,13 +77,5 @@ def start_tls(session: Session, command: Bare, tag: bytes) -> Steps[Reply]:
 
 def idle(session: Session, command: Bare, tag: bytes) -> Steps[None]:
     """RFC 9051 §6.3.13.  The watch begins before the first look, so nothing falls between."""
-    watch = None
-    if session.selected is not None:
-        watch = session.services.store.watch([session.selected.mailbox_id], session.woken)
-    try:
-        line = yield Prompt(b"+ idling\r\n" + session.news(), idle=True)
-    finally:
-        if watch is not None:
-            watch.close()
-    if not isinstance(line, Framed) or line.text.upper() != b"DONE":
-        raise SyntaxFault("Expected DONE")
+    session.begin_idle(tag)
+    yield b"+ idling\r\n" + session.news()

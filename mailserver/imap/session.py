@@ -29,6 +29,7 @@ from mailserver.imap.services import SessionServices
 from mailserver.refusals import CannotDo, Refusal
 from mailserver.store import mailboxes, readers
 from mailserver.store.flags import SYSTEM_FLAGS
+from mailserver.store.wakeups import Watch
 from security.peer import Peer
 
 # Faults of syntax after which a client is sent away: a stranger soon, a member late.
@@ -57,6 +58,14 @@ class Reply:
     keeps_numbers: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Idling:
+    """An IDLE that waits for its DONE; ``watch`` is on the selected mailbox."""
+
+    tag: bytes
+    watch: Watch | None
+
+
 class Listener(Protocol):
     """What NOTIFY set up: it tells news in place of the session (``imap.notify``)."""
 
@@ -78,6 +87,7 @@ class Session:
         "compressed",
         "enabled",
         "hidden",
+        "idling",
         "manner",
         "on_wake",
         "place",
@@ -106,6 +116,7 @@ class Session:
         self.enabled = _NONE_ENABLED
         self.rev2 = self.utf8 = False
         self.manner = Manner()  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
+        self.idling: Idling | None = None
         self.starts_tls = False
         self.compressed = False  # from the end of this command on (RFC 4978)
         self.tls: ssl.SSLObject | None = None  # set by the shell
@@ -172,11 +183,29 @@ class Session:
         return told + ok(b"*", "Still here")
 
     def rejected(self, event: Rejected) -> bytes:
-        """A command that the framer dropped."""
+        """A command that the framer dropped, or a line that ends an IDLE wrongly."""
+        idle_tag = self.end_idle()
+        if idle_tag is not None:
+            return self.fault(idle_tag, "Expected DONE")
         code = b"TOOBIG" if event.excess in (Excess.MESSAGE, Excess.LITERAL) else b""
         if event.excess is Excess.MESSAGE:
             return no(event.tag or b"*", event.excess.value, code)
         return self.fault(event.tag, event.excess.value, code)
+
+    def begin_idle(self, tag: bytes) -> None:
+        watch = None
+        if self.selected is not None:
+            watch = self.services.store.watch([self.selected.mailbox_id], self.woken)
+        self.idling = Idling(tag, watch)
+
+    def end_idle(self) -> bytes | None:
+        """The tag of the IDLE that was under way; None if none was."""
+        idling, self.idling = self.idling, None
+        if idling is None:
+            return None
+        if idling.watch is not None:
+            idling.watch.close()
+        return idling.tag
 
     def fault(self, tag: bytes, text: str, code: bytes = b"") -> bytes:
         """BAD; after too many of them also BYE."""
@@ -218,6 +247,7 @@ class Session:
     def _depart(self) -> None:
         account, self.account = self.account, None
         self.admission = None
+        self.end_idle()
         self.listen(None)
         self.selected = None
         self.place = None

@@ -38,13 +38,9 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Send ``octets``, then send the client's next line back in (as ``Framed``, or None for one over a limit).
-
-    ``idle``: meanwhile ``Session.poll`` may be called for news.
-    """
+    """Send ``octets``, then send the client's next line back in (as ``Framed``, or None for one over a limit)."""
 
     octets: bytes
-    idle: bool = False
 
 
 class AnswerBroken(Exception):

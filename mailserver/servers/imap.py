@@ -191,7 +191,7 @@ class ImapConnection(ImapWire):
             self._deflate.rest()
 
     def _give_sign(self, session: Session, now: float) -> float | None:
-        idles = self._prompt is not None and self._prompt.idle and not self._is_polling
+        idles = session.idling is not None and self._steps is None and not self._is_polling
         if idles and now - self._sign_at > SIGN_OF_LIFE:
             self._sign_at = now
             self._write(session.still_here())
@@ -405,14 +405,14 @@ class ImapConnection(ImapWire):
         self._services.post.leave(self._wake)
 
     def _wake(self) -> None:
-        session, prompt = self._session, self._prompt
+        session = self._session
         self._wake_waits = False
         if self._is_closed or session is None:
             return
-        idles = prompt is not None and prompt.idle
+        idles = session.idling is not None
         if not idles and not session.listens:
             return
-        if self._is_paused_writing or self._is_polling or (not idles and (self._steps is not None or self._waits)):
+        if self._is_paused_writing or self._is_polling or self._steps is not None or self._waits:
             self._wake_waits = True
             return
         if not self._services.sessions.reads_block:

@@ -120,8 +120,9 @@ class Direct:
 
     def poll(self):
         """What a client that idles, or listens between its commands, is told now."""
-        assert self.session.listens if self.prompt is None else self.prompt.idle
-        self.buffer += self.session.poll(between=self.prompt is None)
+        idles = self.session.idling is not None
+        assert idles or self.session.listens
+        self.buffer += self.session.poll(between=not idles)
 
     def close(self):
         self.closed = True
