@@ -49,7 +49,7 @@ def test_thunderbird(
             wire.command("capability").find(rb"^\* CAPABILITY .*IDLE")
         wire.command("capability").find(rb"^\* CAPABILITY (?=.*IDLE)(?=.*CONDSTORE)(?=.*NAMESPACE)(?=.*LIST-EXTENDED)")
         wire.command('ID ("name" "Thunderbird" "version" "140.5.0")').find(rb'(?i)^\* ID \("name" "CityMail"')
-        wire.command("namespace").find(rb'^\* NAMESPACE \(\("" "/"\)\) NIL NIL')
+        wire.command("namespace").find(rb'^\* NAMESPACE \(\("" "/"\)\) ')
         wire.command("enable CONDSTORE UTF8=ACCEPT").find(rb"^\* ENABLED ")
 
         listed = wire.command('list (subscribed) "" "*" return (special-use)').untagged
