@@ -42,7 +42,11 @@ def handle(session: Session, framed: Framed) -> Steps[None]:
             cursor = Cursor(framed, len(tag) + 1)
             name = cursor.command_name()
             spec = find(session, name)
-            reply = yield from _run(session, spec, name, spec.parse(cursor), tag)
+            try:
+                reply = yield from _run(session, spec, name, spec.parse(cursor), tag)
+            except BaseException:
+                session.end_idle()  # what failed is answered at once
+                raise
             if session.idling is not None:
                 return  # answered when the client says DONE
         else:

@@ -157,7 +157,7 @@ COMMANDS: dict[bytes, Spec] = {
     b"APPEND": Spec(
         parse_append, appending.append, AUTHENTICATED, "9051 §6.3.12", is_heavy=_appends_much
     ),
-    b"IDLE": Spec(parse.parse_bare, login.idle, AUTHENTICATED, "9051 §6.3.13"),
+    b"IDLE": Spec(parse.parse_bare, login.idle, AUTHENTICATED, "9051 §6.3.13", announces=False),
     b"GETQUOTA": Spec(parse.parse_get_quota, quotas.get_quota, AUTHENTICATED, "9208 §4.1.1"),
     b"GETQUOTAROOT": Spec(parse.parse_one_mailbox, quotas.get_quota_root, AUTHENTICATED, "9208 §4.1.2"),
     b"SETQUOTA": Spec(parse_set_quota, quotas.set_quota, AUTHENTICATED, "9208 §4.1.3"),

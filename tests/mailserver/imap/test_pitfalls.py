@@ -364,3 +364,17 @@ def test_a_keyword_that_another_session_made_is_found(connect):
     lines = two.ok("SEARCH KEYWORD $new")
     assert lines[0].endswith("$New)")
     assert lines[1] == "* SEARCH 1"
+
+
+def test_an_idle_that_fails_is_over(an, monkeypatch, caplog):
+    """Its answer has come; the next line is a command, not its DONE."""
+    an.ok("SELECT INBOX")
+
+    def fail(*_arguments, **_options):
+        raise RuntimeError("on purpose")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(an.session.view), "catch_up", fail)
+        assert an.ask("IDLE")[-1].startswith("t NO [SERVERBUG]")
+    assert an.ask("NOOP") == ["t OK NOOP completed"]
+    assert "on purpose" in caplog.text
