@@ -42,8 +42,8 @@ class List:
     selection: frozenset[bytes] = frozenset()
     returns: frozenset[bytes] = frozenset()
     status: tuple[bytes, ...] = ()
-    metadata: tuple[str, ...] = ()
     extended: bool = False
+    metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def parse_list(cursor: Cursor) -> List:
         returns, status, metadata = _return_options(cursor)
         extended = True
     cursor.end()
-    return List(reference, patterns, selection, returns, status, metadata, extended)
+    return List(reference, patterns, selection, returns, status, extended, metadata)
 
 
 def _selection(cursor: Cursor) -> frozenset[bytes]:
