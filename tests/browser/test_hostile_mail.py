@@ -89,7 +89,7 @@ class Laboratory:
 @pytest.fixture
 def laboratory(chromium: Browser) -> Iterator[Laboratory]:
     context = chromium.new_context(viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(8000)
+    context.set_default_timeout(30_000)
     yield Laboratory(context)
     context.close()
 
