@@ -170,6 +170,11 @@ class Imap:
         low=0,
     )
     save_limit: int = _option(0, "The same for COPY and APPEND alone. 0: no limit.", low=0)
+    literal_plus: bool = _option(
+        True,
+        "Clients may send literals of any size without asking (LITERAL+). false: up to 4096 octets (LITERAL-), so\n"
+        "that too large a message is refused before it is sent.",
+    )
     max_connections_per_account: int = _option(100, "Connections of one account at a time.", low=1)
     max_connections_per_client: int = _option(20_000, "Connections of one address at a time.", low=1)
     max_strangers_per_client: int = _option(

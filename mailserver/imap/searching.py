@@ -1,7 +1,7 @@
 """SEARCH: find, and answer in the form that was asked for.
 
 Standards: RFC 9051 §6.4.4; RFC 3501 §6.4.4; RFC 4731 (ESEARCH), RFC 5182 (SAVE), RFC 7162 §3.1.5 (MODSEQ),
-RFC 5267 §4 (CONTEXT=SEARCH), RFC 9394 (PARTIAL).
+RFC 5267 §4 (CONTEXT=SEARCH), RFC 9394 (PARTIAL), RFC 6855 §3 (no CHARSET).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mailserver.imap.finding import names_modseq, names_numbers
 from mailserver.imap.grammar.responses import UnknownCharset
 from mailserver.imap.grammar.results import ALL
 from mailserver.imap.grammar.search import Search
-from mailserver.imap.grammar.syntax import NumbersRefused
+from mailserver.imap.grammar.syntax import NumbersRefused, SyntaxFault
 from mailserver.imap.message_commands import load
 from mailserver.imap.progress import Progress
 from mailserver.imap.session import Reply, Session
@@ -38,6 +38,8 @@ def find(session: Session, command: Search, tag: bytes) -> Steps[list[int]]:
     """What a search of the selected mailbox finds, by UID, ascending."""
     if names_numbers(command.key) and session.manner.uid_only:
         raise NumbersRefused
+    if command.charset is not None and b"UTF8=ACCEPT" in session.enabled:
+        raise SyntaxFault("After UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
     view = session.view
     if names_modseq(command.key):
         yield session.enable_condstore()

@@ -8,7 +8,7 @@ All size limits are enforced here.  What is over a limit is announced once (``Re
 step: its remaining lines and literals are read and dropped, and the next command is found where it begins.  A
 large literal of APPEND flows into a sink, everything else is kept in memory and therefore held small.
 
-Standards: RFC 9051 §2.2.1, §4.3 (literals), RFC 7888 (LITERAL+), RFC 3516 / RFC 4466 (literal8).
+Standards: RFC 9051 §2.2.1, §4.3 (literals), RFC 7888 (LITERAL+, LITERAL-), RFC 3516 / RFC 4466 (literal8).
 """
 
 from __future__ import annotations
@@ -49,13 +49,18 @@ class Limits:
     memory: int  # lines and literals together; beyond it a literal of APPEND goes to a sink
     append: int  # largest literal of APPEND; 0: no more than any other
     skip: int  # largest non-synchronizing literal that is read only to be dropped
+    unasked: int = 1 << 63  # largest non-synchronizing literal
 
 
 # Before login nothing needs more than a name and a password.
 STRANGER = Limits(line=8192, literal=1024, literals=8, memory=16_384, append=0, skip=16_384)
 
 
-def member_limits(append_limit: int) -> Limits:
+# What LITERAL- lets a client send without asking (RFC 7888 §5).
+LITERAL_MINUS = 4096
+
+
+def member_limits(append_limit: int, *, literal_plus: bool = True) -> Limits:
     """Limits after login.  RFC 7162 §4 asks for lines of 8192 octets at least; sets of UIDs grow long."""
     return Limits(
         line=65_536,
@@ -64,6 +69,7 @@ def member_limits(append_limit: int) -> Limits:
         memory=1_048_576,
         append=append_limit,
         skip=4 * append_limit,
+        unasked=1 << 63 if literal_plus else LITERAL_MINUS,
     )
 
 
@@ -74,6 +80,7 @@ class Excess(Enum):
     LITERAL = "Literal is too large"
     MESSAGE = "Message is too large"
     LITERALS = "Too many literals"
+    UNASKED = "Literal is too large to be sent without asking"
     MEMORY = "Command is too large"
     NUL = "NUL octets are not allowed"
 
@@ -231,7 +238,8 @@ class Framer:
             text = self._text + line[: announced.start()]
             if announced[0].startswith(b"~"):
                 text += b"~"
-            fault = self._admit(text, size)
+            is_unasked = not synchronizing and size > self.limits.unasked
+            fault = Excess.UNASKED if is_unasked else self._admit(text, size)
             if fault is None:
                 self._text = text + b"\x00"
                 self._remaining = size
