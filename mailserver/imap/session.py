@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from directory.accounts import Account
@@ -23,6 +24,7 @@ from mailserver.imap import capabilities
 from mailserver.imap.grammar import mutf7
 from mailserver.imap.grammar.framing import STRANGER, Excess, Limits, Rejected, member_limits
 from mailserver.imap.grammar.responses import bad, bye, flag_list, mailbox_name, no, ok
+from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.rights import permanent_flags
 from mailserver.imap.selected import MailboxGone, Manner, SelectedMailbox
 from mailserver.imap.services import SessionServices
@@ -135,7 +137,8 @@ class Session:
         """What the framer is to let through now."""
         if self.account is None:
             return STRANGER
-        return _limits(self.services.config.imap.append_limit)
+        settings = self.services.config.imap
+        return _limits(settings.append_limit, settings.literal_plus)
 
     def news(self, *, may_expunge: bool = True, between: bool = False) -> bytes:
         """What happened in the selected mailbox that the client has not been told; ``between`` its commands."""
@@ -187,7 +190,7 @@ class Session:
         idle_tag = self.end_idle()
         if idle_tag is not None:
             return self.fault(idle_tag, "Expected DONE")
-        code = b"TOOBIG" if event.excess in (Excess.MESSAGE, Excess.LITERAL) else b""
+        code = b"TOOBIG" if event.excess in (Excess.MESSAGE, Excess.LITERAL, Excess.UNASKED) else b""
         if event.excess is Excess.MESSAGE:
             return no(event.tag or b"*", event.excess.value, code)
         return self.fault(event.tag, event.excess.value, code)
@@ -275,6 +278,11 @@ class Session:
         return any(address in network for network in self.services.plaintext_networks)
 
     def capabilities(self) -> bytes:
+        names = self._capabilities()
+        # RFC 7888 §5: one of the two, never both.
+        return names if self.services.config.imap.literal_plus else names.replace(b"LITERAL+", b"LITERAL-")
+
+    def _capabilities(self) -> bytes:
         if self.account is not None:
             settings = self.services.config.imap
             # RFC 8437 §8: there is to be a way of turning it off.
@@ -391,6 +399,8 @@ class Session:
             try:
                 name = octets.decode("utf-8")
             except UnicodeDecodeError:
+                if self.utf8:
+                    raise SyntaxFault("The mailbox name is not UTF-8") from None  # RFC 6855 §3
                 name = None
         if name is None:
             raise CannotDo("The mailbox name is not well spelt")
@@ -419,11 +429,6 @@ class AccountClosed(Refusal):
     default_text = "This account is locked, or its password was changed"
 
 
-_LIMITS: dict[int, Limits] = {}
-
-
-def _limits(append_limit: int) -> Limits:
-    limits = _LIMITS.get(append_limit)
-    if limits is None:
-        limits = _LIMITS[append_limit] = member_limits(append_limit)
-    return limits
+@lru_cache(maxsize=16)
+def _limits(append_limit: int, literal_plus: bool) -> Limits:
+    return member_limits(append_limit, literal_plus=literal_plus)
