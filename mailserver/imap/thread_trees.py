@@ -289,15 +289,12 @@ def render(forest: Forest, count: int, number_of: Callable[[int], int]) -> Itera
 
 
 def gather(
-    rows: Iterable[tuple[int, bytes, str, int, int]], references: References | None
-) -> tuple[list[int], Messages]:
-    """UIDs, and the columns of their messages, from rows of ``store.ordering.relations``; ids go to ``references``."""
-    uids: list[int] = []
-    messages = Messages()
+    rows: Iterable[tuple[int, bytes, str, int, int]], uids: list[int], messages: Messages, references: References | None
+) -> None:
+    """Rows of ``store.ordering.relations``: to UIDs, to the columns of messages, and their ids to ``references``."""
     for uid, octets, base_subject, date, arrival in rows:
         ancestry = read_ancestry(octets)
         if references is not None:
             references.add(ancestry)
         messages.add(base_subject, date, arrival, ancestry.is_answer)
         uids.append(uid)
-    return uids, messages

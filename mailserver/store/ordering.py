@@ -28,8 +28,6 @@ KEYS: dict[str, ColumnElement[Any]] = {
     "envelope": message.c.envelope,
     **{name: message_order.c[name] for name in ("base_subject", "sort_from", "sort_to", "sort_cc")},
 }
-# UIDs that one read of relations goes through: what it holds at a time stays small.
-_STRETCH = 20_000
 
 
 def sorted_uids(connection: Connection, mailbox_id: int, keys: Sequence[tuple[str, bool]], ranges: Ranges) -> list[int]:
@@ -82,13 +80,13 @@ _RELATIONS = Prepared(_RELATED.where(*_STRETCH_OF_UIDS))
 
 
 def relations(connection: Connection, mailbox_id: int, uids: Sequence[int]) -> Iterator[Any]:
-    """Tuples (uid, ancestry, base subject, sent, internal date) in UID order, of these UIDs and perhaps of others that
-    lie among them."""
-    for start in range(0, len(uids), _STRETCH):
-        stretch = uids[start : start + _STRETCH]
-        if stretch[-1] - stretch[0] < 4 * len(stretch):
-            values = {"mailbox_id": int(mailbox_id), "low": stretch[0], "high": stretch[-1]}
-            yield from _RELATIONS.rows(connection, values)
-        else:
-            for where in placement_where(mailbox_id, as_ranges(stretch)):
-                yield from connection.execute(_RELATED.where(where))
+    """Tuples (uid, ancestry, base subject, sent, internal date) in UID order, of these UIDs, which ascend, and perhaps
+    of others that lie among them."""
+    if not uids:
+        return
+    if uids[-1] - uids[0] < 4 * len(uids):
+        values = {"mailbox_id": int(mailbox_id), "low": uids[0], "high": uids[-1]}
+        yield from _RELATIONS.rows(connection, values)
+    else:
+        for where in placement_where(mailbox_id, as_ranges(uids)):
+            yield from connection.execute(_RELATED.where(where))

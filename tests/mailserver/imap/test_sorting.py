@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailserver.imap import threading
 from mailserver.imap.finding import find_among
 from mailserver.imap.grammar.search import All
 from mailserver.imap.grammar.sort import SortKey
@@ -146,3 +147,16 @@ def test_few_of_many(services):
     assert [(row.uid, row.base_subject, row.sort_from) for row in rows] == [(3, "2", ""), (5, "1", "")]
     client.close()
     other.close()
+
+
+def test_threads_are_read_in_stretches(services, monkeypatch):
+    client = Direct(services).log_in()
+    for number in range(1, 12):
+        client.append(f"Message-ID: <{number}@x>\r\nReferences: <{max(number - 3, 1)}@x>\r\n\r\n".encode())
+    client.ok("SELECT INBOX")
+    commands = ["THREAD REFS UTF-8 ALL", "UID THREAD REFERENCES UTF-8 1,11", "THREAD ORDEREDSUBJECT UTF-8 2:9"]
+    whole = [client.ok(command)[0] for command in commands]
+    assert whole[0] == "* THREAD (1 (2 5 8 11)(3 6 9)(4 7 10))"
+    monkeypatch.setattr(threading, "STRETCH", 2)
+    assert [client.ok(command)[0] for command in commands] == whole
+    client.close()
