@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import bindparam, delete, insert, select
 
 from directory.database import Question, Reading, Writing
-from directory.tables import scram_verifier
+from directory.tables import account, scram_verifier
 from security.scram import Verifier, parse_verifier
 
 _FIND = Question(
@@ -41,6 +41,12 @@ def keep_all(conn: Writing, accounts: Iterable[tuple[str, str]], verifiers: Mapp
         old = delete(scram_verifier).where(scram_verifier.c.account_id == bindparam("of"))
         conn.execute(old, [{"of": row["account_id"]} for row in rows])
         conn.execute(insert(scram_verifier), rows)
+
+
+def keep_for_shared(conn: Writing, password_hash: str, verifier: str) -> None:
+    """For every account that this very hash is stored for: demonstrations and tests have one password for all."""
+    sharing = conn.execute(select(account.c.id).where(account.c.password_hash == password_hash)).scalars()
+    keep_all(conn, [(account_id, password_hash) for account_id in sharing], {password_hash: verifier})
 
 
 def forget(conn: Writing, account_id: str) -> None:

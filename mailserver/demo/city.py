@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from directory import groups, mailboxes, postings, provisioning, units
+from directory import groups, mailboxes, postings, provisioning, scram_verifiers, units
 from directory.accounts import find_account
 from directory.addresses import address_row, domain_to_ascii, is_local_domain
 from directory.catalogue import COMMUNES_BEGAN, DISTRICTS_ENDED, lay_out
@@ -18,6 +18,7 @@ from directory.intake import Intake, Joined, Joiner
 from directory.names import PersonName, ascii_word, split_name
 from mailserver.demo import places
 from security.passwords import hash_password
+from security.scram import new_verifier
 
 ACTOR = "demo"
 SEED = 1685
@@ -47,6 +48,7 @@ def build_city(directory: Directory, domain: str, password: str) -> list[DemoAcc
         builder.open_mailboxes()
         builder.further_posts()
         builder.make_groups()
+        scram_verifiers.keep_for_shared(conn, stored, new_verifier(password))
         made = builder.accounts()
     return [DemoAccount(address, password, name, unit) for address, name, unit in made]
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from directory import official_import, provisioning
+from directory import official_import, provisioning, scram_verifiers
 from directory.accounts import credentials_by_login
 from directory.addresses import address_row
 from directory.faults import Fault
@@ -20,6 +20,7 @@ from directory.official_import import ImportSettings, OfficialImport, Outcome
 from directory.people import find_official, list_officials, posts_of
 from directory.tables import address
 from security.passwords import hash_password, verify_password
+from security.scram import make_verifier, new_verifier
 
 from .conftest import City
 
@@ -107,7 +108,10 @@ BAD = (
     (",,,,,,,", "neither employee code nor address"),
     ("CB9,,SYT,CV,,,,", "a name is missing"),
     ("CB9,Lê A,KHÔNG,CV,,,,", "there is no unit KHÔNG"),
-    ("CB9,Lê A,SYT,Vua,,,,", "there is no position Vua; `citymail official positions` lists them, `define-position` makes one"),
+    (
+        "CB9,Lê A,SYT,Vua,,,,",
+        "there is no position Vua; `citymail official positions` lists them, `define-position` makes one",
+    ),
     ("CB9,Lê A,SYT,,,,,", "unit and position go together"),
     ("CB9,Lê A,SYT,CV,annv@example.org,,,", "example.org is not a domain of the city"),
     ("CB9,Lê A,SYT,CV,postmaster,,,", "the address postmaster@city.gov.vn is reserved for a function"),
@@ -210,6 +214,7 @@ def test_passwords(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
         "CB2,Lê Bình,SYT,CV,,bí mật nào đó ,,",
         "CB3,Trần Chi,SYT,CV,,,,",
         common_password_hash=common,
+        common_scram_verifier=new_verifier("chung"),
         must_change_password=True,
     )
 
@@ -225,6 +230,14 @@ def test_passwords(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
     assert verify_password(stored("annv"), "bí mật nào đó ")
     assert stored("annv") != stored("binhl")
     assert stored("chit") == common
+    # and each works with SCRAM at once
+    for login, password in (("annv", "bí mật nào đó "), ("binhl", "bí mật nào đó "), ("chit", "chung")):
+        with any_city.directory.read() as conn:
+            found = credentials_by_login(conn, login)
+            assert found is not None
+            verifier = scram_verifiers.find(conn, found.account.id, stored(login))
+        assert verifier is not None
+        assert verifier == make_verifier(password, verifier.salt)
     # somebody who is in already keeps the password
     run("CB1,Nguyễn Văn An,SYT,CV,,khác,,", common_password_hash="!")
     assert verify_password(stored("annv"), "bí mật nào đó ")

@@ -230,6 +230,16 @@ def test_where_scram_is_off_no_verifier_is_kept(city: City, an: Joined, clock: C
         assert not scram_verifiers.any_kept(conn)
 
 
+def test_one_password_for_a_whole_demonstration(city: City, gate: Gate) -> None:
+    with city.directory.write() as conn:
+        both = [city.join(conn, name, password_hash=STORED) for name in ("Lê Một", "Lê Hai")]
+        other = city.join(conn, "Lê Khác", password_hash=hash_password(PASSWORD))
+        scram_verifiers.keep_for_shared(conn, STORED, VERIFIER)
+    for each in both:
+        assert scram(gate, each.login).account.id == each.account_id
+    assert refusal(lambda: scram(gate, other.login)).reason == "credentials"
+
+
 def test_a_last_word_after_the_proof_is_too_much(gate: Gate, an: Joined) -> None:
     other = ScramClient(["SCRAM-SHA-256"], "annv", PASSWORD)
 
