@@ -21,8 +21,9 @@ from security.headcount import Headcount
 
 # Seconds after which a client's side of the last farewell is not waited for any more.
 FAREWELL = 2.0
-# Connections that are told to end before others get their turn, so that a reload holds up nobody's mail.
-_ENDED_AT_ONCE = 200
+# Connections that are told to end at once, seconds between two such groups, and for all of them: a crowd that comes
+# back in one moment is slow to let in.
+_ENDED_AT_ONCE, _BETWEEN, _FOR_ALL = 100, 0.05, 5.0
 
 
 class Connection(Timed, Protocol):
@@ -108,10 +109,13 @@ class ImapServices:
     async def drain(self) -> None:
         """Say BYE to everybody, after the command in progress; returns when the last is gone."""
         self.is_ending = True
-        for number, connection in enumerate(list(self.connections)):
-            connection.end()
-            if number % _ENDED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        everybody = list(self.connections)
+        pause = min(_BETWEEN, _FOR_ALL * _ENDED_AT_ONCE / max(1, len(everybody)))
+        for first in range(0, len(everybody), _ENDED_AT_ONCE):
+            if first:
+                await asyncio.sleep(pause)
+            for connection in everybody[first : first + _ENDED_AT_ONCE]:
+                connection.end()
         patience = self.loop.time() + FAREWELL
         while self.connections:
             await asyncio.sleep(0.02)

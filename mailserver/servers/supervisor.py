@@ -5,7 +5,8 @@ waiting in the socket's own queue, so a rolling restart loses none.  It never se
 thread, so that forking is safe and children share the memory of what was imported before.
 
 Signals: SIGTERM and SIGINT end everything in an orderly way; SIGHUP asks the children for their certificates anew, and
-replaces them one by one if the configuration changed.
+replaces all of them if the configuration changed.  The old ones serve until the new ones are ready, and for ever if
+these never are.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Supervisor:
     _retiring: list[_Child] = field(default_factory=list)
     _stopping: bool = False
     _reloading: bool = False
+    _handing_over: bool = False
 
     def run(self) -> None:
         """Serve until told to end.  Returns when no child is left."""
@@ -103,10 +105,13 @@ class Supervisor:
                     self._reload()
                 self._start_due()
                 self._hear_ready()
-                if not announced and all(child.is_ready for child in self._children):
-                    announced = True
-                    notify("READY=1")
-                    self.on_ready()
+                if all(child.is_ready for child in self._children):
+                    if self._handing_over:
+                        self._hand_over()
+                    if not announced:
+                        announced = True
+                        notify("READY=1")
+                        self.on_ready()
             pipes = [child.ready_pipe for child in self._everyone() if child.ready_pipe >= 0]
             readable, _, _ = select.select([wake_read, *pipes], [], [], self._pause())
             if wake_read in readable:
@@ -211,7 +216,12 @@ class Supervisor:
         log.info("the configuration changed: replacing the processes")
         self._retiring += [child for child in self._children if child.pid]
         self._children = [_Child(role) for role in roles for _ in range(role.count)]
+        self._handing_over = True
         self._start_due()
+
+    def _hand_over(self) -> None:
+        """The old ones serve until the new ones do: nobody who is sent away finds nobody there."""
+        self._handing_over = False
         for child in self._retiring:
             os.kill(child.pid, signal.SIGTERM)
 

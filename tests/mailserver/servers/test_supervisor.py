@@ -404,6 +404,31 @@ def test_hup_with_a_change_replaces_the_children(supervise: Callable[..., Superv
     assert not any("starting again" in line for line in program.heard)
 
 
+def test_the_old_ones_serve_until_the_new_ones_do(supervise: Callable[..., Supervised]) -> None:
+    """A change that does not work costs nothing but lines in the log; the next one takes its place."""
+    program = supervise(
+        """
+        def broken(ready):
+            say("broken", os.getpid())
+            raise RuntimeError("cannot serve")
+        changes = [[Role("broken", 1, broken)], [Role("new", 1, steady("new"))]]
+        Supervisor([Role("old", 1, steady("old"))], reload_roles=lambda: changes.pop(0),
+                   on_ready=lambda: say("ready")).run()
+        """
+    )
+    old = program.pid_of("serving old")
+    program.expect("ready")
+    program.signal(signal.SIGHUP)
+    for _ in range(3):
+        program.pid_of("broken")
+    assert is_alive(old)
+    program.signal(signal.SIGHUP)
+    program.expect(r"serving new \d+")
+    program.expect(f"drained old {old}")
+    program.signal(signal.SIGTERM)
+    assert program.end() == 0
+
+
 def test_no_connection_is_lost_while_a_child_is_replaced(supervise: Callable[..., Supervised]) -> None:
     program = supervise(
         """
