@@ -69,10 +69,6 @@ class City:
     )
 
     @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
-
-    @property
     def all_domains(self) -> tuple[str, ...]:
         return (self.domain, *self.domains)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from markupsafe import Markup
@@ -40,8 +41,12 @@ def init_app(app: Flask) -> None:
     )
 
 
+def city_zone() -> ZoneInfo:
+    return ZoneInfo(services().config.city.timezone)
+
+
 def local_time(moment: float) -> datetime:
-    return datetime.fromtimestamp(min(max(moment, 0), 253_000_000_000), services().config.city.zone)
+    return datetime.fromtimestamp(min(max(moment, 0), 253_000_000_000), city_zone())
 
 
 def day_or_time(moment: float) -> str:

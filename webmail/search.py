@@ -30,6 +30,7 @@ from mailserver.store.fulltext import Lookup
 from mailserver.store.mailboxes import Mailbox
 from webmail import listing, pages
 from webmail.body_parts import readable_text
+from webmail.formatting import city_zone
 from webmail.languages import _
 from webmail.listing import PAGE, MessageList
 from webmail.login import account
@@ -135,7 +136,7 @@ def _add(wanted: Wanted, name: str, value: str, named: re.Match[str] | None) -> 
 def _day(value: str) -> datetime | None:
     for form in ("%d/%m/%Y", "%d-%m-%Y", "%Y-%m-%d", "%d/%m/%y"):
         try:
-            return datetime.strptime(value, form).replace(tzinfo=services().config.city.zone)
+            return datetime.strptime(value, form).replace(tzinfo=city_zone())
         except ValueError:
             continue
     return None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from directory.database import Directory
 from directory.login import Gate
@@ -33,7 +34,7 @@ class SessionServices:
     @property
     def utc_offset(self) -> int:
         """Seconds east of Greenwich, now: in it internal dates are shown, and days begin for SEARCH."""
-        now = datetime.fromtimestamp(self.clock(), self.config.city.zone)
+        now = datetime.fromtimestamp(self.clock(), ZoneInfo(self.config.city.timezone))
         return int((now.utcoffset() or timedelta()).total_seconds())
 
     @property
