@@ -7,6 +7,7 @@ to other servers and forgets what may be forgotten.  All are children of the sup
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -318,7 +319,9 @@ def _keep_house(system: System, ending: threading.Event) -> None:
 
 
 def _keep_indexes(system: System, ending: threading.Event) -> None:
-    """Off the delivery path, on a thread of its own: files sent along may take long to read."""
+    """Off the delivery path, on a thread of its own that takes only processor time nobody else wants."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     while not ending.wait(_INDEXING):
         try:
             system.store.fulltext.tend(ending.is_set)

@@ -92,9 +92,15 @@ class _Finder:
             with self.store.read() as connection:
                 place = mailboxes.get_mailbox(connection, int(view.mailbox_id))
             self._owner = place.account_id if place is not None else ""
-            if place is None:  # removed meanwhile: there is nothing to be found in it
+            if place is None or not self._is_worth_it():  # removed meanwhile: there is nothing to be found in it
                 self._wanted = set()
         self.test = compile_key(key, self._context)
+
+    def _is_worth_it(self) -> bool:
+        """Fields of the header are found in columns before a whole mailbox is read for the index."""
+        if any(field in ("body", "text") for field, _ in self._wanted):
+            return True
+        return self.store.fulltext.behind(self._owner, (int(self.view.mailbox_id),)) <= text_criteria.LARGE
 
     def read_next(self) -> int:
         """Let the index read some of what it does not know, if it is to be asked; 0 when there is no more."""

@@ -42,6 +42,8 @@ Wanted = tuple[str, Needle]
 # Seconds within one search for files sent along, and for somebody else's round of filling.
 ATTACHMENT_SECONDS = 3.0
 _PATIENCE = 20.0
+# A mailbox that large is read ahead of its first search.
+LARGE = 5_000
 # The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
 _FEW = 8
 _REMOVED = ".removed-"
@@ -81,6 +83,18 @@ class Fulltext:
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
             return None
+
+    def behind(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
+        """At most how many messages ``find`` would have to read first."""
+        covered = dict.fromkeys(mailbox_ids, 0)
+        if self._path(account_id).exists():
+            try:
+                with self._opened(account_id, mailbox_ids) as index:
+                    covered = {each: index.covered(each) for each in mailbox_ids}
+            except (sqlite3.Error, OSError) as fault:
+                self._give_up(account_id, fault)
+        with self._read() as connection:
+            return sum(max(filling.uid_next(connection, each) - known, 0) for each, known in covered.items())
 
     def read_next(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
         """Read some of what ``find`` would have to read; how many, 0 when there is no more (or it cannot be done)."""
@@ -161,8 +175,14 @@ class Fulltext:
         return []
 
     def tend(self, ending: Callable[[], bool]) -> None:
-        """Read what arrived for accounts that have been searched, so that the next search need not."""
-        for account_id in self.accounts():
+        """Read what arrived for accounts that have been searched, so that the next search need not; and all of those
+        with so much mail that their first search would take long."""
+        with self._read() as connection:
+            large = connection.execute(
+                select(mailbox.c.account_id).where(mailbox.c.messages >= LARGE, mailbox.c.removed_at.is_(None))
+            ).scalars()
+            accounts = dict.fromkeys((*self.accounts(), *large))
+        for account_id in accounts:
             if ending():
                 return
             with self._read() as connection:

@@ -282,6 +282,21 @@ def test_the_steward_reads_ahead(clerk: Any, mail: Any) -> None:
     assert find(clerk, "sach") == {1, 2}
 
 
+def test_large_mailboxes_are_read_before_their_first_search(
+    clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = clerk.store.fulltext
+    for number in range(5):
+        clerk.append(mail(str(number), WORDS))
+    assert index.behind("an", [clerk.inbox.id]) >= 5
+    index.tend(lambda: False)
+    assert index.figures("an") is None
+    monkeypatch.setattr("mailserver.store.fulltext.fulltext.LARGE", 5)
+    index.tend(lambda: False)
+    assert index.behind("an", [clerk.inbox.id]) == 0
+    assert index.figures("an")["messages"] == 5
+
+
 def children() -> set[int]:
     return set(map(int, Path("/proc/thread-self/children").read_text().split()))
 
