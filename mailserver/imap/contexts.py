@@ -5,9 +5,9 @@ last looked, and only at that; what left the mailbox is told before EXPUNGE shif
 news that caused it.
 
 Standards: RFC 5267 §4.3 (UPDATE, NOUPDATE, ADDTO, REMOVEFROM, CANCELUPDATE); RFC 5032 §2 (OLDER and YOUNGER are looked
-at with each news); RFC 7377 §2.2 (UPDATE in ESEARCH).
+at with each news); RFC 7377 §2.2 (UPDATE in ESEARCH), RFC 5465 §7 (items of new messages).
 Limits: 10 contexts a mailbox, and beside the first one 200,000 messages in all of them; 1,000 changed messages at a
-time that have to be read.
+time that have to be read; items of 100 new messages of 1 MB together at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailserver.imap import finding, sort_orders
+from mailserver.imap.fetching import fetch
 from mailserver.imap.finding import names
+from mailserver.imap.grammar.fetch import Fetch
 from mailserver.imap.grammar.responses import UNTAGGED, no, number_set, quoted
 from mailserver.imap.grammar.search import NOTHING, And, Contains, Header, Key, Messages, Not, Or, Search, Within
 from mailserver.imap.grammar.sort import Criterion
@@ -27,12 +29,14 @@ from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.search_results import correlator
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Session
-from mailserver.store import changes
+from mailserver.store import changes, reading
 from mailserver.store.reading import as_ranges
 
 MAX_CONTEXTS = 10
 MAX_MEMBERS = 200_000
 MAX_READ = 1000
+MAX_FETCHED = 100
+MAX_OCTETS = 1 << 20
 # Up to so many messages are put into a sorted result one by one; for more it is sorted anew.
 _FEW = 50
 
@@ -40,7 +44,7 @@ Pairs = list[tuple[int, list[int]]]
 
 
 class Context:
-    __slots__ = ("by_uid", "charset", "criteria", "key", "members", "modseq", "source", "tag")
+    __slots__ = ("by_uid", "charset", "criteria", "fetches", "key", "members", "modseq", "source", "tag")
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Context:
         self.key = key
         self.charset = search.charset
         self.by_uid = search.by_uid
+        self.fetches = search.returns.fetches if search.returns is not None else ()
         self.criteria = criteria  # empty for the mailbox's own order
         self.members = array("I", members)  # UIDs in the result's order
         self.modseq = modseq  # what changed up to here is in it
@@ -74,6 +79,7 @@ class Contexts:
         self._session = session
         self._view = view
         self._of: dict[bytes, Context] = {}
+        self._first_new = view.uid_next  # what comes from here on, the client has not been told of
 
     def __contains__(self, tag: bytes) -> bool:
         return tag in self._of
@@ -94,6 +100,7 @@ class Contexts:
     def leaving(self, connection: Connection) -> bytes:
         """What has left the mailbox, while its numbers still count."""
         out = []
+        self._first_new = self._view.uid_next
         state = changes.state(connection, self._view.mailbox_id)
         for context in self._of.values():
             if state is None or state.highest_modseq == context.modseq:
@@ -135,7 +142,28 @@ class Contexts:
         added = now - before
         taken = self._take_out(connection, context, removed) if removed else []
         put = self._put_in(connection, context, added) if added else []
+        new = sorted(uid for uid in added if uid >= self._first_new) if context.fetches else []
+        if new:
+            if self._is_too_much(connection, new):
+                del self._of[context.tag]
+                return told + no_update(context.tag, "Too much has come to be told of it all; search again")
+            told += self._fetched(context, new)
         return told + (self._line(context, removed=taken, added=put) if taken or put else b"")
+
+    def _fetched(self, context: Context, new: list[int]) -> bytes:
+        """What is wanted of messages that are new: after EXISTS and before ADDTO (RFC 5465 §7)."""
+        wanted = Fetch(SequenceSet(tuple(as_ranges(new))), context.fetches, by_uid=True)
+        pieces: list[bytes] = []
+        for step in fetch(self._session, wanted, context.tag):
+            assert isinstance(step, bytes), "nothing is marked seen"
+            pieces.append(step)
+        return b"".join(pieces)
+
+    def _is_too_much(self, connection: Connection, new: list[int]) -> bool:
+        if len(new) > MAX_FETCHED:
+            return True
+        rows = reading.fetch(connection, self._view.mailbox_id, as_ranges(new), ("size",))
+        return sum(int(row[0]) for row in rows) > MAX_OCTETS
 
     def _take_out(self, connection: Connection, context: Context, gone: set[int]) -> Pairs:
         members = context.members

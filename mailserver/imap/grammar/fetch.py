@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from mailserver.imap.grammar.framing import Framed
-from mailserver.imap.grammar.results import Partial, parse_partial
+from mailserver.imap.grammar.partial import Partial, parse_partial
 from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
 
 MAX_ITEMS = 100

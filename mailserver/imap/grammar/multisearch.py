@@ -108,7 +108,7 @@ def mailbox_names(cursor: Cursor) -> tuple[bytes, ...]:
 
 
 def parse_cancel_update(cursor: Cursor) -> CancelUpdate:
-    """ "CANCELUPDATE" 1*(SP quoted) """
+    """ "CANCELUPDATE" 1*(SP quoted)"""
     tags = []
     while True:
         cursor.space()

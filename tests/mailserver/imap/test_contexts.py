@@ -181,3 +181,17 @@ def test_messages_in_all_contexts_are_bounded(services, monkeypatch):
     client.ok('CANCELUPDATE "k1"')
     assert "NOUPDATE" not in "".join(client.ask("SEARCH RETURN (UPDATE) ALL", "k2"))
     client.close()
+
+
+@pytest.mark.parametrize("limit", ["MAX_FETCHED", "MAX_OCTETS"])
+def test_items_of_new_messages_are_bounded(services, monkeypatch, limit):
+    monkeypatch.setattr(contexts, limit, 3)
+    client = Direct(services).log_in()
+    client.ok("SELECT INBOX")
+    client.ask("SEARCH RETURN (UPDATE (UID) COUNT) ALL", "k")
+    other = Direct(services).log_in()
+    for _ in range(5):
+        other.append(b"\r\ny\r\n")
+    assert client.ok("NOOP")[1:-1] == ['* NO [NOUPDATE "k"] Too much has come to be told of it all; search again']
+    client.close()
+    other.close()

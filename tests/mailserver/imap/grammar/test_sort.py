@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.imap.grammar.fetch import Attribute, Section
 from mailserver.imap.grammar.framing import Framed
-from mailserver.imap.grammar.results import Partial, Returns, parse_partial
+from mailserver.imap.grammar.partial import Partial, parse_partial
+from mailserver.imap.grammar.results import Returns, parse_returns
 from mailserver.imap.grammar.search import All, Flagged, Search, Within
 from mailserver.imap.grammar.sort import Algorithm, Sort, SortKey, Thread, parse_sort, parse_thread
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
@@ -77,3 +79,13 @@ def test_parts_are_counted_from_either_end(first, last, backwards, count):
     low, high = min(first, last), max(first, last)
     wanted = sorted(each for place, each in enumerate(numbered, 1) if low <= place <= high)
     assert part.of(found) == wanted
+
+
+def test_items_with_update():
+    found = parse_returns(cursor(b"RETURN (COUNT UPDATE (UID BODY[]) CONTEXT) "))
+    items = Attribute.UID, Section(b"BODY[]", peek=True)
+    assert found == Returns(frozenset((b"COUNT",)), updates=True, fetches=items)
+    assert parse_returns(cursor(b"RETURN (UPDATE) ")) == Returns(updates=True)
+    for octets in (b"RETURN (UPDATE ()) ", b"RETURN (UPDATE  (UID)) ", b"RETURN (COUNT (UID)) "):
+        with pytest.raises(SyntaxFault):
+            parse_returns(cursor(octets))
