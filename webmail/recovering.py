@@ -76,14 +76,13 @@ def restore() -> Answer:
     chosen = {int(item) for item in request.form.getlist("item") if item.isdecimal() and len(item) < 19}
     if not chosen and not everything:
         return pages.refused(_("Choose at least one message first."), here, 400)
-
-    def wanted(each: Lost) -> bool:
-        return choice.holds(each) and (everything or each.message_id in chosen)
-
     owner = account()
+    with services().store.read() as conn:
+        lost = lost_messages(conn, owner.id, None if everything else chosen)
+    wanted = [each.message_id for each in lost if choice.holds(each)]
 
     def job(tx: Transaction) -> Counter[str]:
-        coming = describe(tx.connection, [each for each in lost_messages(tx.connection, owner.id) if wanted(each)])
+        coming = describe(tx.connection, lost_messages(tx.connection, owner.id, wanted))
         size = sum(each.size for each in coming)
         if coming and not quota.room_for(tx.connection, owner.id, owner.quota_bytes, size):
             raise OverQuota

@@ -93,7 +93,8 @@ def restore_command(
         came: dict[str, int] = {}
         if described and not dry_run:
             try:
-                came = dict(store.write(lambda tx: bring_back(tx, owner.id, wanted, into=into), heavy=True).result())
+                ids = [each.lost.message_id for each in described]
+                came = dict(store.write(lambda tx: bring_back(tx, owner.id, ids, into=into), heavy=True).result())
             except Refusal as refusal:
                 click.echo(f"citymail: {refusal.client_text}", err=True)
                 sys.exit(1)

@@ -15,7 +15,7 @@ Limits: earlier states of drafts are tombstones too; they are told apart by ``is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,7 @@ _TOMBSTONES = (
         expunged.c.message_id,
         expunged.c.mailbox_id,
         expunged.c.uid,
+        expunged.c.modseq,
         expunged.c.flags,
         expunged.c.internal_date,
         expunged.c.expunged_at,
@@ -73,9 +74,19 @@ _TOMBSTONES = (
 )
 
 
-def lost_messages(connection: Connection, account_id: str) -> list[Lost]:
-    """What the account has lost, the latest first; each message once."""
-    rows = connection.execute(_TOMBSTONES.where(mailbox.c.account_id == account_id)).all()
+def lost_messages(connection: Connection, account_id: str, message_ids: Collection[int] | None = None) -> list[Lost]:
+    """What the account has lost (of these messages), the latest first; each message once."""
+    # By mailbox and message together: a notice to the whole city lies, or lay, in 200,000 mailboxes.
+    own = list(connection.execute(select(mailbox.c.id).where(mailbox.c.account_id == account_id)).scalars())
+    rows: list[Any] = []
+    if message_ids is None:
+        rows += connection.execute(_TOMBSTONES.where(mailbox.c.account_id == account_id))
+    else:
+        for wanted in _parts(sorted(set(message_ids))):
+            for mailbox_ids in _parts(own):
+                in_both = expunged.c.message_id.in_(wanted), expunged.c.mailbox_id.in_(mailbox_ids)
+                rows += connection.execute(_TOMBSTONES.where(*in_both))
+        rows.sort(key=lambda row: (-row.expunged_at, -row.modseq, row.mailbox_id, -row.uid))
     newest: dict[int, Any] = {}
     homes: dict[int, str] = {}
     for row in rows:
@@ -83,7 +94,7 @@ def lost_messages(connection: Connection, account_id: str) -> list[Lost]:
         if row.special_use != _TRASH:
             # A removed mailbox has "name\x01id".
             homes.setdefault(row.message_id, row.name.partition("\x01")[0])
-    kept = _kept(connection, account_id, newest)
+    kept = _kept(connection, own, newest)
     return [
         Lost(
             message_id,
@@ -99,10 +110,8 @@ def lost_messages(connection: Connection, account_id: str) -> list[Lost]:
     ]
 
 
-def _kept(connection: Connection, account_id: str, message_ids: Iterable[int]) -> set[int]:
-    """Those of them that are in one of the account's mailboxes."""
-    # By mailbox and message together: a notice to the whole city lies in 200,000 mailboxes.
-    own = list(connection.execute(select(mailbox.c.id).where(mailbox.c.account_id == account_id)).scalars())
+def _kept(connection: Connection, own: Sequence[int], message_ids: Iterable[int]) -> set[int]:
+    """Those of them that are in one of these mailboxes."""
     kept: set[int] = set()
     for wanted in _parts(list(message_ids)):
         for mailbox_ids in _parts(own):
@@ -128,8 +137,8 @@ def describe(connection: Connection, chosen: Sequence[Lost]) -> list[Description
     ]
 
 
-def bring_back(tx: Transaction, account_id: str, wanted: Callable[[Lost], bool], *, into: str = "") -> Counter[str]:
-    """Bring back those lost messages for which ``wanted`` is true.
+def bring_back(tx: Transaction, account_id: str, message_ids: Collection[int], *, into: str = "") -> Counter[str]:
+    """Bring back those of these messages that are lost.
 
     ``into`` names one mailbox for all of them, made if it is not there.  How many came, by the mailbox they came to.
     The quota is not asked here.  Raises CannotDo and LimitReached for an ``into`` that cannot be made.
@@ -138,9 +147,8 @@ def bring_back(tx: Transaction, account_id: str, wanted: Callable[[Lost], bool],
     inbox = ensure_maildrop(tx, account_id)
     tx.hold(inbox.id)
     groups: dict[tuple[int, str], list[int]] = {}
-    for each in lost_messages(tx.connection, account_id):
-        if wanted(each):
-            groups.setdefault((each.mailbox_id, into or each.home), []).append(each.uid)
+    for each in lost_messages(tx.connection, account_id, message_ids):
+        groups.setdefault((each.mailbox_id, into or each.home), []).append(each.uid)
     targets = {name: _target(tx, account_id, name, inbox.id, must=bool(into)) for name in {home for _, home in groups}}
     tx.hold(*(target for target, _ in targets.values()))
     came: Counter[str] = Counter()

@@ -8,8 +8,10 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from nacl.exceptions import InvalidkeyError
 from nacl.pwhash import argon2id
 
+from security import passwords
 from security.passwords import (
     MAX_PASSWORD,
     hash_password,
@@ -55,6 +57,13 @@ def test_old_parameters_ask_for_another_hash() -> None:
     assert not needs_rehash(hash_password("abc"))
     assert needs_rehash(argon2id.str(b"abc", opslimit=1, memlimit=8192 * 1024).decode())
     assert needs_rehash("$1$abc$def")
+
+
+def test_who_is_unknown_is_verified_like_everybody() -> None:
+    """The hash that stands in for none has today's parameters, so that it takes as long."""
+    assert not needs_rehash(passwords._UNKNOWN)
+    with pytest.raises(InvalidkeyError):
+        argon2id.verify(passwords._UNKNOWN.encode(), b"x")
 
 
 def test_made_passwords_are_readable_and_not_weak() -> None:

@@ -19,7 +19,7 @@ def lost(clerk: Any) -> list[Lost]:
 
 
 def back(clerk: Any, **options: Any) -> dict[str, int]:
-    return dict(clerk.do(recovery.bring_back, clerk.account, lambda each: True, **options))
+    return dict(clerk.do(recovery.bring_back, clerk.account, {each.message_id for each in lost(clerk)}, **options))
 
 
 def special(clerk: Any, use: str) -> Any:
@@ -37,10 +37,11 @@ def test_what_was_removed_comes_back_once(clerk: Any) -> None:
         ("number 1", "an@thanhpho.example"),
         ("number 0", "an@thanhpho.example"),
     ]
+    ids = [each.message_id for each in lost(clerk)]
     assert back(clerk) == {"INBOX": 2}
     assert clerk.flags() == {3: before[3], 4: before[1], 5: before[2]}
     assert lost(clerk) == []
-    assert back(clerk) == {}
+    assert dict(clerk.do(recovery.bring_back, clerk.account, ids)) == {}
     assert clerk.uids() == [3, 4, 5]
     # a synchronising client hears of both: the old UIDs vanished, the new ones came
     gone = clerk.ask(changes.vanished_since, clerk.inbox.id, 1)
@@ -119,7 +120,9 @@ def test_a_choice_and_a_time(timed_store: Any, clock: Any, hire: Any) -> None:
     late = [each for each in lost(binh) if each.removed_at >= clock.now]
     assert [each.uid for each in late] == [2]
     chosen = {late[0].message_id}
-    came = binh.do(recovery.bring_back, "binh", lambda each: each.message_id in chosen)
+    assert binh.ask(recovery.lost_messages, "binh", chosen) == late
+    assert binh.ask(recovery.lost_messages, "binh", []) == []
+    came = binh.do(recovery.bring_back, "binh", chosen)
     assert dict(came) == {"INBOX": 1}
     assert [each.uid for each in lost(binh)] == [1]
     clock.now += 31 * 86400
@@ -143,14 +146,16 @@ def test_nobody_elses_loss_is_seen(clerk: Any, hire: Any) -> None:
     # that somebody else has it is no consolation
     assert len(lost(clerk)) == 1
     assert lost(binh) == []
-    assert back(binh) == {}
+    theirs = [each.message_id for each in lost(clerk)]
+    assert dict(binh.do(recovery.bring_back, "binh", theirs)) == {}
     assert back(clerk) == {"INBOX": 1}
 
 
 def test_many_at_once_give_one_copy(clerk: Any) -> None:
     clerk.fill(5)
     clerk.do(messages.remove, clerk.inbox.id, ALL)
-    jobs = [clerk.store.write(lambda tx: recovery.bring_back(tx, clerk.account, lambda each: True)) for _ in range(8)]
+    ids = [each.message_id for each in lost(clerk)]
+    jobs = [clerk.store.write(lambda tx: recovery.bring_back(tx, clerk.account, ids)) for _ in range(8)]
     wait(jobs, 60)
     assert sum(sum(job.result().values()) for job in jobs) == 5
     assert clerk.uids() == [6, 7, 8, 9, 10]
