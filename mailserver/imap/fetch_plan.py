@@ -10,6 +10,9 @@ ask for the same few lists all day.  ``compiled`` shows its source for a look:
 
 The source is put together from the table below, never from anything a client wrote.
 
+ENVELOPE and BODYSTRUCTURE are 7-bit for every client.  After UTF8=ACCEPT and IMAP4rev2 a server may send UTF-8 there
+(RFC 6855 §3, RFC 9051 §7.5.2); none has to, every client reads encoded words, and one form is rendered once.
+
 Standards: RFC 9051 §7.5.2; RFC 8474 §5 (object ids), RFC 8970 (PREVIEW),
 RFC 8514 (SAVEDATE), RFC 7162 §3.1.4.2 (MODSEQ),
 RFC 9586 §3.3 (UIDFETCH).

@@ -119,6 +119,11 @@ def _many_wildcards(session: Session, framed: Framed) -> bool:
     return framed.text.count(b"*") + framed.text.count(b"%") > 3
 
 
+def _resyncs(session: Session, framed: Framed) -> bool:
+    """What a client missed may be a whole mailbox."""
+    return b"QRESYNC" in framed.text.upper()
+
+
 def _sums_up(session: Session, framed: Framed) -> bool:
     return b"DELETED-STORAGE" in framed.text.upper()
 
@@ -139,11 +144,11 @@ COMMANDS: dict[bytes, Spec] = {
     b"UNAUTHENTICATE": Spec(parse.parse_bare, connection.unauthenticate, AUTHENTICATED, "8437 §3", announces=False),
     b"SELECT": Spec(
         partial(parse_select, read_only=False), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.2",
-        announces=False,
+        announces=False, is_heavy=_resyncs,
     ),
     b"EXAMINE": Spec(
         partial(parse_select, read_only=True), mailbox_commands.select, AUTHENTICATED, "9051 §6.3.3",
-        announces=False,
+        announces=False, is_heavy=_resyncs,
     ),
     b"CREATE": Spec(parse.parse_create, mailbox_commands.create, AUTHENTICATED, "9051 §6.3.4"),
     b"DELETE": Spec(parse.parse_one_mailbox, mailbox_commands.delete, AUTHENTICATED, "9051 §6.3.5"),
