@@ -30,6 +30,7 @@ def test_one_of_each():
         "message_id": 3,
         "thread_key": "<x@y>",
         "preview": 'Xin "chào"',
+        "saved_at": 1_767_225_660,
         "header": b"From: a\r\nSubject: b\r\n\r\n",
     }
     assert sorted(columns) == sorted(values)
@@ -38,8 +39,17 @@ def test_one_of_each():
     assert line.decode() == (
         '* 5 FETCH (UID 7 FLAGS (\\Seen $K) INTERNALDATE "01-Jan-2026 07:00:00 +0700" RFC822.SIZE 9'
         f" ENVELOPE (E) BODY (B) BODYSTRUCTURE (S) MODSEQ (12) EMAILID (M3) THREADID ({thread_id('<x@y>').decode()})"
-        ' PREVIEW {11}\r\nXin "chào" BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n)\r\n'
+        ' PREVIEW {11}\r\nXin "chào" SAVEDATE "01-Jan-2026 07:01:00 +0700" BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n)\r\n'
     )
+
+
+def test_by_uid_alone():
+    """RFC 9586 §3.3"""
+    render = renderer((Attribute.FLAGS,), ("uid", "flags"), uid_only=True)
+    assert render([7, 9], [(7, 1), (9, 0)], FlagLists(()), 0) == [
+        b"* 7 UIDFETCH (FLAGS (\\Seen))\r\n",
+        b"* 9 UIDFETCH (FLAGS ())\r\n",
+    ]
 
 
 def test_more_may_follow():
