@@ -123,3 +123,57 @@ def test_export(citymail: Terminal, told: Any, tmp_path: Path) -> None:
     assert said == f"{len(told) - 3} entries written to {file}.\n"
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert lines == [entry for entry in reversed(told) if entry["number"] > 3]
+
+
+CHANGES = (
+    ("unit", "add", "Sở mới", "--short", "SM", "--type", "department"),
+    ("unit", "rename", "STC", "--short", "STCKH"),
+    ("unit", "move", "STC", "--under", "SYT"),
+    ("unit", "remove", "STC"),
+    ("unit", "define-type", "ward", "--name", "Phường"),
+    ("official", "define-position", "TP", "--title", "Trưởng phòng"),
+    ("official", "add", "--name", "Lê Bình"),
+    ("official", "rename", "CB1", "--given", "Ân"),
+    ("official", "move", "CB1", "--unit", "STC", "--position", "CV"),
+    ("official", "appoint", "CB1", "--unit", "STC", "--position", "CV"),
+    ("official", "dismiss", "CB1", "--unit", "SYT", "--last-day", "2030-01-01"),
+    ("official", "lock", "CB1"),
+    ("official", "unlock", "CB1"),
+    ("official", "passwd", "CB1", "--generate"),
+    ("official", "remove", "CB1"),
+    ("mailbox", "add", "hotline", "--name", "Đường dây nóng"),
+    ("mailbox", "quota", "annv", "1G"),
+    ("mailbox", "admin", "annv"),
+    ("mailbox", "lock", "annv"),
+    ("mailbox", "unlock", "annv"),
+    ("mailbox", "passwd", "annv", "--generate"),
+    ("mailbox", "grant", "vanthu", "annv"),
+    ("mailbox", "remove", "vanthu"),
+    ("alias", "add", "an", "annv"),
+    ("group", "add", "nhom", "--name", "Nhóm"),
+    ("group", "add-member", "tatca", "annv"),
+    ("group", "add-rule", "tatca", "--unit", "SYT"),
+    ("group", "set", "tatca", "--posting", "anyone"),
+    ("group", "set", "tatca", "--poster", "annv"),
+    ("group", "remove", "tatca"),
+)
+
+
+@pytest.fixture
+def furnished(citymail: Terminal, an: str) -> str:
+    citymail("mailbox", "add", "vanthu", "--name", "Văn thư")
+    citymail("group", "add", "tatca", "--name", "Tất cả")
+    return an
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=[" ".join(change[:2]) for change in CHANGES])
+def test_no_change_goes_untold(citymail: Terminal, furnished: str, change: tuple[str, ...]) -> None:
+    assert furnished
+    before = citymail.json("audit", "verify")["seal"]
+    citymail(*change, "--by", "nguoi.lam", "--reason", "vì sao")
+    number = int(before.partition(":")[0])
+    told = [entry for entry in citymail.json("audit", "search") if entry["number"] > number]
+    assert told
+    for entry in told:
+        assert (entry["actor"], entry["origin"], entry["reason"]) == ("nguoi.lam", where(), "vì sao"), entry
+    assert citymail.json("audit", "verify", "--seal", before)["ok"] is True
