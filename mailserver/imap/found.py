@@ -32,7 +32,7 @@ class FoundMessage:
         """The decoded values of a header field."""
         values = self._fields.get(name)
         if values is None:
-            values = self._fields[name] = searchable.field_values(self.lines, name)
+            values = self._fields[name] = searchable.field_values_in(self.row.header, name)
         return values
 
     def has_text(self, holds: Holds) -> bool:

@@ -13,6 +13,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailserver.message import charsets
 from mailserver.message.encoded_words import decode_words
@@ -67,6 +68,17 @@ def field_values(lines: list[str], name: str) -> list[str]:
         if line[:start].lower() == name and (rest := line[start:].lstrip(" \t"))[:1] == ":"
     ]
     return found[:1] if name == "subject" else found
+
+
+@lru_cache(maxsize=64)
+def _field_pattern(name: str) -> re.Pattern[bytes]:
+    written = re.escape(name.encode("latin-1", "replace"))
+    return re.compile(rb"^" + written + rb"[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+", re.MULTILINE | re.IGNORECASE)
+
+
+def field_values_in(header: bytes, name: str) -> list[str]:
+    """The same without decoding the rest of the block."""
+    return field_values(header_lines(b"\n".join(_field_pattern(name).findall(header[:HEADER_LIMIT]))), name)
 
 
 def inner_parts(tree: Part) -> Iterator[Part]:

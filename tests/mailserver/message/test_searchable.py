@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mailserver.message.searchable import field_values, header_lines, texts_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.message.searchable import field_values, field_values_in, header_lines, texts_of
 from mailserver.message.structure import scan
 
 MAIL = (
@@ -35,3 +38,13 @@ def test_texts_of_all_parts() -> None:
     assert [text.strip() for text in texts.body] == ["ngân sách", "Khẩn cấp"]
     assert "Content-Type: application/octet-stream; name=unseen.bin" in texts.header
     assert not any("secret" in text for text in texts.body)
+
+
+FIELD_NAMES = st.sampled_from(["from", "From", "FROM ", "to", "subject", "x-a", "frøm", "", " from", "from\t"])
+VALUES = st.text("ab=?utf-8q_ \t\r\n:é", max_size=20)
+
+
+@given(st.lists(st.tuples(FIELD_NAMES, VALUES), max_size=6), st.sampled_from(["from", "subject", "x-a"]))
+def test_one_field_is_the_same_alone_and_among_all(fields: list[tuple[str, str]], name: str) -> None:
+    header = "".join(f"{field}:{value}\r\n" for field, value in fields).encode("utf-8")
+    assert field_values_in(header, name) == field_values(header_lines(header), name)
