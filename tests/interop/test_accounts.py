@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import smtplib
 import ssl
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from tests.interop.conftest import NOTICED, Official, administer
 from tests.interop.wire import Wire
 from tests.live import LiveServer
+
+LETTER = b"From: khach@ngoai.example\r\nSubject: th\xc6\xb0\r\n\r\n" + b"x" * 500 + b"\r\n"
 
 
 def can_log_in(server: LiveServer, login: str, password: str) -> bool:
@@ -65,6 +68,33 @@ def test_who_is_locked_cannot_log_in(server: LiveServer, official: Official) -> 
     assert not can_log_in(server, official.address, official.password)
     administer(server, "official", "unlock", official.address)
     assert can_log_in(server, official.address, official.password)
+
+
+def test_who_is_locked_sends_no_more_on_an_open_connection(server: LiveServer, official: Official) -> None:
+    context = ssl.create_default_context(cafile=str(server.ca_file))
+    with smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=context, timeout=20) as client:
+        client.login(official.address, official.password)
+        assert client.mail(official.address)[0] == 250
+        client.rset()
+        administer(server, "official", "lock", official.address)
+        code, text = client.mail(official.address)
+        assert 400 <= code < 600, text
+    administer(server, "official", "unlock", official.address)
+
+
+def test_a_new_quota_counts_at_once(server: LiveServer, official: Official) -> None:
+    def deliver() -> int:
+        with smtplib.SMTP("localhost", server.ports["smtp"], timeout=20) as client:
+            client.ehlo()
+            client.mail("khach@ngoai.example", [f"SIZE={len(LETTER)}"])
+            code = client.rcpt(official.address)[0]
+            return code if code != 250 else client.data(LETTER)[0]
+
+    assert deliver() == 250
+    administer(server, "mailbox", "quota", official.address, "100")
+    assert deliver() in (452, 552)
+    administer(server, "mailbox", "quota", official.address, "0")
+    assert deliver() == 250
 
 
 def test_who_guesses_is_slowed_and_others_are_not(server: LiveServer, official: Official) -> None:
