@@ -125,8 +125,8 @@ def _vanished(session: Session, command: Fetch) -> bytes:
         if command.messages.saved:
             wanted = [(uid, uid + 1) for uid in view.saved]
         else:
-            largest = view.uids[-1] if view.count else view.uid_next
-            wanted = [(low, high + 1) for low, high in command.messages.resolve(largest)]
+            # "*" is the last message there is; what vanished behind it must be told all the same.
+            wanted = [(low, high + 1) for low, high in command.messages.resolve(max(view.uid_next - 1, 1))]
         return resync.vanished(connection, view, command.changed_since, intersection(wanted, [(1, view.uid_next)]))
 
 
