@@ -12,7 +12,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.webmail.town_hall import TownHall, letter
+from tests.webmail.town_hall import PASSWORD, TownHall, letter
 
 pytestmark = pytest.mark.browser
 
@@ -85,6 +85,12 @@ def test_every_screen(
     for path in ("/compose", "/search?q=doc", "/search?q=khongcogi", "/search", "/settings", "/mailboxes"):
         page.goto(path)
         screens[path] = faults(page)
+    page.goto("/settings/app-passwords")
+    for field, text in (("name", "Điện thoại"), ("password", PASSWORD)):
+        page.locator(f"input[name={field}]").fill(text)
+    page.get_by_role("button", name="Tạo").click()
+    expect(page.locator("#app-password")).to_be_visible()
+    screens["app passwords"] = faults(page)
     page.goto("/compose")
     page.keyboard.type("quoc", delay=15)
     expect(page.get_by_role("option").first).to_be_visible()
