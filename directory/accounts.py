@@ -124,7 +124,8 @@ def credentials_of(conn: Reading | Writing, account_id: str) -> Credentials | No
     found = conn.row(_CREDENTIALS, id=account_id)
     if found is None:
         return None
-    return Credentials(account_from_row(found[:10]), found[10], bool(found[11]))
+    account = conn.memory.shelf("accounts").setdefault(account_id, account_from_row(found[:10]))
+    return Credentials(account, found[10], bool(found[11]))
 
 
 def smallest_quota(conn: Reading | Writing) -> int:

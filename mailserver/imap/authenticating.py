@@ -109,4 +109,4 @@ def _open_maildrop(session: Session, account_id: str) -> Steps[None]:
     with store.read() as connection:
         if mailboxes.has_standard(connection, account_id):
             return
-    yield InThread(lambda: store.maildrop(account_id))
+    yield store.write(lambda tx: mailboxes.ensure_maildrop(tx, account_id))

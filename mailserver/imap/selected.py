@@ -41,6 +41,10 @@ class KeywordsGrew(Exception):
     """A message has a keyword that the view does not know yet."""
 
 
+# One for all: an empty set of its own would be the largest thing that a session at rest holds.
+_NONE_GONE: frozenset[int] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How a client wants to be told: MODSEQ with every change (CONDSTORE), expunges as UIDs (QRESYNC), everything by
@@ -115,7 +119,7 @@ class SelectedMailbox:
         self.contexts: Updates | None = None  # results that are kept up to date
         self.saved: Sequence[int] = ()  # the search result variable "$", as UIDs
         self._uids: array[int] | None = None
-        self._gone: set[int] = set()
+        self._gone = _NONE_GONE
         self._held_at = 0  # all up to this modseq has been told, while expunges after it are held back; 0: none are
         self._own: dict[int, int] = {}  # changes of this session, told already: uid → modseq
 
@@ -227,7 +231,7 @@ class SelectedMailbox:
     def own_expunge(self, before: int, after: int, uids: Sequence[int]) -> None:
         """This session expunged; it will be told with the next news."""
         if before == self.modseq and self._uids is not None:
-            self._gone.update(uid for uid in uids if uid < self.uid_next and self.msn_of(uid))
+            self._gone |= {uid for uid in uids if uid < self.uid_next and self.msn_of(uid)}
             self.modseq = after
 
     def catch_up(self, connection: Connection, *, may_expunge: bool, manner: Manner) -> bytes:
@@ -342,7 +346,7 @@ class SelectedMailbox:
         altered = [row for row in changed if row[0] < self.uid_next and self._own.get(row[0]) != row[2]]
         if vanished or altered:
             self.load(connection)
-        self._gone.update(vanished)
+        self._gone |= set(vanished)
         arrived = self._arrive([uid for uid, _, _ in changed if uid >= self.uid_next])
         return arrived, altered
 
@@ -350,7 +354,7 @@ class SelectedMailbox:
         """EXPUNGE from the last to the first, so that no number shifts another (RFC 9051 §7.5.1); or VANISHED."""
         uids = self.uids
         places = sorted((bisect_left(uids, uid) for uid in self._gone), reverse=True)
-        gone, self._gone = self._gone, set()
+        gone, self._gone = self._gone, _NONE_GONE
         self.count -= len(gone)
         if self.recents is not None:
             self.recents.left(gone)

@@ -41,6 +41,7 @@ MEMBERS_FAULTS = 200
 ACCOUNT_TRUST = 60.0
 # One for all: Python makes an empty frozenset anew each time, and there are thousands of sessions.
 _NONE_ENABLED: frozenset[bytes] = frozenset()
+_PLAIN = Manner()
 
 
 class State(Enum):
@@ -117,7 +118,7 @@ class Session:
         self.client_id = ""
         self.enabled = _NONE_ENABLED
         self.rev2 = self.utf8 = False
-        self.manner = Manner()  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
+        self.manner = _PLAIN  # how news are told; CONDSTORE, QRESYNC and UIDONLY change it
         self.idling: Idling | None = None
         self.starts_tls = False
         self.compressed = False  # from the end of this command on (RFC 4978)
@@ -242,7 +243,7 @@ class Session:
         self.state = State.NOT_AUTHENTICATED
         self.enabled = _NONE_ENABLED
         self.rev2 = self.utf8 = self.compressed = False
-        self.manner = Manner()
+        self.manner = _PLAIN
         self.hidden = capabilities.NOTHING_HIDDEN
         self._faults = 0
         self._trusted_until = 0.0
