@@ -20,11 +20,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
+from mailserver.imap.recent import RecentMail
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
@@ -132,14 +133,23 @@ def _close_all(listeners: Listeners) -> None:
         listener.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Memory that all children have in common, because it was made before they were forked."""
+
+    proven: ProvenLogins
+    headcount: Headcount = field(default_factory=Headcount)
+    recent: RecentMail = field(default_factory=RecentMail)
+
+
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:
-    proven, headcount = proven_logins(config), Headcount()
+    shared = Shared(proven_logins(config))
     roles = [
-        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, proven, headcount, ready)),
+        Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, shared, ready)),
         Role("steward", 1, lambda ready: steward(config, ready)),
     ]
     if config.workers.web:
-        roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, proven, ready)))
+        roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, shared, ready)))
     return roles
 
 
@@ -169,7 +179,7 @@ class _Reloader:
 # The children
 
 
-def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, headcount: Headcount, ready: Ready) -> None:
+def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
     """SMTP, LMTP and IMAP on one loop."""
     from mailserver.servers import imap as imap_server
     from mailserver.servers import lmtp, mx, submission
@@ -178,16 +188,18 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, head
     from mailserver.servers.smtp_session import SmtpServices
 
     _adopt_process(listeners, MAIL_SERVICES)
-    headcount.sit_down()
+    shared.headcount.sit_down()
 
     async def start() -> tuple[Sequence[Service], Lifecycle]:
-        system = build(config, proven)
+        system = build(config, shared.proven)
         context = tls_context(config)
         for_officials = tls_context(config, for_officials=True)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
         # A login is a hash of its password, and no more are hashed at once than there are cores.
         login_executor = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="login")
-        clients = Clients(config.smtp.max_connections_per_client, config.smtp.connection_exempt, headcount=headcount)
+        clients = Clients(
+            config.smtp.max_connections_per_client, config.smtp.connection_exempt, headcount=shared.headcount
+        )
         smtp = SmtpServices(
             office=system.office,
             gate=system.gate,
@@ -205,7 +217,8 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, head
             clock=time.time,
             executor=executor,
             login_executor=login_executor,
-            headcount=headcount,
+            headcount=shared.headcount,
+            recent=shared.recent,
         )
         submitting = replace(smtp, tls_context=for_officials)
         factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {
@@ -237,13 +250,13 @@ def mail_worker(config: Config, listeners: Listeners, proven: ProvenLogins, head
     run_worker(start)
 
 
-def web_worker(config: Config, listeners: Listeners, proven: ProvenLogins, ready: Ready) -> None:
+def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
     """The webmail and its event streams."""
     from mailserver.servers.web import run_web
     from webmail.services import WebmailServices
 
     _adopt_process(listeners, WEB_SERVICES)
-    system = build(config, proven)
+    system = build(config, shared.proven)
     context = tls_context(config)
     services = WebmailServices(
         store=system.store,

@@ -43,6 +43,7 @@ from mailserver.imap.grammar.search import (
     Not,
     ObjectId,
     Or,
+    Recent,
     Smaller,
     Within,
 )
@@ -72,6 +73,7 @@ class Context:
     decode: Callable[[bytes], str]
     now: int
     lookup: Lookup | None = None
+    recents: Ranges = ()
 
 
 def compile_key(key: Key, context: Context) -> Test:
@@ -90,6 +92,8 @@ def _leaf(key: Key, context: Context) -> Test:
             return everything()
         case Flagged(flag):
             return _flag(flag, context.keywords)
+        case Recent():
+            return _messages(context.recents)
         case Messages():
             return _messages(context.uid_ranges(key))
         case Contains(where, octets):

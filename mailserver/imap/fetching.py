@@ -150,10 +150,10 @@ def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: t
         rows = reading.tuples(connection, view.mailbox_id, view.uid_ranges(spans), columns)
         numbers = _numbers(session, spans, rows)
         try:
-            pieces = render(numbers, rows, view.flags, offset)
+            pieces = render(numbers, view.marked(rows, columns), view.flags, offset)
         except KeywordsGrew:
             told = view.keywords_changed(connection)
-            pieces = render(numbers, rows, view.flags, offset)
+            pieces = render(numbers, view.marked(rows, columns), view.flags, offset)
     return told + b"".join(pieces), len(rows)
 
 
@@ -243,11 +243,12 @@ class _Batch:
         with self.store.read() as connection:
             self.rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), self.columns))
             numbers = _numbers(session, spans, self.rows)
+            rows = view.marked(self.rows, self.columns)
             try:
-                self.heads = render(numbers, self.rows, view.flags, session.services.utc_offset)
+                self.heads = render(numbers, rows, view.flags, session.services.utc_offset)
             except KeywordsGrew:
                 self.told = view.keywords_changed(connection)
-                self.heads = render(numbers, self.rows, view.flags, session.services.utc_offset)
+                self.heads = render(numbers, rows, view.flags, session.services.utc_offset)
 
     def steps(self) -> Steps[None]:
         pending: list[bytes] = []

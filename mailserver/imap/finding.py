@@ -85,6 +85,7 @@ class _Finder:
             services.utc_offset,
             lambda octets: _decode(octets, charset),
             int(services.clock()),
+            recents=view.recents.ranges if view.recents is not None else (),
         )
         self._wanted = text_criteria.wanted(walk(key), self._context.decode, view.count) if indexed else set()
         if self._wanted:

@@ -25,7 +25,7 @@ from mailserver.imap.rights import may_annotate
 from mailserver.imap.session import Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import Refusal
-from mailserver.store import mailboxes, metadata, reading
+from mailserver.store import mailboxes, metadata, reading, recent
 from mailserver.store.flags import DELETED
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 
@@ -230,9 +230,15 @@ _STATUS: dict[bytes, Callable[[Session, Connection, Mailbox], bytes]] = {
     b"UNSEEN": lambda session, connection, mailbox: b"%d" % mailbox.unseen,
     b"DELETED": lambda session, connection, mailbox: b"%d" % mailbox.deleted,
     b"SIZE": lambda session, connection, mailbox: b"%d" % mailbox.size,
-    b"RECENT": lambda session, connection, mailbox: b"0",
+    b"RECENT": lambda session, connection, mailbox: b"%d" % _recent(session, connection, mailbox),
     b"HIGHESTMODSEQ": lambda session, connection, mailbox: b"%d" % mailbox.highest_modseq,
     b"APPENDLIMIT": lambda session, connection, mailbox: b"%d" % session.services.config.imap.append_limit,
     b"DELETED-STORAGE": lambda session, connection, mailbox: b"%d" % _deleted_storage(connection, mailbox),
     b"MAILBOXID": lambda session, connection, mailbox: b"(F%d)" % mailbox.id,
 }
+
+
+def _recent(session: Session, connection: Connection, mailbox: Mailbox) -> int:
+    """How many messages no session was told of (RFC 3501 §6.3.10)."""
+    first = session.services.recent.first(mailbox.id, mailbox.recent_uid)
+    return recent.count_from(connection, mailbox.id, first) if first < mailbox.uid_next else 0

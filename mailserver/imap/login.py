@@ -54,6 +54,8 @@ def enable(session: Session, command: Enable, tag: bytes) -> Steps[None]:
     session.enabled |= frozenset(fresh)
     if b"IMAP4REV2" in fresh:
         session.rev2 = session.utf8 = True
+        if session.selected is not None:
+            session.selected.recents = None
     if b"UTF8=ACCEPT" in fresh:
         session.utf8 = True
     if b"QRESYNC" in fresh:

@@ -6,6 +6,8 @@ Standards: RFC 9051 §6.3, §6.4.1, §6.4.2; RFC 3501 §6.3.1 (RECENT, UNSEEN); 
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from mailserver import access
 from mailserver.access import Act
 from mailserver.imap import places, resync, rights
@@ -14,11 +16,12 @@ from mailserver.imap.grammar.responses import HasChildren, UseRefused, flag_list
 from mailserver.imap.grammar.selecting import Select
 from mailserver.imap.grammar.syntax import NumbersRefused, SyntaxFault
 from mailserver.imap.listing import mailbox_line
+from mailserver.imap.recent import Recents
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo, NoSuchMailbox, NotPermitted
-from mailserver.store import mailboxes, messages, reading
+from mailserver.store import mailboxes, messages, reading, recent
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
@@ -52,6 +55,8 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         mailbox = place.mailbox
         view = SelectedMailbox(mailbox, command.read_only)
         view.mailbox_id = place.key
+        if not session.rev2:
+            view.recents = _recents(session, connection, mailbox, takes=not command.read_only)
         if (
             mailbox.unseen
             and not session.rev2
@@ -67,14 +72,16 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         if command.resync is not None:
             missed = resync.answer(connection, view, command.resync, session.manner)
     session.select(view, place)
+    if view.recents is not None and not command.read_only and view.recents.count:
+        # A comfort that nobody waits for (store.recent).
+        session.services.store.write(lambda tx: recent.mark_told(tx, mailbox.id, mailbox.uid_next))
     lines = [
         b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *mailbox.keywords)),
         rights.permanent_flags(place, command.read_only, mailbox.keywords),
         b"* %d EXISTS\r\n" % mailbox.messages,
     ]
     if not session.rev2:
-        # IMAP4rev1 requires RECENT; we keep no such flag, as IMAP4rev2 does not (RFC 9051 Appendix E).
-        lines.append(b"* 0 RECENT\r\n")
+        lines.append(b"* %d RECENT\r\n" % (view.recents.count if view.recents is not None else 0))
         if first_unseen:
             lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % first_unseen)
     lines += [
@@ -89,6 +96,15 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     if command.read_only:
         return Reply("EXAMINE completed", b"READ-ONLY")
     return Reply("SELECT completed", b"READ-ONLY" if rights.is_read_only(place) else b"READ-WRITE")
+
+
+def _recents(session: Session, connection: Connection, mailbox: Mailbox, *, takes: bool) -> Recents:
+    """What is recent to a session that selects (RFC 3501 §6.3.1); one that examines takes it from nobody."""
+    recents = Recents(session.services.recent, mailbox.id, mailbox.recent_uid, takes=takes)
+    first = recents.first_look(mailbox.uid_next)
+    if first < mailbox.uid_next:
+        recents.count = recent.count_from(connection, mailbox.id, first)
+    return recents
 
 
 def create(session: Session, command: Create, tag: bytes) -> Steps[Reply]:

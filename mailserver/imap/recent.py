@@ -81,6 +81,11 @@ class Recents:
         """The client was told that these are gone."""
         self.count -= sum(map(self.holds, uids))
 
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Inclusive and ascending."""
+        return [(first, end - 1) for first, end in self._ranges]
+
     def holds(self, uid: int) -> bool:
         return any(first <= uid < end for first, end in self._ranges)
 

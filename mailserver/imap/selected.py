@@ -310,9 +310,14 @@ class SelectedMailbox:
         items = tuple(item for item, is_wanted in wanted if is_wanted)
         render = renderer(items, ("uid", "flags", "modseq"), uid_only=manner.uid_only)
         uids = [row[0] for row in rows]
-        if self.recents is not None:
-            rows = self.recents.mark(rows, 0, 1)  # type: ignore[assignment]
-        return b"".join(render(uids if manner.uid_only else self.numbers_of(uids), rows, self.flags, 0))
+        numbers = uids if manner.uid_only else self.numbers_of(uids)
+        return b"".join(render(numbers, self.marked(rows, ("uid", "flags")), self.flags, 0))
+
+    def marked(self, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """Rows, the UID first, with \\Recent among the flags of those that are recent to this session."""
+        if self.recents is None or "flags" not in columns:
+            return rows
+        return self.recents.mark(rows, 0, columns.index("flags"))
 
     def numbers_of(self, uids: Sequence[int]) -> Sequence[int]:
         """The messages' numbers; for many UIDs in a row without asking for each."""

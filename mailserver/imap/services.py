@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from directory.database import Directory
 from directory.login import Gate
 from mailserver.config import Config, Network
+from mailserver.imap.recent import RecentMail
 from mailserver.store import Store
 from security.headcount import Headcount
 
@@ -20,7 +21,7 @@ from security.headcount import Headcount
 @dataclass(frozen=True, slots=True)
 class SessionServices:
     """``presence`` counts the connections of each account, in all processes that share it; ``new_reference`` names a
-    fault to the client and the log."""
+    fault to the client and the log; ``recent`` is what no session was told of yet."""
 
     store: Store
     directory: Directory
@@ -30,6 +31,7 @@ class SessionServices:
     clock: Callable[[], float] = time.time
     new_reference: Callable[[], str] = lambda: secrets.token_hex(4)
     presence: Headcount = field(default_factory=Headcount)
+    recent: RecentMail = field(default_factory=RecentMail)
 
     @property
     def utc_offset(self) -> int:

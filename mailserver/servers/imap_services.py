@@ -12,6 +12,7 @@ from typing import Protocol
 from directory.database import Directory
 from directory.login import Gate
 from mailserver.config import Config
+from mailserver.imap.recent import RecentMail
 from mailserver.imap.services import SessionServices
 from mailserver.imap.spooled import Spooled
 from mailserver.servers.imap_loop import Post, Timed, Wheel
@@ -49,9 +50,14 @@ class ImapServices:
         executor: Executor | None = None,
         login_executor: Executor | None = None,
         headcount: Headcount | None = None,
+        recent: RecentMail | None = None,
     ) -> None:
         self.headcount = headcount or Headcount()
-        self.sessions = SessionServices(store, directory, gate, config, tls_context, clock, presence=self.headcount)
+        self.sessions = SessionServices(
+            *(store, directory, gate, config, tls_context, clock),
+            presence=self.headcount,
+            recent=recent or RecentMail(),
+        )
         self.tls_context = tls_context
         self.executor: Executor = executor or ThreadPoolExecutor(config.workers.threads, "imap")
         self.login_executor: Executor = login_executor or self.executor

@@ -112,6 +112,11 @@ class ObjectId:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """\\Recent to this session (RFC 3501 §6.4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     key: Key
 
@@ -139,12 +144,11 @@ Key = (
     | Smaller
     | ChangedFrom
     | ObjectId
+    | Recent
     | Not
     | Or
     | And
 )
-
-NOTHING = Not(All())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,9 @@ _FLAG_KEYS: dict[bytes, Key] = {
     b"UNDRAFT": Not(Flagged("\\Draft")),
     b"UNFLAGGED": Not(Flagged("\\Flagged")),
     b"UNSEEN": Not(Flagged("\\Seen")),
-    # No message of ours is \Recent (RFC 9051 Appendix A dropped it): none is new, all are old.
-    b"RECENT": NOTHING,
-    b"NEW": NOTHING,
-    b"OLD": All(),
+    b"RECENT": Recent(),
+    b"NEW": And((Recent(), Not(Flagged("\\Seen")))),
+    b"OLD": Not(Recent()),
     b"SAVEDATESUPPORTED": All(),  # RFC 8514 §4.3: our store knows it of every message
 }
 _CONTAINS: dict[bytes, Where] = {each.value.upper().encode(): each for each in Where}

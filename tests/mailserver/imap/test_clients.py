@@ -32,10 +32,10 @@ def round_trip(client):
     assert status == "OK"
     assert data[0][1] == MESSAGE
     head = data[0][0]
-    assert b"FLAGS (\\Flagged $Mark)" in head
+    assert b"FLAGS (\\Flagged \\Recent $Mark)" in head
     assert b'INTERNALDATE "01-Jan-2026 00:00:00 +0000"' in head
     assert b"RFC822.SIZE %d" % len(MESSAGE) in head
-    assert imaplib.ParseFlags(head) == (b"\\Flagged", b"$Mark")
+    assert imaplib.ParseFlags(head) == (b"\\Flagged", b"\\Recent", b"$Mark")
     assert client.search("UTF-8", "SUBJECT", "hop")[1] == [b"1"]
     assert client.store("1", "+FLAGS", "\\Seen")[0] == "OK"
     assert client.copy("1", "Archive")[0] == "OK"

@@ -61,7 +61,7 @@ class Picture:
             assert known_uids == sorted(set(known_uids))
         uid = self.uids[number - 1]
         if (flags := re.search(r"FLAGS \(([^)]*)\)", data)) and uid is not None:
-            self.flags[uid] = frozenset(flags[1].split())
+            self.flags[uid] = frozenset(flags[1].split()) - {"\\Recent"}
         if self.condstore and "FLAGS" in data and "BODY" not in data and "UID" in data:
             assert "MODSEQ (" in data, data
 

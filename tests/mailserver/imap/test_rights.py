@@ -114,7 +114,7 @@ class Pair:
             self.an.ok("EXAMINE Files")
             for line in self.an.ok("UID FETCH 1:* (FLAGS EMAILID)"):
                 if found := re.match(r"\* \d+ FETCH \(UID (\d+) FLAGS \((.*?)\) EMAILID \((.*)\)\)", line):
-                    messages[int(found[1])] = (frozenset(found[2].split()), found[3])
+                    messages[int(found[1])] = (frozenset(found[2].split()) - {"\\Recent"}, found[3])
             self.an.ok("UNSELECT")
         acl = self.an.ask("GETACL Files")[:-1]
         metadata = self.an.ask("GETMETADATA Files /shared/comment")[:-1]

@@ -250,7 +250,7 @@ def test_mail_is_pushed_to_who_idles(live):
         assert idler.read_line() == b"+ idling"
         for count in range(1, 20):
             assert client.ask(b"APPEND INBOX {6+}\r\na: b\r\n")[-1].startswith("t OK")
-            assert idler.read_line() == b"* %d EXISTS" % count
+            assert [idler.read_line(), idler.read_line()] == [b"* %d EXISTS" % count, b"* %d RECENT" % count]
         idler.say(b"DONE\r\n")
         assert idler.read_line() == b"i OK IDLE completed"
 
