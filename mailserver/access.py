@@ -6,9 +6,10 @@ count: what the entries that mean the reader give, less what negative entries ta
 so an appointment that ends, or a right that is withdrawn, holds from the next question on (the directory notices its
 own changes within seconds, a change of day within a minute).
 
-A mailbox of one's own has its plain name.  One of another person is ``Other Users/address/name``, one of a unit or a
-role ``Shared/address/name``: plain ASCII, which every client shows right, and addresses, which unlike names of units
-are unique and lasting.  An own mailbox that had such a name before goes first.
+A mailbox of one's own has its plain name.  One of another person is ``Other Users/login/name``, one of a unit or a
+role ``Shared/login/name``: plain ASCII, which every client shows right, and addresses, which unlike names of units are
+unique and lasting.  The primary domain is left out, and a dot is written ``_``: programs that keep mail in folders of
+their own take a dot for a separator.  An own mailbox that had such a name before goes first.
 
 Standards: RFC 4314 §2, §4, §6; RFC 2342 (namespaces); RFC 9051 §6.3.10; RFC 6851 §3.3 (MOVE).
 """
@@ -37,6 +38,8 @@ from mailserver.store.rights import ALL, NONE, Entry, Rights
 
 OTHER_USERS, SHARED = "Other Users", "Shared"
 ROOTS = (OTHER_USERS, SHARED)
+# Addresses that a city gives out have no "^" (directory.addresses).
+_TO_LEVEL, _FROM_LEVEL = str.maketrans("._", "_^"), str.maketrans("_^", "._")
 # What one who is appointed to a unit's mailbox may do in it: all but decide who else may.
 WORK: Rights = ALL - {"a"}
 ANYONE = "anyone"
@@ -152,19 +155,33 @@ def place_of(directory: Reading, connection: Connection, reader: Account, mailbo
 def _place(connection: Connection, reader: Account, owner: Account, mailbox: Mailbox, having: Rights) -> Place:
     key = readers.key_of(connection, mailbox.id, reader.id)
     unseen = readers.unseen(connection, key) if isinstance(key, ReadersMailbox) else mailbox.unseen
-    shown = replace(mailbox, name=f"{root_of(owner)}{SEPARATOR}{mailbox.name}", unseen=unseen, special_use=None)
+    name = f"{root_of(directory, owner)}{SEPARATOR}{mailbox.name}"
+    shown = replace(mailbox, name=name, unseen=unseen, special_use=None)
     return Place(shown, mailbox.name, owner, having, key)
 
 
-def root_of(owner: Account) -> str:
+def root_of(directory: Reading, owner: Account) -> str:
     """Under which name an account's mailboxes appear to others."""
-    return f"{OTHER_USERS if owner.kind == 'person' else SHARED}{SEPARATOR}{owner.login}"
+    level = level_of(owner.login, primary_domain(directory))
+    return f"{OTHER_USERS if owner.kind == 'person' else SHARED}{SEPARATOR}{level}"
+
+
+def level_of(login: str, domain: str) -> str:
+    """An address as a level of a mailbox name: ``van.thu@city.example`` is ``van_thu`` where the city has that
+    domain.
+    """
+    return login.removesuffix(f"@{domain}").translate(_TO_LEVEL)
+
+
+def login_of(level: str) -> str:
+    """The way back; without a domain for an address of the primary one."""
+    return level.translate(_FROM_LEVEL)
 
 
 def owner_of_root(directory: Reading, root: str) -> Account | None:
-    """Whose mailboxes appear under a name like ``Shared/address``."""
-    owner = account_by_login(directory, root.rpartition(SEPARATOR)[2])
-    if owner is None or owner.status == "closed" or root_of(owner).casefold() != root.casefold():
+    """Whose mailboxes appear under a name like ``Shared/login``."""
+    owner = account_by_login(directory, login_of(root.rpartition(SEPARATOR)[2]))
+    if owner is None or owner.status == "closed" or root_of(directory, owner).casefold() != root.casefold():
         return None
     return owner
 
@@ -223,7 +240,7 @@ def canonical(directory: Reading, reader: Account, name: str) -> str:
     owner, own_name = _split(directory, reader, name)
     if owner is None or owner.id == reader.id or not own_name:
         return name
-    return f"{root_of(owner)}{SEPARATOR}{mailboxes.normalise_name(own_name)}"
+    return f"{root_of(directory, owner)}{SEPARATOR}{mailboxes.normalise_name(own_name)}"
 
 
 def room_for_name(directory: Reading, connection: Connection, reader: Account, name: str) -> tuple[Account, str]:
@@ -285,7 +302,7 @@ def _owners(directory: Reading, connection: Connection, reader: Account) -> list
     named.update(group for group in rights.groups_named(connection) if _means(directory, group, reader.id))
     ids = {*mailboxes_of(directory, reader.id), *rights.shared_with(connection, named)} - {reader.id}
     owners = [owner for owner in (find_account(directory, each) for each in ids) if owner is not None]
-    owners.sort(key=lambda owner: (root_of(owner), owner.id))
+    owners.sort(key=lambda owner: (root_of(directory, owner), owner.id))
     return [owner.id for owner in owners[:MAX_OWNERS]]
 
 

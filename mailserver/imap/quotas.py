@@ -87,7 +87,10 @@ def _owner(session: Session, root: bytes) -> Account:
 
 
 def _root_text(session: Session, owner: Account) -> bytes:
-    return quoted((QUOTA_ROOT if owner.id == session.account_id else access.root_of(owner)).encode())
+    if owner.id == session.account_id:
+        return quoted(QUOTA_ROOT.encode())
+    with session.services.directory.read() as directory:
+        return quoted(access.root_of(directory, owner).encode())
 
 
 def _quota(session: Session, owner: Account) -> bytes:

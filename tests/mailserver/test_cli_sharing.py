@@ -47,7 +47,7 @@ def rights(tmp_path: Path, owner: str, reader: str, name: str) -> tuple[str, boo
         with directory.read() as reading, store.read() as connection:
             account = account_by_login(reading, reader)
             assert account is not None
-            place = access.find(reading, connection, account, f"Other Users/{owner}@thanhpho.example/{name}")
+            place = access.find(reading, connection, account, f"Other Users/{owner}/{name}")
             assert place is not None
             return access.ordered(place.rights), isinstance(place.key, readers.ReadersMailbox)
     finally:

@@ -165,7 +165,7 @@ def test_pictures_of_colleagues_stay_true(services, office, seed):
                 insert(tables.mailbox_right),
                 {"mailbox_id": "vanthu", "account_id": name, "may_read": True, "may_send": False},
             )
-    mailbox = '"Shared/vanthu@city.vn/INBOX"'
+    mailbox = '"Shared/vanthu/INBOX"'
     pictures = []
     for name in ("an", "binh", "dung"):
         pictures.append(Picture(services, chance, name == "binh", f"{name}@city.vn", mailbox))
