@@ -151,6 +151,9 @@ Key = (
 )
 
 
+NOTHING = Not(All())
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """``returns`` is None for a search without RETURN."""
