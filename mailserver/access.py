@@ -149,10 +149,12 @@ def place_of(directory: Reading, connection: Connection, reader: Account, mailbo
     owner = find_account(directory, mailbox.account_id)
     if owner is None:
         raise NoSuchMailbox
-    return _place(connection, reader, owner, mailbox, rights_in(directory, connection, reader.id, mailbox))
+    return _place(directory, connection, reader, owner, mailbox, rights_in(directory, connection, reader.id, mailbox))
 
 
-def _place(connection: Connection, reader: Account, owner: Account, mailbox: Mailbox, having: Rights) -> Place:
+def _place(
+    directory: Reading, connection: Connection, reader: Account, owner: Account, mailbox: Mailbox, having: Rights
+) -> Place:
     key = readers.key_of(connection, mailbox.id, reader.id)
     unseen = readers.unseen(connection, key) if isinstance(key, ReadersMailbox) else mailbox.unseen
     name = f"{root_of(directory, owner)}{SEPARATOR}{mailbox.name}"
@@ -289,7 +291,7 @@ def visible(directory: Reading, connection: Connection, reader: Account) -> list
             having = _reckoned(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
             if Act.SEE.value not in having:
                 continue
-            place = _place(connection, reader, owner, mailbox, having)
+            place = _place(directory, connection, reader, owner, mailbox, having)
             if place.mailbox.name not in taken:
                 shown = replace(place.mailbox, subscribed=place.mailbox.name in subscribed)
                 places.append(replace(place, mailbox=shown))
