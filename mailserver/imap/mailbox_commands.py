@@ -55,8 +55,9 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         mailbox = place.mailbox
         view = SelectedMailbox(mailbox, command.read_only)
         view.mailbox_id = place.key
+        recents = _recents(session, connection, mailbox, takes=not command.read_only)
         if not session.rev2:
-            view.recents = _recents(session, connection, mailbox, takes=not command.read_only)
+            view.recents = recents
         if (
             mailbox.unseen
             and not session.rev2
@@ -72,7 +73,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         if command.resync is not None:
             missed = resync.answer(connection, view, command.resync, session.manner)
     session.select(view, place)
-    if view.recents is not None and not command.read_only and view.recents.count:
+    if recents.count and not command.read_only:
         # A comfort that nobody waits for (store.recent).
         session.services.store.write(lambda tx: recent.mark_told(tx, mailbox.id, mailbox.uid_next))
     lines = [

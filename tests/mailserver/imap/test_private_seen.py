@@ -7,7 +7,7 @@ import pytest
 from mailserver.store import mailboxes, readers
 from tests.mailserver.imap.talk import Direct
 
-SHARED = '"Other Users/an@city.vn/Files"'
+SHARED = '"Other Users/an/Files"'
 
 
 @pytest.fixture

@@ -345,8 +345,8 @@ def test_who_may_do_less_than_the_owner_may_not_act_as_owner(services, office):
     office.clock.pass_by(61)
     assert unit.ask("NOOP")[-1].startswith("* BYE This account is locked")
     binh = Direct(services).log_in("binh@city.vn")
-    told = binh.ok('MYRIGHTS "Shared/vanthu@city.vn/INBOX"')
-    assert told[0] == '* MYRIGHTS "Shared/vanthu@city.vn/INBOX" lrswipkxc'
+    told = binh.ok('MYRIGHTS "Shared/vanthu/INBOX"')
+    assert told[0] == '* MYRIGHTS "Shared/vanthu/INBOX" lrswipkxc'
     for client in (unit, again, binh):
         client.close()
 
