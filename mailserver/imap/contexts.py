@@ -6,7 +6,7 @@ news that caused it.
 
 Standards: RFC 5267 §4.3 (UPDATE, NOUPDATE, ADDTO, REMOVEFROM, CANCELUPDATE); RFC 5032 §2 (OLDER and YOUNGER are looked
 at with each news); RFC 7377 §2.2 (UPDATE in ESEARCH), RFC 5465 §7 (items of new messages).
-Limits: 10 contexts a mailbox, and beside the first one 200,000 messages in all of them; 1,000 changed messages at a
+Limits: 10 contexts a mailbox, and beside the first one 200,000 messages in all of them; 200 changed messages at a
 time that have to be read; items of 100 new messages of 1 MB together at a time.
 """
 
@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 
 from mailserver.imap import finding, sort_orders
 from mailserver.imap.fetching import fetch
-from mailserver.imap.finding import names
+from mailserver.imap.finding import names, walk
 from mailserver.imap.grammar.fetch import Fetch
 from mailserver.imap.grammar.responses import UNTAGGED, no, number_set, quoted
-from mailserver.imap.grammar.search import NOTHING, And, Contains, Header, Key, Messages, Not, Or, Search, Within
+from mailserver.imap.grammar.search import NOTHING, And, Contains, Header, Key, Messages, Not, Or, Search, Where, Within
 from mailserver.imap.grammar.sort import Criterion
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.search_results import correlator
@@ -34,11 +34,13 @@ from mailserver.store.reading import as_ranges
 
 MAX_CONTEXTS = 10
 MAX_MEMBERS = 200_000
-MAX_READ = 1000
+MAX_READ = 200
 MAX_FETCHED = 100
 MAX_OCTETS = 1 << 20
 # Up to so many messages are put into a sorted result one by one; for more it is sorted anew.
 _FEW = 50
+
+_IN_ROWS = frozenset((Where.SUBJECT, Where.FROM, Where.TO))
 
 Pairs = list[tuple[int, list[int]]]
 
@@ -68,8 +70,11 @@ class Context:
 
     @property
     def reads(self) -> bool:
-        """Whether messages may have to be read to know."""
-        return names(self.key, Contains) or names(self.key, Header)
+        """Whether messages have to be read to know; what rows hold of most of them does not count."""
+        return any(
+            isinstance(each, Header) or (isinstance(each, Contains) and each.where not in _IN_ROWS)
+            for each in walk(self.key)
+        )
 
 
 class Contexts:

@@ -35,15 +35,20 @@ _COLUMNS: dict[SortKey, str] = {
 _PLACES = {SortKey.DISPLAYFROM: 2, SortKey.DISPLAYTO: 5}
 
 
-def ordered(store: Store, view: SelectedMailbox, criteria: Sequence[Criterion], found: Sequence[int]) -> list[int]:
-    """The messages by the criteria, then by UID.  ``found`` ascends; those that are gone are left out."""
+def ordered(
+    store: Store, view: SelectedMailbox, criteria: Sequence[Criterion], found: Sequence[int], *, are_all: bool = False
+) -> list[int]:
+    """The messages by the criteria, then by UID.  ``found`` ascends; those that are gone are left out.
+
+    ``are_all``: no other messages lie between them.
+    """
     if not found:
         return []
     if len(found) * 4 >= view.count and not any(key in _PLACES for key, _ in criteria):
         columns = [(_COLUMNS[key], reverse) for key, reverse in criteria]
         with store.read() as connection:
             uids = ordering.sorted_uids(connection, view.mailbox_id, columns, [(found[0], found[-1])])
-        if found is view.uids:
+        if are_all:
             return uids
         wanted = set(found)
         return [uid for uid in uids if uid in wanted]

@@ -21,14 +21,17 @@ from mailserver.imap.steps import Steps
 def sort(session: Session, command: Sort, tag: bytes) -> Steps[Reply]:
     search = command.search
     if not known_charset(search.charset):
+        if search.returns is not None and search.returns.saves:
+            session.view.saved = ()  # RFC 9051 §6.4.4.1
         raise UnknownCharset
     contexts.refuse_reuse(session, search, tag)
-    if isinstance(search.key, All):
+    are_all = isinstance(search.key, All)
+    if are_all:
         # No need to look for them first; what is gone already is left out by the order.
         found: Sequence[int] = load(session).uids
     else:
         found = yield from searching.find(session, search, tag)
-    in_order = ordered(session.services.store, session.view, command.criteria, found)
+    in_order = ordered(session.services.store, session.view, command.criteria, found, are_all=are_all)
     yield from searching.answer(session, search, tag, in_order, b"SORT")
     yield contexts.begin(session, search, tag, in_order, command.criteria)
     return Reply(keeps_numbers=names_numbers(search.key))

@@ -29,11 +29,12 @@ def thread(session: Session, command: Thread, tag: bytes) -> Steps[Reply]:
     search = command.search
     if not known_charset(search.charset):
         raise UnknownCharset
-    if isinstance(search.key, All):
+    are_all = isinstance(search.key, All)
+    if are_all:
         found: Sequence[int] = load(session).uids
     else:
         found = yield from searching.find(session, search, tag)
-    uids, messages, forest = yield from _trees(session, command.algorithm, found, tag)
+    uids, messages, forest = yield from _trees(session, command.algorithm, found, are_all, tag)
     numbers = uids if search.by_uid else numbers_of(load(session), uids)
     yield b"* THREAD " if uids else b"* THREAD"
     yield from thread_trees.render(forest, len(messages.dates), numbers.__getitem__)
@@ -42,11 +43,11 @@ def thread(session: Session, command: Thread, tag: bytes) -> Steps[Reply]:
 
 
 def _trees(
-    session: Session, algorithm: Algorithm, found: Sequence[int], tag: bytes
+    session: Session, algorithm: Algorithm, found: Sequence[int], are_all: bool, tag: bytes
 ) -> Steps[tuple[list[int], Messages, Forest]]:
     view = session.view
     links = None if algorithm is Algorithm.ORDEREDSUBJECT else References()
-    wanted = None if found is view.uids else set(found)
+    wanted = None if are_all else set(found)
     progress = Progress(session.services, tag, len(found))
     uids: list[int] = []
     messages = Messages()

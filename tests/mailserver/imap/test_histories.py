@@ -104,9 +104,15 @@ class Picture:
         elif choice == 7:
             self.ask(f"FETCH {self.number()}:{self.number()} (UID FLAGS)", may_expunge=False)
         elif choice == 8:
-            lines = self.ask("SEARCH UNSEEN", may_expunge=False)
-            found = next(line for line in lines if line.startswith("* SEARCH")).split()[2:]
-            assert all(1 <= int(number) <= len(self.uids) for number in found)
+            order = chance.choice(
+                ("SEARCH UNSEEN", "SORT (REVERSE SIZE) UTF-8 ALL", "SORT (DATE) UTF-8 UNSEEN", "THREAD REFS UTF-8 ALL")
+            )
+            lines = self.ask(order, may_expunge=False)
+            found = next(line for line in lines if line.startswith(f"* {order.split()[0]}"))
+            numbers = re.findall(r"\d+", found)
+            assert all(1 <= int(number) <= len(self.uids) for number in numbers)
+            assert len(set(numbers)) == len(numbers)
+            self.ask("ESEARCH IN (personal) FLAGGED")
         elif choice == 9:
             self.ask(f"MOVE {self.number()} {chance.choice(('Trash', self.mailbox))}")
         elif choice == 10:
