@@ -43,7 +43,7 @@ _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
 # Seconds between looks for mail that the indexes of accounts that are searched do not know yet.
-_INDEXING = 60.0
+_INDEXING = 30.0
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005

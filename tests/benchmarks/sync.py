@@ -78,6 +78,7 @@ class Sync(Series):
         Figure("thread_ms", "THREAD REFERENCES, ms", "less"),
         Figure("changes_ms", "CHANGEDSINCE, ten changed, ms", "less"),
         Figure("resync_ms", "connect to synced by QRESYNC, ms", "less"),
+        Figure("search_first_ms", "the first SEARCH TEXT, ms", "less"),
         *(Figure(f"search_{name}_ms", f"SEARCH {what.split()[0]}, ms", "less") for name, what in _SEARCHES.items()),
         Figure("search_words_ms", "SEARCH SUBJECT in Vietnamese, ms", "less"),
         *(Figure(f"search_{name}_hits", f"hits of {name}") for name in (*_SEARCHES, "words")),
@@ -260,6 +261,7 @@ class _Steps:
     def searching(self, client: BlockingImap) -> None:
         words = corpus.COMMON_WORDS.encode()
         searches = {name: f"SEARCH {what}".encode() for name, what in _SEARCHES.items()}
+        self.values["search_first_ms"] = client.timed(f"SEARCH TEXT {corpus.RARE_WORD}")
         searches["words"] = b"SEARCH CHARSET UTF-8 SUBJECT {%d+}\r\n%s" % (len(words), words)
         for name, command in searches.items():
             start = time.perf_counter()

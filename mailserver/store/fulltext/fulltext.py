@@ -1,13 +1,13 @@
 """The indexes of all accounts: look up, fill, forget, begin anew.
 
 ``find`` first reads what has arrived since the last time, so that its answer is that of a scan (no ``store.read()``
-may be open around it).  What could not be read (a full disk, another process filling for a long time) it names, and
-the caller looks into those messages itself. None from it means "scan all".
+may be open around it).  What was not read (thousands of messages that are new to it, a full disk, another process
+filling for a long time) it names, and the caller looks into those messages itself.  None from it means "scan all".
 
-Files sent along with the last few messages are read within the search; those of a mailbox that is searched for the
-first time follow in the background (``tend``).
+``tend`` reads in the background what is too much for a search.  Files sent along with the last few messages are read
+within the search, others there.
 
-Limits: for each account a folder of some 2 KiB a message; no more memory than one round of filling and one merge of
+Limits: for each account a folder of some 3 KiB a message; no more memory than one round of filling and one merge of
 chunks take.
 """
 
@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from urllib.parse import quote, unquote
 
 from sqlalchemy import select
@@ -42,7 +42,9 @@ Wanted = tuple[str, Needle]
 # Seconds within one search for files sent along, and for somebody else's round of filling.
 ATTACHMENT_SECONDS = 3.0
 _PATIENCE = 20.0
-# A mailbox that large is read ahead of its first search.
+# Seconds between rounds in the background, for a search that waits for its own.
+_GAP = 0.03
+# A mailbox that large is read in the background, ahead of its first search or beside it.
 LARGE = 5_000
 # The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
 _FEW = 8
@@ -86,20 +88,20 @@ class Fulltext:
 
     def behind(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
         """At most how many messages ``find`` would have to read first."""
-        covered = dict.fromkeys(mailbox_ids, 0)
-        if self._path(account_id).exists():
-            try:
+        try:
+            if self._path(account_id).exists():
                 with self._opened(account_id, mailbox_ids) as index:
-                    covered = {each: index.covered(each) for each in mailbox_ids}
-            except (sqlite3.Error, OSError) as fault:
-                self._give_up(account_id, fault)
-        with self._read() as connection:
-            return sum(max(filling.uid_next(connection, each) - known, 0) for each, known in covered.items())
+                    return self._behind(index, mailbox_ids)
+        except (sqlite3.Error, OSError) as fault:
+            self._give_up(account_id, fault)
+        return self._behind(None, mailbox_ids)
 
     def read_next(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
         """Read some of what ``find`` would have to read; how many, 0 when there is no more (or it cannot be done)."""
         try:
             with self._opened(account_id, mailbox_ids) as index:
+                if self._behind(index, mailbox_ids) > LARGE:
+                    return 0
                 for mailbox_id in mailbox_ids:
                     with self._read() as connection:
                         is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)
@@ -215,15 +217,27 @@ class Fulltext:
                 found.append(f"an index cannot be read: account {account_id}: {fault}")
         return found
 
+    def _behind(self, index: IndexFile | None, mailbox_ids: Sequence[int]) -> int:
+        covered = [0 if index is None else index.covered(each) for each in mailbox_ids]
+        with self._read() as connection:
+            ends = [filling.uid_next(connection, each) for each in mailbox_ids]
+        return sum(max(end - known, 0) for end, known in zip(ends, covered, strict=True))
+
     def _tend(self, account_id: str, ending: Callable[[], bool]) -> None:
+        def leave_room() -> bool:
+            sleep(_GAP)
+            return ending()
+
         try:
-            self.fill(account_id, until=ending)
+            self.fill(account_id, until=leave_room)
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
 
     def _catch_up(self, index: IndexFile, mailbox_ids: Sequence[int]) -> Exception | None:
-        """What kept it from being done."""
+        """What kept it from being done.  A large mailbox that is new is looked into meanwhile, which is quicker."""
         try:
+            if self._behind(index, mailbox_ids) > LARGE:
+                return None
             for mailbox_id in mailbox_ids:
                 with self._read() as connection:
                     is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)

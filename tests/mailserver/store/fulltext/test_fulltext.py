@@ -292,7 +292,13 @@ def test_large_mailboxes_are_read_before_their_first_search(
     index.tend(lambda: False)
     assert index.figures("an") is None
     monkeypatch.setattr("mailserver.store.fulltext.fulltext.LARGE", 5)
+    # So much is left to the background: the search is to look into the messages itself.
+    assert index.read_next("an", [clerk.inbox.id]) == 0
+    lookup = index.find("an", [clerk.inbox.id], [("body", needle("sach"))])
+    assert lookup.hits["body", needle("sach")] == set()
+    assert len(lookup.unread) == 5
     index.tend(lambda: False)
+    assert find(clerk, "sach") == {1, 2, 3, 4, 5}
     assert index.behind("an", [clerk.inbox.id]) == 0
     assert index.figures("an")["messages"] == 5
 
