@@ -24,6 +24,11 @@ SUB_ADDRESS_MARK = "+"
 
 _PRIMARY_DOMAIN = Question(select(domain_table.c.name).where(domain_table.c.is_primary.is_(True)))
 _DOMAINS = Question(select(domain_table.c.name))
+_EVER = Question(
+    select(address_table.c.address)
+    .where(address_table.c.account_id == bindparam("account"))
+    .order_by(address_table.c.address)
+)
 _ADDRESS = Question(
     select(
         address_table.c.address,
@@ -127,6 +132,11 @@ class AddressRow(tuple[str, str, str | None, str | None, str | None, str | None]
     @property
     def until(self) -> str | None:
         return self[5]
+
+
+def addresses_ever(conn: Reading | Writing, account_id: str) -> list[str]:
+    """Every address the account has or had, redirected and retired ones too."""
+    return [found for (found,) in conn.rows(_EVER, account=account_id)]
 
 
 def address_row(conn: Reading | Writing, address: str) -> AddressRow | None:

@@ -12,12 +12,12 @@ from typing import IO, Any
 import click
 
 from directory import people, record, units
+from directory.addresses import addresses_ever
 from directory.cli.context import EXIT_REFUSED, CliContext, directory_command, written_to
 from directory.cli.texts import help_text
 from directory.database import CITY_TIME, Reading
 from directory.dates import parse_day
 from directory.faults import Fault
-from directory.recipients import addresses_of
 from security.audit import AuditEntry
 
 _COLUMNS = ("number", "at", "actor", "origin", "action", "subject", "reason", "before", "after", "details", "digest")
@@ -67,7 +67,7 @@ def _subjects(conn: Reading, key: str) -> list[str]:
     """Under which names the record may know what ``key`` stands for: all addresses of a mailbox, the id of a unit."""
     owner = people.find_mailbox_owner(conn, key)
     if owner is not None:
-        return [owner.login, *addresses_of(conn, owner.id), key]
+        return [owner.login, *addresses_ever(conn, owner.id), key]
     try:
         return [units.find_unit(conn, key).id, key]
     except Fault:

@@ -52,6 +52,18 @@ def test_what_was_done_to_one(citymail: Terminal, told: Any, an: str) -> None:
     assert "mailbox.quota" in text
     assert "mailbox.lock" not in text
     assert citymail.json("audit", "show", "khong.co") == []
+    # who has left is still known by every address he had, and by his id
+    account = citymail.json("official", "show", "an.moi")["account_id"]
+    citymail("official", "remove", "an.moi")
+    for key in ("an.moi@city.gov.vn", account):
+        assert len(citymail.json("audit", "show", key)) == 5
+
+
+def test_of_one_who_sends_for_others_only_his_own_is_told(citymail: Terminal, an: str) -> None:
+    citymail("mailbox", "add", "vanthu", "--name", "Văn thư")
+    citymail("mailbox", "grant", "vanthu", an)
+    assert [entry["action"] for entry in citymail.json("audit", "show", an)] == ["official.join"]
+    assert [entry["action"] for entry in citymail.json("audit", "show", "vanthu")] == ["mailbox.grant", "mailbox.add"]
 
 
 @pytest.mark.parametrize(
