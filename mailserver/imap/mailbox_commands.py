@@ -20,7 +20,7 @@ from mailserver.imap.recent import Recents
 from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
-from mailserver.refusals import CannotDo, NoSuchMailbox, NotPermitted
+from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox, NotPermitted
 from mailserver.store import mailboxes, messages, reading, recent
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
@@ -171,7 +171,13 @@ def rename(session: Session, command: Rename, tag: bytes) -> Steps[None]:
     if owner.id != place.owner.id:
         raise CannotDo("A mailbox stays with its owner; copy the messages instead")
     old_name = place.own_name
-    yield session.services.store.write(lambda tx: mailboxes.rename_mailbox(tx, owner.id, old_name, own_name))
+    try:
+        yield session.services.store.write(lambda tx: mailboxes.rename_mailbox(tx, owner.id, old_name, own_name))
+    except MailboxExists:
+        if owner.id == session.account_id:
+            raise
+        # What is in the way may be a mailbox that the client may not see, with a name that it may not know.
+        raise NotPermitted from None
 
 
 def _leave(session: Session, gone: int) -> bytes:

@@ -271,6 +271,25 @@ def test_rights_of_the_selected_mailbox_follow_the_list(pair):
     assert binh.closed
 
 
+def test_names_in_the_way_of_a_rename_are_not_told(pair):
+    """The children of what is renamed go along, and may meet others that the client may not see."""
+    pair.begin("", "")
+    pair.an.ok("CREATE Files/a/x")
+    pair.an.ok("CREATE Files/b/x")
+    pair.an.ok("DELETE Files/below")
+    pair.an.ok('SETACL Files binh "lk"')
+    pair.an.ok('SETACL Files/a binh "lx"')
+    # Files/b exists and is hidden; so is Files/b/x below it.
+    for target in ("b", "b/x"):
+        answer = pair.binh.ask(f'RENAME "{SHARED}/a" "{SHARED}/{target}"')
+        assert answer == ["t NO [NOPERM] Not permitted"]
+    pair.an.ok("DELETE Files/b/x")
+    pair.an.ok("DELETE Files/b")
+    pair.binh.ok(f'RENAME "{SHARED}/a" "{SHARED}/b"')
+    for name in ("Files/b/x", "Files/b"):
+        pair.an.ok(f"DELETE {name}")
+
+
 def appointed(office, **columns):
     from sqlalchemy import delete, insert
 
