@@ -39,9 +39,11 @@ log = logging.getLogger("citymail.fulltext")
 
 Wanted = tuple[str, Needle]
 
-# Seconds within one search for files sent along, and for somebody else's round of filling.
+# Seconds within one search for files sent along, and for somebody else's round of filling: looking into the messages
+# is quicker than waiting long.  In the background there is time.
 ATTACHMENT_SECONDS = 3.0
-_PATIENCE = 20.0
+_SEARCH_PATIENCE = 0.5
+_PATIENCE = 60.0
 # Seconds between rounds in the background, for a search that waits for its own.
 _GAP = 0.03
 # A mailbox that large is read in the background, ahead of its first search or beside it.
@@ -74,9 +76,9 @@ class Fulltext:
     def find(self, account_id: str, mailbox_ids: Sequence[int], wanted: Collection[Wanted]) -> Lookup | None:
         """Which messages of an account hold what is wanted; certain for those in the named mailboxes."""
         try:
-            with self._opened(account_id, mailbox_ids) as index:
+            with self._opened(account_id, mailbox_ids, _SEARCH_PATIENCE) as index:
                 fault = self._catch_up(index, mailbox_ids)
-                if fault is not None:
+                if fault is not None and not _is_busy(fault):
                     log.warning("the index of account %s could not be filled, scanning: %s", account_id, fault)
                 with index.reading():
                     with self._read() as connection:
@@ -90,7 +92,7 @@ class Fulltext:
         """At most how many messages ``find`` would have to read first."""
         try:
             if self._path(account_id).exists():
-                with self._opened(account_id, mailbox_ids) as index:
+                with self._opened(account_id, mailbox_ids, _SEARCH_PATIENCE) as index:
                     return self._behind(index, mailbox_ids)
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
@@ -99,7 +101,7 @@ class Fulltext:
     def read_next(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
         """Read some of what ``find`` would have to read; how many, 0 when there is no more (or it cannot be done)."""
         try:
-            with self._opened(account_id, mailbox_ids) as index:
+            with self._opened(account_id, mailbox_ids, _SEARCH_PATIENCE) as index:
                 if self._behind(index, mailbox_ids) > LARGE:
                     return 0
                 for mailbox_id in mailbox_ids:
@@ -258,26 +260,28 @@ class Fulltext:
         return None
 
     @contextmanager
-    def _opened(self, account_id: str, mailbox_ids: Sequence[int]) -> Iterator[IndexFile]:
-        index = self._open(account_id)
+    def _opened(self, account_id: str, mailbox_ids: Sequence[int], patience: float = _PATIENCE) -> Iterator[IndexFile]:
+        index = self._open(account_id, patience)
         try:
             if not filling.is_of_this_mail(index, self._read, mailbox_ids):
                 log.warning("the index of account %s is of other mail; beginning anew", account_id)
                 index.close()
                 self.remove(account_id)
-                index = self._open(account_id)
+                index = self._open(account_id, patience)
             yield index
         finally:
             index.close()
 
-    def _open(self, account_id: str) -> IndexFile:
+    def _open(self, account_id: str, patience: float = _PATIENCE) -> IndexFile:
         try:
-            return IndexFile(self._path(account_id), account_id, patience=_PATIENCE)
+            return IndexFile(self._path(account_id), account_id, patience=patience)
         except OtherVersion:
             self.remove(account_id)
-            return IndexFile(self._path(account_id), account_id, patience=_PATIENCE)
+            return IndexFile(self._path(account_id), account_id, patience=patience)
 
     def _give_up(self, account_id: str, fault: Exception) -> None:
+        if _is_busy(fault):
+            return
         log.warning("the index of account %s cannot be used: %s", account_id, fault)
         if isinstance(fault, sqlite3.Error) and _is_broken(fault):
             self.remove(account_id)
@@ -303,6 +307,10 @@ def _hits(index: IndexFile, field: str, sought: Needle) -> set[int]:
     if several is not None:
         return set().union(*(index.find(each, sought) for each in several))
     return index.find(field, sought)
+
+
+def _is_busy(fault: Exception) -> bool:
+    return isinstance(fault, sqlite3.Error) and getattr(fault, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_broken(fault: sqlite3.Error) -> bool:

@@ -222,9 +222,13 @@ def test_killed_while_filling_and_filled_by_two(store: Store, hire: Any, mail: A
     others = [threading.Thread(target=store.fulltext.fill, args=("an",)) for _ in range(2)]
     for each in others:
         each.start()
-    assert find(clerk, "quy 17") == {18, *range(171, 181)}
+    wanted = ("body", needle("quy 17"))
+    lookup = store.fulltext.find("an", [clerk.inbox.id], [wanted])
     for each in others:
         each.join()
+    assert find(clerk, "quy 17") == {18, *range(171, 181)}
+    ids = {row.message_id for row in clerk.ask(all_rows, clerk.inbox.id) if row.uid in {18, *range(171, 181)}}
+    assert lookup is None or lookup.hits[wanted] <= ids <= lookup.hits[wanted] | lookup.unread
     figures = store.fulltext.figures("an")
     assert figures is not None
     assert figures["messages"] == 400
