@@ -274,7 +274,8 @@ class Gate:
 
     def _judge_certificate(self, claim: sasl.ExternalClaim, peer: Peer) -> Credentials:
         """The certificate's first address that is an account's."""
-        addresses = peer.certified_addresses()
+        # whole addresses only: a bare word would be taken for a login of ours
+        addresses = [each for each in peer.certified_addresses() if "@" in each]
         with self._directory.read() as conn:
             known = [found for each in addresses if (found := credentials_by_login(conn, each)) is not None]
         usable = next((each for each in known if each.account.status != "closed"), None)
