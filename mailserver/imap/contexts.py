@@ -42,7 +42,7 @@ _FEW = 50
 
 _IN_ROWS = frozenset((Where.SUBJECT, Where.FROM, Where.TO))
 
-Pairs = list[tuple[int, list[int]]]
+Pair = tuple[int, list[int]]
 
 
 class Context:
@@ -111,9 +111,9 @@ class Contexts:
             if state is None or state.highest_modseq == context.modseq:
                 continue
             vanished = changes.vanished_since(connection, self._view.mailbox_id, context.modseq) or ()
-            gone = set(context.members).intersection(vanished)
+            gone = set(vanished).intersection(context.members) if vanished else set()
             if gone:
-                out.append(self._line(context, removed=self._take_out(connection, context, gone)))
+                out.append(self._line(context, removed=self._take_out(context, gone)))
         return b"".join(out)
 
     def entering(self, connection: Connection) -> bytes:
@@ -142,11 +142,10 @@ class Contexts:
             return no_update(context.tag, "Too much has changed to keep track of it; search again")
         told = finding.learn_keywords(self._session, context.key)
         now = set(finding.find_among(self._session, view, context.key, context.charset, looked_at))
-        before = set(context.members)
-        removed = (before - now).intersection(looked_at)
-        added = now - before
-        taken = self._take_out(connection, context, removed) if removed else []
-        put = self._put_in(connection, context, added) if added else []
+        before = set(looked_at).intersection(context.members)
+        removed, added = before - now, now - before
+        taken = self._take_out(context, removed) if removed else []
+        put = self._put_in(context, added) if added else []
         new = sorted(uid for uid in added if uid >= self._first_new) if context.fetches else []
         if new:
             if self._is_too_much(connection, new):
@@ -170,7 +169,7 @@ class Contexts:
         rows = reading.fetch(connection, self._view.mailbox_id, as_ranges(new), ("size",))
         return sum(int(row[0]) for row in rows) > MAX_OCTETS
 
-    def _take_out(self, connection: Connection, context: Context, gone: set[int]) -> Pairs:
+    def _take_out(self, context: Context, gone: set[int]) -> list[Pair]:
         members = context.members
         places = [place for place, uid in enumerate(members) if uid in gone]
         context.members = array("I", [uid for uid in members if uid not in gone])
@@ -179,7 +178,7 @@ class Contexts:
         # From the last to the first, so that no place shifts another.
         return [(first + 1, list(members[first:end])) for first, end in reversed(_runs(places))]
 
-    def _put_in(self, connection: Connection, context: Context, added: set[int]) -> Pairs:
+    def _put_in(self, context: Context, added: set[int]) -> list[Pair]:
         if not context.criteria:
             context.members = array("I", sorted(added.union(context.members)))
             return [(0, sorted(added))]
@@ -212,7 +211,7 @@ class Contexts:
         rows = sort_orders.keys_of(store, self._view, context.criteria, [(uid, uid)])
         return rows[0][1:] if rows else ()
 
-    def _line(self, context: Context, removed: Pairs = (), added: Pairs = ()) -> bytes:  # type: ignore[assignment]
+    def _line(self, context: Context, removed: Sequence[Pair] = (), added: Sequence[Pair] = ()) -> bytes:
         words = [correlator(context.tag, context.source)]
         if context.by_uid:
             words.append(b"UID")

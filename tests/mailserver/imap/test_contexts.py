@@ -163,7 +163,7 @@ def test_what_would_have_to_be_read_is_bounded(services, monkeypatch):
         other.append(b"\r\ny\r\n")
     assert '* NO [NOUPDATE "k"] Too much has changed to keep track of it; search again' in client.ok("NOOP")
     other.append(b"\r\ny\r\n")
-    assert client.ok("NOOP")[:-1] == ["* 7 EXISTS"]
+    assert not any("ADDTO" in line for line in client.ok("NOOP"))
     assert not any("BAD" in line for line in client.ask("SEARCH RETURN (UPDATE) BODY y", "k")), "the tag is free again"
     client.close()
     other.close()
@@ -192,6 +192,8 @@ def test_items_of_new_messages_are_bounded(services, monkeypatch, limit):
     other = Direct(services).log_in()
     for _ in range(5):
         other.append(b"\r\ny\r\n")
-    assert client.ok("NOOP")[1:-1] == ['* NO [NOUPDATE "k"] Too much has come to be told of it all; search again']
+    told = client.ok("NOOP")
+    assert told[-2] == '* NO [NOUPDATE "k"] Too much has come to be told of it all; search again'
+    assert not any("ADDTO" in line or "FETCH" in line for line in told)
     client.close()
     other.close()
