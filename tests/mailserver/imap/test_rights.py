@@ -252,6 +252,31 @@ def test_what_may_not_be_seen_is_not_listed(pair, given, below):
         assert rights_line == ["t NO [NONEXISTENT] No such mailbox"]
 
 
+def test_what_list_returns_keeps_to_rights(pair):
+    """RFC 8440 (MYRIGHTS) tells whoever sees a mailbox; RFC 9590 and RFC 5464 §3.3 (METADATA) want one right more."""
+    pair.begin("l", "")
+    command = 'LIST "" "Other Users/*" RETURN (MYRIGHTS METADATA (/shared/comment) STATUS (MESSAGES))'
+    below = pair.binh.ok(command)[2:-1]
+    assert pair.binh.ok(command)[:2] == [
+        f'* LIST (\\HasChildren \\Noselect) "/" "{SHARED}"',
+        f'* MYRIGHTS "{SHARED}" l',
+    ]
+    assert not [line for line in below if "METADATA" in line or "STATUS" in line]
+    pair.an.ok("SETACL Files binh lp")
+    assert f'* METADATA "{SHARED}" (/shared/comment "secret")' in pair.binh.ok(command)
+
+
+def test_a_quota_is_told_to_readers(pair):
+    """RFC 9208 §4.1: who may read one of its mailboxes; others hear what is said of a root that does not exist."""
+    pair.begin("l", "")
+    root = SHARED.rpartition("/")[0]
+    assert pair.binh.ask(f'GETQUOTA "{root}"') == ["t NO [NONEXISTENT] No such quota root"]
+    assert pair.binh.ask(f'GETQUOTAROOT "{SHARED}"') == ["t NO [NOPERM] Not permitted"]
+    pair.an.ok("SETACL Files binh lr")
+    assert pair.binh.ok(f'GETQUOTA "{root}"')[0].startswith(f'* QUOTA "{root}" (MESSAGE ')
+    assert pair.binh.ok(f'GETQUOTAROOT "{SHARED}"')[0] == f'* QUOTAROOT "{SHARED}" "{root}"'
+
+
 def test_rights_of_the_selected_mailbox_follow_the_list(pair):
     """A right that is taken away while the mailbox is selected is gone at the next command."""
     pair.begin("lrswite", "")
@@ -300,6 +325,7 @@ def appointed(office, **columns):
 
 
 def test_an_appointment_opens_the_units_mailbox_and_its_end_closes_it(services, office):
+    """It appears in the namespace of shared mailboxes (RFC 2342)."""
     services.store.maildrop("vanthu")
     appointed(office, may_read=True, may_send=True)
     binh = Direct(services).log_in("binh@city.vn")
