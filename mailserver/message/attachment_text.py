@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Iterable
 from typing import Any
-from xml.parsers import expat
 
 from mailserver.message.structure import Part
 
@@ -64,7 +62,7 @@ def extract(kind: str, octets: bytes) -> str:
 
 
 def _pdf(octets: bytes) -> str:
-    import pypdf  # a tenth of a second
+    import pypdf
 
     reader = pypdf.PdfReader(io.BytesIO(octets), strict=False)
     if reader.is_encrypted and not reader.decrypt(""):
@@ -73,6 +71,8 @@ def _pdf(octets: bytes) -> str:
 
 
 def _packed(octets: bytes) -> str:
+    import zipfile  # the servers know this module too, and have no use for it
+
     with zipfile.ZipFile(io.BytesIO(octets)) as packed:
         names = sorted(name for name in packed.namelist() if _MEMBERS.fullmatch(name))
         text = _Text()
@@ -104,6 +104,8 @@ class _Text:
         self._shared = False  # a cell that only names its text
 
     def read(self, member: Any) -> None:
+        from xml.parsers import expat
+
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
