@@ -204,7 +204,7 @@ def by_subject(rows):
 # Comparing
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(MESSAGES)
 @example([(1, [2], False, "A", 0, 0), (2, [1], False, "A", 0, 0)])  # each is the other's parent
 @example([(1, [1, 1], True, "A", 0, 0)])  # its own parent
