@@ -19,6 +19,7 @@ import os
 import secrets
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ LARGE = 5_000
 # The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
 _FEW = 8
 _REMOVED = ".removed-"
+# What comes of octets in it that are not as they were written.
+_DAMAGE = (zlib.error, ValueError, IndexError)
 # Not a fault of the moment: the file itself is no good.
 _BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR))
 
@@ -86,6 +89,10 @@ class Fulltext:
                     return Lookup({each: _hits(index, *each) for each in wanted}, frozenset(unread))
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
+            return None
+        except _DAMAGE as fault:
+            log.error("the index of account %s is damaged, beginning anew: %r", account_id, fault)
+            self.remove(account_id)
             return None
 
     def behind(self, account_id: str, mailbox_ids: Sequence[int]) -> int:
@@ -153,7 +160,9 @@ class Fulltext:
         return len(gone)
 
     def forget_removed(self) -> int:
-        """The same for all accounts."""
+        """The same for all accounts; and what was left of indexes whose removal was broken off."""
+        for each in self._folder.glob(f"*{_REMOVED}*"):
+            shutil.rmtree(each, ignore_errors=True)
         count = 0
         for account_id in self.accounts():
             try:

@@ -117,6 +117,24 @@ def test_a_lost_index_comes_back(store: Store, hire: Any, mail: Any, harm: Calla
     assert store.fulltext.problems() == []
 
 
+def test_damage_within_is_noticed_by_the_search_that_meets_it(store: Store, hire: Any, mail: Any) -> None:
+    clerk = hire(store)
+    clerk.append(mail("Một", WORDS))
+    for statement in ("UPDATE document SET texts = x'00'", "UPDATE lexicon SET octets = x'e1bba3'"):
+        assert find(clerk, "ngan sach quy") == {1}
+        index = sqlite3.connect(home(store) / "index.db")
+        with index:
+            index.execute(statement)
+        index.close()
+        assert store.fulltext.find("an", [clerk.inbox.id], [("body", needle("ngan sach quy"))]) is None
+    assert store.fulltext.accounts() == []
+    left = home(store).with_name("an.removed-1234")
+    left.mkdir()
+    assert store.fulltext.accounts() == []
+    store.fulltext.forget_removed()
+    assert not left.exists()
+
+
 def test_mail_put_back_from_a_copy_gets_a_new_index(store: Store, hire: Any, mail: Any) -> None:
     clerk = hire(store)
     clerk.append(mail("Một", "một"))
