@@ -38,8 +38,8 @@ from mailserver.store.mailboxes import find_mailbox
 from mailserver.store.reading import octets, placements
 from security.authority import ensure_certificate
 from security.passwords import hash_password
-from security.scram import new_verifier
 from security.proven import ProvenLogins
+from security.scram import new_verifier
 from security.throttle import Throttle
 from security.tls import client_context, server_context
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailserver.imap.grammar.syntax import SAVED_RESULT, SequenceSet, SyntaxFault
-from mailserver.imap.selected import Manner, MailboxGone, SelectedMailbox
+from mailserver.imap.selected import MailboxGone, Manner, SelectedMailbox
 from mailserver.store import mailboxes, messages
 from mailserver.store.messages import Target
 
