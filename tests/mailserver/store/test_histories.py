@@ -301,7 +301,8 @@ class Histories(RuleBasedStateMachine):
                 for mailbox in listed:
                     self.compare(connection, mailbox, boxes[mailbox.name])
                 sizes = [len(self.bodies[mail.number]) for box in boxes.values() for mail in box.mails.values()]
-                assert quota.usage(connection, person) == quota.Usage(sum(sizes), len(sizes))
+                used = quota.usage(connection, person)
+                assert (used.size, used.messages) == (sum(sizes), len(sizes))
 
     def compare(self, connection: Any, mailbox: mailboxes.Mailbox, box: Box) -> None:
         assert (mailbox.uid_validity, mailbox.uid_next) == (box.uid_validity, box.uid_next)
