@@ -111,6 +111,7 @@ def test_only_once(compressed):
 
 
 def test_pushes_come_compressed_and_after_a_rest(live, compressed):
+    compressed.ask("ENABLE IMAP4rev2")  # which has no RECENT
     compressed.ask("SELECT INBOX")
     compressed.say(b"i IDLE\r\n")
     assert compressed.read_line() == b"+ idling"
