@@ -72,7 +72,7 @@ def test_an_mbox_beside_the_running_server(citymail, server, login, tmp_path):
     assert subjects(an) == ["one", "two"]
     _, (answer,) = an.fetch("1", "(FLAGS INTERNALDATE)")
     assert b"\\Seen" in answer
-    assert b'INTERNALDATE "06-Jan-2025 08:30:00 +0000"' in answer
+    assert b'INTERNALDATE "06-Jan-2025 15:30:00 +0700"' in answer  # 08:30 UTC, as the city's clocks show it
     again = citymail(server.address("an"), str(path), "--json")
     assert json.loads(again.stdout)["known"] == 2
 
