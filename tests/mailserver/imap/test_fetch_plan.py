@@ -39,7 +39,8 @@ def test_one_of_each():
     assert line.decode() == (
         '* 5 FETCH (UID 7 FLAGS (\\Seen $K) INTERNALDATE "01-Jan-2026 07:00:00 +0700" RFC822.SIZE 9'
         f" ENVELOPE (E) BODY (B) BODYSTRUCTURE (S) MODSEQ (12) EMAILID (M3) THREADID ({thread_id('<x@y>').decode()})"
-        ' PREVIEW {11}\r\nXin "chào" SAVEDATE "01-Jan-2026 07:01:00 +0700" BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n)\r\n'
+        ' PREVIEW {11}\r\nXin "chào" SAVEDATE "01-Jan-2026 07:01:00 +0700"'
+        " BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n)\r\n"
     )
 
 
