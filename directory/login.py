@@ -68,9 +68,12 @@ class LoginRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoginRules:
-    """What is offered beside passwords.  ``secret`` makes answers about unknown logins the same in all processes."""
+    """What is offered beside passwords.  ``scram_plus``: protocols in which SCRAM may be bound to the connection;
+    ``secret`` makes answers about unknown logins the same in all processes.
+    """
 
     scram: bool = False
+    scram_plus: frozenset[str] = frozenset(("imap", "smtp"))
     secret: bytes = b""
     tokens: TokenJudge | None = None
 
@@ -96,7 +99,9 @@ class Gate:
         """SASL mechanisms for a client who may show his password: under TLS, or where plain text is allowed."""
         names = ["PLAIN", "LOGIN"]
         if self._rules.scram:
-            names += ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"] if peer.can_bind else ["SCRAM-SHA-256"]
+            names.append("SCRAM-SHA-256")
+            if peer.protocol in self._rules.scram_plus and peer.can_bind:
+                names.append("SCRAM-SHA-256-PLUS")
         if self._rules.tokens is not None:
             names += ["OAUTHBEARER", "XOAUTH2"]
         if peer.certified_addresses():

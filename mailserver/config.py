@@ -138,6 +138,12 @@ class Login:
         "Offer SCRAM-SHA-256, and keep what it needs beside each Argon2id hash; to a thief of the database that is\n"
         "easier to guess by. false: not offered, and what was kept is removed.",
     )
+    scram_plus: tuple[str, ...] = _option(
+        ("imap",),
+        'Where SCRAM is also offered bound to the TLS connection (SCRAM-SHA-256-PLUS): "imap", "submission".\n'
+        "Some programs (neomutt with GNU SASL, when it sends) take it, cannot do it, and try nothing else.",
+        choices=("imap", "submission"),
+    )
     oauth_issuer: str = _option(
         "", "Issuer whose tokens log in to IMAP and submission (OAUTHBEARER), as its tokens name it. Empty: none."
     )

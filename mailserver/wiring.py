@@ -90,7 +90,8 @@ def login_rules(config: Config) -> LoginRules:
         )
     # Commands may look at an installation that was never made whole; whoever serves has seen to it.
     secret = secret_key(config) if secret_key_path(config.data).exists() else b""
-    return LoginRules(scram=login.scram, secret=secret, tokens=tokens)
+    bound = frozenset({"imap": "imap", "submission": "smtp"}[service] for service in login.scram_plus)
+    return LoginRules(scram=login.scram, scram_plus=bound, secret=secret, tokens=tokens)
 
 
 def tls_context(config: Config, *, for_officials: bool = False) -> ssl.SSLContext | None:

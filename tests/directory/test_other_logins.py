@@ -41,6 +41,12 @@ class Certified(Peer):
         return ("binhl", "stranger@elsewhere.vn", "ANNV@city.gov.vn")
 
 
+class Bindable(Peer):
+    """One whose connection has channel bindings."""
+
+    can_bind = True
+
+
 ISSUER = "https://sso.example"
 KEY = Ed25519PrivateKey.generate()
 JWK = OKPAlgorithm.to_jwk(KEY.public_key())
@@ -411,3 +417,11 @@ def test_a_token_is_for_one_person(city: City, gate: Gate, an: Joined) -> None:
     token = token_for("annv@city.gov.vn")
     message = f"n,a=binhl@city.gov.vn,\x01auth=Bearer {token}\x01\x01".encode()
     assert refusal(lambda: talk(gate, "OAUTHBEARER", Peer(HERE, "imap"), message)).reason == "credentials"
+
+
+def test_binding_to_the_connection_is_offered_where_the_rules_say(city: City, clock: Clock) -> None:
+    gate = make_gate(city.directory, clock, scram_plus=frozenset(("imap",)))
+    for protocol, offered in (("imap", True), ("smtp", False)):
+        peer = Bindable(HERE, protocol)
+        assert ("SCRAM-SHA-256-PLUS" in gate.mechanisms(peer)) is offered
+        assert "SCRAM-SHA-256" in gate.mechanisms(peer)

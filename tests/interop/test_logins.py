@@ -68,6 +68,7 @@ def server(folder: Path) -> Iterator[LiveServer]:
             "workers": {"web": 0, "mail": 1},
             "login": {
                 "plaintext_networks": (),
+                "scram_plus": ("imap", "submission"),
                 "oauth_issuer": ISSUER,
                 "oauth_audience": AUDIENCE,
                 "oauth_keys": str(folder / "keys.json"),

@@ -34,8 +34,6 @@ set postponed = "+Drafts"
 set trash = "+Trash"
 set smtp_url = "{sending[0]}://{official.login}%40{official.server.domain}@localhost:{server.ports[sending[1]]}/"
 set smtp_pass = "{official.password}"
-# With GNU SASL it takes SCRAM-SHA-256-PLUS where that is offered, and then binds to no channel.
-set smtp_authenticators = "plain"
 set from = "{official.address}"
 set real_name = "Nguyễn Văn Thử"
 set ssl_force_tls = yes

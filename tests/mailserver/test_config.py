@@ -93,7 +93,7 @@ def _values_of(section: str, option: str) -> st.SearchStrategy[Any]:
         targets = st.sampled_from(["mail.bo.example", "mail.bo.example:2525", "[2001:db8::1]:25"])
         return st.dictionaries(st.sampled_from(["bo.example", "xã.example"]), targets)
     if isinstance(default, tuple):
-        return st.lists(NETWORKS).map(tuple)
+        return st.lists(st.sampled_from(rules["choices"]) if "choices" in rules else NETWORKS).map(tuple)
     if "choices" in rules:
         return st.sampled_from(rules["choices"])
     if "zone" in rules:
