@@ -34,8 +34,8 @@ def delegated(conn: Reading, actor_id: str, protocol: str) -> frozenset[str]:
 
 
 def password_stamp(password_hash: str | None) -> str:
-    """Another with each password that is set."""
-    return hashlib.sha256((password_hash or "").encode()).hexdigest()
+    """Another with each password that is set.  Short, for every session keeps one."""
+    return hashlib.blake2b((password_hash or "").encode(), digest_size=10).hexdigest()
 
 
 def still_holds(conn: Reading, admission: Admission, now: float) -> Account | None:

@@ -58,14 +58,14 @@ class Recents:
         self._mailbox_id = mailbox_id
         self._known = known
         self._takes = takes  # not with EXAMINE
-        self._ranges: list[tuple[int, int]] = []
+        self._ranges: tuple[tuple[int, int], ...] = ()  # thousands of sessions have none
         self.count = 0
 
     def first_look(self, uid_next: int) -> int:
         """The mailbox was selected: the UID from which on its messages are recent.  ``count`` is for the caller."""
         first = self._first(uid_next)
         if first < uid_next:
-            self._ranges.append((first, uid_next))
+            self._ranges = ((first, uid_next),)
         return first
 
     def arrived(self, uids: Sequence[int]) -> None:
@@ -74,12 +74,18 @@ class Recents:
             return
         mine = uids[bisect_left(uids, self._first(uids[-1] + 1)) :]
         if mine:
-            self._ranges.append((mine[0], mine[-1] + 1))
+            self._add(mine[0], mine[-1] + 1)
             self.count += len(mine)
 
     def left(self, uids: Collection[int]) -> None:
         """The client was told that these are gone."""
         self.count -= sum(map(self.holds, uids))
+
+    def _add(self, first: int, end: int) -> None:
+        if self._ranges and self._ranges[-1][1] == first:
+            first = self._ranges[-1][0]
+            self._ranges = self._ranges[:-1]
+        self._ranges = (*self._ranges, (first, end))
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
