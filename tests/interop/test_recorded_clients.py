@@ -1,4 +1,4 @@
-"""Programs that cannot run here, by their own sequence of commands: Thunderbird, Apple's Mail, Outlook, K-9.
+"""Programs that tests cannot start, by their own sequence of commands: Thunderbird, Apple's Mail, Outlook, K-9.
 
 Each test is a session as the program has it with a server, octet for octet in what matters: spelling, order, quoting,
 literals, pipelining.
@@ -121,6 +121,59 @@ def test_thunderbird(
         wire.command('unsubscribe "Dự án"')
         wire.command('delete "Dự án cũ"')
         wire.command("logout").find(rb"^\* BYE")
+
+
+SHOWN_FIELDS = (
+    "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To"
+    " Received"
+)
+
+
+def test_thunderbird_153(server: LiveServer, official: Official, filled: list[bytes], letter: Letter) -> None:
+    """Written down from the program itself (153.7.0 of Debian): start, new mail, reading it, deleting it."""
+    with Wire(server) as inbox, Wire(server) as others:
+        for wire in (inbox, others):
+            tag = wire.tag()
+            wire.send(tag + b" authenticate PLAIN\r\n")
+            assert wire.read_response() == b"+ "
+            wire.send(plain_response(official) + b"\r\n")
+            assert b"[CAPABILITY IMAP4rev1 " in wire.until(tag).tagged
+        inbox.command("namespace").find(
+            rb'^\* NAMESPACE \(\("" "/"\)\) \(\("Other Users/" "/"\)\) \(\("Shared/" "/"\)\)$'
+        )
+        for wire in (inbox, others):
+            wire.command('ID ("name" "Thunderbird" "version" "153.7.0")').find(rb'^\* ID \("name" "CityMail"')
+            wire.command("ENABLE UTF8=ACCEPT").find(rb"^\* ENABLED UTF8=ACCEPT$")
+        inbox.command('select "INBOX"').find(rb"^\* 5 EXISTS$")
+        inbox.command('myrights "INBOX"').find(rb"^\* MYRIGHTS INBOX lrswipkxteacd$")
+        inbox.command('getacl "INBOX"').find(rb"^\* ACL INBOX ")
+        listed = others.command('list (subscribed) "" "*" return (special-use)').untagged
+        assert sum(rb"\Subscribed" in line for line in listed) == 6
+        inbox.command('getquotaroot "INBOX"').find(rb"^\* QUOTAROOT INBOX ")
+        assert uids_of(inbox.command("UID fetch 1:* (FLAGS)").all(rb"FETCH")) == [1, 2, 3, 4, 5]
+        for pattern in ("Other Users/*", "Shared/*"):
+            assert others.command(f'list (subscribed) "" "{pattern}" return (special-use)').untagged == []
+        fields = f"(UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({SHOWN_FIELDS})])"
+        assert len(inbox.command(f"UID fetch 1:5 {fields}").all(rb"HEADER\.FIELDS \(From To .*\}\r\nFrom: ")) == 5
+        for name in ("Archive", "Drafts", "Junk", "Sent", "Trash"):
+            others.command(f'myrights "{name}"').find(b'^\\* MYRIGHTS "?%b"? lrswipkxteacd$' % name.encode())
+        whole = inbox.command("UID fetch 1:5 (UID RFC822.SIZE BODY.PEEK[])").all(rb"BODY\[\] \{\d+\}\r\n(.*)\)$")
+        assert [match[1] for match in whole] == filled
+
+        tag = inbox.idle()
+        official.append(letter("khach@ngoai.example", official.address, "Đến trong lúc IDLE"))
+        inbox.hear(rb"^\* 6 EXISTS")
+        inbox.done(tag)
+        inbox.command("noop")
+        assert uids_of(inbox.command("UID fetch 6:* (FLAGS)").all(rb"^\* 6 FETCH ")) == [6]
+        inbox.command(f"UID fetch 6 {fields}").find(rb"^\* 6 FETCH \(UID 6 ")
+        beginning = "(UID BODY.PEEK[HEADER.FIELDS (Content-Type Content-Transfer-Encoding)] BODY.PEEK[TEXT]<0.2048>)"
+        inbox.command(f"UID fetch 6 {beginning}").find(rb"BODY\[TEXT\]<0> \{")
+        inbox.command(r"uid store 6 +Flags (\Seen)").find(rb"^\* 6 FETCH \(UID 6 FLAGS \(\\Seen")
+        moved = inbox.command('uid move 6 "Trash"')
+        moved.find(rb"^\* OK \[COPYUID \d+ 6 1\]")
+        moved.find(rb"^\* 6 EXPUNGE$")
+        assert uids_of(inbox.command("UID fetch 7:* (FLAGS)").all(rb"^\* 5 FETCH ")) == [5]
 
 
 APPLE_FIELDS = (
