@@ -26,7 +26,7 @@ from mailserver.store import changes, messages, quota, reading
 from mailserver.store.database import Transaction
 from mailserver.store.flags import DELETED
 from mailserver.store.messages import ALL_FLAGS, FlagsResult
-from mailserver.store.reading import Ranges, as_ranges, placements
+from mailserver.store.reading import Ranges, as_ranges
 
 T = TypeVar("T")
 
@@ -116,7 +116,9 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         with session.services.store.read() as connection:
             answer = view.keywords_changed(connection)
         answer += _stored(session, command, result)
-    view.own_change(done.before, done.after, ((uid, modseq) for uid, _, modseq in result.changed))
+    # After .SILENT the client knows the flags only if nobody else changed them since it was last told.
+    known = () if command.silent else ((uid, modseq) for uid, _, modseq in result.changed)
+    view.own_change(done.before, done.after, known)
     yield answer
     found = len(result.changed) + len(result.refused) + len(result.unchanged)
     code = b""
@@ -218,7 +220,7 @@ def _transfer(session: Session, command: Copy, *, moves: bool) -> Steps[_Transfe
     def job(tx: Transaction) -> Pairs:
         # The quota counts what a message takes in each mailbox, so that MOVE among one's own never needs room.
         if owner.quota_bytes and not (moves and session.place is not None and session.place.owner.id == owner.id):
-            size = sum(row.size for row in placements(tx.connection, view.mailbox_id, ranges))
+            size = sum(size for (size,) in reading.tuples(tx.connection, view.mailbox_id, ranges, ("size",)))
             if not quota.room_for(tx.connection, owner.id, owner.quota_bytes, size):
                 raise OverQuota
         transfer = messages.move if moves else messages.copy

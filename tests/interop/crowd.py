@@ -110,10 +110,18 @@ class Member:
                 assert may_expunge, (command, line)
                 assert self.qresync, line
                 for uid in numbers(match[1]):
-                    if uid in self.uids:
-                        self._forget(self.uids.index(uid))
+                    self._forget(self._place_of(uid))
             elif match := _FETCH.fullmatch(line):
                 self._fetched(int(match[1]), match[2])
+
+    def _place_of(self, uid: int) -> int:
+        """Where a UID is; one that was not asked for yet lies between those that were (RFC 7162 §3.2.10.2)."""
+        if uid in self.uids:
+            return self.uids.index(uid)
+        before = max((place for place, known in enumerate(self.uids) if known is not None and known < uid), default=-1)
+        assert before + 1 < len(self.uids), f"VANISHED {uid} was never announced"
+        assert self.uids[before + 1] is None, f"VANISHED {uid} was never announced"
+        return before + 1
 
     def _forget(self, place: int) -> None:
         uid = self.uids.pop(place)

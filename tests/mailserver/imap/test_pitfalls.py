@@ -134,6 +134,20 @@ def test_modseq_grows_with_every_kind_of_change(an):
 # 5. Flag changes of two sessions do not lose each other
 
 
+@pytest.mark.parametrize("manner", ["", "CONDSTORE", "QRESYNC"])
+def test_a_silent_change_hides_nothing_of_what_others_did(connect, manner):
+    """RFC 9051 §6.4.6: .SILENT is about the client's own change; what it could not know is told."""
+    one, two = connect(), connect()
+    one.append(b"a: b\r\n", flags="(\\Flagged)")
+    if manner:
+        one.ok(f"ENABLE {manner}")
+    one.ok("SELECT INBOX")
+    two.ok("SELECT INBOX")
+    two.ok("STORE 1 -FLAGS (\\Flagged)")
+    told = one.ok("UID STORE 1 +FLAGS.SILENT (\\Answered)") + one.ok("NOOP")
+    assert any("FLAGS (\\Answered" in line for line in told), told
+
+
 def test_flags_of_two_sessions_add_up(connect):
     one, two = connect(), connect()
     one.append(b"a: b\r\n")
