@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop import crowd
 from tests.interop.conftest import Letter
 from tests.interop.wire import Wire
 from tests.live import LiveServer
@@ -59,3 +60,8 @@ def test_mail_is_taken_pushed_read_moved_and_there_after_a_restart(on_postgresql
         reader.command("SELECT INBOX").find(rb"^\* 1 EXISTS")
         reader.command("UID FETCH 3 FLAGS").find(rb"\\Seen (\\Recent )?\$Viec")
         reader.command('STATUS "Du an" (MESSAGES)').find(rb"\(MESSAGES 2\)")
+
+
+def test_a_crowd_on_one_account(on_postgresql: LiveServer) -> None:
+    """Several writers at once, each on a connection of its own: what `test_crowd` asks, of the other engine."""
+    assert crowd.run(on_postgresql, "an", members=4, commands=40, seed=20_251) == []
