@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from mailserver.imap import text_criteria
 from mailserver.imap.criteria import Context, compile_key
-from mailserver.imap.criterion import Test
+from mailserver.imap.criterion import Test, unknown
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.responses import UnknownCharset
 from mailserver.imap.grammar.search import And, ChangedFrom, Flagged, Key, Messages, Not, Or
@@ -119,7 +119,7 @@ class _Finder:
         self._look_up()
         test, view = self.test, self.view
         columns = [placement.c.uid]
-        if not test.exact:
+        if not test.exact and test.by_row is not unknown:
             columns += [_COLUMNS[name] for name in sorted(test.columns)]
         statement = select(*columns).where(placement.c.mailbox_id == int(view.mailbox_id)).order_by(placement.c.uid)
         if test.sql is not None:
@@ -130,6 +130,8 @@ class _Finder:
             rows = connection.execute(as_read(statement, view.mailbox_id))
             if test.exact:
                 return list(rows.scalars()), []
+            if test.by_row is unknown:
+                return [], list(rows.scalars())
             certain: list[int] = []
             open_: list[int] = []
             for row in rows:

@@ -1,7 +1,7 @@
 """Search keys that look for words: by the account's index, or by looking into the messages.
 
 Both give the same (``message.matching``, ``message.searchable``).  BODY and TEXT always ask the index; fields of the
-header only in large mailboxes, for the store's columns answer for small ones.  Messages that the index does not know
+header only in large mailboxes, for the headers of small ones are read as soon.  Messages that the index does not know
 are looked into.
 
 Standards: RFC 9051 §6.4.4 (BCC, BODY, CC, FROM, HEADER, SUBJECT, TEXT, TO).
@@ -154,9 +154,10 @@ def _in_field(name: str, sought: Needle, columns: tuple[str, ...], shown: Callab
     """As the field is written, or as people are shown it."""
 
     def by_message(found: FoundMessage) -> bool:
-        return sought.holds(shown(found.row)) or any(map(sought.holds, found.field(name)))
+        return any(map(sought.holds, found.field(name))) or sought.holds(shown(found.row))
 
-    return Test(None, False, lambda row: sought.holds(shown(row)) or None, by_message, frozenset(columns))
+    # Asking the columns first would read every message twice.
+    return Test(None, False, unknown, by_message, frozenset(columns))
 
 
 def author_text(row: Any) -> str:

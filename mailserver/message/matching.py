@@ -12,8 +12,11 @@ Standards: RFC 9051 §6.4.4 (substrings, whatever the case); Unicode Annex #15 (
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 from directory.names import fold
 
@@ -33,9 +36,14 @@ class Needle:
 
     def holds(self, text: str) -> bool:
         """Whether a text as it was written holds it."""
-        if self.marked and text.isascii():
+        if text.isascii():
+            return not self.marked and self._in_lines(text.lower())
+        if not _may_hold(self.form, text):
             return False
-        return self.in_exact(exact_form(text))
+        folded = unicodedata.normalize("NFC", text).casefold()
+        if self.marked:
+            return self._in_lines(folded)
+        return self.in_exact(" ".join(folded.split()) if " " in self.form else folded)
 
     def in_exact(self, text: str) -> bool:
         """The same for a text in its exact form."""
@@ -45,6 +53,12 @@ class Needle:
         if self.form.isascii() and self.form.encode("ascii") not in _rough(text):
             return False
         return self.form in fold(text)
+
+    def _in_lines(self, folded: str) -> bool:
+        """White space is only made single where all the words are: mostly they are not."""
+        if " " not in self.form:
+            return self.form in folded
+        return all(word in folded for word in self.form.split(" ")) and self.form in " ".join(folded.split())
 
 
 def needle(word: str) -> Needle:
@@ -56,3 +70,40 @@ def needle(word: str) -> Needle:
 
 def _rough(text: str) -> bytes:
     return unicodedata.normalize("NFD", text.replace("đ", "d")).encode("ascii", "ignore")
+
+
+# What Vietnamese writes with marks; any other ASCII character nearly always stands for itself.
+_MARKED = "adeiouy "
+_ANCHOR = re.compile(f"[^{_MARKED}\x80-\U0010ffff]+")
+
+
+def _may_hold(form: str, text: str) -> bool:
+    """False only if a text that is not ASCII cannot hold it: the anchor is missing, and none of its characters could
+    have come of another (ž of z, ﬁ of f).  Marks that stand in between are no more than left out."""
+    anchor, others = _anchor(form)
+    if not anchor or anchor in text.encode("ascii", "ignore").lower():
+        return True
+    return others is not None and others.search(text) is not None
+
+
+@lru_cache(maxsize=64)
+def _anchor(form: str) -> tuple[bytes, re.Pattern[str] | None]:
+    """The longest piece that must stand in a text as it is, and the characters that folding makes one of its own."""
+    anchor = max(_ANCHOR.findall(form), key=len, default="")
+    others = "".join(["".join(_others().get(each, ())) for each in dict.fromkeys(anchor)])
+    return anchor.encode("ascii"), re.compile(f"[{others}]") if others else None
+
+
+@lru_cache(maxsize=1)
+def _others() -> dict[str, list[str]]:
+    """ASCII character → those beyond ASCII that come to it by composing, case folding or the loss of their marks.
+
+    They all are letters with marks, ligatures, or doubles of what was there before, and lie in these blocks.
+    """
+    others: dict[str, list[str]] = {}
+    for character in map(chr, chain(range(0x80, 0x400), range(0x1E00, 0x2300), range(0xFB00, 0xFB07))):
+        decomposed = unicodedata.normalize("NFD", character)
+        for each in {*unicodedata.normalize("NFD", decomposed.casefold())}:
+            if each.isascii():
+                others.setdefault(each, []).append(character)
+    return others

@@ -51,12 +51,25 @@ def header_lines(octets: bytes) -> list[str]:
     lines = [line for line in unfolded.split("\n") if line]
     if octets.isascii() and "=?" not in unfolded:
         return lines
-    return [line if line.isascii() and "=?" not in line else _decoded(line) for line in lines]
+    return [line if line.isascii() and "=?" not in line else _decoded_line(line) for line in lines]
 
 
-def _decoded(line: str) -> str:
+def _decoded_line(line: str) -> str:
     name, colon, value = line.partition(":")
-    return f"{name}: {decode_words(value.strip(BLANKS))}" if colon else decode_words(line)
+    return f"{name}: {_decoded(value.strip(BLANKS))}" if colon else _decoded(line)
+
+
+def _decoded(value: str) -> str:
+    """As ``decode_words``, which is asked for what lies between the first and the last mark of encoded words alone."""
+    first, last = value.find("=?"), value.rfind("?=") + 2
+    if first < last - 2 <= first + _SHORT and value.isascii() and value.isprintable():
+        return value[:first] + _often(value[first:last]) + value[last:] if first >= 0 else value
+    return decode_words(value)
+
+
+# The same people write and are written to all day.
+_SHORT = 300
+_often = lru_cache(maxsize=2048)(decode_words)
 
 
 def field_values(lines: list[str], name: str) -> list[str]:
@@ -72,13 +85,26 @@ def field_values(lines: list[str], name: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _field_pattern(name: str) -> re.Pattern[bytes]:
-    written = re.escape(name.encode("latin-1", "replace"))
-    return re.compile(rb"^" + written + rb"[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+", re.MULTILINE | re.IGNORECASE)
+    written = re.escape(name.encode("latin-1", "replace").lower())
+    return re.compile(rb"\n" + written + rb"[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+")
+
+
+def field_octets(header: bytes, name: str) -> bytes:
+    """All fields of a name as they are written, each after a line feed."""
+    block = b"\n" + header[:HEADER_LIMIT]
+    # Small letters first: a pattern that begins with known octets is searched for many times faster.
+    found = [block[match.start() : match.end()] for match in _field_pattern(name).finditer(block.lower())]
+    return b"".join(found)
 
 
 def field_values_in(header: bytes, name: str) -> list[str]:
     """The same without decoding the rest of the block."""
-    return field_values(header_lines(b"\n".join(_field_pattern(name).findall(header[:HEADER_LIMIT]))), name)
+    octets = field_octets(header, name)
+    line = octets.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ")
+    if line.find(b"\n", 1) >= 0 or not line.isascii():  # several fields, or octets of some charset
+        return field_values(header_lines(octets), name)
+    value = line.decode("ascii").partition(":")[2].strip(BLANKS)
+    return [_decoded(value).strip(BLANKS) if "=?" in value else value] if line else []
 
 
 def inner_parts(tree: Part) -> Iterator[Part]:

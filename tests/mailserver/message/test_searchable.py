@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.message.searchable import field_values, field_values_in, header_lines, texts_of
+from mailserver.message.encoded_words import decode_words
+from mailserver.message.searchable import _decoded, field_values, field_values_in, header_lines, texts_of
 from mailserver.message.structure import scan
 
 MAIL = (
@@ -41,10 +42,29 @@ def test_texts_of_all_parts() -> None:
 
 
 FIELD_NAMES = st.sampled_from(["from", "From", "FROM ", "to", "subject", "x-a", "frøm", "", " from", "from\t"])
-VALUES = st.text("ab=?utf-8q_ \t\r\n:é", max_size=20)
+PIECES = [
+    "=?utf-8?q?a_=C3=A9?=",
+    "=?utf-8?b?xJDDoG8=?=",
+    "=?",
+    "?=",
+    "?q?",
+    "=?utf-8?",
+    "\r\n ",
+    "\n\t",
+    "\x07",
+    "=?x?q?=0Ab?=",
+]
+VALUES = st.lists(st.one_of(st.sampled_from(PIECES), st.text("ab=?utf-8q_ \t\r\n:é", max_size=6)), max_size=6).map(
+    "".join
+)
 
 
 @given(st.lists(st.tuples(FIELD_NAMES, VALUES), max_size=6), st.sampled_from(["from", "subject", "x-a"]))
 def test_one_field_is_the_same_alone_and_among_all(fields: list[tuple[str, str]], name: str) -> None:
     header = "".join(f"{field}:{value}\r\n" for field, value in fields).encode("utf-8")
     assert field_values_in(header, name) == field_values(header_lines(header), name)
+
+
+@given(VALUES)
+def test_a_value_is_decoded_as_a_whole(value: str) -> None:
+    assert _decoded(value) == decode_words(value)
