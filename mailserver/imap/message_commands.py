@@ -117,7 +117,11 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
             answer = view.keywords_changed(connection)
         answer += _stored(session, command, result)
     # After .SILENT the client knows the flags only if nobody else changed them since it was last told.
-    known = () if command.silent else ((uid, modseq) for uid, _, modseq in result.changed)
+    known = (
+        (uid, modseq)
+        for (uid, _, modseq), earlier in zip(result.changed, result.earlier, strict=True)
+        if not command.silent or earlier <= view.modseq
+    )
     view.own_change(done.before, done.after, known)
     yield answer
     found = len(result.changed) + len(result.refused) + len(result.unchanged)

@@ -1,4 +1,4 @@
-"""A prepared message as rows of the tables."""
+"""A prepared message as rows of the tables, values in the order of their columns."""
 
 from __future__ import annotations
 
@@ -6,49 +6,57 @@ from directory.names import fold
 from mailserver.store.content import Content
 
 
-def message_row(now: int, message_id: int, content: Content) -> dict[str, object]:
+def message_row(now: int, message_id: int, content: Content) -> tuple[object, ...]:
     summary = content.summary
-    return {
-        "id": message_id,
-        "size": summary.size,
-        "header_size": summary.header_size,
-        "received_at": now,
-        "sent_at": summary.sent_at,
-        "has_attachments": summary.has_attachments,
-        "envelope": summary.envelope,
-        "body": summary.body,
-        "bodystructure": summary.bodystructure,
-        "subject": summary.subject,
-        "author_name": summary.author_name,
-        "author_address": summary.author_address,
-        "to_text": summary.to_text,
-        "message_id_header": summary.message_id,
-        "thread_key": summary.thread_key,
-        "preview": summary.preview,
-        "search_text": f"{summary.search_text} {fold(summary.preview)}",
-        "parts": summary.parts,
-    }
+    return (
+        message_id,
+        summary.size,
+        summary.header_size,
+        now,
+        summary.sent_at,
+        summary.has_attachments,
+        summary.envelope,
+        summary.body,
+        summary.bodystructure,
+        summary.subject,
+        summary.author_name,
+        summary.author_address,
+        summary.to_text,
+        summary.message_id,
+        summary.thread_key,
+        summary.preview,
+        f"{summary.search_text} {fold(summary.preview)}",
+        summary.parts,
+    )
 
 
-def order_row(message_id: int, content: Content) -> dict[str, object]:
+def order_row(message_id: int, content: Content) -> tuple[object, ...]:
     summary = content.summary
-    return {
-        "message_id": message_id,
-        "sent_at": summary.sent_at,
-        "base_subject": summary.base_subject,
-        "sort_from": summary.sort_from,
-        "sort_to": summary.sort_to,
-        "sort_cc": summary.sort_cc,
-        "ancestry": summary.ancestry,
-    }
+    return (
+        message_id,
+        summary.sent_at,
+        summary.base_subject,
+        summary.sort_from,
+        summary.sort_to,
+        summary.sort_cc,
+        summary.ancestry,
+    )
 
 
-def octets_row(message_id: int, content: Content) -> dict[str, object]:
-    return {
-        "message_id": message_id,
-        "format": content.format,
-        "prefix_size": content.prefix_size,
-        "digest": content.digest,
-        "header": content.header,
-        "text": content.text,
-    }
+def octets_row(message_id: int, content: Content) -> tuple[object, ...]:
+    return (
+        message_id,
+        content.format,
+        content.prefix_size,
+        content.digest,
+        content.header,
+        content.text,
+    )
+
+
+def placement_row(
+    now: int, mailbox_id: int, uid: int, message_id: int, mask: int, modseq: int, internal_date: int | None
+) -> tuple[object, ...]:
+    """``internal_date`` None: now."""
+    date = now if internal_date is None else internal_date
+    return (int(mailbox_id), uid, message_id, mask, modseq, False, date, now)

@@ -12,31 +12,26 @@ Standards: RFC 9051 §2.3.1, §6.3.12, §6.4; RFC 7162 §3.1 (MODSEQ); RFC 6851 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    and_,
     bindparam,
-    delete,
-    insert,
-    literal,
     select,
     text,
-    update,
 )
 
 from mailserver.refusals import NoSuchMailbox
 from mailserver.store import content_rows, readers
 from mailserver.store import flags as flag_bits
 from mailserver.store.content import Content
+from mailserver.store.content_rows import placement_row
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
-from mailserver.store.prepared import Prepared
+from mailserver.store.prepared import Prepared, Rows
 from mailserver.store.readers import ReadersMailbox
-from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, placement_where, placements, tuples
+from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, tuples
 from mailserver.store.tables import expunged, mailbox, message, message_octets, message_order, placement
 
 # For operations that leave out flags which their author may not set.
@@ -62,12 +57,14 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class FlagsResult:
-    """``changed``: (uid, flags, modseq) of every message that now has other flags; ``refused``: UIDs that changed
-    since ``unchanged_since``; ``unchanged``: UIDs that had these flags already."""
+    """``changed``: (uid, flags, modseq) of every message that now has other flags, ``earlier``: the MODSEQs these had
+    before; ``refused``: UIDs that changed since ``unchanged_since``; ``unchanged``: UIDs that had these flags already.
+    """
 
     changed: list[tuple[int, int, int]]
     refused: list[int]
     unchanged: list[int]
+    earlier: list[int] = field(default_factory=list)
 
 
 # Adding
@@ -80,10 +77,7 @@ _GROW = Prepared(
         " WHERE id = :id AND removed_at IS NULL RETURNING uid_next, highest_modseq, uid_validity"
     )
 )
-_INSERT_MESSAGE = Prepared(insert(message))
-_INSERT_ORDER = Prepared(insert(message_order))
-_INSERT_OCTETS = Prepared(insert(message_octets))
-_INSERT_PLACEMENT = Prepared(insert(placement))
+_MESSAGES, _ORDERS, _OCTETS, _PLACEMENTS = Rows(message), Rows(message_order), Rows(message_octets), Rows(placement)
 
 
 def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list[Appended]:
@@ -96,13 +90,13 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
         shared = readers.shared_mask(target.mailbox_id, mask)
         uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [shared], content.size)
         rows.append(
-            _placement_row(tx, target.mailbox_id, uid_next - 1, message_id, shared, modseq, target.internal_date)
+            placement_row(tx.now, target.mailbox_id, uid_next - 1, message_id, shared, modseq, target.internal_date)
         )
         if mask & flag_bits.SEEN:
             readers.note_seen(tx, target.mailbox_id, {uid_next - 1: True}, modseq)
         appended.append(Appended(target.mailbox_id, uid_next - 1, uid_validity, message_id))
         tx.touch(target.mailbox_id)
-    _INSERT_PLACEMENT.run_many(tx.connection, rows)
+    _PLACEMENTS.add(tx.connection, rows)
     return appended
 
 
@@ -115,10 +109,10 @@ def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> l
     message_id = _insert_messages(tx, contents)
     uid_next, modseq, uid_validity = _grow(tx, mailbox_id, len(entries), shared, sum(each.size for each in contents))
     uid = uid_next - len(entries)
-    _INSERT_PLACEMENT.run_many(
+    _PLACEMENTS.add(
         tx.connection,
         [
-            _placement_row(tx, mailbox_id, uid + place, message_id + place, mask, modseq, target.internal_date)
+            placement_row(tx.now, mailbox_id, uid + place, message_id + place, mask, modseq, target.internal_date)
             for place, (mask, (_, target)) in enumerate(zip(shared, entries, strict=True))
         ],
     )
@@ -138,9 +132,9 @@ def _insert_messages(tx: Transaction, contents: Sequence[Content]) -> int:
     """The first one's id; the others follow it."""
     first = take_numbers(tx, "message", len(contents)) - len(contents) + 1
     numbered = list(enumerate(contents, first))
-    _INSERT_MESSAGE.run_many(tx.connection, [content_rows.message_row(tx.now, *each) for each in numbered])
-    _INSERT_ORDER.run_many(tx.connection, [content_rows.order_row(*each) for each in numbered])
-    _INSERT_OCTETS.run_many(tx.connection, [content_rows.octets_row(*each) for each in numbered])
+    _MESSAGES.add(tx.connection, [content_rows.message_row(tx.now, *each) for each in numbered])
+    _ORDERS.add(tx.connection, [content_rows.order_row(*each) for each in numbered])
+    _OCTETS.add(tx.connection, [content_rows.octets_row(*each) for each in numbered])
     return first
 
 
@@ -148,33 +142,12 @@ def place(tx: Transaction, message_id: int, size: int, target: Target) -> Append
     """Put a message that is kept already into one more mailbox."""
     mask = flag_bits.mask_of(tx, target.mailbox_id, target.flags) if target.flags else 0
     uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [mask], size)
-    _INSERT_PLACEMENT.run(
+    _PLACEMENTS.add(
         tx.connection,
-        _placement_row(tx, target.mailbox_id, uid_next - 1, message_id, mask, modseq, target.internal_date),
+        [placement_row(tx.now, target.mailbox_id, uid_next - 1, message_id, mask, modseq, target.internal_date)],
     )
     tx.touch(target.mailbox_id)
     return Appended(target.mailbox_id, uid_next - 1, uid_validity, message_id)
-
-
-def _placement_row(
-    tx: Transaction,
-    mailbox_id: int,
-    uid: int,
-    message_id: int,
-    mask: int,
-    modseq: int,
-    internal_date: int | None,
-) -> dict[str, object]:
-    return {
-        "mailbox_id": mailbox_id,
-        "uid": uid,
-        "message_id": message_id,
-        "flags": mask,
-        "modseq": modseq,
-        "touched": False,
-        "internal_date": tx.now if internal_date is None else internal_date,
-        "saved_at": tx.now,
-    }
 
 
 def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], size: int) -> tuple[int, int, int]:
@@ -197,6 +170,19 @@ def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], si
 # Copying and moving
 
 
+# The same messages once more, numbered as they come; for flags that mean the same in both mailboxes.
+_DUPLICATE = Prepared(
+    text(
+        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at)"
+        " SELECT :target_id, :first - 1 + row_number() OVER (ORDER BY uid), message_id, flags & :allowed, :modseq,"
+        " false, internal_date, :now FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
+    )
+)
+# Ranges up to which that is quicker than row by row.
+_FEW_RANGES = 20
+_COPIED = ("uid", "flags", "size", "message_id", "internal_date")
+
+
 def copy(
     tx: Transaction, source_id: int, ranges: Ranges, target_id: int, allowed: int = ALL_FLAGS
 ) -> list[tuple[int, int]]:
@@ -204,26 +190,10 @@ def copy(
 
     Raises NoSuchMailbox.
     """
-    rows = placements(tx.connection, source_id, ranges)
-    if not rows:
-        _grow(tx, target_id, 0, [], 0)
-        return []
-    masks = flag_bits.translate(tx, {row.flags & allowed for row in rows}, source_id, target_id)
-    flags = [masks[row.flags & allowed] for row in rows]
-    shared = [readers.shared_mask(target_id, mask) for mask in flags]
-    uid_next, modseq, _ = _grow(tx, target_id, len(rows), shared, sum(row.size for row in rows))
-    first = uid_next - len(rows)
-    _INSERT_PLACEMENT.run_many(
-        tx.connection,
-        [
-            _placement_row(tx, target_id, first + position, row.message_id, shared[position], modseq, row.internal_date)
-            for position, row in enumerate(rows)
-        ],
-    )
-    seen = {first + position: True for position, mask in enumerate(flags) if mask & flag_bits.SEEN}
-    readers.note_seen(tx, target_id, seen, modseq)
-    tx.touch(target_id)
-    return [(row.uid, first + position) for position, row in enumerate(rows)]
+    tx.hold(source_id, target_id)
+    rows = tuples(tx.connection, source_id, ranges, _COPIED)
+    first = _add_copies(tx, source_id, rows, target_id, allowed)
+    return [(row[0], uid) for uid, row in enumerate(rows, first)]
 
 
 def move(
@@ -231,11 +201,48 @@ def move(
 ) -> list[tuple[int, int]]:
     """Copy, and take away at the source, in one transaction (RFC 6851 §3.3)."""
     tx.hold(source_id, target_id)
-    moved = copy(tx, source_id, ranges, target_id, allowed)
-    if moved:
-        # Not the ranges as given: within one mailbox they may take in the new copies.
-        _bury(tx, source_id, as_ranges(old for old, _ in moved), only_deleted=False)
-    return moved
+    rows = tuples(tx.connection, source_id, ranges, _COPIED)
+    first = _add_copies(tx, source_id, rows, target_id, allowed)
+    if isinstance(source_id, ReadersMailbox):
+        # What this reader sees is not what is counted.
+        _bury(tx, source_id, _runs([row[0] for row in rows]) if rows else [], only_deleted=False)
+    elif rows:
+        _take_away(tx, source_id, [row[:3] for row in rows])
+    return [(row[0], uid) for uid, row in enumerate(rows, first)]
+
+
+def _add_copies(
+    tx: Transaction, source_id: int, rows: Sequence[tuple[int, int, int, int, int]], target_id: int, allowed: int
+) -> int:
+    """The first new UID for rows of ``_COPIED``.  Raises NoSuchMailbox."""
+    if not rows:
+        return _grow(tx, target_id, 0, [], 0)[0]
+    used = {row[1] & allowed for row in rows}
+    masks = flag_bits.translate(tx, used, source_id, target_id)
+    flags = [masks[row[1] & allowed] for row in rows]
+    shared = [readers.shared_mask(target_id, mask) for mask in flags]
+    uid_next, modseq, _ = _grow(tx, target_id, len(rows), shared, sum(row[2] for row in rows))
+    first = uid_next - len(rows)
+    runs = _runs([row[0] for row in rows])
+    plain = not isinstance(source_id, ReadersMailbox) and not isinstance(target_id, ReadersMailbox)
+    if plain and len(runs) <= _FEW_RANGES and all(mask == masks[mask] for mask in used):
+        values = {"target_id": target_id, "mailbox_id": source_id, "allowed": allowed, "modseq": modseq, "now": tx.now}
+        place = first
+        for low, high in runs:
+            _DUPLICATE.run(tx.connection, {**values, "first": place, "low": low, "high": high})
+            place += high - low + 1
+    else:
+        _PLACEMENTS.add(
+            tx.connection,
+            [
+                placement_row(tx.now, target_id, uid, row[3], mask, modseq, row[4])
+                for uid, (row, mask) in enumerate(zip(rows, shared, strict=True), first)
+            ],
+        )
+    seen = {uid: True for uid, mask in enumerate(flags, first) if mask & flag_bits.SEEN}
+    readers.note_seen(tx, target_id, seen, modseq)
+    tx.touch(target_id)
+    return first
 
 
 # Flags
@@ -277,6 +284,7 @@ def set_flags(
     refused = [] if unchanged_since is None else [uid for uid, _, modseq in rows if modseq > limit]
     fresh = [row for row in rows if row[2] <= limit] if refused else rows
     different = [(uid, old, old & kept | added) for uid, old, _ in fresh if old & kept | added != old]
+    earlier = [modseq for _, old, modseq in fresh if old & kept | added != old]
     unchanged = [] if len(different) == len(fresh) else [uid for uid, old, _ in fresh if old & kept | added == old]
     if not different:
         return FlagsResult([], refused, unchanged)
@@ -302,7 +310,7 @@ def set_flags(
             {"id": mailbox_id, "seen": seen // flag_bits.SEEN, "deleted": deleted // flag_bits.DELETED},
         )
     tx.touch(mailbox_id)
-    return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged)
+    return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged, earlier)
 
 
 _NEXT_MODSEQ = Prepared(
@@ -348,58 +356,73 @@ def remove(tx: Transaction, mailbox_id: int, ranges: Ranges) -> list[int]:
     return _bury(tx, mailbox_id, ranges, only_deleted=False)
 
 
+# The bits of ``marked`` must all be set; none for all messages.
+_DOOMED = Prepared(
+    text(
+        "SELECT placement.uid, placement.flags, message.size FROM placement"
+        " JOIN message ON message.id = placement.message_id WHERE placement.mailbox_id = :mailbox_id"
+        " AND placement.uid BETWEEN :low AND :high AND (placement.flags & :marked) = :marked ORDER BY placement.uid"
+    )
+)
+_ENTOMB = Prepared(
+    text(
+        "INSERT INTO expunged (mailbox_id, uid, modseq, message_id, flags, internal_date, expunged_at)"
+        " SELECT mailbox_id, uid, :modseq, message_id, flags, internal_date, :now FROM placement"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
+    )
+)
+_DISPLACE = Prepared(text("DELETE FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"))
+_SHRINK = Prepared(
+    text(
+        "UPDATE mailbox SET messages = messages - :count, unseen = unseen - :unseen, deleted = deleted - :deleted,"
+        " size = size - :size WHERE id = :id"
+    )
+)
+
+
 def _bury(tx: Transaction, mailbox_id: int, ranges: Ranges, *, only_deleted: bool) -> list[int]:
-    gone: list[int] = []
-    unseen = deleted = size = 0
-    modseq: int | None = None
-    marked = placement.c.flags.op("&")(flag_bits.DELETED) != 0
+    """Take messages away; their UIDs."""
     tx.hold(mailbox_id)
-    for where in placement_where(mailbox_id, ranges):
-        if only_deleted:
-            where = and_(where, marked)
-        rows = tx.connection.execute(
-            select(placement.c.uid, placement.c.flags, message.c.size)
-            .join(message, message.c.id == placement.c.message_id)
-            .where(where)
-            .order_by(placement.c.uid)
-        ).all()
-        if not rows:
-            continue
-        if modseq is None:
-            modseq = _next_modseq(tx, mailbox_id)
-        tx.connection.execute(
-            insert(expunged).from_select(
-                ["mailbox_id", "uid", "modseq", "message_id", "flags", "internal_date", "expunged_at"],
-                select(
-                    placement.c.mailbox_id,
-                    placement.c.uid,
-                    literal(modseq, BigInteger),
-                    placement.c.message_id,
-                    placement.c.flags,
-                    placement.c.internal_date,
-                    literal(tx.now, BigInteger),
-                ).where(where),
-            )
-        )
-        tx.connection.execute(delete(placement).where(where))
-        for uid, mask, message_size in rows:
-            gone.append(uid)
-            unseen += not mask & flag_bits.SEEN
-            deleted += bool(mask & flag_bits.DELETED)
-            size += message_size
-    if gone:
-        tx.connection.execute(
-            update(mailbox)
-            .where(mailbox.c.id == mailbox_id)
-            .values(
-                messages=mailbox.c.messages - len(gone),
-                unseen=mailbox.c.unseen - unseen,
-                deleted=mailbox.c.deleted - deleted,
-                size=mailbox.c.size - size,
-            )
-        )
-        tx.touch(mailbox_id)
-    return gone
+    marked = flag_bits.DELETED if only_deleted else 0
+    doomed: list[tuple[int, int, int]] = []
+    if len(ranges) > _FEW_RANGES:
+        found = tuples(tx.connection, int(mailbox_id), ranges, ("uid", "flags", "size"))
+        doomed = [row for row in found if row[1] & marked == marked]
+    else:
+        where = {"mailbox_id": int(mailbox_id), "marked": marked}
+        for low, high in ranges:
+            doomed += _DOOMED.tuples(tx.connection, {**where, "low": low, "high": high})
+        if len(ranges) > 1:
+            doomed = sorted(set(doomed))  # ranges may overlap
+    if doomed:
+        _take_away(tx, mailbox_id, doomed)
+    return [uid for uid, _, _ in doomed]
+
+
+def _take_away(tx: Transaction, mailbox_id: int, doomed: Sequence[tuple[int, int, int]]) -> None:
+    """(uid, flags, size) of messages that are there, in a mailbox that is held."""
+    values = {"mailbox_id": int(mailbox_id), "modseq": _next_modseq(tx, mailbox_id), "now": tx.now}
+    ranges = [{**values, "low": low, "high": high} for low, high in _runs([uid for uid, _, _ in doomed])]
+    _ENTOMB.run_many(tx.connection, ranges)
+    _DISPLACE.run_many(tx.connection, ranges)
+    _SHRINK.run(
+        tx.connection,
+        {
+            "id": int(mailbox_id),
+            "count": len(doomed),
+            "unseen": sum(not mask & flag_bits.SEEN for _, mask, _ in doomed),
+            "deleted": sum(bool(mask & flag_bits.DELETED) for _, mask, _ in doomed),
+            "size": sum(size for _, _, size in doomed),
+        },
+    )
+    tx.touch(mailbox_id)
+
+
+def _runs(uids: Sequence[int]) -> Ranges:
+    """Ascending UIDs as ranges of nothing but them."""
+    if uids[-1] - uids[0] == len(uids) - 1:
+        return [(uids[0], uids[-1])]
+    return as_ranges(uids)
 
 
 def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: int) -> list[int]:
@@ -430,19 +453,11 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
         tx, target_id, len(rows), [masks[row.flags & alive] for row in rows], sum(row.size for row in rows)
     )
     first = uid_next - len(rows)
-    _INSERT_PLACEMENT.run_many(
+    _PLACEMENTS.add(
         tx.connection,
         [
-            _placement_row(
-                tx,
-                target_id,
-                first + position,
-                row.message_id,
-                masks[row.flags & alive],
-                modseq,
-                row.internal_date,
-            )
-            for position, row in enumerate(rows)
+            placement_row(tx.now, target_id, uid, row.message_id, masks[row.flags & alive], modseq, row.internal_date)
+            for uid, row in enumerate(rows, first)
         ],
     )
     tx.touch(target_id)

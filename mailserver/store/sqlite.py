@@ -70,15 +70,15 @@ class SqliteEngine:
                 fcntl.flock(self._lock_file, fcntl.LOCK_UN)
 
     def begin(self, connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _raw(connection).execute("BEGIN IMMEDIATE")
 
     def commit(self, connection: Connection) -> None:
-        connection.exec_driver_sql("COMMIT")
+        _raw(connection).execute("COMMIT")
 
     def rollback(self, connection: Connection) -> None:
         # A full disk may have ended the transaction already.
         if _raw(connection).in_transaction:
-            connection.exec_driver_sql("ROLLBACK")
+            _raw(connection).execute("ROLLBACK")
 
     def is_conflict(self, fault: BaseException) -> bool:
         return False
