@@ -14,10 +14,10 @@ but named in ``unlisted``: its text must be looked into.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, filterfalse, repeat
 
 from directory.names import fold
 
@@ -65,18 +65,22 @@ class Draft:
         if len(different) > MOST_TERMS or length > MOST_CHARACTERS:
             self._unlisted.append(number)
             return
-        listed = self._listed
-        for term in different:
-            listed[term].append(number)
+        # For each term listed[term].append(number), without a step of the interpreter for any.
+        deque(map(list.append, map(self._listed.__getitem__, different), repeat(number)), maxlen=0)
 
     def finish(self) -> Lexicon | None:
         """None if there is nothing in it."""
         if not self._listed and not self._unlisted:
             return None
-        lines = sorted(self._listed, key=lambda term: (not term.isascii(), term))
-        first_exact = sum(map(str.isascii, lines))
-        plain = [*lines[:first_exact], *map(fold, lines[first_exact:])]
-        return _written(plain, lines[first_exact:], first_exact, [self._listed[line] for line in lines], self._unlisted)
+        first_lines = sorted(filter(str.isascii, self._listed))
+        marked_lines = sorted(filterfalse(str.isascii, self._listed))
+        return _written(
+            [*first_lines, *map(fold, marked_lines)],
+            marked_lines,
+            len(first_lines),
+            [self._listed[line] for line in chain(first_lines, marked_lines)],
+            self._unlisted,
+        )
 
 
 def merge(lexicons: Sequence[tuple[int, Lexicon, Mapping[int, int] | None]]) -> Lexicon | None:
@@ -119,9 +123,7 @@ def _written(
     plain: list[str], exact: list[str], first_exact: int, numbers: list[list[int]], unlisted: list[int]
 ) -> Lexicon:
     # A lone surrogate comes of a broken charset: it is kept, so that every text can be written.
-    every: array[int] = array("H")
-    for each in numbers:
-        every.extend(each)
+    every = array("H", chain.from_iterable(numbers))
     return Lexicon(
         "".join([f"{line}\n" for line in plain]).encode("utf-8", "surrogatepass"),
         "".join([f"{line}\n" for line in exact]).encode("utf-8", "surrogatepass"),
