@@ -19,7 +19,7 @@ from mailserver.store import Store
 from mailserver.store.reading import slice_octets
 
 # Octets of messages in one batch, and of one slice of a large stretch.
-BATCH = 1 << 18
+BATCH = 1 << 19
 # What a row must have; ``parts`` too where ``sections.needs_tree`` says so.
 COLUMNS = ("format", "prefix_size", "digest", "header", "text", "size", "header_size", "message_id")
 
@@ -77,12 +77,12 @@ class MessageBody:
             start = min(start + offset, stop)
             stop = min(start + count, stop)
         if row.text is None:
-            return Stretch(start, stop) if stop - start > BATCH else (_without_nul(self.octets(start, stop)),)
+            return Stretch(start, stop) if stop - start > BATCH else (without_nul(self.octets(start, stop)),)
         split = len(row.header)
         if start < split < stop:
             # A slice of all is the object itself: nothing is copied.
-            return _without_nul(row.header[start:]), _without_nul(row.text[: stop - split])
-        return (_without_nul(self.octets(start, stop)),)
+            return without_nul(row.header[start:]), without_nul(row.text[: stop - split])
+        return (without_nul(self.octets(start, stop)),)
 
     def octets(self, start: int, stop: int) -> bytes:
         return slice_octets(self.row, self.store.blobs.read, start, stop)
@@ -109,11 +109,11 @@ class MessageBody:
                 octets = self.octets(place, min(place + BATCH, stretch.stop))
                 if len(octets) != min(BATCH, stretch.stop - place):
                     raise AnswerBroken(f"message {self.row.message_id} is shorter than its size")
-                yield _without_nul(octets)
+                yield without_nul(octets)
         except OSError as fault:
             raise AnswerBroken(f"message {self.row.message_id}: {fault}") from fault
 
 
-def _without_nul(octets: bytes) -> bytes:
+def without_nul(octets: bytes) -> bytes:
     """A literal may hold no NUL (RFC 9051 §4.3); what takes its place keeps offsets and sizes right."""
     return octets.replace(b"\x00", b"\x80") if b"\x00" in octets else octets

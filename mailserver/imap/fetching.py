@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from mailserver.imap import message_limit, resync, sections
-from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch
+from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch, without_nul
 from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
 from mailserver.imap.grammar.responses import Expunged, no
@@ -32,6 +32,8 @@ from mailserver.store.reading import as_ranges
 # Messages of a portion: the first one, and the most.  Octets that one should come to.
 FIRST_ROWS, MOST_ROWS = 50, 1000
 ENOUGH = 1 << 19
+# Octets of one message from which on they are sent as they are; of what is gathered of many.
+LONG, GATHERED = 2048, 1 << 14
 
 
 def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
@@ -251,25 +253,50 @@ class _Batch:
                 self.heads = render(numbers, rows, view.flags, session.services.utc_offset)
 
     def steps(self) -> Steps[None]:
-        pending: list[bytes] = []
+        """The answers as pieces: long ones as the store gave them, the short ones between them together."""
+        pending = b""
         first = b" " if self.has_row_items else b""
         labels = [(first if not place else b" ") + item.label + b" " for place, item in enumerate(self.items)]
+        # What most clients ask for when they download.
+        whole = len(self.items) == 1 and sections.is_whole(self.items[0])
         for head, row in zip(self.heads, self.rows, strict=True):
+            if len(pending) > GATHERED:
+                yield pending
+                pending = b""
+            if whole and row.text is not None:
+                header, text = without_nul(row.header), without_nul(row.text)
+                pending += b"%b%b{%d}\r\n%b" % (head, labels[0], len(header) + len(text), header)
+                if len(text) < LONG:
+                    pending += text + b")\r\n"
+                else:
+                    yield pending
+                    yield text
+                    pending = b")\r\n"
+                continue
             body = MessageBody(self.store, row)
             # All of them before the first is sent: one that must be refused (UNKNOWN-CTE) leaves no half answer.
-            values = [_value(body, item) for item in self.items]
-            pending.append(head)
+            try:
+                values = [_value(body, item) for item in self.items]
+            except Exception:
+                yield pending  # the end of the answer before
+                raise
+            pending += head
             for label, value in zip(labels, values, strict=True):
-                pending.append(label)
+                pending += label
                 if isinstance(value, Stretch):
-                    pending.append(b"{%d}\r\n" % value.size)
-                    yield b"".join(pending)
-                    pending = []
+                    yield pending + b"{%d}\r\n" % value.size
+                    pending = b""
                     yield from body.slices(value)
-                else:
-                    pending += value
-            pending.append(b")\r\n")
-        yield b"".join(pending)
+                    continue
+                for piece in value:
+                    if len(piece) < LONG:
+                        pending += piece
+                    else:
+                        yield pending
+                        yield piece
+                        pending = b""
+            pending += b")\r\n"
+        yield pending
 
 
 def _value(body: MessageBody, item: Section | BinarySize) -> Pieces | Stretch:

@@ -16,6 +16,7 @@ import mmap
 import struct
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any
 
 from mailserver.store.flags import RECENT
@@ -96,10 +97,19 @@ class Recents:
         return any(first <= uid < end for first, end in self._ranges)
 
     def mark(self, rows: Sequence[Sequence[Any]], uid: int, flags: int) -> Sequence[Sequence[Any]]:
-        """Rows with \\Recent among the flags of those it is for.  ``uid`` and ``flags``: the columns' places."""
+        """Rows, in UID order, with \\Recent among the flags of those it is for.
+
+        ``uid`` and ``flags``: the columns' places.
+        """
         if not self._ranges or not rows or rows[-1][uid] < self._ranges[0][0]:
             return rows
-        return [(*row[:flags], row[flags] | RECENT, *row[flags + 1 :]) if self.holds(row[uid]) else row for row in rows]
+        marked = list(rows)
+        place = itemgetter(uid)
+        for first, end in self._ranges:
+            start = bisect_left(marked, first, key=place)
+            stop = bisect_left(marked, end, start, key=place)
+            marked[start:stop] = [(*row[:flags], row[flags] | RECENT, *row[flags + 1 :]) for row in marked[start:stop]]
+        return marked
 
     def _first(self, uid_next: int) -> int:
         if self._takes:

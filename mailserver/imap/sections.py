@@ -27,6 +27,17 @@ def is_of_header(section: Section) -> bool:
     return not section.part and not section.binary and section.piece in (Piece.HEADER, Piece.FIELDS, Piece.FIELDS_NOT)
 
 
+def is_whole(item: object) -> bool:
+    """Whether it is BODY[], all of it."""
+    return (
+        isinstance(item, Section)
+        and item.piece is Piece.ALL
+        and not item.part
+        and not item.binary
+        and item.partial is None
+    )
+
+
 def header_selector(section: Section) -> Callable[[bytes], bytes]:
     """A function from the header block to the section's octets."""
     select = _fields_selector(section.piece, section.fields)

@@ -40,7 +40,7 @@ SIGN_OF_LIFE = 240.0
 LEAST_RATE = 500
 SLOW_LOOKS = 5
 # Octets gathered from a command before they are written.
-GATHER = 256 * 1024
+GATHER = 384 * 1024
 # Commands of one connection that are run before others get their turn.
 TURN = 50
 
@@ -293,8 +293,8 @@ class ImapConnection(ImapWire):
         if not self._heavy:
             self._take_outcome(*take_steps(steps, value, fault))
             return
+        # What was gathered is written while the thread makes the next.
         self._waits = True
-        self._flush()
         future = self._services.executor.submit(take_steps, steps, value, fault)
         future.add_done_callback(lambda done: self._services.post.leave(partial(self._steps_taken, done)))
 
@@ -317,7 +317,8 @@ class ImapConnection(ImapWire):
             self._steps = None
             self._after_command()
         elif step is None:
-            self._flush()  # there is more, once this is on its way
+            if not self._heavy:
+                self._flush()  # there is more, once this is on its way
         elif isinstance(step, Prompt):
             self._write(step.octets)
             self._prompt = step

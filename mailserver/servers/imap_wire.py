@@ -183,8 +183,11 @@ class ImapWire(asyncio.Protocol):
             self._transport.write(self._deflate.deflate(gathered))
         elif len(gathered) == 1:
             self._transport.write(gathered[0])
-        else:
+        elif self._secure:
+            # One by one, each would be a record of its own.
             self._transport.write(b"".join(gathered))
+        else:
+            self._transport.writelines(gathered)
 
     # Compression
 

@@ -92,3 +92,30 @@ def test_one_unknown_encoding_leaves_no_half_answer(an):
         "t NO [UNKNOWN-CTE] The part's transfer encoding cannot be undone"
     ]
     assert len(an.send(b"t FETCH 1 (BODY.PEEK[1] BODY.PEEK[2])\r\n")) > len(large) * 8000
+
+
+def test_one_unknown_encoding_leaves_the_answer_before_it_whole(an):
+    plain = b"x" * 76 + b"\r\n"
+    an.append(b"\r\n" + plain * 100)
+    an.append(b"Content-Transfer-Encoding: strange\r\n\r\nx\r\n")
+    an.ok("SELECT INBOX")
+    assert an.send(b"t FETCH 1:2 BINARY.PEEK[1]\r\n") == (
+        b"* 1 FETCH (BINARY[1] {7800}\r\n" + plain * 100 + b")\r\n"
+        b"t NO [UNKNOWN-CTE] The part's transfer encoding cannot be undone\r\n"
+    )
+
+
+def test_whole_messages_come_as_they_are(an):
+    """Short ones are gathered, long ones are not, and a literal has no NUL (RFC 9051 §4.3)."""
+    messages = [b"Subject: %d\r\n\r\n" % length + b"y" * length for length in (0, 5, 2047, 2048, 20_000, 600_000, 3)]
+    for octets in messages * 3:
+        an.append(octets)
+    an.ok("SELECT INBOX")
+    assert (
+        an.send(b"t FETCH 1:* BODY.PEEK[]\r\n")
+        == b"".join(
+            b"* %d FETCH (BODY[] {%d}\r\n%b)\r\n" % (number, len(octets), octets)
+            for number, octets in enumerate(messages * 3, 1)
+        )
+        + b"t OK FETCH completed\r\n"
+    )
