@@ -42,8 +42,10 @@ WEB_SERVICES = ("http", "https")
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
-# Seconds between looks for mail that the indexes of accounts that are searched do not know yet.
+# Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and to answer a search
+# that found one far behind.
 _INDEXING = 30.0
+_CALLED = 0.5
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005
@@ -335,11 +337,18 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
     """Off the delivery path, on a thread of its own that takes only processor time nobody else wants."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    while not ending.wait(_INDEXING):
-        try:
-            system.store.fulltext.tend(ending.is_set)
-        except Exception:
-            log.exception("the indexes could not be kept up; trying again later")
+    called = threading.Event()
+    watch = system.store.watch_indexes(called.set)
+    due = time.monotonic() + _INDEXING
+    while not ending.wait(_CALLED):
+        if called.is_set() or time.monotonic() >= due:
+            called.clear()
+            try:
+                system.store.fulltext.tend(ending.is_set, called.is_set)
+            except Exception:
+                log.exception("the indexes could not be kept up; trying again later")
+            due = time.monotonic() + _INDEXING
+    watch.close()
 
 
 def _forget(system: System) -> None:

@@ -68,11 +68,19 @@ class Lookup:
 
 class Fulltext:
     def __init__(
-        self, folder: Path, read: OpenRead, read_file: ReadFile, *, clock: Callable[[], float] = monotonic
+        self,
+        folder: Path,
+        read: OpenRead,
+        read_file: ReadFile,
+        *,
+        call: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
+        """``call`` wakes whoever tends the indexes, when a search finds one far behind."""
         self._folder = folder
         self._read = read
         self._read_file = read_file
+        self._call = call
         self._clock = clock
         self._seen: dict[str, list[tuple[int, int]]] = {}
 
@@ -120,7 +128,13 @@ class Fulltext:
             self._give_up(account_id, fault)
         return 0
 
-    def fill(self, account_id: str, *, until: Callable[[], bool] = lambda: False) -> None:
+    def fill(
+        self,
+        account_id: str,
+        *,
+        until: Callable[[], bool] = lambda: False,
+        files_until: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Read all messages and the files sent along with them, unless stopped.  Raises sqlite3.Error, OSError."""
         mailbox_ids = self._mailbox_ids(account_id)
         with self._opened(account_id, mailbox_ids) as index:
@@ -128,7 +142,7 @@ class Fulltext:
                 while not until() and filling.fill_round(index, self._read, self._read_file, mailbox_id):
                     pass
             with AttachmentReader() as reader:
-                while not until() and filling.read_attached(index, self._read, self._read_file, reader):
+                while not files_until() and filling.read_attached(index, self._read, self._read_file, reader):
                     pass
 
     def rebuild(self, account_id: str) -> None:
@@ -187,9 +201,12 @@ class Fulltext:
             return sorted(unquote(each.name) for each in self._folder.iterdir() if _REMOVED not in each.name)
         return []
 
-    def tend(self, ending: Callable[[], bool]) -> None:
+    def tend(self, ending: Callable[[], bool], called: Callable[[], bool] = lambda: False) -> None:
         """Read what arrived for accounts that have been searched, so that the next search need not; and all of those
-        with so much mail that their first search would take long."""
+        with so much mail that their first search would take long.
+
+        Files sent along, which take minutes, are left for the next time when somebody has ``called``.
+        """
         with self._read() as connection:
             large = connection.execute(
                 select(mailbox.c.account_id).where(mailbox.c.messages >= LARGE, mailbox.c.removed_at.is_(None))
@@ -206,8 +223,8 @@ class Fulltext:
             if not state:
                 self.remove(account_id)
             elif self._seen.get(account_id) != state:
-                self._tend(account_id, ending)
-                if not ending():
+                self._tend(account_id, ending, called)
+                if not ending() and not called():
                     self._seen[account_id] = state
 
     def problems(self) -> list[str]:
@@ -232,15 +249,18 @@ class Fulltext:
         covered = [0 if index is None else index.covered(each) for each in mailbox_ids]
         with self._read() as connection:
             ends = [filling.uid_next(connection, each) for each in mailbox_ids]
-        return sum(max(end - known, 0) for end, known in zip(ends, covered, strict=True))
+        behind = sum(max(end - known, 0) for end, known in zip(ends, covered, strict=True))
+        if behind > LARGE:
+            self._call()
+        return behind
 
-    def _tend(self, account_id: str, ending: Callable[[], bool]) -> None:
+    def _tend(self, account_id: str, ending: Callable[[], bool], called: Callable[[], bool]) -> None:
         def leave_room() -> bool:
             sleep(_GAP)
             return ending()
 
         try:
-            self.fill(account_id, until=leave_room)
+            self.fill(account_id, until=leave_room, files_until=lambda: ending() or called())
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
 

@@ -303,6 +303,17 @@ def test_the_steward_reads_ahead(clerk: Any, mail: Any) -> None:
     assert find(clerk, "sach") == {1, 2}
 
 
+def test_files_wait_while_somebody_calls_for_an_index(clerk: Any, mail: Any) -> None:
+    index = clerk.store.fulltext
+    assert find(clerk, "sach") == set()
+    clerk.append(with_file("so.txt.docx", packed({"word/document.xml": "<w><w:t>sách</w:t></w>"})))
+    index.tend(lambda: False, lambda: True)
+    assert index.figures("an")["behind"] == 0
+    assert index.figures("an")["waiting"] == 1
+    index.tend(lambda: False)
+    assert index.figures("an")["waiting"] == 0
+
+
 def test_large_mailboxes_are_read_before_their_first_search(
     clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,14 +324,20 @@ def test_large_mailboxes_are_read_before_their_first_search(
     index.tend(lambda: False)
     assert index.figures("an") is None
     monkeypatch.setattr("mailserver.store.fulltext.fulltext.LARGE", 5)
-    # So much is left to the background: the search is to look into the messages itself.
+    # So much is left to the background, which is called: the search is to look into the messages itself.
+    called = threading.Event()
+    watch = clerk.store.watch_indexes(called.set)
     assert index.read_next("an", [clerk.inbox.id]) == 0
+    assert called.is_set()
     lookup = index.find("an", [clerk.inbox.id], [("body", needle("sach"))])
     assert lookup.hits["body", needle("sach")] == set()
     assert len(lookup.unread) == 5
     index.tend(lambda: False)
+    called.clear()
     assert find(clerk, "sach") == {1, 2, 3, 4, 5}
     assert index.behind("an", [clerk.inbox.id]) == 0
+    assert not called.is_set()
+    watch.close()
     assert index.figures("an")["messages"] == 5
 
 
