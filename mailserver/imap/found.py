@@ -18,13 +18,12 @@ Holds = Callable[[str], bool]
 class FoundMessage:
     """``row`` has the columns of the tests and ``header``; with ``read``, the octets can be had too."""
 
-    __slots__ = ("_bodies", "_fields", "_lines", "_read", "_tree", "row")
+    __slots__ = ("_bodies", "_fields", "_read", "_tree", "row")
 
     def __init__(self, row: Any, read: Callable[[Any, int, int], bytes] | None = None) -> None:
         self.row = row
         self._read = read
         self._tree: Part | None = None
-        self._lines: list[str] | None = None
         self._bodies: list[str] | None = None
         self._fields: dict[str, list[str]] = {}
 
@@ -37,10 +36,11 @@ class FoundMessage:
 
     def has_text(self, holds: Holds) -> bool:
         """TEXT: header, MIME headers and body."""
-        # The block as a whole is asked first: a line that holds something is part of it.
-        if holds("\n".join(self.lines)) and any(map(holds, self.lines)):
-            return True
-        return self.has_body_text(holds) or any(map(holds, self._inner_lines()))
+        return (
+            _in_header(self.row.header, holds)
+            or self.has_body_text(holds)
+            or any(_in_header(octets, holds) for octets in self._inner_headers())
+        )
 
     def has_body_text(self, holds: Holds) -> bool:
         """BODY: the text of all parts that are text."""
@@ -49,21 +49,19 @@ class FoundMessage:
         return any(map(holds, self._bodies))
 
     @property
-    def lines(self) -> list[str]:
-        if self._lines is None:
-            self._lines = searchable.header_lines(self.row.header)
-        return self._lines
-
-    @property
     def tree(self) -> Part:
         if self._tree is None:
             self._tree = decode_parts(self.row.parts)
         return self._tree
 
-    def _inner_lines(self) -> Iterator[str]:
+    def _inner_headers(self) -> Iterator[bytes]:
         for part in searchable.inner_parts(self.tree):
-            yield from searchable.header_lines(self._octets(part.header_start, part.body_start))
+            yield self._octets(part.header_start, part.body_start)
 
     def _octets(self, start: int, stop: int) -> bytes:
         assert self._read is not None
         return self._read(self.row, start, stop)
+
+
+def _in_header(octets: bytes, holds: Holds) -> bool:
+    return any(map(holds, searchable.header_texts(octets))) and any(map(holds, searchable.header_lines(octets)))

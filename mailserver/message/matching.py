@@ -78,20 +78,23 @@ _ANCHOR = re.compile(f"[^{_MARKED}\x80-\U0010ffff]+")
 
 
 def _may_hold(form: str, text: str) -> bool:
-    """False only if a text that is not ASCII cannot hold it: the anchor is missing, and none of its characters could
+    """False only if a text that is not ASCII cannot hold it: an anchor is missing, and none of its characters could
     have come of another (ž of z, ﬁ of f).  Marks that stand in between are no more than left out."""
-    anchor, others = _anchor(form)
-    if not anchor or anchor in text.encode("ascii", "ignore").lower():
-        return True
-    return others is not None and others.search(text) is not None
+    plain = text.encode("ascii", "ignore").lower()
+    return all(
+        anchor in plain or (others is not None and others.search(text) is not None) for anchor, others in _anchors(form)
+    )
 
 
 @lru_cache(maxsize=64)
-def _anchor(form: str) -> tuple[bytes, re.Pattern[str] | None]:
-    """The longest piece that must stand in a text as it is, and the characters that folding makes one of its own."""
-    anchor = max(_ANCHOR.findall(form), key=len, default="")
-    others = "".join(["".join(_others().get(each, ())) for each in dict.fromkeys(anchor)])
-    return anchor.encode("ascii"), re.compile(f"[{others}]") if others else None
+def _anchors(form: str) -> list[tuple[bytes, re.Pattern[str] | None]]:
+    """The pieces that must stand in a text as they are, and for each the characters that folding makes one of its
+    own; the longest, which is the rarest, first."""
+    found = []
+    for anchor in sorted(set(_ANCHOR.findall(form)), key=len, reverse=True):
+        others = "".join(["".join(_others().get(each, ())) for each in dict.fromkeys(anchor)])
+        found.append((anchor.encode("ascii"), re.compile(f"[{others}]") if others else None))
+    return found
 
 
 @lru_cache(maxsize=1)

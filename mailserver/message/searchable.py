@@ -54,6 +54,22 @@ def header_lines(octets: bytes) -> list[str]:
     return [line if line.isascii() and "=?" not in line else _decoded_line(line) for line in lines]
 
 
+def header_texts(octets: bytes) -> list[str]:
+    """What a line of ``header_lines`` holds, one of these does: the block as it is written, and each line that is
+    encoded.  (The converse does not hold: in a block words may be divided by the end of a line.)
+    """
+    block = octets[:HEADER_LIMIT].replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ").decode("latin-1")
+    if not block.isascii():
+        return ["\n".join(header_lines(octets))]
+    texts = [block]
+    mark = block.find("=?")
+    while mark >= 0:
+        end = block.find("\n", mark) % (len(block) + 1)  # -1 is the end
+        texts.append(_decoded_line(block[block.rfind("\n", 0, mark) + 1 : end]))
+        mark = block.find("=?", end)
+    return texts
+
+
 def _decoded_line(line: str) -> str:
     name, colon, value = line.partition(":")
     return f"{name}: {_decoded(value.strip(BLANKS))}" if colon else _decoded(line)

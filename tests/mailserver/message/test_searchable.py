@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.searchable import _decoded, field_values, field_values_in, header_lines, texts_of
+from mailserver.message.matching import needle
+from mailserver.message.searchable import _decoded, field_values, field_values_in, header_lines, header_texts, texts_of
 from mailserver.message.structure import scan
 
 MAIL = (
@@ -68,3 +69,13 @@ def test_one_field_is_the_same_alone_and_among_all(fields: list[tuple[str, str]]
 @given(VALUES)
 def test_a_value_is_decoded_as_a_whole(value: str) -> None:
     assert _decoded(value) == decode_words(value)
+
+
+@given(st.lists(st.tuples(FIELD_NAMES, VALUES), max_size=6), st.data())
+def test_what_a_line_holds_is_in_the_texts_asked_first(fields: list[tuple[str, str]], data: st.DataObject) -> None:
+    header = "".join(f"{field}:{value}\r\n" for field, value in fields).encode("utf-8")
+    for line in header_lines(header):
+        start = data.draw(st.integers(0, len(line)))
+        sought = needle(line[start : start + data.draw(st.integers(1, 8))])
+        if sought.holds(line):
+            assert any(map(sought.holds, header_texts(header)))
