@@ -98,6 +98,14 @@ def test_expunge_raises_the_modseq_only_when_something_went(clerk: Any) -> None:
     assert clerk.mailbox().highest_modseq == before + 1
 
 
+@pytest.mark.parametrize("more", [0, 30])
+def test_overlapping_ranges_take_away_once(clerk: Any, more: int) -> None:
+    clerk.fill(6)
+    assert clerk.do(messages.remove, clerk.inbox.id, [(4, 9), (2, 4), *[(5, 5)] * more]) == [2, 3, 4, 5, 6]
+    assert clerk.uids() == [1]
+    assert clerk.counters(clerk.inbox) == clerk.recount(clerk.inbox)
+
+
 def test_uids_are_never_given_again(clerk: Any) -> None:
     clerk.fill(3)
     assert clerk.do(messages.remove, clerk.inbox.id, [(1, 3)]) == [1, 2, 3]
