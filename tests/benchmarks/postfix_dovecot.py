@@ -175,6 +175,9 @@ class PostfixDovecot(Contender):
         for name in ("dovecot", "postfix"):
             # Postfix leaves its own behind, and the number may soon be somebody else's.
             self._pid_file(name).unlink(missing_ok=True)
+        for path in (self.folder / "run").glob("**/*"):
+            if path.is_socket():  # a Dovecot that held thousands of sessions ends without removing all of its own
+                path.unlink()
         if self._inotify_before:
             _INOTIFY.write_text(self._inotify_before)
             self._inotify_before = ""
