@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import contextlib
 import os
 import signal
 import smtplib
@@ -59,7 +60,11 @@ def children(server: LiveServer) -> dict[int, str]:
     """Processes of the system below the supervisor: pid → name."""
     assert server.process is not None
     listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return {int(pid): Path(f"/proc/{pid}/comm").read_text().strip() for pid in listed}
+    names: dict[int, str] = {}
+    for pid in listed:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # gone since the list was read
+            names[int(pid)] = Path(f"/proc/{pid}/comm").read_text().strip()
+    return names
 
 
 def serial_number(server: LiveServer, service: str) -> str:
