@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import imaplib
 import contextlib
+import imaplib
 import os
 import signal
 import smtplib
