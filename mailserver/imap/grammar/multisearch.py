@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from mailserver.imap.grammar.notify import MAX_NAMES, mailbox_names
 from mailserver.imap.grammar.results import ALL, parse_returns
 from mailserver.imap.grammar.search import Search, parse_keys
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 
 MAX_SOURCES = 50
-MAX_NAMES = 500
 MAX_TAGS = 50
 
 
@@ -92,19 +92,6 @@ def _sources(cursor: Cursor) -> tuple[Source, ...]:
         cursor.space()
         if cursor.peek() == b"(":
             raise SyntaxFault("Unknown scope option")  # RFC 7377 §4 defines none
-
-
-def mailbox_names(cursor: Cursor) -> tuple[bytes, ...]:
-    """one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")" """
-    if not cursor.skip(b"("):
-        return (cursor.astring(),)
-    names = [cursor.astring()]
-    while not cursor.skip(b")"):
-        cursor.space()
-        names.append(cursor.astring())
-        if len(names) > MAX_NAMES:
-            raise SyntaxFault("Too many names")
-    return tuple(names)
 
 
 def parse_cancel_update(cursor: Cursor) -> CancelUpdate:

@@ -117,7 +117,7 @@ def _group(cursor: Cursor) -> Selected | Others:
     cursor.space()
     names: tuple[bytes, ...] = ()
     if word in _NAMED:
-        names = _names(cursor)
+        names = mailbox_names(cursor)
         cursor.space()
     events, items = _events(cursor)
     cursor.need(b")")
@@ -131,8 +131,8 @@ def _group(cursor: Cursor) -> Selected | Others:
     return Others(word, names, events)
 
 
-def _names(cursor: Cursor) -> tuple[bytes, ...]:
-    """one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")" """
+def mailbox_names(cursor: Cursor) -> tuple[bytes, ...]:
+    """one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")" (RFC 5465 §8, which RFC 7377 §4 borrows)"""
     if not cursor.skip(b"("):
         return (cursor.astring(),)
     names = [cursor.astring()]
