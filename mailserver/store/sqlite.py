@@ -133,9 +133,11 @@ def _raw(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _use_log(raw: Any) -> None:
-    """Switch to WAL.  Processes that open a new database at once do so at once, and SQLite waits for none of them."""
-    deadline = time.monotonic() + _PATIENCE
+def use_log(raw: Any, patience: float = _PATIENCE) -> None:
+    """Switch to WAL.  Processes that open a new database at once do so at once, and SQLite waits for none of them;
+    ``patience``: seconds.
+    """
+    deadline = time.monotonic() + patience
     while True:
         try:
             raw.execute("PRAGMA journal_mode=WAL")
@@ -148,7 +150,7 @@ def _use_log(raw: Any) -> None:
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
-    _use_log(raw)
+    use_log(raw)
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",

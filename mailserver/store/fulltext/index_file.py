@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 import zlib
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ from typing import Any
 from mailserver.message.matching import Needle
 from mailserver.store.fulltext.lexicon import Draft, Lexicon, merge
 from mailserver.store.fulltext.terms import key_pairs, words, words_and_pairs
+from mailserver.store.sqlite import use_log
 
 FIELDS = ("subject", "from", "to", "cc", "bcc", "header", "body")
 MESSAGE, ATTACHED = 0, 1
@@ -76,7 +76,7 @@ class IndexFile:
             raise OtherVersion
         if version == 0:
             ask("PRAGMA page_size = 16384")
-            self._use_log()
+            use_log(self._database, _PATIENCE)
             with self.writing():
                 if ask("PRAGMA user_version").fetchone() == (0,):
                     for statement in _SCHEMA.strip().split("\n"):
@@ -84,19 +84,6 @@ class IndexFile:
                     ask("INSERT INTO about VALUES (?, 0, 0)", (account_id,))
                     ask(f"PRAGMA user_version = {_VERSION}")
         ask("PRAGMA synchronous = NORMAL")
-
-    def _use_log(self) -> None:
-        """Two who make a new file at once get in each other's way here, and SQLite waits for neither."""
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                self._database.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as fault:
-                if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
 
     def close(self) -> None:
         self._database.close()
