@@ -47,8 +47,8 @@ def options_read_in(path: Path) -> set[str]:
         for node in nodes
     ):
         read |= {f"listen.{node.value}" for node in nodes if isinstance(node, ast.Constant)}
-    if path.as_posix() == "mailserver/config.py":
-        # Only the properties of Config pass an option on; the reader knows all of them by their names.
+    if path.parent.as_posix() == "mailserver/config":
+        # Only the properties of sections pass an option on; the reader knows all of them by their names.
         passed_on = {"storage.data", "storage.database", "storage.directory"}
         read = (read & passed_on) | {f"city.{option}" for option in ("domain", "domains") if uses(nodes, option)}
     return read

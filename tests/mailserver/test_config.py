@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver import config as configuration
-from mailserver.config import Config, ConfigFault, load, render
+from mailserver.config import Config, ConfigFault, load, render, writing
 
 SECTIONS = {part.name: part.default_factory for part in fields(Config) if part.name != "path"}
 OPTIONS = [(section, option.name) for section, made in SECTIONS.items() for option in fields(made)]  # type: ignore[arg-type]
@@ -296,4 +295,4 @@ def test_every_option_is_documented_and_typed() -> None:
         made = SECTIONS[section]
         about = next(each for each in fields(made) if each.name == option)  # type: ignore[arg-type]
         assert about.metadata["doc"].endswith((".", "]", "}", '"', "name")), option
-        assert configuration._toml(getattr(made(), option))  # type: ignore[operator, misc]
+        assert writing._toml(getattr(made(), option))  # type: ignore[operator, misc]

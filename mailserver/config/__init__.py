@@ -1,0 +1,33 @@
+"""The installation's settings: one commented TOML file, read once into frozen values.
+
+Every section is a dataclass (``service``, ``protocols``; gathered in ``settings``).  A field's default, unit and
+comment stand together, and ``render`` writes the commented file from the same fields, so that no option exists that
+the file does not show.  ``load`` collects every mistake of a file, each named with its line, before it gives up.
+"""
+
+from mailserver.config.options import MEBIBYTE, Network
+from mailserver.config.protocols import Imap, Relay, Smtp
+from mailserver.config.reading import ConfigFault, load
+from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
+from mailserver.config.settings import Config
+from mailserver.config.writing import render
+
+__all__ = [
+    "MEBIBYTE",
+    "City",
+    "Config",
+    "ConfigFault",
+    "Imap",
+    "Listen",
+    "Log",
+    "Login",
+    "Network",
+    "Relay",
+    "Smtp",
+    "Storage",
+    "Tls",
+    "Webmail",
+    "Workers",
+    "load",
+    "render",
+]

@@ -1,0 +1,42 @@
+"""The whole configuration as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailserver.config.protocols import Imap, Relay, Smtp
+from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    city: City = field(default_factory=City, metadata={"doc": "The city"})
+    storage: Storage = field(default_factory=Storage, metadata={"doc": "Where mail is kept"})
+    listen: Listen = field(default_factory=Listen, metadata={"doc": "Addresses and ports"})
+    tls: Tls = field(default_factory=Tls, metadata={"doc": "The server's certificate; reloaded on SIGHUP"})
+    workers: Workers = field(default_factory=Workers, metadata={"doc": "Processes"})
+    login: Login = field(default_factory=Login, metadata={"doc": "Passwords and guessing"})
+    smtp: Smtp = field(default_factory=Smtp, metadata={"doc": "Receiving and submission"})
+    imap: Imap = field(default_factory=Imap, metadata={"doc": "IMAP"})
+    relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
+    webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
+    log: Log = field(default_factory=Log, metadata={"doc": "Log"})
+    path: Path | None = field(default=None, metadata={"internal": True})
+
+    @property
+    def data(self) -> Path:
+        base = self.path.parent if self.path else Path.cwd()
+        return (base / self.storage.data).resolve()
+
+    def resolve(self, name: str) -> Path:
+        """A file named in the configuration, relative to it."""
+        return ((self.path.parent if self.path else Path.cwd()) / name).resolve()
+
+    @property
+    def store_url(self) -> str:
+        return self.storage.database or f"sqlite:///{self.data / 'mail.db'}"
+
+    @property
+    def directory_url(self) -> str:
+        return self.storage.directory or self.storage.database or f"sqlite:///{self.data / 'directory.db'}"
