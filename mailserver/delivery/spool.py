@@ -42,6 +42,13 @@ class Envelope:
     ret: str = ""
     smtputf8: bool = False
     eight_bit: bool = False
+    is_binary: bool = False  # RFC 3030: only for a server that offers BINARYMIME, as it is
+    require_tls: bool = False  # RFC 8689 §4.2: only over verified TLS, and only to a server that offers REQUIRETLS
+    tls_optional: bool = False  # RFC 8689 §5 (TLS-Required: No): rather in clear than not at all
+    priority: int = 0  # RFC 6710: -9 to 9
+    deliver_by: int = 0  # RFC 2852: the moment until which it is to arrive; 0: none
+    deliver_by_mode: str = ""  # R: return it then, N: tell of the delay then; with T: tell of every relaying
+    release_at: int = 0  # RFC 4865: not before then; 0: at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,10 @@ def put(
     held: bool = False,
     reply: str = "",
 ) -> int:
-    """Spool a message of the store for these recipients; the item's id.  ``due_at`` is now unless given."""
+    """Spool a message of the store for these recipients; the item's id.
+
+    ``due_at`` is now unless given, and never before the envelope's release.
+    """
     item_id = take_numbers(tx, "spool_item", 1)
     tx.connection.execute(
         _INSERT_ITEM,
@@ -109,6 +119,13 @@ def put(
             "ret": envelope.ret,
             "smtputf8": envelope.smtputf8,
             "eight_bit": envelope.eight_bit,
+            "is_binary": envelope.is_binary,
+            "require_tls": envelope.require_tls,
+            "tls_optional": envelope.tls_optional,
+            "priority": envelope.priority,
+            "deliver_by": envelope.deliver_by,
+            "deliver_by_mode": envelope.deliver_by_mode,
+            "release_at": envelope.release_at,
             "created_at": tx.now,
             "held": held,
             "delay_reported": False,
@@ -124,7 +141,7 @@ def put(
                 "domain": recipient.forward_path.rpartition("@")[2],
                 "state": DUE,
                 "attempts": 0,
-                "next_attempt_at": tx.now if due_at is None else due_at,
+                "next_attempt_at": max(envelope.release_at, tx.now if due_at is None else due_at),
                 "leased_until": 0,
                 "lease_owner": "",
                 "last_reply": reply,
@@ -319,6 +336,13 @@ _ITEM_COLUMNS = (
     spool_item.c.ret,
     spool_item.c.smtputf8,
     spool_item.c.eight_bit,
+    spool_item.c.is_binary,
+    spool_item.c.require_tls,
+    spool_item.c.tls_optional,
+    spool_item.c.priority,
+    spool_item.c.deliver_by,
+    spool_item.c.deliver_by_mode,
+    spool_item.c.release_at,
 )
 _RECIPIENT_COLUMNS = (
     spool_recipient.c.forward_path,

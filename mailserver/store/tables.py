@@ -80,6 +80,15 @@ subscription = Table(
     sqlite_with_rowid=False,
 )
 
+# Mailboxes of others that a reader does not want to see subscribed: those that were given to him are, until he says so.
+declined_mailbox = Table(
+    "declined_mailbox",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 mailbox_keyword = Table(
     "mailbox_keyword",
     metadata,
@@ -261,6 +270,13 @@ spool_item = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("held", Boolean, nullable=False, server_default=false()),
     Column("delay_reported", Boolean, nullable=False, server_default=false()),
+    Column("is_binary", Boolean, nullable=False, server_default=false()),  # RFC 3030: may hold any octets
+    Column("require_tls", Boolean, nullable=False, server_default=false()),  # RFC 8689 §4.2
+    Column("tls_optional", Boolean, nullable=False, server_default=false()),  # RFC 8689 §5: TLS-Required: No
+    Column("priority", Integer, nullable=False, server_default="0"),  # RFC 6710, -9 to 9
+    Column("deliver_by", BigInteger, nullable=False, server_default="0"),  # RFC 2852; 0: no deadline
+    Column("deliver_by_mode", Text, nullable=False, server_default=""),  # N or R, with T for a trace
+    Column("release_at", BigInteger, nullable=False, server_default="0"),  # RFC 4865; 0: at once
     Index(None, "message_id"),
 )
 
