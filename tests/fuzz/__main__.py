@@ -20,10 +20,10 @@ from mailserver.message.matching import exact_form, needle
 from mailserver.message.searchable import texts_of
 from mailserver.message.structure import scan
 from mailserver.message.summary import summarize
+from mailserver.message.terms import key_pairs, words_and_pairs
 from mailserver.smtp.commands import SyntaxFault as SmtpFault
 from mailserver.smtp.commands import parse_mail, parse_rcpt
 from mailserver.store.fulltext.attachments import AttachmentReader
-from mailserver.store.fulltext.terms import key_pairs, words_and_pairs
 from security.bearer import Bearer
 from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
 from security.scram import Scram, ScramProof, make_verifier

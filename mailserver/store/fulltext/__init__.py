@@ -1,7 +1,7 @@
 """A full-text index for each account: what SEARCH and the webmail would find by reading every message, without reading
 any.
 
-``Fulltext`` is what others use.  Below it: ``terms`` (a text as words), ``lexicon`` (words → messages, for some
+``Fulltext`` is what others use.  Below it: ``lexicon`` (words, as ``message.terms`` has them, → messages, for some
 thousand messages), ``index_file`` (an account's file), ``filling`` (messages → index), ``attachments`` (files sent
 along → text, in a child process).
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from mailserver.message.matching import Needle
+from mailserver.message.terms import key_pairs, words, words_and_pairs
 from mailserver.store.fulltext.lexicon import Draft, Lexicon, merge
-from mailserver.store.fulltext.terms import key_pairs, words, words_and_pairs
 from mailserver.store.sqlite import use_log
 
 FIELDS = ("subject", "from", "to", "cc", "bcc", "header", "body")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from directory.names import fold
 from mailserver.message.matching import exact_form, needle
+from mailserver.message.terms import key_pairs, words, words_and_pairs
 from mailserver.store.fulltext import index_file, lexicon
 from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, IndexFile
-from mailserver.store.fulltext.terms import key_pairs, words, words_and_pairs
 
 LETTERS = "aadđờơòênN .,,-@\u0301\u0301\u0323\U0001d167😀\u0bd7日本ﬁß_1"
 TEXTS = st.one_of(
