@@ -10,6 +10,7 @@ from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.reading import ConfigFault, load
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
 from mailserver.config.settings import Config
+from mailserver.config.trust import Dns
 from mailserver.config.writing import render
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "City",
     "Config",
     "ConfigFault",
+    "Dns",
     "Imap",
     "Listen",
     "Log",

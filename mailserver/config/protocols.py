@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailserver.config.options import MEBIBYTE, RESOLVER, TARGET, Network, option
+from mailserver.config.options import MEBIBYTE, TARGET, Network, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,6 @@ class Imap:
 @dataclass(frozen=True, slots=True)
 class Relay:
     enabled: bool = option(True, "Send mail to other servers.")
-    resolver: str = option(
-        "",
-        "Address of the DNS resolver, as 127.0.0.1 or 127.0.0.1:5353. Empty: the system's.",
-        form=RESOLVER,
-        empty=True,
-    )
     smarthost: str = option(
         "", "host:port through which everything goes. Empty: to each domain's own MX.", form=TARGET, empty=True
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
+from mailserver.config.trust import Dns
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Config:
     tls: Tls = field(default_factory=Tls, metadata={"doc": "The server's certificate; reloaded on SIGHUP"})
     workers: Workers = field(default_factory=Workers, metadata={"doc": "Processes"})
     login: Login = field(default_factory=Login, metadata={"doc": "Passwords and guessing"})
+    dns: Dns = field(default_factory=Dns, metadata={"doc": "Names and addresses of others"})
     smtp: Smtp = field(default_factory=Smtp, metadata={"doc": "Receiving and submission"})
     imap: Imap = field(default_factory=Imap, metadata={"doc": "IMAP"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})

@@ -1,7 +1,7 @@
 """Which hosts to give a domain's mail to, in which order.
 
-Without a socket: the functions are generators that yield a ``Question`` for the DNS and get its records, or
-have ``NoSuchName`` or ``DnsFailed`` thrown in.  ``servers.relay`` asks a real resolver, the tests a table.
+Without a socket: it is a function that asks (``security.dns.Asking``).  ``servers.dns`` asks a real resolver, the
+tests a table.
 
 Standards: RFC 5321 §5.1 (MX, implicit MX, preference, random choice among equals, our own host among them),
 RFC 7505 (null MX), RFC 3463 for what is reported.
@@ -10,30 +10,16 @@ RFC 7505 (null MX), RFC 3463 for what is reported.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from mailserver.address import AddressFault, domain_to_ascii
 from mailserver.config import Relay
 from mailserver.smtp.replies import Reply
+from security.dns import Asking, Mx, Status, ask
 
 MAX_HOSTS = 12  # of one domain; more are not tried (RFC 5321 §5.1 asks for two at least)
 MAX_ADDRESSES = 6  # of one host
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    name: str
-    kind: Literal["MX", "A", "AAAA"]
-
-
-class NoSuchName(Exception):
-    """NXDOMAIN: the name does not exist."""
-
-
-class DnsFailed(Exception):
-    """No answer worth the name: time-out, SERVFAIL, a dead resolver."""
 
 
 class Unroutable(Exception):
@@ -58,9 +44,6 @@ class Route:
     hosts: tuple[Host, ...]
 
 
-Lookup = Generator[Question, "Sequence[tuple[int, str]]", Route]
-
-
 def fixed_route(settings: Relay, domain: str) -> Route | None:
     """The route that the configuration gives: its own for the domain, or the smarthost for all."""
     # The names of routes were written by a person, in any case and any script.
@@ -69,7 +52,9 @@ def fixed_route(settings: Relay, domain: str) -> Route | None:
     return _parse_target(target, settings.port) if target else None
 
 
-def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]) -> Lookup:
+def find_route(
+    domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]
+) -> Asking[Route]:
     """The hosts for a domain.  Raises Unroutable."""
     fixed = fixed_route(settings, domain)
     if fixed is not None:
@@ -78,14 +63,17 @@ def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], rando
         return Route(domain, (Host(_literal_address(domain), settings.port),))
     try:
         name = domain_to_ascii(domain)
-        records = yield Question(name, "MX")
-    except (NoSuchName, AddressFault):
-        raise Unroutable(Reply(550, "5.1.2", f"The domain {domain} does not exist")) from None
-    except DnsFailed as fault:
-        raise Unroutable(Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({fault})")) from None
+    except AddressFault:
+        raise _no_such_domain(domain) from None
+    answer = yield from ask(name, "MX")
+    if answer.status is Status.NO_NAME:
+        raise _no_such_domain(domain)
+    if answer.failed:
+        raise Unroutable(Reply(451, "4.4.3", f"The name servers of {domain} do not answer ({answer.fault})"))
+    records: Sequence[Mx] = answer.exchangers
     if not records:
-        records = [(0, name)]  # RFC 5321 §5.1: the implicit MX
-    elif len(records) == 1 and records[0][1] in ("", "."):
+        records = [Mx(0, name)]  # RFC 5321 §5.1: the implicit MX
+    elif len(records) == 1 and records[0].host in ("", "."):
         raise Unroutable(Reply(556, "5.1.10", f"The domain {domain} takes no mail (RFC 7505)"))
     hosts = order_hosts(records, our_names, random)
     if not hosts:
@@ -94,19 +82,21 @@ def find_route(domain: str, settings: Relay, *, our_names: frozenset[str], rando
     return Route(",".join(sorted(hosts)) + f":{settings.port}", ordered)
 
 
-def order_hosts(
-    records: Sequence[tuple[int, str]], our_names: frozenset[str], random: Callable[[], float]
-) -> list[str]:
+def order_hosts(records: Sequence[Mx], our_names: frozenset[str], random: Callable[[], float]) -> list[str]:
     """MX hosts by preference, those of the same preference in random order (RFC 5321 §5.1).
 
     If we are among them, only the better ones are left: sending to an equal or a worse one could come back to
     us.
     """
-    cleaned = [(preference, name.rstrip(".").lower()) for preference, name in records]
+    cleaned = [(record.preference, record.host.rstrip(".").lower()) for record in records]
     ours = [preference for preference, name in cleaned if name in our_names]
     usable = [entry for entry in cleaned if entry[1] and (not ours or entry[0] < min(ours))]
     shuffled = sorted(usable, key=lambda entry: (entry[0], random()))
     return list(dict.fromkeys(name for _, name in shuffled))[:MAX_HOSTS]
+
+
+def _no_such_domain(domain: str) -> Unroutable:
+    return Unroutable(Reply(550, "5.1.2", f"The domain {domain} does not exist"))
 
 
 def _ascii_name(name: str) -> str:

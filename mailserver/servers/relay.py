@@ -34,8 +34,8 @@ from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.relay import Attempt
 from mailserver.delivery.routing import Route, Unroutable, find_route
 from mailserver.refusals import Refusal
+from mailserver.servers.dns import Dns
 from mailserver.servers.relay_connection import Connection, Connector, NoHost, OutOfFiles
-from mailserver.servers.relay_dns import Dns
 from mailserver.smtp.client import ConnectionLost
 from mailserver.smtp.replies import Reply, fault_reply
 from security.tls import client_context
@@ -207,7 +207,7 @@ class RelayServer:
         settings = office.config.relay
         self.office = office
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
-        self.dns = dns or Dns(settings.resolver)
+        self.dns = dns or Dns.from_config(office.config)
         self.connector = Connector(
             office.config.city.hostname,
             self.dns,

@@ -13,8 +13,8 @@ import ssl
 from collections.abc import Generator
 from typing import TypeVar
 
-from mailserver.delivery.routing import MAX_ADDRESSES, DnsFailed, Host, NoSuchName, Route
-from mailserver.servers.relay_dns import Dns
+from mailserver.delivery.routing import MAX_ADDRESSES, Host, Route
+from mailserver.servers.dns import Dns
 from mailserver.smtp.client import (
     TIMEOUTS,
     Client,
@@ -28,6 +28,7 @@ from mailserver.smtp.client import (
     TlsPolicy,
 )
 from mailserver.smtp.replies import Reply
+from security.dns import Status
 
 log = logging.getLogger("citymail.relay")
 
@@ -123,15 +124,12 @@ class Connector:
         last = Reply(451, "4.4.4", "No host for this route")
         tried = 0
         for host in route.hosts:
-            try:
-                addresses = await self._dns.addresses(host.name)
-            except NoSuchName:
+            found = await self._dns.addresses(host.name)
+            if found.status is Status.NO_NAME:
                 last = Reply(451, "4.4.4", f"The mail host {host.name} does not exist")
-                continue
-            except DnsFailed as fault:
-                last = Reply(451, "4.4.3", f"The address of {host.name} cannot be found ({fault})")
-                continue
-            for address in addresses[:MAX_ADDRESSES]:
+            elif found.failed:
+                last = Reply(451, "4.4.3", f"The address of {host.name} cannot be found ({found.fault})")
+            for address in found.names[:MAX_ADDRESSES]:
                 tried += 1
                 outcome = await self._try(host, address)
                 if isinstance(outcome, Connection):

@@ -88,6 +88,8 @@ def _values_of(section: str, option: str) -> st.SearchStrategy[Any]:
         return st.lists(st.integers(1, 10**6), min_size=1).map(tuple)
     if option == "domains":
         return st.lists(st.sampled_from(["a.example", "xã-hội.example", "b-c.example"])).map(tuple)
+    if option == "resolvers":
+        return st.lists(st.sampled_from(["127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:53"])).map(tuple)
     if option == "routes":
         targets = st.sampled_from(["mail.bo.example", "mail.bo.example:2525", "[2001:db8::1]:25"])
         return st.dictionaries(st.sampled_from(["bo.example", "xã.example"]), targets)
@@ -104,7 +106,6 @@ def _values_of(section: str, option: str) -> st.SearchStrategy[Any]:
                 "hostname": ["mail.a.example"],
                 "database": ["", "sqlite:////srv/mail.db", "postgresql+psycopg://u:p@h/n"],
                 "directory": ["", "postgresql+psycopg://u:p@h/n"],
-                "resolver": ["", "127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:53"],
                 "smarthost": ["", "relay.example", "relay.example:587", "[::1]:25"],
             }[option]
         )
@@ -167,8 +168,8 @@ WRONG: list[tuple[str, str]] = [
     ("[relay]\nschedule = [60, 0]\n", "2: [relay] schedule: must be at least 1, not 0"),
     ('[relay]\nschedule = [60, "90"]\n', "2: [relay] schedule: must be a whole number, not '90'"),
     (
-        '[relay]\nresolver = "dns.example"\n',
-        "2: [relay] resolver: must be an IP address or address:port, not 'dns.example'",
+        '[dns]\nresolvers = ["dns.example"]\n',
+        "2: [dns] resolvers: must be an IP address or address:port, not 'dns.example'",
     ),
     ('[relay]\nsmarthost = "a:b:c"\n', "2: [relay] smarthost: must be host or host:port, not 'a:b:c'"),
     ('[relay]\nsmarthost = "a:65536"\n', "2: [relay] smarthost: must be host or host:port, not 'a:65536'"),

@@ -194,7 +194,7 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
         storage=settings.Storage(data=str(folder)),
         login=settings.Login(never_slowed=LOOPBACK),
         smtp=settings.Smtp(max_message_size=300_000),
-        relay=settings.Relay(resolver="127.0.0.1:1"),
+        dns=settings.Dns(resolvers=("127.0.0.1:1",), timeout=1),
         webmail=settings.Webmail(plain_http=LOOPBACK if plain_http else ()),
     )
     changed = {name: replace(getattr(config, name), **values) for name, values in sections.items()}

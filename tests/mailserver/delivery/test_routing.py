@@ -10,31 +10,24 @@ from mailserver.config import Relay
 from mailserver.delivery.retry import JITTER, is_over, next_attempt
 from mailserver.delivery.routing import (
     MAX_HOSTS,
-    DnsFailed,
     Host,
-    NoSuchName,
-    Question,
     Unroutable,
     find_route,
     order_hosts,
 )
+from security.dns import Answer, Mx, Status
+from tests.dns_table import DnsTable
 
 OURS = frozenset({"mail.city.vn"})
 
 
 def route(domain, records=(), settings=None):
-    """Run the generator against one answer."""
-    steps = find_route(domain, settings or Relay(), our_names=OURS, random=lambda: 0.5)
-    try:
-        question = next(steps)
-        assert question.kind == "MX"
-        if isinstance(records, Exception):
-            steps.throw(records)
-        else:
-            steps.send(records)
-    except StopIteration as end:
-        return end.value
-    raise AssertionError("it asks for more")
+    """The route, when the domain's MX records are these (pairs), or the answer is this."""
+    entry = [Mx(*each) for each in records] if isinstance(records, list | tuple) else records
+    table = DnsTable({(domain, "MX"): entry, (domain, "A"): ["192.0.2.1"]})
+    found = table.run(find_route(domain, settings or Relay(), our_names=OURS, random=lambda: 0.5))
+    assert [question.kind for question in table.asked] == ["MX"]
+    return found
 
 
 def hosts(found):
@@ -49,7 +42,7 @@ def test_mx_by_preference():
 
 def test_equals_are_shuffled_and_preference_is_kept():
     chances = iter([0.9, 0.1, 0.5, 0.2])
-    ordered = order_hosts([(10, "a"), (10, "b"), (20, "c"), (10, "d")], OURS, lambda: next(chances))
+    ordered = order_hosts([Mx(10, "a"), Mx(10, "b"), Mx(20, "c"), Mx(10, "d")], OURS, lambda: next(chances))
     assert ordered == ["b", "d", "a", "c"]
 
 
@@ -67,8 +60,9 @@ def test_implicit_mx():
     [
         ([(0, ".")], 556, "5.1.10"),
         ([(0, "")], 556, "5.1.10"),
-        (NoSuchName("far.vn"), 550, "5.1.2"),
-        (DnsFailed("SERVFAIL"), 451, "4.4.3"),
+        (Status.NO_NAME, 550, "5.1.2"),
+        (Answer(Status.FAILED, fault="SERVFAIL"), 451, "4.4.3"),
+        (Status.BOGUS, 451, "4.4.3"),
         ([(10, "mail.city.vn")], 554, "5.4.6"),
         ([(10, "Mail.City.VN."), (10, "x.vn"), (20, "y.vn")], 554, "5.4.6"),  # only equals and worse are left
     ],
@@ -109,8 +103,7 @@ def test_routes_that_need_no_dns(domain, settings, expected):
 
 def test_names_outside_ascii_are_asked_for_in_a_labels():
     steps = find_route("bưu-điện.vn", Relay(), our_names=OURS, random=lambda: 0.5)
-    question = next(steps)
-    assert isinstance(question, Question)
+    (question,) = next(steps)
     assert question.name.startswith("xn--")
 
 
@@ -119,7 +112,7 @@ def test_names_outside_ascii_are_asked_for_in_a_labels():
     st.randoms(),
 )
 def test_order_is_always_by_preference_without_repeats(records, chance):
-    ordered = order_hosts(records, OURS, chance.random)
+    ordered = order_hosts([Mx(*each) for each in records], OURS, chance.random)
     best = {}
     for preference, name in records:
         best[name] = min(preference, best.get(name, 99))

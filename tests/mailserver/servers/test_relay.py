@@ -14,8 +14,9 @@ from sqlalchemy import select
 
 from mailserver.delivery import relay as decisions
 from mailserver.delivery import spool
+from mailserver.servers import dns as dns_shell
 from mailserver.servers import relay as relay_server
-from mailserver.servers import relay_connection, relay_dns
+from mailserver.servers import relay_connection
 from mailserver.smtp import client as smtp_client
 from mailserver.store.tables import spool_recipient
 from security.authority import ensure_certificate
@@ -32,7 +33,7 @@ MESSAGE = (
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(relay_server, "LINGER", 0.2)
-    monkeypatch.setattr(relay_dns, "LIFETIME", 1.0)
+    monkeypatch.setattr(dns_shell, "FAILURE_MEMORY", 0)
 
 
 @pytest.fixture
@@ -59,9 +60,9 @@ def make_far():
 def relaying(make_room):
     """Start the servers with the relay; ``routes`` name far servers by domain."""
 
-    def start(far=None, **settings):
+    def start(far=None, *, resolver="127.0.0.1:1", **settings):
         routes = {"far.example": f"127.0.0.1:{far.port}"} if far is not None else {}
-        return make_room(with_relay=True, relay={"routes": routes, "resolver": "127.0.0.1:1", **settings})
+        return make_room(with_relay=True, relay={"routes": routes, **settings}, dns={"resolvers": (resolver,)})
 
     return start
 

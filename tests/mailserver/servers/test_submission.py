@@ -261,7 +261,7 @@ def test_who_may_write_to_whom(talk, name, address, reply):
 
 
 def test_without_a_relay_nothing_goes_out(make_room):
-    room = make_room(relay={"enabled": False, "resolver": ""})
+    room = make_room(relay={"enabled": False})
     with Talk(room, "submissions") as talk:
         talk.hello()
         talk.log_in()
