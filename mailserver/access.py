@@ -279,13 +279,14 @@ def visible(directory: Reading, connection: Connection, reader: Account) -> list
     own = mailboxes.list_mailboxes(connection, reader.id)
     places = [Place(mailbox, mailbox.name, reader, ALL, mailbox.id) for mailbox in own]
     taken = {mailbox.name for mailbox in own}
-    subscribed: set[str] | None = None
+    chosen: set[str] | None = None
     for owner_id in _owners(directory, connection, reader):
         owner = find_account(directory, owner_id)
         if owner is None or owner.status == "closed":
             continue
-        if subscribed is None:
-            subscribed = set(mailboxes.list_subscribed(connection, reader.id))
+        if chosen is None:
+            chosen = set(mailboxes.list_subscribed(connection, reader.id))
+            declined = mailboxes.list_declined(connection, reader.id)
         entries = rights.entries_of_account(connection, owner_id)
         for mailbox in mailboxes.list_mailboxes(connection, owner_id):
             having = _reckoned(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
@@ -293,9 +294,35 @@ def visible(directory: Reading, connection: Connection, reader: Account) -> list
                 continue
             place = _place(directory, connection, reader, owner, mailbox, having)
             if place.mailbox.name not in taken:
-                shown = replace(place.mailbox, subscribed=place.mailbox.name in subscribed)
-                places.append(replace(place, mailbox=shown))
+                name = place.mailbox.name
+                is_subscribed = name in chosen or (
+                    name not in declined and _is_given(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
+                )
+                places.append(replace(place, mailbox=replace(place.mailbox, subscribed=is_subscribed)))
     return places
+
+
+def _is_given(directory: Reading, reader_id: str, owner_id: str, entries: Iterable[Entry]) -> bool:
+    """Whether a mailbox is meant for the reader in particular.  Such a one is subscribed until he says otherwise: mail
+    clients show nothing else.
+    """
+    if owner_id in mailboxes_of(directory, reader_id):
+        return True
+    return any(
+        not entry.negative and entry.identifier != ANYONE and _means(directory, entry.identifier, reader_id)
+        for entry in entries
+    )
+
+
+def subscribed_names(connection: Connection, reader: Account, places: Iterable[Place]) -> set[str]:
+    """What LIST (SUBSCRIBED) names to one who may see these places; chosen names need no mailbox (RFC 9051 §6.3.7)."""
+    given = {place.mailbox.name for place in places if place.mailbox.subscribed}
+    return given.union(mailboxes.list_subscribed(connection, reader.id))
+
+
+def is_of_others(name: str) -> bool:
+    """Whether a name is one under which others' mailboxes appear."""
+    return name.startswith(tuple(root + SEPARATOR for root in ROOTS))
 
 
 def _owners(directory: Reading, connection: Connection, reader: Account) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 
+from directory.record import record
 from mailserver import access
 from mailserver.access import Act, Place
 from mailserver.imap import places
@@ -19,7 +20,7 @@ from mailserver.imap.grammar.commands import OneMailbox
 from mailserver.imap.grammar.responses import astring, quoted
 from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.session import Session
-from mailserver.imap.steps import Steps
+from mailserver.imap.steps import InThread, Steps
 from mailserver.refusals import CannotDo, NoSuchMailbox
 from mailserver.store import rights
 from mailserver.store.database import Transaction
@@ -56,6 +57,7 @@ def set_acl(session: Session, command: SetAcl, tag: bytes) -> Steps[None]:
         access.give(tx, place.mailbox.id, Entry(identifier, negative, after))
         return after
 
+    yield _recording(session, place, command.identifier, _SIGNS[command.change] + access.ordered(command.rights))
     after = yield session.services.store.write(job, [place.mailbox.id])
     _note(session, place, command.identifier, access.ordered(after))
 
@@ -67,6 +69,7 @@ def delete_acl(session: Session, command: DeleteAcl, tag: bytes) -> Steps[None]:
     mailbox_id = place.mailbox.id
 
     entry = Entry(identifier, negative, rights.NONE)
+    yield _recording(session, place, command.identifier, "")
     yield session.services.store.write(lambda tx: access.give(tx, mailbox_id, entry), [mailbox_id])
     _note(session, place, command.identifier, "")
 
@@ -117,6 +120,23 @@ def _identifier(session: Session, octets: bytes) -> tuple[str, bool]:
     if found is None:
         raise NoSuchIdentifier
     return found
+
+
+_SIGNS = {Change.REPLACE: "", Change.ADD: "+", Change.REMOVE: "-"}
+
+
+def _recording(session: Session, place: Place, identifier: bytes, change: str) -> InThread:
+    """The entry in the audit record.  It is made before the change, in another database: no right is ever given that
+    nobody can find out about.
+    """
+    actor, owner, name, origin = session.member.login, place.owner.login, place.own_name, session.client
+    directory, whom = session.services.directory, identifier.decode("utf-8", "replace")
+
+    def write() -> None:
+        with directory.write(origin=origin) as conn:
+            record(conn, actor, "mailbox.share", owner, to=whom, rights=change, mailboxes=[name])
+
+    return InThread(write)
 
 
 def _note(session: Session, place: Place, identifier: bytes, after: str) -> None:

@@ -42,7 +42,7 @@ def list_(session: Session, command: List, tag: bytes) -> Steps[None]:
     by_level = _matcher(session, command.reference, [each for each in command.patterns if each.endswith(b"%")])
     with session.services.store.read() as connection:
         found = places.visible(session, connection)
-        subscribed = set(mailboxes.list_subscribed(connection, session.account_id))
+        subscribed = access.subscribed_names(connection, session.member, found)
         answer = _Listing(command, found, subscribed)
         lines = []
         for name in answer.names(matches, by_level):
@@ -186,16 +186,15 @@ def lsub(session: Session, command: Lsub, tag: bytes) -> Steps[None]:
     matches = _matcher(session, command.reference, (command.pattern,))
     if matches is None:
         return
-    account_id = session.account_id
     with session.services.store.read() as connection:
-        subscribed = mailboxes.list_subscribed(connection, account_id)
+        subscribed = access.subscribed_names(connection, session.member, places.visible(session, connection))
     lines = [
         b'* LSUB () "/" %b\r\n' % session.encode_name(name)
         for name in sorted(subscribed, key=lambda name: (name != mailboxes.INBOX, name))
         if matches(name)
     ]
     if b"%" in command.pattern:
-        above = parents_of(name for name in subscribed if not matches(name)) - set(subscribed)
+        above = parents_of(name for name in subscribed if not matches(name)) - subscribed
         lines += [
             b'* LSUB (\\Noselect) "/" %b\r\n' % session.encode_name(name) for name in sorted(above) if matches(name)
         ]

@@ -190,15 +190,19 @@ def _leave(session: Session, gone: int) -> bytes:
 
 def subscribe(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
     """RFC 9051 §6.3.7: the name need not be of a mailbox that exists, so no right is asked for (RFC 4314 §4)."""
-    name = places.canonical(session, command.mailbox)
-    account_id = session.account_id
-    yield session.services.store.write(lambda tx: mailboxes.set_subscribed(tx, account_id, name, True))
+    yield from _set_subscribed(session, command, True)
 
 
 def unsubscribe(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
+    yield from _set_subscribed(session, command, False)
+
+
+def _set_subscribed(session: Session, command: OneMailbox, subscribed: bool) -> Steps[None]:
     name = places.canonical(session, command.mailbox)
-    account_id = session.account_id
-    yield session.services.store.write(lambda tx: mailboxes.set_subscribed(tx, account_id, name, False))
+    account_id, of_others = session.account_id, access.is_of_others(name)
+    yield session.services.store.write(
+        lambda tx: mailboxes.set_subscribed(tx, account_id, name, subscribed, of_others=of_others)
+    )
 
 
 def close(session: Session, command: Bare, tag: bytes) -> Steps[None]:

@@ -138,8 +138,7 @@ class _Resolver:
                 if place is not None:
                     yield place
         elif kind is SourceKind.SUBSCRIBED:
-            subscribed = set(mailboxes.list_subscribed(self._connection, account_id))
-            yield from (place for place in self.visible if place.mailbox.name in subscribed)
+            yield from (place for place in self.visible if place.mailbox.subscribed)
         elif kind in (SourceKind.SUBTREE, SourceKind.SUBTREE_ONE):
             for name in filter(None, map(self._canonical, source.names)):
                 yield from (place for place in self.visible if _is_below(place.mailbox.name, name, kind))

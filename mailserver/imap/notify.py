@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from mailserver import access
 from mailserver.access import Act, Place
 from mailserver.imap import places
 from mailserver.imap.grammar.fetch import Attribute, Fetch, Item
@@ -48,11 +49,11 @@ def notify(session: Session, command: Notify, tag: bytes) -> Steps[Reply]:
         return Reply()
     watcher = Watcher(session, command)
     with session.services.store.read() as connection:
-        known = watcher.look(connection)
-        if len(known) > MAX_SCOPE:
+        look = watcher.look(connection)
+        if len(look.known) > MAX_SCOPE:
             watcher.close()
             return Reply("Too many mailboxes", b"NOTIFICATIONOVERFLOW", is_no=True)
-        watcher.remember(connection, known)
+        watcher.remember(connection, look)
         told = [*watcher.without_access(connection)]
         if command.status:
             told += watcher.statuses(connection)
@@ -90,6 +91,14 @@ class Known:
         return mailbox.uid_validity, mailbox.uid_next, mailbox.messages
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is in scope: the mailboxes by their ids, and every subscribed name."""
+
+    known: dict[int, Known]
+    subscribed: set[str]
+
+
 class Watcher:
     """The wishes of one NOTIFY, and what the client was told."""
 
@@ -124,12 +133,12 @@ class Watcher:
     def events(self) -> bytes:
         """Of everything else."""
         with self._session.services.store.read() as connection:
-            known = self.look(connection)
-            if len(known) > MAX_SCOPE:
+            look = self.look(connection)
+            if len(look.known) > MAX_SCOPE:
                 self._session.listen(Silence())
                 return _OVERFLOW
-            told = [*self._changes(connection, known)]
-            self.remember(connection, known)
+            told = [*self._changes(connection, look)]
+            self.remember(connection, look)
         return b"".join(told)
 
     def close(self) -> None:
@@ -137,19 +146,19 @@ class Watcher:
 
     # Looking
 
-    def look(self, connection: Connection) -> dict[int, Known]:
-        """Every mailbox in scope, as it is now."""
-        session = self._session
-        subscribed = set(mailboxes.list_subscribed(connection, session.account_id))
+    def look(self, connection: Connection) -> Look:
+        """Everything in scope, as it is now."""
+        found = places.visible(self._session, connection)
+        subscribed = access.subscribed_names(connection, self._session.member, found)
         known = {}
-        for place in places.visible(session, connection):
+        for place in found:
             if not place.may(Act.READ):
                 continue
             is_subscribed = place.mailbox.name in subscribed
             events = self._events_of(place, is_subscribed)
             if events:
                 known[place.mailbox.id] = Known(place, events, is_subscribed)
-        return known
+        return Look(known, subscribed)
 
     def _events_of(self, place: Place, is_subscribed: bool) -> frozenset[Event]:
         """The union of what all groups that mean the mailbox want (§6)."""
@@ -169,9 +178,9 @@ class Watcher:
                 events |= group.events
         return events
 
-    def remember(self, connection: Connection, known: dict[int, Known]) -> None:
-        self._known = known
-        self._subscribed = set(mailboxes.list_subscribed(connection, self._session.account_id))
+    def remember(self, connection: Connection, look: Look) -> None:
+        known = look.known
+        self._known, self._subscribed = known, look.subscribed
         self._annotated = metadata.latest(connection)
         watched = {*known, metadata.SERVER_CHANGES}
         for owner_id in {self._session.account_id, *(each.place.owner.id for each in known.values())}:
@@ -220,9 +229,10 @@ class Watcher:
             if selected is None or selected.mailbox_id != mailbox_id:
                 yield each
 
-    def _changes(self, connection: Connection, now: dict[int, Known]) -> Iterator[bytes]:
+    def _changes(self, connection: Connection, look: Look) -> Iterator[bytes]:
+        now = look.known
         yield from self._names_changed(now)
-        yield from self._subscriptions_changed(connection, now)
+        yield from self._subscriptions_changed(look)
         yield from self._annotations_changed(connection, now)
         selected = self._session.selected
         for mailbox_id, after in now.items():
@@ -287,9 +297,9 @@ class Watcher:
             found = places.find_name(self._session, connection, known.place.mailbox.name)
         return found is None or found.mailbox.id != known.place.mailbox.id or not found.may(Act.SEE)
 
-    def _subscriptions_changed(self, connection: Connection, now: dict[int, Known]) -> Iterator[bytes]:
+    def _subscriptions_changed(self, look: Look) -> Iterator[bytes]:
         """SubscriptionChange (§5.5)."""
-        subscribed = set(mailboxes.list_subscribed(connection, self._session.account_id))
+        now, subscribed = look.known, look.subscribed
         changed = subscribed ^ self._subscribed
         if not changed:
             return

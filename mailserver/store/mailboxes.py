@@ -22,7 +22,15 @@ from mailserver.store.metadata import copy as copy_metadata
 from mailserver.store.metadata import forget as forget_metadata
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import EVERYTHING
-from mailserver.store.tables import expunged, mailbox, mailbox_keyword, placement, sequence, subscription
+from mailserver.store.tables import (
+    declined_mailbox,
+    expunged,
+    mailbox,
+    mailbox_keyword,
+    placement,
+    sequence,
+    subscription,
+)
 
 SEPARATOR = "/"
 INBOX = "INBOX"
@@ -185,6 +193,12 @@ def list_subscribed(connection: Connection, account_id: str) -> list[str]:
     return sorted(row[0] for row in rows)
 
 
+def list_declined(connection: Connection, account_id: str) -> set[str]:
+    """Names of others' mailboxes that the account unsubscribed."""
+    rows = connection.execute(select(declined_mailbox.c.name).where(declined_mailbox.c.account_id == account_id))
+    return {row[0] for row in rows}
+
+
 # Changing
 
 
@@ -337,7 +351,8 @@ def subscribe(tx: Transaction, account_id: str, names: Iterable[str]) -> None:
         tx.connection.execute(insert(subscription), rows)
 
 
-def set_subscribed(tx: Transaction, account_id: str, name: str, subscribed: bool) -> None:
+def set_subscribed(tx: Transaction, account_id: str, name: str, subscribed: bool, *, of_others: bool = False) -> None:
+    """``of_others``: what is unsubscribed is another's mailbox, and would count as subscribed without a word."""
     name = normalise_name(name)
     inbox = find_mailbox(tx.connection, account_id, INBOX)
     if inbox is not None:
@@ -348,6 +363,12 @@ def set_subscribed(tx: Transaction, account_id: str, name: str, subscribed: bool
         tx.connection.execute(
             delete(subscription).where(subscription.c.account_id == account_id, subscription.c.name == name)
         )
+    if of_others:
+        tx.connection.execute(
+            delete(declined_mailbox).where(declined_mailbox.c.account_id == account_id, declined_mailbox.c.name == name)
+        )
+        if not subscribed:
+            tx.connection.execute(insert(declined_mailbox).values(account_id=account_id, name=name))
 
 
 def _hold_account(tx: Transaction, account_id: str) -> None:

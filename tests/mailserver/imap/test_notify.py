@@ -36,7 +36,7 @@ def test_rights_that_come_and_go(an, binh):
         'NOTIFY SET (subtree "Other Users" (MessageNew MessageExpunge FlagChange MailboxName)) (personal (MailboxName))'
     )
     an.ok("SETACL Files binh lr")
-    assert told(binh) == [f'* LIST (\\HasNoChildren) "/" "{name}"']
+    assert told(binh) == [f'* LIST (\\HasNoChildren \\Subscribed) "/" "{name}"']
     an.append(MAIL, "Files")
     assert told(binh)[0].startswith(f'* STATUS "{name}" (MESSAGES 1 UIDNEXT 2 UIDVALIDITY')
     an.ok("SELECT Files")
@@ -48,7 +48,7 @@ def test_rights_that_come_and_go(an, binh):
     an.append(MAIL, "Files")
     assert binh.ask("NOOP") == ["t OK NOOP completed"]
     an.ok("SETACL Files binh lr")
-    assert told(binh) == [f'* LIST (\\HasNoChildren) "/" "{name}"']
+    assert told(binh) == [f'* LIST (\\HasNoChildren \\Subscribed) "/" "{name}"']
     an.ok("DELETEACL Files binh")
     assert told(binh) == [f'* LIST (\\NonExistent) "/" "{name}"']
     an.append(MAIL, "Files")

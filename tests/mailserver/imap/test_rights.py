@@ -7,6 +7,7 @@ owner sees it, and with what it answers.
 from __future__ import annotations
 
 import base64
+import json
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from directory import tables
+from directory.record import search
 from tests.mailserver.imap.talk import Direct
 from tests.mailserver.mailroom import PASSWORD, set_status
 
@@ -404,3 +406,47 @@ def test_a_listener_whose_account_is_locked_is_sent_away(services, office):
     an.poll()
     assert an.buffer.startswith(b"* BYE This account is locked")
     an.close()
+
+
+@pytest.fixture
+def binh(connect):
+    return connect("binh@city.vn")
+
+
+def test_who_shared_what_is_recorded(an, binh):
+    an.ok("CREATE Files")
+    an.ok("SETACL Files binh lr")
+    an.ok("SETACL Files binh +s")
+    an.ok("DELETEACL Files binh")
+    assert an.ask("SETACL Files nobody lr")[-1].startswith("t NO")
+    with an.session.services.directory.read() as reading:
+        told = [
+            (each.actor, each.subject, json.loads(each.details)) for each in search(reading, action="mailbox.share")
+        ]
+    assert [entry[:2] for entry in told] == [("an@city.vn", "an@city.vn")] * 3
+    assert [{name: entry[2][name] for name in ("to", "rights", "mailboxes")} for entry in told] == [
+        {"to": "binh", "rights": rights, "mailboxes": ["Files"]} for rights in ("", "+s", "lr")
+    ]
+
+
+def test_what_is_shared_with_a_reader_is_subscribed_until_he_says_otherwise(an, binh):
+    """Mail clients show subscribed mailboxes only, and nobody would look for one that he was given meanwhile."""
+
+    def subscribed():
+        lines = [*binh.ask('LIST (SUBSCRIBED) "" *'), *binh.ask('LSUB "" *')]
+        return [line.split('"/" ')[1] for line in lines if "Other Users" in line]
+
+    an.ok("CREATE Files")
+    an.ok("CREATE Public")
+    an.ok("SETACL Files binh lr")
+    an.ok("SETACL Public anyone lr")
+    assert subscribed() == [f'"{SHARED}"'] * 2
+    binh.ok(f'UNSUBSCRIBE "{SHARED}"')
+    assert subscribed() == []
+    binh.ok(f'UNSUBSCRIBE "{SHARED}"')
+    binh.ok('SUBSCRIBE "Other Users/an/Public"')
+    assert subscribed() == ['"Other Users/an/Public"'] * 2
+    binh.ok(f'SUBSCRIBE "{SHARED}"')
+    assert subscribed() == [f'"{SHARED}"', '"Other Users/an/Public"'] * 2
+    an.ok("DELETEACL Public anyone")
+    assert f'"{SHARED}"' in subscribed()
