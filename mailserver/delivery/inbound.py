@@ -19,6 +19,7 @@ from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, resolve
 from mailserver.delivery import bounce, local, spool
+from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields
 from mailserver.message.headers import header_end
@@ -149,7 +150,7 @@ def receive(
     accounts, remote = gather(taken)
     content = office.store.prepare(octets, prefix=verdict.trace)
     who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote))
-    envelope = envelope_of(mail, content.text)
+    envelope = envelope_of(mail, content.text, content.header, now=office.now())
     reports = bounce.report_success(office, mail, taken, content.header)
 
     def job(tx: Transaction) -> Arrival:
@@ -199,18 +200,6 @@ def may_wait(taken: Sequence[Taken], remote: Sequence[spool.SpoolRecipient]) -> 
 def original_recipient(rcpt: RcptCommand) -> str:
     """ORCPT as given, or the forward-path itself (RFC 3461 §4.2)."""
     return rcpt.original_recipient or f"rfc822;{rcpt.forward_path}"
-
-
-def envelope_of(mail: MailCommand, text: bytes | None, *, submitter: str = "") -> spool.Envelope:
-    return spool.Envelope(
-        reverse_path=mail.reverse_path,
-        submitter=submitter,
-        envelope_id=mail.envelope_id,
-        ret=mail.ret,
-        smtputf8=mail.smtputf8,
-        # A body in a file is not read for this: what the client said must do.
-        eight_bit=mail.body == "8BITMIME" or (text is not None and not text.isascii()),
-    )
 
 
 def read_header(octets: bytes | Path) -> bytes:

@@ -22,11 +22,11 @@ from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import bounce, local
+from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.inbound import (
     Addressee,
     Taken,
     check_room,
-    envelope_of,
     gather,
     look_up,
     may_wait,
@@ -177,7 +177,7 @@ def send(
         may_wait=may_wait(taken, remote) or submission.keep_sent,
         also=(seen,) if seen is not None and kept is None else (),
     )
-    envelope = envelope_of(mail, content.text, submitter=submitter.id)
+    envelope = envelope_of(mail, content.text, content.header, now=office.now(), submitter=submitter.id)
     reports = bounce.report_success(office, mail, taken, content.header)
     draft = submission.replaces_draft
 

@@ -1,25 +1,31 @@
-"""The grammar of MAIL and RCPT with their parameters: text in, values out.
+"""The grammar of MAIL, RCPT and BDAT with their parameters: text in, values out.
 
-Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11; RFC 1870 (SIZE); RFC 6152 (BODY); RFC 6531 §3.4 (SMTPUTF8);
-RFC 3461 §4 (RET, ENVID, NOTIFY, ORCPT); RFC 4954 §5 (AUTH).
+Standards: RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.1.11; RFC 1870 (SIZE); RFC 6152 and RFC 3030 §3 (BODY); RFC 6531 §3.4
+(SMTPUTF8); RFC 3461 §4 (RET, ENVID, NOTIFY, ORCPT); RFC 4954 §5 (AUTH); RFC 8689 §2 (REQUIRETLS); RFC 6710 §3
+(MT-PRIORITY); RFC 2852 §4 (BY); RFC 4865 §4 (HOLDFOR, HOLDUNTIL); RFC 3030 §2 (BDAT).
 Limits: command lines of 512 octets, longer by what each extension allows (``LINE_LIMITS``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from mailserver.address import AddressFault, parse_path
-from mailserver.smtp.replies import Reply
+from mailserver.smtp import parameters
+from mailserver.smtp.parameters import DeliverBy, fault
+from mailserver.smtp.parameters import SyntaxFault as SyntaxFault
+from mailserver.smtp.parameters import decode_xtext as decode_xtext
+from mailserver.smtp.parameters import encode_xtext as encode_xtext
 
-# RFC 5321 §4.5.3.1.4, and what SIZE (26), BODY (17), SMTPUTF8 (10), DSN (RFC 3461 §4: 212 and 500) and AUTH
-# (RFC 4954 §3: 500, §4: 12288) add.  Paths in UTF-8 may be long (RFC 6531 §3.5 raises no limit but asks for
-# patience).
+# RFC 5321 §4.5.3.1.4, and what SIZE (26), BODY (17), SMTPUTF8 (10), DSN (RFC 3461 §4: 212 and 500), AUTH (RFC 4954
+# §3: 500, §4: 12288), REQUIRETLS (11), MT-PRIORITY (15), DELIVERBY (17) and FUTURERELEASE (34) add.  Paths in UTF-8
+# may be long (RFC 6531 §3.5 raises no limit but asks for patience).
 COMMAND_LIMIT = 512
-LINE_LIMITS = {"MAIL": 512 + 26 + 17 + 10 + 212 + 500, "RCPT": 512 + 500, "AUTH": 12288}
+LINE_LIMITS = {"MAIL": 512 + 26 + 17 + 10 + 212 + 500 + 11 + 15 + 17 + 34, "RCPT": 512 + 500, "AUTH": 12288}
 
 # MAIL FROM:<path> [SP params].  The path may be a quoted string with ">" in it.
 _PATH = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
@@ -28,23 +34,6 @@ _RCPT = re.compile(rf"TO:[ \t]*{_PATH}(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTAL
 # esmtp-param = esmtp-keyword ["=" esmtp-value]; esmtp-value = 1*(%d33-60 / %d62-126), UTF-8 added by RFC 6531
 # §3.3
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\u0080-\U0010ffff]+))?")
-# xtext = *( xchar / hexchar ) (RFC 3461 §4)
-_XTEXT = re.compile(r"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*")
-# original-recipient-address = addr-type ";" generic-address; utf-8-addr-xtext of RFC 6533 §3 comes here in
-# xtext's place
-_ORCPT = re.compile(r"([A-Za-z0-9.-]+);(.+)")
-
-
-class SyntaxFault(ValueError):
-    """The command is not well formed, or says something that we did not offer; ``reply`` is the answer."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
-        super().__init__(str(reply))
-
-
-def _fault(code: int, enhanced: str, text: str) -> SyntaxFault:
-    return SyntaxFault(Reply(code, enhanced, text))
 
 
 @dataclass(slots=True)
@@ -53,10 +42,17 @@ class MailCommand:
 
     reverse_path: str
     size: int = 0
-    body: Literal["7BIT", "8BITMIME"] = "7BIT"
+    body: Literal["7BIT", "8BITMIME", "BINARYMIME"] = "7BIT"
     smtputf8: bool = False
     ret: Literal["", "FULL", "HDRS"] = ""
     envelope_id: str = ""  # decoded from xtext
+    author: str | None = None  # AUTH=; "" for <>
+    require_tls: bool = False
+    priority: int | None = None
+    deliver_by: DeliverBy | None = None
+    hold_for: int = 0  # seconds
+    hold_until: int = 0  # seconds since 1970
+    given: frozenset[str] = field(default=frozenset(), compare=False)  # names of the parameters
 
 
 @dataclass(slots=True)
@@ -72,18 +68,20 @@ def parse_mail(argument: str) -> MailCommand:
     """What follows ``MAIL ``.  Raises SyntaxFault."""
     match = _MAIL.fullmatch(argument)
     if match is None:
-        raise _fault(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
+        raise fault(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
     path, tail = match.groups()
     command = MailCommand("")
     if tail:
-        _apply(command, tail, _MAIL_PARAMETERS, "MAIL")
+        command.given = _apply(command, tail, _MAIL_PARAMETERS, "MAIL")
+        if command.hold_for and command.hold_until:  # RFC 4865 §4: one of them
+            raise fault(501, "5.5.4", "HOLDFOR and HOLDUNTIL are given together")
     try:
         command.reverse_path = parse_path(path)
     except AddressFault:
-        raise _fault(553, "5.1.7", "Malformed reverse-path") from None
+        raise fault(553, "5.1.7", "Malformed reverse-path") from None
     if not command.smtputf8 and not command.reverse_path.isascii():
         # RFC 6531 §3.5: without the SMTPUTF8 parameter the address is not permitted.
-        raise _fault(550, "5.6.7", "An address outside ASCII needs the SMTPUTF8 parameter")
+        raise fault(550, "5.6.7", "An address outside ASCII needs the SMTPUTF8 parameter")
     return command
 
 
@@ -91,137 +89,83 @@ def parse_rcpt(argument: str, *, smtputf8: bool) -> RcptCommand:
     """What follows ``RCPT ``; ``smtputf8`` tells whether MAIL had that parameter.  Raises SyntaxFault."""
     match = _RCPT.fullmatch(argument)
     if match is None:
-        raise _fault(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
+        raise fault(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
     path, tail = match.groups()
     command = RcptCommand("")
     if tail:
-        _apply(command, tail, _RCPT_PARAMETERS, "RCPT")
+        _apply(command, tail, _RCPT_UTF8_PARAMETERS if smtputf8 else _RCPT_PARAMETERS, "RCPT")
     if path.lower() == "postmaster":  # RFC 5321 §4.5.1: without a domain, in any case
         command.forward_path = "postmaster"
         return command
     try:
         command.forward_path = parse_path(path)
     except AddressFault:
-        raise _fault(553, "5.1.3", "Malformed recipient address") from None
+        raise fault(553, "5.1.3", "Malformed recipient address") from None
     if not command.forward_path:
-        raise _fault(553, "5.1.3", "A recipient cannot be the null path")
+        raise fault(553, "5.1.3", "A recipient cannot be the null path")
     if not smtputf8 and not command.forward_path.isascii():
-        raise _fault(553, "5.6.7", "An address outside ASCII needs the SMTPUTF8 parameter")
+        raise fault(553, "5.6.7", "An address outside ASCII needs the SMTPUTF8 parameter")
     return command
 
 
 _C = TypeVar("_C")
 
 
-def _apply(command: _C, tail: str, known: dict[str, Callable[[_C, str | None], None]], verb: str) -> None:
+def _apply(command: _C, tail: str, known: Mapping[str, Setter], verb: str) -> frozenset[str]:
     seen: set[str] = set()
     for word in tail.split():
         match = _PARAMETER.fullmatch(word)
         if match is None:
-            raise _fault(501, "5.5.4", "Malformed parameter")
+            raise fault(501, "5.5.4", "Malformed parameter")
         name = match[1].upper()
         setter = known.get(name)
         if setter is None:
-            raise _fault(555, "5.5.4", f"{verb} parameter {name[:40]} is not known here")
+            raise fault(555, "5.5.4", f"{verb} parameter {name[:40]} is not known here")
         if name in seen:
-            raise _fault(501, "5.5.4", f"Parameter {name} is given twice")
+            raise fault(501, "5.5.4", f"Parameter {name} is given twice")
         seen.add(name)
-        setter(command, match[2])
+        attribute, value_of = setter
+        setattr(command, attribute, value_of(match[2]))
+    return frozenset(seen)
 
 
-def _set_size(command: MailCommand, value: str | None) -> None:
-    # size-value ::= 1*20DIGIT (RFC 1870 §3)
-    if value is None or not value.isascii() or not value.isdigit() or len(value) > 20:
-        raise _fault(501, "5.5.4", "SIZE takes a number")
-    command.size = int(value)
-
-
-def _set_body(command: MailCommand, value: str | None) -> None:
-    kind = (value or "").upper()
-    if kind == "7BIT":
-        command.body = "7BIT"
-    elif kind == "8BITMIME":
-        command.body = "8BITMIME"
-    else:
-        raise _fault(501, "5.5.4", "BODY is 7BIT or 8BITMIME")
-
-
-def _set_smtputf8(command: MailCommand, value: str | None) -> None:
-    if value is not None:
-        raise _fault(501, "5.5.4", "SMTPUTF8 takes no value")
-    command.smtputf8 = True
-
-
-def _set_ret(command: MailCommand, value: str | None) -> None:
-    kind = (value or "").upper()
-    if kind == "FULL":
-        command.ret = "FULL"
-    elif kind == "HDRS":
-        command.ret = "HDRS"
-    else:
-        raise _fault(501, "5.5.4", "RET is FULL or HDRS")
-
-
-def _set_envelope_id(command: MailCommand, value: str | None) -> None:
-    if value is None or len(value) > 100:  # RFC 3461 §4.4
-        raise _fault(501, "5.5.4", "ENVID takes up to 100 characters of xtext")
-    command.envelope_id = decode_xtext(value)
-
-
-def _set_auth(command: MailCommand, value: str | None) -> None:
-    # RFC 4954 §5: must be taken by a server that offers AUTH; we believe none but our own logins, so it
-    # counts as AUTH=<>.
-    if value is None:
-        raise _fault(501, "5.5.4", "AUTH takes a mailbox or <>")
-
-
-def _set_notify(command: RcptCommand, value: str | None) -> None:
-    words = (value or "").upper().split(",")
-    allowed = ["SUCCESS", "FAILURE", "DELAY"]
-    if words == ["NEVER"]:
-        command.notify = "NEVER"
-    elif all(word in allowed for word in words) and len(set(words)) == len(words):
-        command.notify = ",".join(word for word in allowed if word in words)
-    else:
-        raise _fault(501, "5.5.4", "NOTIFY is NEVER or a list of SUCCESS, FAILURE, DELAY")
-
-
-def _set_original_recipient(command: RcptCommand, value: str | None) -> None:
-    match = _ORCPT.fullmatch(value or "")
-    if match is None or len(value or "") > 500:
-        raise _fault(501, "5.5.4", "ORCPT takes type;address")
-    kind, address = match.groups()
-    if kind.lower() != "utf-8":
-        address = decode_xtext(address)
-    command.original_recipient = f"{kind};{address}"
-
-
-_MAIL_PARAMETERS: dict[str, Callable[[MailCommand, str | None], None]] = {
-    "SIZE": _set_size,
-    "BODY": _set_body,
-    "SMTPUTF8": _set_smtputf8,
-    "RET": _set_ret,
-    "ENVID": _set_envelope_id,
-    "AUTH": _set_auth,
+# The field that a parameter fills, and the function that reads its value.
+Setter = tuple[str, Callable[[str | None], Any]]
+_MAIL_PARAMETERS: dict[str, Setter] = {
+    "SIZE": ("size", parameters.size),
+    "BODY": ("body", parameters.body),
+    "SMTPUTF8": ("smtputf8", partial(parameters.present, "SMTPUTF8")),
+    "RET": ("ret", parameters.ret),
+    "ENVID": ("envelope_id", parameters.envelope_id),
+    "AUTH": ("author", parameters.author),
+    "REQUIRETLS": ("require_tls", partial(parameters.present, "REQUIRETLS")),
+    "MT-PRIORITY": ("priority", parameters.priority),
+    "BY": ("deliver_by", parameters.deliver_by),
+    "HOLDFOR": ("hold_for", parameters.hold_for),
+    "HOLDUNTIL": ("hold_until", parameters.hold_until),
 }
-_RCPT_PARAMETERS: dict[str, Callable[[RcptCommand, str | None], None]] = {
-    "NOTIFY": _set_notify,
-    "ORCPT": _set_original_recipient,
+_RCPT_PARAMETERS: dict[str, Setter] = {
+    "NOTIFY": ("notify", parameters.notify),
+    "ORCPT": ("original_recipient", partial(parameters.original_recipient, smtputf8=False)),
+}
+_RCPT_UTF8_PARAMETERS = _RCPT_PARAMETERS | {
+    "ORCPT": ("original_recipient", partial(parameters.original_recipient, smtputf8=True)),
 }
 
 
-def decode_xtext(text: str) -> str:
-    """xtext → text.  Raises SyntaxFault; the result never holds a control character, which could forge a
-    header.
-    """
-    if _XTEXT.fullmatch(text) is None:
-        raise _fault(501, "5.5.4", "Malformed xtext")
-    plain = re.sub(r"\+([0-9A-F]{2})", lambda hit: chr(int(hit[1], 16)), text)
-    if not plain.isascii() or not plain.isprintable():
-        raise _fault(501, "5.5.4", "Malformed xtext")
-    return plain
+@dataclass(frozen=True, slots=True)
+class ChunkCommand:
+    """BDAT as given: so many octets follow its line."""
+
+    size: int
+    is_last: bool
 
 
-def encode_xtext(text: str) -> str:
-    """Text in ASCII → xtext (RFC 3461 §4)."""
-    return re.sub(r"[^\x21-\x2a\x2c-\x3c\x3e-\x7e]", lambda hit: f"+{ord(hit[0]):02X}", text)
+# bdat-cmd ::= "BDAT" SP chunk-size [ SP end-marker ]; chunk-size ::= 1*DIGIT (RFC 3030 §2)
+_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
+
+
+def parse_chunk(argument: str) -> ChunkCommand | None:
+    """What follows ``BDAT ``; None where nobody can say how many octets follow."""
+    match = _CHUNK.fullmatch(argument)
+    return ChunkCommand(int(match[1]), match[2] is not None) if match is not None else None
