@@ -32,6 +32,7 @@ from mailserver.servers.worker import run as run_worker
 from mailserver.wiring import System, build, proven_logins, secret_key, tls_context
 from security.headcount import Headcount
 from security.proven import ProvenLogins
+from security.throttle import ThrottleMemory
 
 log = logging.getLogger("citymail.processes")
 
@@ -140,6 +141,7 @@ class Shared:
     """Memory that all children have in common, because it was made before they were forked."""
 
     proven: ProvenLogins
+    guesses: ThrottleMemory = field(default_factory=ThrottleMemory)
     headcount: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
 
@@ -193,7 +195,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
     shared.headcount.sit_down()
 
     async def start() -> tuple[Sequence[Service], Lifecycle]:
-        system = build(config, shared.proven)
+        system = build(config, shared.proven, shared.guesses)
         context = tls_context(config)
         for_officials = tls_context(config, for_officials=True)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
@@ -258,7 +260,7 @@ def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Read
     from webmail.services import WebmailServices
 
     _adopt_process(listeners, WEB_SERVICES)
-    system = build(config, shared.proven)
+    system = build(config, shared.proven, shared.guesses)
     context = tls_context(config)
     services = WebmailServices(
         store=system.store,

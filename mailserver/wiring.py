@@ -17,7 +17,7 @@ from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
 from mailserver.store import Store
 from security.proven import ProvenLogins
-from security.throttle import Throttle
+from security.throttle import Throttle, ThrottleMemory
 from security.tls import server_context
 
 
@@ -41,8 +41,11 @@ def proven_logins(config: Config) -> ProvenLogins:
     return ProvenLogins(config.login.proven_minutes * 60.0, monotonic=time.monotonic)
 
 
-def build(config: Config, proven: ProvenLogins | None = None) -> System:
-    """Open the databases, whose schema ``installation.prepare`` has brought up to date."""
+def build(config: Config, proven: ProvenLogins | None = None, guesses: ThrottleMemory | None = None) -> System:
+    """Open the databases, whose schema ``installation.prepare`` has brought up to date.
+
+    ``proven`` and ``guesses`` are what processes that judge logins have in common.
+    """
     directory = Directory(
         config.directory_url,
         clock=time.time,
@@ -59,7 +62,9 @@ def build(config: Config, proven: ProvenLogins | None = None) -> System:
     )
     gate = Gate(
         directory,
-        throttle=Throttle([str(network) for network in config.login.never_slowed], monotonic=time.monotonic),
+        throttle=Throttle(
+            [str(network) for network in config.login.never_slowed], monotonic=time.monotonic, memory=guesses
+        ),
         proven=proven or proven_logins(config),
         rules=login_rules(config),
     )

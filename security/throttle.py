@@ -10,26 +10,26 @@ except for those that have signed in from this network before;
 few seconds.  They are judged all the same.
 
 So an attacker elsewhere can keep no one out: he exhausts his own network's budget.  One who shares the
-victim's address (an office behind one address) can delay only who never signed in from there since this
-process began. The same wrong password again is not another guess: the telephone with last month's password
+victim's address (an office behind one address) can delay only who never signed in from there since the service
+began. The same wrong password again is not another guess: the telephone with last month's password
 costs one.
 
 Counts halve every ``HALF_LIFE`` seconds.  All memory is bounded; what an attacker can flood is kept apart
-from what only a right password can enter.
+from what only a right password can enter.  Processes that share a ``ThrottleMemory`` count together.
 
-Limits: each process counts for itself, nothing is kept over a restart.
+Limits: nothing is kept over a restart of the service.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Generic, TypeVar
+
+from security.shared_table import SharedTable
 
 FREE_PER_PAIR = 5
 FREE_PER_NETWORK = 30
@@ -43,38 +43,58 @@ LONGEST_WAIT_OF_NETWORK = 60.0
 LONGEST_PAUSE = 5.0
 FAILURE_DELAY = 1.0
 
-_CAPACITY = 50_000
+_CAPACITY = 65_536
 _REMEMBERED_GUESSES = 4
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+_GUESS = 8  # octets of a guess's hash
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Budget:
+    """``guesses``: hashes of the last wrong passwords, one after the other."""
+
     count: float = 0.0
     counted_at: float = 0.0
     not_before: float = 0.0
-    guesses: list[bytes] = field(default_factory=list)
-
-    def add(self, now: float) -> float:
-        self.count = self.at(now) + 1.0
-        self.counted_at = now
-        return self.count
+    guesses: bytes = b""
 
     def at(self, now: float) -> float:
         return self.count * math.exp2(-max(0.0, now - self.counted_at) / HALF_LIFE)
 
+    def knows(self, guess: bytes) -> bool:
+        return any(self.guesses[at : at + _GUESS] == guess for at in range(0, len(self.guesses), _GUESS))
 
-class _Bounded(OrderedDict[K, V], Generic[K, V]):
-    """Forgets what was not touched for longest."""
 
-    def keep(self, key: K, value: V) -> V:
-        self[key] = value
-        self.move_to_end(key)
-        while len(self) > _CAPACITY:
-            self.popitem(last=False)
-        return value
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """``free`` wrong passwords cost nothing; the wait for those beyond doubles with every ``slope`` of them."""
+
+    free: int
+    longest: float
+    slope: float = 1.0
+
+    def wait(self, count: float) -> float:
+        over = count - self.free
+        return min(self.longest, 2.0 ** min(over / self.slope, 20.0)) if over > 0 else 0.0
+
+
+_PAIR = _Limit(FREE_PER_PAIR, LONGEST_WAIT)
+_PAIR_WHERE_KNOWN = _Limit(FREE_PER_PAIR, LONGEST_WAIT_WHERE_KNOWN)
+_NETWORK = _Limit(FREE_PER_NETWORK, LONGEST_WAIT_OF_NETWORK, slope=4.0)
+_LOGIN = _Limit(FREE_PER_LOGIN, 0.0)  # nobody is refused for what others do: ``Throttle.delay``
+
+_BUDGET = f"ddd{_GUESS * _REMEMBERED_GUESSES}s"
+
+
+class ThrottleMemory:
+    """What is counted.  Made before processes are forked, it is one for all of them."""
+
+    __slots__ = ("known", "logins", "networks", "pairs")
+
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        self.pairs = SharedTable(_BUDGET, capacity)
+        self.networks = SharedTable(_BUDGET, capacity)
+        self.logins = SharedTable(_BUDGET, capacity)
+        self.known = SharedTable("d", capacity)
 
 
 @lru_cache(maxsize=16384)
@@ -99,18 +119,23 @@ def _address_of(client: str) -> IPv4Address | IPv6Address | None:
 
 
 class Throttle:
-    """One per process.  ``never_slowed``: networks whose clients are never refused nor delayed."""
+    """One per process.  ``never_slowed``: networks whose clients are never refused nor delayed.
 
-    def __init__(self, never_slowed: Iterable[str] = (), *, monotonic: Callable[[], float]) -> None:
+    ``monotonic`` is a clock that all processes with the same ``memory`` have in common.
+    """
+
+    def __init__(
+        self,
+        never_slowed: Iterable[str] = (),
+        *,
+        monotonic: Callable[[], float],
+        memory: ThrottleMemory | None = None,
+    ) -> None:
         self._never_slowed: tuple[IPv4Network | IPv6Network, ...] = tuple(
             ip_network(network, strict=False) for network in never_slowed
         )
         self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._pairs: _Bounded[tuple[str, str], _Budget] = _Bounded()
-        self._networks: _Bounded[str, _Budget] = _Bounded()
-        self._logins: _Bounded[str, _Budget] = _Bounded()
-        self._known: _Bounded[tuple[str, str], float] = _Bounded()
+        self._memory = memory or ThrottleMemory()
 
     def blocked(self, client: str, login: str) -> float:
         """For how many seconds this client's attempts on this login are refused unjudged; 0: judge."""
@@ -118,13 +143,9 @@ class Throttle:
             return 0.0
         network, login = network_of(client), login.lower()
         now = self._monotonic()
-        with self._lock:
-            pair = self._pairs.get((network, login))
-            wait = pair.not_before - now if pair else 0.0
-            if not self._is_known(network, login, now):
-                budget = self._networks.get(network)
-                if budget is not None:
-                    wait = max(wait, budget.not_before - now)
+        wait = _read(self._memory.pairs, network, login).not_before - now
+        if not self._is_known(network, login, now):
+            wait = max(wait, _read(self._memory.networks, network).not_before - now)
         return max(0.0, wait)
 
     def delay(self, client: str, login: str) -> float:
@@ -133,11 +154,9 @@ class Throttle:
             return 0.0
         network, login = network_of(client), login.lower()
         now = self._monotonic()
-        with self._lock:
-            if self._is_known(network, login, now):
-                return 0.0
-            budget = self._logins.get(login)
-            count = budget.at(now) if budget else 0.0
+        if self._is_known(network, login, now):
+            return 0.0
+        count = _read(self._memory.logins, login).at(now)
         return min(LONGEST_PAUSE, max(0.0, (count - FREE_PER_LOGIN) * 0.1))
 
     def failed(self, client: str, login: str, guess: bytes = b"") -> float:
@@ -150,23 +169,12 @@ class Throttle:
             return 0.0
         network, login = network_of(client), login.lower()
         now = self._monotonic()
-        with self._lock:
-            known = self._is_known(network, login, now)
-            pair = self._touched(self._pairs, (network, login))
-            if guess and guess in pair.guesses:
-                return FAILURE_DELAY
-            if guess:
-                pair.guesses = [*pair.guesses, guess][-_REMEMBERED_GUESSES:]
-            over = pair.add(now) - FREE_PER_PAIR
-            if over > 0:
-                longest = LONGEST_WAIT_WHERE_KNOWN if known else LONGEST_WAIT
-                pair.not_before = now + min(longest, 2.0 ** min(over, 20.0))
-            if not known:
-                budget = self._touched(self._networks, network)
-                over = budget.add(now) - FREE_PER_NETWORK
-                if over > 0:
-                    budget.not_before = now + min(LONGEST_WAIT_OF_NETWORK, 2.0 ** min(over / 4.0, 20.0))
-                self._touched(self._logins, login).add(now)
+        known = self._is_known(network, login, now)
+        mark = hashlib.blake2b(guess, digest_size=_GUESS).digest() if guess else b""
+        is_new = _count(self._memory.pairs, now, _PAIR_WHERE_KNOWN if known else _PAIR, (network, login), mark)
+        if is_new and not known:
+            _count(self._memory.networks, now, _NETWORK, (network,))
+            _count(self._memory.logins, now, _LOGIN, (login,))
         return FAILURE_DELAY
 
     def succeeded(self, client: str, login: str) -> None:
@@ -174,19 +182,39 @@ class Throttle:
         if self._is_exempt(client):
             return
         network, login = network_of(client), login.lower()
-        with self._lock:
-            self._known.keep((network, login), self._monotonic())
-            self._pairs.pop((network, login), None)
+        now = self._monotonic()
+        with self._memory.known.lock():
+            self._memory.known.put(now, (now,), network, login)
+        with self._memory.pairs.lock():
+            self._memory.pairs.drop(network, login)
 
     def _is_exempt(self, client: str) -> bool:
         return bool(self._never_slowed) and _lies_within(client, self._never_slowed)
 
     def _is_known(self, network: str, login: str, now: float) -> bool:
-        since = self._known.get((network, login))
-        return since is not None and now - since < KNOWN_FOR
+        with self._memory.known.lock():
+            found = self._memory.known.get(network, login)
+        return found is not None and now - found[0] < KNOWN_FOR
 
-    def _touched(self, budgets: _Bounded[K, _Budget], key: K) -> _Budget:
-        return budgets.keep(key, budgets.get(key) or _Budget())
+
+def _read(table: SharedTable, *key: str) -> _Budget:
+    with table.lock():
+        found = table.get(*key)
+    return _Budget() if found is None else _Budget(*found)
+
+
+def _count(table: SharedTable, now: float, limit: _Limit, key: tuple[str, ...], guess: bytes = b"") -> bool:
+    """One more wrong password; False if this very one was counted before."""
+    with table.lock():
+        found = table.get(*key)
+        before = _Budget() if found is None else _Budget(*found)
+        if guess and before.knows(guess):
+            table.put(now, found or (), *key)
+            return False
+        count = before.at(now) + 1.0
+        guesses = (guess + before.guesses)[: _GUESS * _REMEMBERED_GUESSES]
+        table.put(now, (count, now, max(before.not_before, now + limit.wait(count)), guesses), *key)
+    return True
 
 
 @lru_cache(maxsize=16384)

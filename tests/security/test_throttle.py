@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from security import throttle as module
 from security.throttle import (
     FREE_PER_NETWORK,
     FREE_PER_PAIR,
@@ -15,6 +16,7 @@ from security.throttle import (
     LONGEST_WAIT,
     LONGEST_WAIT_WHERE_KNOWN,
     Throttle,
+    ThrottleMemory,
     network_of,
 )
 
@@ -155,16 +157,30 @@ def test_exempt_networks_are_never_slowed(clock: Clock) -> None:
     assert throttle.blocked("::2", "an") > 0
 
 
-def test_memory_is_bounded(throttle: Throttle, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CAPACITY", 100)
+def test_memory_is_bounded(clock: Clock) -> None:
+    throttle = Throttle(monotonic=clock, memory=ThrottleMemory(capacity=100))
     throttle.succeeded(OWNER, "an")
     for number in range(1000):
         throttle.failed(f"10.0.{number // 250}.{number % 250}", f"user{number}", b"x")
-    for kept in (throttle._pairs, throttle._networks, throttle._logins):
-        assert len(kept) <= 100
     # a flood of failures does not push out who is at home
     for number in range(FREE_PER_NETWORK + 20):
         throttle.failed(OWNER, f"stranger{number}", b"x")
+    assert throttle.blocked(OWNER, "an") == 0
+
+
+def test_processes_count_together(clock: Clock) -> None:
+    memory = ThrottleMemory()
+    throttle = Throttle(monotonic=clock, memory=memory)
+    throttle.succeeded(OWNER, "an")
+    child = os.fork()
+    if child == 0:
+        other = Throttle(monotonic=clock, memory=memory)
+        for number in range(FREE_PER_PAIR + 2):
+            other.failed(GUESSER, "an", bytes([number]))
+        at_home = other.delay(OWNER, "an") == 0 and other._is_known(OWNER, "an", clock())
+        os._exit(0 if at_home else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert throttle.blocked(GUESSER, "an") > 0
     assert throttle.blocked(OWNER, "an") == 0
 
 
