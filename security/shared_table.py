@@ -27,7 +27,10 @@ _NOBODY = bytes(_MARK)
 
 
 class SharedTable:
-    """``record`` says what a record holds, as ``struct`` writes it.  Use it only while its ``lock`` is held."""
+    """``record`` says what a record holds, as ``struct`` writes it.
+
+    ``get`` needs no lock: a record that is being written is not found.  ``put`` and ``drop`` need it.
+    """
 
     __slots__ = ("__weakref__", "_key", "_lock_file", "_record", "_rows", "_slot", "_table", "_threads")
 
@@ -54,7 +57,10 @@ class SharedTable:
     def get(self, *key: str) -> tuple[Any, ...] | None:
         mark = self._mark(key)
         slot = self._find(mark)
-        return None if slot is None else self._record.unpack_from(self._table, slot + _HEAD.size)
+        if slot is None:
+            return None
+        values = self._record.unpack_from(self._table, slot + _HEAD.size)
+        return values if self._table[slot : slot + _MARK] == mark else None
 
     def put(self, now: float, values: tuple[Any, ...], *key: str) -> None:
         """``now`` in seconds of a clock that all processes have in common."""
@@ -62,8 +68,9 @@ class SharedTable:
         slot = self._find(mark)
         if slot is None:
             slot = min(self._slots(mark), key=lambda at: _HEAD.unpack_from(self._table, at)[1])
-        _HEAD.pack_into(self._table, slot, mark, now)
+        _HEAD.pack_into(self._table, slot, _NOBODY, now)
         self._record.pack_into(self._table, slot + _HEAD.size, *values)
+        self._table[slot : slot + _MARK] = mark
 
     def drop(self, *key: str) -> None:
         slot = self._find(self._mark(key))

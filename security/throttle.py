@@ -192,14 +192,12 @@ class Throttle:
         return bool(self._never_slowed) and _lies_within(client, self._never_slowed)
 
     def _is_known(self, network: str, login: str, now: float) -> bool:
-        with self._memory.known.lock():
-            found = self._memory.known.get(network, login)
+        found = self._memory.known.get(network, login)
         return found is not None and now - found[0] < KNOWN_FOR
 
 
 def _read(table: SharedTable, *key: str) -> _Budget:
-    with table.lock():
-        found = table.get(*key)
+    found = table.get(*key)
     return _Budget() if found is None else _Budget(*found)
 
 
