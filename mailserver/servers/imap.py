@@ -39,8 +39,11 @@ SIGN_OF_LIFE = 240.0
 # Octets a second of a command that was begun, and looks in a row at which it may come slower.
 LEAST_RATE = 500
 SLOW_LOOKS = 5
-# Octets gathered from a command before they are written.
+# Octets gathered from a command before they are written; by how many a thread may be ahead of the loop, which writes
+# them; so many times it goes on before others get the thread.
 GATHER = 384 * 1024
+AHEAD = 1024 * 1024
+PIECES = 32
 # Commands of one connection that are run before others get their turn.
 TURN = 50
 
@@ -67,12 +70,14 @@ class ImapConnection(ImapWire):
         "_is_polling",
         "_is_running",
         "_looked_at",
+        "_made",
         "_opened_at",
         "_prompt",
         "_session",
         "_sign_at",
         "_slow_looks",
         "_steps",
+        "_taken",
         "_value",
         "_waits",
         "_wake_waits",
@@ -95,6 +100,7 @@ class ImapConnection(ImapWire):
         self._is_member: bool | None = None  # None: not admitted
         self._opened_at = self._sign_at = 0.0
         self._looked_at = self._slow_looks = 0  # octets that had been received; looks that found too few
+        self._made = self._taken = 0  # octets that a thread sent on, and that the loop has written of them
         self.due = 0
 
     # What the loop calls
@@ -295,11 +301,37 @@ class ImapConnection(ImapWire):
             return
         # What was gathered is written while the thread makes the next.
         self._waits = True
-        future = self._services.executor.submit(take_steps, steps, value, fault)
+        future = self._services.executor.submit(self._take_ahead, steps, value, fault)
         future.add_done_callback(lambda done: self._services.post.leave(partial(self._steps_taken, done)))
+
+    def _take_ahead(self, steps: Steps[None], value: Any, fault: BaseException | None) -> tuple[list[bytes], Any]:
+        """On a thread: take steps, and go on as long as the client reads what comes of them.
+
+        To come back for every piece would be to wait for two threads' turns at each, on a busy machine.
+        """
+        octets, step = take_steps(steps, value, fault)
+        for _ in range(PIECES):
+            size = sum(map(len, octets))
+            if (
+                step is not None
+                or self._is_closed
+                or self._is_paused_writing
+                or self._made - self._taken + size > AHEAD
+            ):
+                break
+            self._made += size
+            self._services.post.leave(partial(self._take_piece, octets, size))
+            octets, step = take_steps(steps, None, None)
+        return octets, step
+
+    def _take_piece(self, octets: list[bytes], size: int) -> None:
+        self._taken += size
+        self._gathered += octets
+        self._flush()
 
     def _steps_taken(self, done: Future[tuple[list[bytes], Any]]) -> None:
         self._waits = False
+        self._made = self._taken = 0  # all pieces came before this
         if self._is_closed:
             self._release()
             return
