@@ -84,15 +84,19 @@ class Message:
             found = self._canonical[number, form] = self.fields[number].canonical(form)
         return found
 
-    def digests(self, forms: Collection[Form]) -> dict[Form, BodyDigest]:
-        """The body's SHA-256 in each form: one pass for all that are asked together."""
+    def hash_body(self, forms: Collection[Form]) -> None:
+        """Hash the body in all these forms at once: one pass, as far as it was not done before."""
         wanted = {form: BodyHash(form) for form in forms if form not in self._digests}
         if wanted:
             for piece in self._body():
                 for one in wanted.values():
                     one.feed(piece)
             self._digests |= {form: one.finish() for form, one in wanted.items()}
-        return {form: self._digests[form] for form in forms}
+
+    def digest_of_body(self, form: Form) -> BodyDigest:
+        if form not in self._digests:
+            self.hash_body((form,))
+        return self._digests[form]
 
 
 def read_message(octets: bytes | Path) -> Message:

@@ -17,6 +17,13 @@ from security.dkim.tags import TagFault, TagList, decode_quoted, parse_tags
 ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
 HISTORIC = "rsa-sha1"
 
+# RFC 5322 §3.6, RFC 2045 §3: fields that may stand once and that a reader goes by.  A second one beside a signed one
+# would be shown in its place.
+SINGLE = (
+    *("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references"),
+    *("mime-version", "content-type", "content-transfer-encoding"),
+)
+
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,100}")
 _FORMS: dict[str, Form] = {"simple": "simple", "relaxed": "relaxed"}
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9]+")

@@ -25,6 +25,7 @@ from security.dkim.names import is_within, to_ascii
 from security.dkim.results import DkimResult, DkimStatus
 from security.dkim.signature import (
     ALGORITHMS,
+    SINGLE,
     Signature,
     SignatureFault,
     claims,
@@ -40,24 +41,6 @@ MOST_SIGNATURES = 10
 _MOST_READ = 100
 # How far our clock and the signer's may be apart.
 LEEWAY = 300
-# RFC 5322 §3.6: fields that may stand once.  A second one, unsigned, would be shown in place of the signed one.
-_SINGLE = frozenset(
-    [
-        "from",
-        "sender",
-        "reply-to",
-        "to",
-        "cc",
-        "subject",
-        "date",
-        "message-id",
-        "in-reply-to",
-        "references",
-        "mime-version",
-        "content-type",
-        "content-transfer-encoding",
-    ]
-)
 _DOMAIN = re.compile(rb"@([^\s<>@,;()\"]+)")
 
 
@@ -89,7 +72,7 @@ def verify(message: Message, now: int) -> Asking[tuple[DkimResult, ...]]:
     if questions:
         answers = yield questions
         keys = {question.name: answer for question, answer in zip(questions, answers, strict=True)}
-        message.digests({one.signature.body_form for one in candidates})
+        message.hash_body({one.signature.body_form for one in candidates})
         for one in candidates:
             results[one.number] = _judge(message, one, keys[one.signature.key_name])
     told = [results[number] for number in sorted(results)]
@@ -145,7 +128,7 @@ def unsigned_twin(message: Message, signature: Signature) -> str:
     """The name of a field that is signed, and there once more unsigned; From may stand once at all (RFC 6376 §8.15)."""
     counts: dict[str, int] = {}
     for field in message.fields:
-        if field.name in _SINGLE:
+        if field.name in SINGLE:
             counts[field.name] = counts.get(field.name, 0) + 1
     if counts.get("from", 0) > 1:
         return "From"
@@ -208,7 +191,7 @@ def usable_key(answer: Answer, algorithm: str) -> KeyRecord:
 
 def why_not(message: Message, signature: Signature, key: KeyRecord, digest: bytes) -> str:
     """Why the signature does not verify; empty when it does (RFC 6376 §6.1.3)."""
-    body = message.digests((signature.body_form,))[signature.body_form]
+    body = message.digest_of_body(signature.body_form)
     if signature.body_length is not None and signature.body_length < body.length:
         return PARTIAL
     if signature.body_length is not None and signature.body_length > body.length:
