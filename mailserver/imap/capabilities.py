@@ -33,6 +33,7 @@ AFTER_LOGIN = (
     b"UIDBATCHES",  # RFC 10022
     b"ESEARCH",  # RFC 4731
     b"SEARCHRES",  # RFC 5182
+    b"SEARCH=FUZZY",  # RFC 6203
     b"WITHIN",  # RFC 5032
     b"SAVEDATE",  # RFC 8514
     b"PARTIAL",  # RFC 9394

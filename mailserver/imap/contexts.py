@@ -24,7 +24,7 @@ from mailserver.imap.finding import names, walk
 from mailserver.imap.grammar.fetch import Fetch
 from mailserver.imap.grammar.responses import UNTAGGED, no, number_set, quoted
 from mailserver.imap.grammar.search import NOTHING, And, Contains, Header, Key, Messages, Not, Or, Search, Where, Within
-from mailserver.imap.grammar.sort import Criterion
+from mailserver.imap.grammar.sort import Criterion, SortKey
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.search_results import correlator
 from mailserver.imap.selected import SelectedMailbox
@@ -72,7 +72,7 @@ class Context:
     def reads(self) -> bool:
         """Whether messages have to be read to know; what rows hold of most of them does not count."""
         return any(
-            isinstance(each, Header) or (isinstance(each, Contains) and each.where not in _IN_ROWS)
+            isinstance(each, Header) or (isinstance(each, Contains) and (each.fuzzy or each.where not in _IN_ROWS))
             for each in walk(self.key)
         )
 
@@ -264,6 +264,8 @@ def begin(
     """Go on telling of this search, if that was asked for; the untagged NO if that cannot be."""
     if search.returns is None or not search.returns.updates:
         return b""
+    if any(key is SortKey.RELEVANCY for key, _ in criteria):
+        return no_update(tag, "An order by relevancy is not kept up to date")
     view = session.view
     if view.contexts is None:
         view.contexts = Contexts(session, view)

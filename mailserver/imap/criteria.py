@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy import not_ as sql_not
 
+from mailserver.imap import relevance
 from mailserver.imap.criterion import Test, everything, nothing
 from mailserver.imap.fetch_plan import email_id, thread_id
 from mailserver.imap.grammar.search import (
@@ -96,10 +97,12 @@ def _leaf(key: Key, context: Context) -> Test:
             return _messages(context.recents)
         case Messages():
             return _messages(context.uid_ranges(key))
-        case Contains(where, octets):
-            return contains(where, context.decode(octets), context.lookup)
+        case Contains(where, octets, fuzzy):
+            test = relevance.contains if fuzzy else contains
+            return test(where, context.decode(octets), context.lookup)
         case Header():
-            return header(key, context.decode(key.octets), context.lookup)
+            of_field = relevance.header if key.fuzzy else header
+            return of_field(key, context.decode(key.octets), context.lookup)
         case Day():
             return _sent(key, context.utc_offset) if key.of is DateOf.SENT else _stored(key, context.utc_offset)
         case Within():

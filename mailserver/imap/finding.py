@@ -1,6 +1,7 @@
 """Which messages a search key finds: candidates from the database, and a look into those that only their text decides.
 
-Standards: RFC 9051 §6.4.4; RFC 7377 §2 (numbers beyond the mailbox are no fault); RFC 9585 (INPROGRESS).
+Standards: RFC 9051 §6.4.4; RFC 7377 §2 (numbers beyond the mailbox are no fault); RFC 9585 (INPROGRESS);
+RFC 6203 §4 (relevancy).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mailserver.imap import text_criteria
+from mailserver.imap import relevance, text_criteria
 from mailserver.imap.criteria import Context, compile_key
 from mailserver.imap.criterion import Test, unknown
 from mailserver.imap.found import FoundMessage
@@ -26,6 +27,7 @@ from mailserver.imap.session import Session
 from mailserver.imap.spans import Spans
 from mailserver.imap.steps import Steps
 from mailserver.store import mailboxes, reading
+from mailserver.store.fulltext import Wanted
 from mailserver.store.readers import as_read
 from mailserver.store.reading import as_ranges, slice_octets
 from mailserver.store.tables import message, placement
@@ -35,10 +37,22 @@ BATCH = 200
 _CHARSETS = {b"UTF-8": "utf-8", b"US-ASCII": "ascii"}
 
 
+# UID → how relevant the message is.
+Scores = dict[int, int]
+
+
 def find(
     session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, progress: Progress
 ) -> Steps[list[int]]:
     """UIDs, ascending, of messages in the view that fulfil the key.  Raises UnknownCharset."""
+    found, _ = yield from find_with_scores(session, view, key, charset, progress, scored=False)
+    return found
+
+
+def find_with_scores(
+    session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, progress: Progress, *, scored: bool
+) -> Steps[tuple[list[int], Scores]]:
+    """The same, and the scores of all that is found; none unless they are wanted."""
     finder = _Finder(session, view, key, charset)
     while count := finder.read_next():
         yield from progress.step(count)
@@ -46,7 +60,13 @@ def find(
     for batch in _batches(open_):
         certain += finder.look_into(batch)
         yield from progress.step(len(batch))
-    return finder.known(certain, in_order=not open_)
+    found = finder.known(certain, in_order=not open_)
+    scores: Scores = {}
+    if scored:
+        for batch in _batches(found):
+            scores |= finder.scores(batch)
+            yield from progress.step(0)
+    return found, scores
 
 
 def find_among(
@@ -87,7 +107,10 @@ class _Finder:
             int(services.clock()),
             recents=view.recents.ranges if view.recents is not None else (),
         )
-        self._wanted = text_criteria.wanted(walk(key), self._context.decode, view.count) if indexed else set()
+        self._wanted: set[Wanted] = set()
+        if indexed:
+            for wanted in (text_criteria.wanted, relevance.wanted):
+                self._wanted |= wanted(walk(key), self._context.decode, view.count)
         if self._wanted:
             # The index is that of the account the mailbox belongs to, whoever reads it.
             with self.store.read() as connection:
@@ -112,7 +135,8 @@ class _Finder:
     def _look_up(self) -> None:
         if self._wanted:
             lookup = self.store.fulltext.find(self._owner, (int(self.view.mailbox_id),), self._wanted)
-            self.test = compile_key(self._key, replace(self._context, lookup=lookup))
+            self._context = replace(self._context, lookup=lookup)
+            self.test = compile_key(self._key, self._context)
 
     def candidates(self) -> tuple[list[int], list[int]]:
         """UIDs that match for certain, and those that only their text decides."""
@@ -147,6 +171,18 @@ class _Finder:
         with self.store.read() as connection:
             rows = list(reading.fetch(connection, self.view.mailbox_id, as_ranges(uids), _columns(self.test)))
         return [row.uid for row in rows if self.test.by_message(FoundMessage(row, self._read))]
+
+    def scores(self, uids: list[int]) -> Scores:
+        """How relevant those are that were found; what has gone since is missing."""
+        scorer = relevance.Scorer(self._key, self._context.decode, self._context.lookup)
+        mailbox_id, ranges = self.view.mailbox_id, as_ranges(uids)
+        with self.store.read() as connection:
+            rows = list(reading.fetch(connection, mailbox_id, ranges, ("uid", "message_id")))
+            unknown = [row.uid for row in rows if not scorer.knows(row.message_id)]
+            if unknown:
+                rows = [row for row in rows if scorer.knows(row.message_id)]
+                rows += reading.fetch(connection, mailbox_id, as_ranges(unknown), relevance.COLUMNS)
+        return {row.uid: scorer.score(FoundMessage(row, self._read)) for row in rows}
 
     def _read(self, row: Any, start: int, stop: int) -> bytes:
         return slice_octets(row, self.store.blobs.read, start, stop)

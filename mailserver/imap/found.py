@@ -44,9 +44,17 @@ class FoundMessage:
 
     def has_body_text(self, holds: Holds) -> bool:
         """BODY: the text of all parts that are text."""
+        return any(map(holds, self.body_texts()))
+
+    def body_texts(self) -> list[str]:
         if self._bodies is None:
             self._bodies = list(searchable.body_texts(self.tree, self._octets))
-        return any(map(holds, self._bodies))
+        return self._bodies
+
+    def header_lines(self) -> list[str]:
+        """Of the header and the MIME headers of all parts."""
+        blocks = (self.row.header, *self._inner_headers())
+        return [line for octets in blocks for line in searchable.header_lines(octets)]
 
     @property
     def tree(self) -> Part:

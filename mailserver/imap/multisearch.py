@@ -56,7 +56,9 @@ def esearch(session: Session, command: MultiSearch, tag: bytes) -> Steps[Reply]:
     refused = contexts.no_update(tag, "The selected mailbox is not searched") if returns.updates else b""
     for name, view in searched:
         try:
-            found = yield from finding.find(session, view, search.key, search.charset, progress)
+            found, scores = yield from finding.find_with_scores(
+                session, view, search.key, search.charset, progress, scored=returns.relevancy
+            )
         except MailboxGone:
             if view is session.selected:
                 raise
@@ -70,7 +72,10 @@ def esearch(session: Session, command: MultiSearch, tag: bytes) -> Steps[Reply]:
             modseq = 0
             if names_modseq(search.key):
                 modseq = search_results.highest_modseq(session, view, search_results.told_of(returns, found))
-            yield search_results.extended(tag, returns, found, by_uid=True, modseq=modseq, source=source)
+            relevancy = search_results.relevancy(returns, found, scores)
+            yield search_results.extended(
+                tag, returns, found, by_uid=True, modseq=modseq, source=source, relevancy=relevancy
+            )
     yield refused
     return Reply(keeps_numbers=names_numbers(search.key))
 

@@ -4,12 +4,12 @@ A result is a list of UIDs in the order asked for; for SEARCH that is the mailbo
 
 Standards: RFC 9051 §6.4.4.1, §7.3.4; RFC 3501 §7.2.5; RFC 4466 §2.6.2 and RFC 4731 §3 (ESEARCH), RFC 5182 (SAVE),
 RFC 5256 §4 (SORT), RFC 5267 §3 and §4.4 (ESORT, PARTIAL), RFC 7162 §3.1.5 and §3.1.6 (MODSEQ), RFC 7377 §2.1,
-RFC 9394 §3.2.
+RFC 9394 §3.2, RFC 6203 §4, §7 (RELEVANCY).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mailserver.imap.grammar.responses import number_set, quoted
 from mailserver.imap.grammar.results import Returns
@@ -60,6 +60,14 @@ def highest_modseq(session: Session, view: SelectedMailbox, told: Sequence[int])
         return max((row.modseq for row in rows), default=0)
 
 
+def relevancy(returns: Returns | None, found: Sequence[int], scores: Mapping[int, int]) -> list[int] | None:
+    """The scores to be told: of the messages in PARTIAL, or of all that are found, in their order."""
+    if returns is None or not returns.relevancy:
+        return None
+    # What has gone since it was found is not looked at again: its score is the lowest there is.
+    return [scores.get(uid, 1) for uid in (returns.partial.of(found) if returns.partial is not None else found)]
+
+
 def plain(name: bytes, numbers: Sequence[int], modseq: int) -> bytes:
     """The SEARCH and SORT responses."""
     words = [f"* {name.decode('ascii')}", *map(str, numbers)]
@@ -74,10 +82,11 @@ def extended(
     by_uid: bool,
     modseq: int = 0,
     source: bytes = b"",
+    relevancy: Sequence[int] | None = None,
 ) -> bytes:
     """The ESEARCH response, empty where nothing is to be told.  ``source``: further correlators, RFC 7377 §2.1."""
     items = returns.items
-    if items == {b"SAVE"} and returns.partial is None:
+    if items == {b"SAVE"} and returns.partial is None and relevancy is None:
         return b""
     words = [correlator(tag, source)]
     if by_uid:
@@ -94,6 +103,8 @@ def extended(
     if returns.partial is not None:
         part = number_set(returns.partial.of(numbers)) or b"NIL"
         words.append(b"PARTIAL (%b %b)" % (returns.partial.written, part))
+    if relevancy is not None:
+        words.append(b"RELEVANCY (%b)" % " ".join(map(str, relevancy)).encode("ascii"))
     if modseq and numbers:
         words.append(b"MODSEQ %d" % modseq)
     return b" ".join(words) + b"\r\n"

@@ -1,7 +1,7 @@
 """SEARCH: find, and answer in the form that was asked for.
 
 Standards: RFC 9051 §6.4.4; RFC 3501 §6.4.4; RFC 4731 (ESEARCH), RFC 5182 (SAVE), RFC 7162 §3.1.5 (MODSEQ),
-RFC 5267 §4 (CONTEXT=SEARCH), RFC 9394 (PARTIAL), RFC 6855 §3 (no CHARSET).
+RFC 5267 §4 (CONTEXT=SEARCH), RFC 9394 (PARTIAL), RFC 6855 §3 (no CHARSET), RFC 6203 (FUZZY, RELEVANCY).
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ def search(session: Session, command: Search, tag: bytes) -> Steps[Reply]:
     if session.services.config.imap.message_limit and not (uses_numbers and session.manner.uid_only):
         key, limited = message_limit.narrowed(session, load(session), command.key)
         command = replace(command, key=key)
-    found = yield from find(session, command, tag)
-    yield from answer(session, command, tag, found, b"SEARCH")
+    found, scores = yield from find(session, command, tag)
+    yield from answer(session, command, tag, found, b"SEARCH", scores)
     yield contexts.begin(session, command, tag, found)
     # UID SEARCH may tell expunges, but not when it names messages by number (RFC 9051 §7.5.1).
     return Reply(message_limit.TEXT if limited else "", limited, keeps_numbers=uses_numbers)
 
 
-def find(session: Session, command: Search, tag: bytes) -> Steps[list[int]]:
-    """What a search of the selected mailbox finds, by UID, ascending."""
+def find(
+    session: Session, command: Search, tag: bytes, *, scored: bool = False
+) -> Steps[tuple[list[int], finding.Scores]]:
+    """What a search of the selected mailbox finds, by UID, ascending; and how relevant it is, if that is wanted."""
     if names_numbers(command.key) and session.manner.uid_only:
         raise NumbersRefused
     if command.charset is not None and b"UTF8=ACCEPT" in session.enabled:
@@ -46,8 +48,13 @@ def find(session: Session, command: Search, tag: bytes) -> Steps[list[int]]:
     yield finding.learn_keywords(session, command.key)
     try:
         return (
-            yield from finding.find(
-                session, view, command.key, command.charset, Progress(session.services, tag, view.count)
+            yield from finding.find_with_scores(
+                session,
+                view,
+                command.key,
+                command.charset,
+                Progress(session.services, tag, view.count),
+                scored=scored or command.wants_relevancy,
             )
         )
     except UnknownCharset:
@@ -56,7 +63,9 @@ def find(session: Session, command: Search, tag: bytes) -> Steps[list[int]]:
         raise
 
 
-def answer(session: Session, command: Search, tag: bytes, found: list[int], name: bytes) -> Steps[None]:
+def answer(
+    session: Session, command: Search, tag: bytes, found: list[int], name: bytes, scores: finding.Scores
+) -> Steps[None]:
     """Tell of what was found, in its order, and remember it where that was asked for."""
     view, returns = session.view, command.returns
     modseq = 0
@@ -69,4 +78,7 @@ def answer(session: Session, command: Search, tag: bytes, found: list[int], name
         yield search_results.plain(name, numbers, modseq)
     else:
         # IMAP4rev2 knows no SEARCH response (RFC 9051 §7.3.4).
-        yield search_results.extended(tag, returns or ALL, numbers, by_uid=command.by_uid, modseq=modseq)
+        relevancy = search_results.relevancy(returns, found, scores)
+        yield search_results.extended(
+            tag, returns or ALL, numbers, by_uid=command.by_uid, modseq=modseq, relevancy=relevancy
+        )

@@ -2,15 +2,17 @@
 
 The database sorts where it can; the display names of RFC 5957, and few messages of many, are sorted here.
 
-Standards: RFC 5256 §3; RFC 5957 §3, §4; RFC 5255 §4.3 (I18NLEVEL=1: texts by i;unicode-casemap).
+Standards: RFC 5256 §3; RFC 5957 §3, §4; RFC 5255 §4.3 (I18NLEVEL=1: texts by i;unicode-casemap);
+RFC 6203 §6 (the most relevant first).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from mailserver.imap.grammar.sort import Criterion, SortKey
@@ -27,24 +29,33 @@ _COLUMNS: dict[SortKey, str] = {
     SortKey.DISPLAYFROM: "envelope",
     SortKey.DISPLAYTO: "envelope",
     SortKey.FROM: "sort_from",
+    SortKey.RELEVANCY: "uid",
     SortKey.SIZE: "size",
     SortKey.SUBJECT: "base_subject",
     SortKey.TO: "sort_to",
 }
 # Where an address list stands in ENVELOPE (RFC 9051 §7.5.2).
 _PLACES = {SortKey.DISPLAYFROM: 2, SortKey.DISPLAYTO: 5}
+_SORTED_HERE = frozenset((*_PLACES, SortKey.RELEVANCY))
+_NONE: Mapping[int, int] = MappingProxyType({})
 
 
 def ordered(
-    store: Store, view: SelectedMailbox, criteria: Sequence[Criterion], found: Sequence[int], *, are_all: bool = False
+    store: Store,
+    view: SelectedMailbox,
+    criteria: Sequence[Criterion],
+    found: Sequence[int],
+    *,
+    are_all: bool = False,
+    scores: Mapping[int, int] = _NONE,
 ) -> list[int]:
     """The messages by the criteria, then by UID.  ``found`` ascends; those that are gone are left out.
 
-    ``are_all``: no other messages lie between them.
+    ``are_all``: no other messages lie between them.  ``scores`` are for RELEVANCY.
     """
     if not found:
         return []
-    if len(found) * 4 >= view.count and not any(key in _PLACES for key, _ in criteria):
+    if len(found) * 4 >= view.count and not any(key in _SORTED_HERE for key, _ in criteria):
         columns = [(_COLUMNS[key], reverse) for key, reverse in criteria]
         with store.read() as connection:
             uids = ordering.sorted_uids(connection, view.mailbox_id, columns, [(found[0], found[-1])])
@@ -52,7 +63,7 @@ def ordered(
             return uids
         wanted = set(found)
         return [uid for uid in uids if uid in wanted]
-    rows = keys_of(store, view, criteria, as_ranges(found))
+    rows = keys_of(store, view, criteria, as_ranges(found), scores)
     # One key after the other, the last first: each sort keeps the order of the one before among equals.
     for place, (_, reverse) in reversed(list(enumerate(criteria, 1))):
         rows.sort(key=itemgetter(place), reverse=reverse)
@@ -60,11 +71,17 @@ def ordered(
 
 
 def keys_of(
-    store: Store, view: SelectedMailbox, criteria: Sequence[Criterion], ranges: Sequence[tuple[int, int]]
+    store: Store,
+    view: SelectedMailbox,
+    criteria: Sequence[Criterion],
+    ranges: Sequence[tuple[int, int]],
+    scores: Mapping[int, int] = _NONE,
 ) -> list[tuple[Any, ...]]:
     """Tuples (uid, key, …), by UID; keys compare as their criterion says."""
     columns = [_COLUMNS[key] for key, _ in criteria]
-    makers = [_MAKERS.get(key) for key, _ in criteria]
+    makers = [
+        (lambda uid: -scores.get(uid, 0)) if key is SortKey.RELEVANCY else _MAKERS.get(key) for key, _ in criteria
+    ]
     with store.read() as connection:
         rows: Iterable[Any] = ordering.keys_of(connection, view.mailbox_id, columns, ranges)
         if not any(makers):

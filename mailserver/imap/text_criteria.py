@@ -30,11 +30,11 @@ _SQL_IDS = 500
 
 
 def wanted(keys: Iterable[Key], decode: Callable[[bytes], str], messages: int) -> set[Wanted]:
-    """What the index is to be asked about a mailbox with that many messages."""
-    asked = set()
+    """What the index is to be asked about a mailbox with that many messages; ``relevance`` adds what is fuzzy."""
+    asked: set[Wanted] = set()
     for key in keys:
-        if isinstance(key, Contains | Header):
-            field = key.where.value if isinstance(key, Contains) else _field(key)
+        if isinstance(key, Contains | Header) and not key.fuzzy:
+            field = key.where.value if isinstance(key, Contains) else field_of(key)
             sought = needle(decode(key.octets))
             if sought.form and (field in ("body", "text") or messages > LARGE):
                 asked.add((field if field in _FIELDS else "header", sought))
@@ -47,12 +47,12 @@ def contains(where: Where, word: str, lookup: Lookup | None) -> Test:
         return everything()  # the empty string is in every text
     scan = _SCANS[where](sought)
     hits = None if lookup is None else lookup.hits.get((where.value, sought))
-    return scan if lookup is None or hits is None else _known(hits, lookup.unread, scan)
+    return scan if lookup is None or hits is None else by_index(hits, lookup.unread, scan)
 
 
 def header(key: Header, word: str, lookup: Lookup | None) -> Test:
     """The index tells in which messages some field has the word, the message whether it is this field."""
-    sought, name = needle(word), _field(key)
+    sought, name = needle(word), field_of(key)
     if name == "subject" and sought.form:
         return contains(Where.SUBJECT, word, lookup)
     scan = Test(None, False, unknown, lambda found: any(map(sought.holds, found.field(name))))
@@ -64,22 +64,22 @@ def header(key: Header, word: str, lookup: Lookup | None) -> Test:
     def by_row(row: Any) -> bool | None:
         return None if row.message_id in possible else False
 
-    return Test(_among(possible), False, by_row, scan.by_message, frozenset(("message_id",)))
+    return Test(among(possible), False, by_row, scan.by_message, frozenset(("message_id",)))
 
 
 _FIELDS = frozenset(where.value for where in Where)
 
 
-def _field(key: Header) -> str:
+def field_of(key: Header) -> str:
     return key.field.decode("latin-1").lower()
 
 
 # By the index
 
 
-def _known(hits: set[int], unread: frozenset[int], scan: Test) -> Test:
+def by_index(hits: set[int], unread: frozenset[int], scan: Test) -> Test:
     if not unread:
-        condition = _among(hits)
+        condition = among(hits)
         return Test(
             condition,
             condition is not None,
@@ -98,10 +98,10 @@ def _known(hits: set[int], unread: frozenset[int], scan: Test) -> Test:
         return message_id in hits or (message_id in unread and scan.by_message(found))
 
     columns = scan.columns | {"message_id"}
-    return Test(_among(hits | unread), False, by_row, by_message, columns, scan.needs_body)
+    return Test(among(hits | unread), False, by_row, by_message, columns, scan.needs_body)
 
 
-def _among(ids: set[int] | frozenset[int]) -> ColumnElement[bool] | None:
+def among(ids: set[int] | frozenset[int]) -> ColumnElement[bool] | None:
     return placement.c.message_id.in_(sorted(ids)) if len(ids) <= _SQL_IDS else None
 
 

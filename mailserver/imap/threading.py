@@ -33,7 +33,7 @@ def thread(session: Session, command: Thread, tag: bytes) -> Steps[Reply]:
     if are_all:
         found: Sequence[int] = load(session).uids
     else:
-        found = yield from searching.find(session, search, tag)
+        found, _ = yield from searching.find(session, search, tag)
     uids, messages, forest = yield from _trees(session, command.algorithm, found, are_all, tag)
     numbers = uids if search.by_uid else numbers_of(load(session), uids)
     yield b"* THREAD " if uids else b"* THREAD"

@@ -22,6 +22,7 @@ from mailserver.store.tables import message, message_order, placement
 
 _SENT = func.coalesce(message_order.c.sent_at, placement.c.internal_date)
 KEYS: dict[str, ColumnElement[Any]] = {
+    "uid": placement.c.uid,
     "internal_date": placement.c.internal_date,
     "sent": _SENT,
     "size": message.c.size,
@@ -59,7 +60,7 @@ def _joined(statement: Select[Any], names: Sequence[str]) -> Select[Any]:
     source: Any = placement
     if not {"size", "envelope"}.isdisjoint(names):
         source = source.join(message, message.c.id == placement.c.message_id)
-    if not {"internal_date", "size", "envelope"}.issuperset(names):
+    if not {"uid", "internal_date", "size", "envelope"}.issuperset(names):
         source = source.join(message_order, message_order.c.message_id == placement.c.message_id)
     return statement.select_from(source)
 

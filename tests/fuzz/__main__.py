@@ -16,6 +16,7 @@ from mailserver.imap.grammar.framing import TAG, Broken, Framed, Framer, discard
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 from mailserver.imap.table import COMMANDS
 from mailserver.message.attachment_text import CHARACTERS, PACKED, PDF
+from mailserver.message.fuzzy import fuzzy
 from mailserver.message.matching import exact_form, needle
 from mailserver.message.searchable import texts_of
 from mailserver.message.structure import scan
@@ -85,7 +86,7 @@ def smtp_commands(octets: bytes) -> None:
 
 
 def searching(octets: bytes) -> None:
-    """What a search sees of a message lies in the terms of an index, and nothing raises."""
+    """What a search sees of a message lies in the terms of an index, and nothing raises; fuzzy, it finds no less."""
     tree = scan(octets)
     texts = texts_of(octets[: tree.body_start], tree, lambda start, stop: octets[start:stop])
     for text in map(exact_form, (*texts.header, *texts.body)):
@@ -94,7 +95,12 @@ def searching(octets: bytes) -> None:
         wanted = key_pairs(middle)
         assert all(any(each in pair for pair in pairs) for each in wanted)
         assert wanted or not middle or any(middle in word for word in words)
-        assert not needle(middle).form or needle(middle).in_exact(text) or exact_form(middle) != middle
+        found = needle(middle).in_exact(text)
+        assert not needle(middle).form or found or exact_form(middle) != middle
+        sought = fuzzy(middle)
+        score = sought.score_in_exact([(100, [text])])
+        assert 0 <= score <= 100
+        assert score or not found or not sought.words or not all(each.may_be_part for each in sought.words)
 
 
 def attachments(octets: bytes) -> None:

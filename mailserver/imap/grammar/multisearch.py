@@ -11,7 +11,7 @@ from enum import Enum
 
 from mailserver.imap.grammar.notify import MAX_NAMES, mailbox_names
 from mailserver.imap.grammar.results import ALL, parse_returns
-from mailserver.imap.grammar.search import Search, parse_keys
+from mailserver.imap.grammar.search import Search, parse_program
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 
 MAX_SOURCES = 50
@@ -67,7 +67,7 @@ def parse_esearch(cursor: Cursor) -> MultiSearch:
         charset = cursor.astring().upper()
         cursor.space()
     # RFC 7377 §2.1: numbers mean nothing in mailboxes that are not selected, so UIDs are told.
-    return MultiSearch(sources, Search(parse_keys(cursor), True, charset, returns))
+    return MultiSearch(sources, parse_program(cursor, True, charset, returns))
 
 
 def _sources(cursor: Cursor) -> tuple[Source, ...]:

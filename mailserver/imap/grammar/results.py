@@ -2,7 +2,7 @@
 
 Standards: RFC 4466 §2.6 and RFC 9051 §6.4.4 (search-return-opts), RFC 4731 §3.1, RFC 5182 (SAVE),
 RFC 5267 §4 (CONTEXT, UPDATE, PARTIAL), RFC 9394 §3 (PARTIAL from the end),
-RFC 5465 §7 (items of new messages with UPDATE).
+RFC 5465 §7 (items of new messages with UPDATE), RFC 6203 §4 (RELEVANCY).
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ _HINTS = frozenset((b"CONTEXT", b"UPDATE"))
 @dataclass(frozen=True, slots=True)
 class Returns:
     """``items`` are MIN, MAX, ALL, COUNT and SAVE; ``updates`` is UPDATE, ``fetches`` what it wants of new messages.
-    CONTEXT is only a hint (RFC 5267 §4.2)."""
+    CONTEXT is only a hint (RFC 5267 §4.2).  ``relevancy`` asks for the scores of what is found."""
 
     items: frozenset[bytes] = frozenset()
     partial: Partial | None = None
     updates: bool = False
     fetches: tuple[Item, ...] = ()
+    relevancy: bool = False
 
     @property
     def saves(self) -> bool:
@@ -60,7 +61,7 @@ def parse_returns(cursor: Cursor) -> Returns | None:
             fetches = tuple(
                 replace(item, peek=True) if isinstance(item, Section) else item for item in parse_items(cursor)
             )
-        elif option not in _ITEMS | _HINTS:
+        elif option not in _ITEMS | _HINTS | {b"RELEVANCY"}:
             raise SyntaxFault("Unknown RETURN option")
         named.add(option)
     cursor.space()
@@ -69,4 +70,4 @@ def parse_returns(cursor: Cursor) -> Returns | None:
     items = frozenset(named) & _ITEMS
     if not named:
         items = ALL.items  # RFC 4731 §3.1
-    return Returns(items, partial, b"UPDATE" in named, fetches)
+    return Returns(items, partial, b"UPDATE" in named, fetches, b"RELEVANCY" in named)

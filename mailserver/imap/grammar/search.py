@@ -3,14 +3,14 @@
 Strings stay octets here: the charset that the command names is applied when the search is run.
 
 Standards: RFC 9051 §6.4.4, RFC 3501 §6.4.4 (NEW, OLD, RECENT), RFC 7162 §3.1.5 (MODSEQ), RFC 8474 §6 (EMAILID,
-THREADID), RFC 5032 (OLDER, YOUNGER), RFC 8514 §4.3 (SAVEDBEFORE and its kin).
+THREADID), RFC 5032 (OLDER, YOUNGER), RFC 8514 §4.3 (SAVEDBEFORE and its kin), RFC 6203 §3, §7 (FUZZY).
 Limits: 1,000 keys a command, 50 levels deep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
@@ -53,6 +53,7 @@ class Where(Enum):
 class Contains:
     where: Where
     octets: bytes
+    fuzzy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Header:
 
     field: bytes
     octets: bytes
+    fuzzy: bool = False
 
 
 class DateOf(Enum):
@@ -156,12 +158,17 @@ NOTHING = Not(All())
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``returns`` is None for a search without RETURN."""
+    """``returns`` is None for a search without RETURN; ``fuzzy`` tells that FUZZY stood somewhere in the key."""
 
     key: Key
     by_uid: bool = False
     charset: bytes | None = None
     returns: Returns | None = None
+    fuzzy: bool = False
+
+    @property
+    def wants_relevancy(self) -> bool:
+        return self.returns is not None and self.returns.relevancy
 
 
 _FLAG_KEYS: dict[bytes, Key] = {
@@ -194,14 +201,18 @@ def parse_search(cursor: Cursor, by_uid: bool) -> Search:
         cursor.space()
         charset = cursor.astring().upper()
         cursor.space()
-    return Search(parse_keys(cursor), by_uid, charset, returns)
+    return parse_program(cursor, by_uid, charset, returns)
 
 
-def parse_keys(cursor: Cursor) -> Key:
+def parse_program(cursor: Cursor, by_uid: bool, charset: bytes | None, returns: Returns | None = None) -> Search:
     """search-key *(SP search-key), to the command's end"""
-    key = _Parser(cursor).keys(b"", 0)
+    parser = _Parser(cursor)
+    key = parser.keys(b"", 0)
     cursor.end()
-    return key
+    search = Search(key, by_uid, charset, returns, parser.met_fuzzy)
+    if search.wants_relevancy and not search.fuzzy:
+        raise SyntaxFault("RELEVANCY is for FUZZY searches")  # RFC 6203 §4
+    return search
 
 
 class _Parser:
@@ -210,6 +221,8 @@ class _Parser:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.count = 0
+        self.met_fuzzy = False
+        self._is_fuzzy = False
 
     def keys(self, end: bytes, depth: int) -> Key:
         """One or more keys, all of which must hold."""
@@ -239,10 +252,23 @@ class _Parser:
             left = self.key(depth + 1)
             cursor.space()
             return Or(left, self.key(depth + 1))
+        if word == b"FUZZY":
+            return self.fuzzy(depth)
         if word not in _WITH_ARGUMENT:
             raise SyntaxFault("Unknown search key")
         cursor.space()
-        return _WITH_ARGUMENT[word](cursor)
+        key = _WITH_ARGUMENT[word](cursor)
+        # All other keys are matched exactly, as RFC 6203 §5 leaves to us.
+        return replace(key, fuzzy=True) if self._is_fuzzy and isinstance(key, Contains | Header) else key
+
+    def fuzzy(self, depth: int) -> Key:
+        """search-key =/ "FUZZY" SP search-key: of all that is in it."""
+        self.cursor.space()
+        self.met_fuzzy = True
+        outer, self._is_fuzzy = self._is_fuzzy, True
+        key = self.key(depth + 1)
+        self._is_fuzzy = outer
+        return key
 
 
 def _header(cursor: Cursor) -> Key:

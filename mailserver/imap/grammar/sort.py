@@ -1,6 +1,7 @@
 """SORT and THREAD.
 
-Standards: RFC 5256 §3, §5; RFC 5957 §5 (DISPLAYFROM, DISPLAYTO); RFC 5267 §5 (RETURN in SORT).
+Standards: RFC 5256 §3, §5; RFC 5957 §5 (DISPLAYFROM, DISPLAYTO); RFC 5267 §5 (RETURN in SORT);
+RFC 6203 §6, §7 (RELEVANCY).
 Limits: 20 sort criteria a command.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mailserver.imap.grammar.results import parse_returns
-from mailserver.imap.grammar.search import Search, parse_keys
+from mailserver.imap.grammar.search import Search, parse_program
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 
 MAX_CRITERIA = 20
@@ -23,6 +24,7 @@ class SortKey(Enum):
     DISPLAYFROM = b"DISPLAYFROM"
     DISPLAYTO = b"DISPLAYTO"
     FROM = b"FROM"
+    RELEVANCY = b"RELEVANCY"
     SIZE = b"SIZE"
     SUBJECT = b"SUBJECT"
     TO = b"TO"
@@ -43,6 +45,10 @@ class Sort:
     criteria: tuple[Criterion, ...]
     search: Search
 
+    @property
+    def by_relevancy(self) -> bool:
+        return any(key is SortKey.RELEVANCY for key, _ in self.criteria)
+
 
 @dataclass(frozen=True, slots=True)
 class Thread:
@@ -61,7 +67,10 @@ def parse_sort(cursor: Cursor, by_uid: bool) -> Sort:
     criteria = _criteria(cursor)
     cursor.space()
     charset = _charset(cursor)
-    return Sort(criteria, Search(parse_keys(cursor), by_uid, charset, returns))
+    sort = Sort(criteria, parse_program(cursor, by_uid, charset, returns))
+    if sort.by_relevancy and not sort.search.fuzzy:
+        raise SyntaxFault("RELEVANCY is for FUZZY searches")  # RFC 6203 §6
+    return sort
 
 
 def parse_thread(cursor: Cursor, by_uid: bool) -> Thread:
@@ -72,7 +81,7 @@ def parse_thread(cursor: Cursor, by_uid: bool) -> Thread:
         raise SyntaxFault("Unknown threading algorithm")
     cursor.space()
     charset = _charset(cursor)
-    return Thread(algorithm, Search(parse_keys(cursor), by_uid, charset))
+    return Thread(algorithm, parse_program(cursor, by_uid, charset))
 
 
 def _criteria(cursor: Cursor) -> tuple[Criterion, ...]:

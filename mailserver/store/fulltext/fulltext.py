@@ -14,6 +14,7 @@ chunks take.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import secrets
@@ -29,6 +30,7 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy import select
 
+from mailserver.message.fuzzy import PERCENT, Fuzzy
 from mailserver.message.matching import Needle
 from mailserver.store.fulltext import filling
 from mailserver.store.fulltext.attachments import AttachmentReader
@@ -38,7 +40,7 @@ from mailserver.store.tables import mailbox, placement
 
 log = logging.getLogger("citymail.fulltext")
 
-Wanted = tuple[str, Needle]
+Wanted = tuple[str, Needle | Fuzzy]
 
 # Seconds within one search for files sent along, and for somebody else's round of filling: looking into the messages
 # is quicker than waiting long.  In the background there is time.
@@ -60,10 +62,12 @@ _BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLI
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Ids of messages for each thing that was looked for; ``unread`` are those that the index does not know."""
+    """Ids of messages for each thing that was looked for, and their scores where that was fuzzy; ``unread`` are those
+    that the index does not know."""
 
     hits: dict[Wanted, set[int]]
     unread: frozenset[int]
+    scores: dict[Wanted, dict[int, int]] = dataclasses.field(default_factory=dict)
 
 
 class Fulltext:
@@ -94,7 +98,7 @@ class Fulltext:
                 with index.reading():
                     with self._read() as connection:
                         unread = [each for mid in mailbox_ids for each in filling.lacking(index, connection, mid)]
-                    return Lookup({each: _hits(index, *each) for each in wanted}, frozenset(unread))
+                    return _looked_up(index, wanted, frozenset(unread))
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
             return None
@@ -327,6 +331,17 @@ class Fulltext:
         return self._home(account_id) / "index.db"
 
 
+def _looked_up(index: IndexFile, wanted: Collection[Wanted], unread: frozenset[int]) -> Lookup:
+    lookup = Lookup({}, unread)
+    for field, sought in wanted:
+        if isinstance(sought, Fuzzy):
+            lookup.scores[field, sought] = scores = index.scores(_places(field), sought)
+            lookup.hits[field, sought] = set(scores)
+        else:
+            lookup.hits[field, sought] = _hits(index, field, sought)
+    return lookup
+
+
 def _hits(index: IndexFile, field: str, sought: Needle) -> set[int]:
     """``field`` is one of the index, ``text`` (all of a message), ``letter`` (what people see) or ``recipient``."""
     if field == "text":
@@ -336,6 +351,11 @@ def _hits(index: IndexFile, field: str, sought: Needle) -> set[int]:
     if several is not None:
         return set().union(*(index.find(each, sought) for each in several))
     return index.find(field, sought)
+
+
+def _places(field: str) -> list[tuple[int, str]]:
+    """Where a fuzzy search looks, and what that counts; all of a message as ``message.fuzzy`` says."""
+    return [(PERCENT[each], each) for each in ("subject", "header", "body")] if field == "text" else [(100, field)]
 
 
 def _is_busy(fault: Exception) -> bool:

@@ -23,6 +23,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mailserver.message.fuzzy import Fuzzy, counted, overall
 from mailserver.message.matching import Needle
 from mailserver.message.terms import key_pairs, words, words_and_pairs
 from mailserver.store.fulltext.lexicon import Draft, Lexicon, merge
@@ -313,6 +314,25 @@ class IndexFile:
                     found.add(message_id)
         return found
 
+    def scores(self, places: Sequence[tuple[int, str]], sought: Fuzzy) -> dict[int, int]:
+        """The messages that have all the words in some of the fields, which count so many percent, and their scores."""
+        best: list[dict[int, int]] = [{} for _ in sought.words]
+        for chunk, octets in self._database.execute("SELECT id, ids FROM chunk").fetchall():
+            ids = _array("q", octets)
+            for percent, field in places:
+                lexicon = self._lexicon(chunk, 2 * FIELDS.index(field) + _KEPT_WORDS)
+                if lexicon is None:
+                    continue
+                for word, found in zip(sought.words, best, strict=True):
+                    for number, closeness in lexicon.near(word).items():
+                        _raise(found, ids[number] >> 1, counted(closeness, percent))
+                for number in lexicon.unlisted:
+                    text = self._texts(ids[number])[FIELDS.index(field)]
+                    for word, found in zip(sought.words, best, strict=True):
+                        _raise(found, ids[number] >> 1, Fuzzy((word,)).score_in_exact([(percent, [text])]))
+        having_all = set.intersection(*map(set, best)) if best else set()
+        return {each: overall([found[each] for found in best]) for each in having_all}
+
     def _numbers(self, key: int, form: bytes, marked: bool) -> set[int]:
         lines = self._piece(key + (_EXACT if marked else _PLAIN))
         if form not in lines:
@@ -323,9 +343,11 @@ class IndexFile:
         return Lexicon(lines, lines, first, starts, numbers, empty).find(form, marked)
 
     def _holds(self, document: int, field: str, needle: Needle) -> bool:
+        return needle.in_exact(self._texts(document)[FIELDS.index(field)])
+
+    def _texts(self, document: int) -> list[str]:
         packed = self._one("SELECT texts FROM document WHERE id = ?", document)
-        texts = zlib.decompress(packed).decode("utf-8", "surrogatepass").split("\x1e")
-        return needle.in_exact(texts[FIELDS.index(field)])
+        return zlib.decompress(packed).decode("utf-8", "surrogatepass").split("\x1e")
 
     def _piece(self, key: int) -> bytes:
         found = self._database.execute("SELECT octets FROM lexicon WHERE id = ?", (key,)).fetchone()
@@ -333,6 +355,11 @@ class IndexFile:
 
     def _one(self, statement: str, *values: object) -> Any:
         return self._database.execute(statement, values).fetchone()[0]
+
+
+def _raise(scores: dict[int, int], message_id: int, score: int) -> None:
+    if score > scores.get(message_id, 0):
+        scores[message_id] = score
 
 
 def _key(chunk: int, place: int) -> int:

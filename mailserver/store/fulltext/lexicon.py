@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, filterfalse, repeat
 
 from directory.names import fold
+from mailserver.message.fuzzy import Word
 
 MOST_TERMS = 20_000
 MOST_CHARACTERS = 1 << 20
@@ -47,9 +48,66 @@ class Lexicon:
             place = lines.find(form, counted)
         return found
 
+    def near(self, word: Word) -> dict[int, int]:
+        """The numbers of the messages that have words like it, each with how close its closest comes."""
+        plain, starts, numbers = self.plain, self.starts, self.numbers
+        exact = self.exact.split(b"\n") if word.exact != word.plain else None
+        having: defaultdict[int, list[int]] = defaultdict(list)
+        counted = line = 0
+        for start in sorted(_lines_like(plain, word)):
+            line += plain.count(b"\n", counted, start)
+            counted = start
+            found = plain[start : plain.index(b"\n", start)]
+            written = found if exact is None or line < self.first_exact else exact[line - self.first_exact]
+            closeness = word.closeness(_text(written), _text(found))
+            if closeness:
+                having[closeness] += numbers[starts[line] : starts[line + 1]]
+        closest: dict[int, int] = {}
+        for closeness in sorted(having):
+            closest.update(dict.fromkeys(having[closeness], closeness))
+        return closest
+
     @property
     def size(self) -> int:
         return len(self.plain) + len(self.exact) + 4 * len(self.starts) + 2 * len(self.numbers)
+
+
+def _lines_like(lines: bytes, word: Word) -> set[int]:
+    """Where lines begin that may be like a word, and few others."""
+    sought = _octets(word.plain)
+    starts = set(_beginning_with(lines, sought + b"\n"))
+    if word.may_be_part:
+        starts.update(lines.rfind(b"\n", 0, place) + 1 for place in _places(lines, sought, b"\n"))
+    if word.may_slip:
+        # One slip leaves what is before the middle as it was, or what is after it, unless it swaps the two there.
+        middle = len(word.plain) // 2
+        first, second = word.plain[:middle], word.plain[middle:]
+        starts.update(_beginning_with(lines, _octets(first)))
+        starts.update(lines.rfind(b"\n", 0, place) + 1 for place in _places(lines, _octets(second) + b"\n"))
+        starts.update(_beginning_with(lines, _octets(f"{first[:-1]}{second[0]}{first[-1]}{second[1:]}\n")))
+    return starts
+
+
+def _beginning_with(lines: bytes, octets: bytes) -> Iterator[int]:
+    if lines.startswith(octets):
+        yield 0
+    yield from (place + 1 for place in _places(lines, b"\n" + octets))
+
+
+def _places(lines: bytes, octets: bytes, skip_to: bytes = b"") -> Iterator[int]:
+    """Where octets stand; once before each of what is to be skipped to."""
+    place = lines.find(octets)
+    while place >= 0:
+        yield place
+        place = lines.find(octets, lines.index(skip_to, place) if skip_to else place + 1)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogatepass")
 
 
 class Draft:

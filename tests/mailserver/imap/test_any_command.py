@@ -99,11 +99,14 @@ SEARCHES = st.sampled_from(
      b"SINCE 1-Jan-2026", b"SENTON 1-Jan-2026", b"KEYWORD a", b'HEADER "" ""', b"RETURN (MIN MAX COUNT) UNSEEN",
      b"CHARSET X ALL", b"FROM \xff", b"CHARSET X FROM a", b"LARGER 1", b"THREADID Tx", b"EMAILID M1", b"(",
      b"SUBJECT {2+}\r\n\xc4\x91", b"OLDER 9", b"YOUNGER 0", b"SAVEDON 1-Jan-2026", b"SAVEDATESUPPORTED",
+     b"FUZZY TEXT x", b"FUZZY FUZZY (SEEN OR FROM \"a b\" NOT HEADER From b)", b"RETURN (RELEVANCY ALL) FUZZY BODY xy",
+     b"RETURN (RELEVANCY) ALL", b"FUZZY", b"RETURN (RELEVANCY PARTIAL 1:2 SAVE UPDATE) FUZZY ALL",
      b"RETURN (PARTIAL -1:-3) 1:9", b"RETURN (PARTIAL 1:2 ALL) ALL", b"RETURN (UPDATE COUNT) UNSEEN"]
 )  # fmt: skip
 CRITERIA = st.sampled_from(
     [b"(ARRIVAL) ", b"(SUBJECT REVERSE DATE) ", b"(DISPLAYFROM DISPLAYTO) ", b"(FROM TO CC SIZE) ", b"() ", b"(X) ",
-     b"RETURN (MIN PARTIAL 1:3) (DATE) ", b"RETURN (SAVE) (REVERSE SIZE) ", b"RETURN (UPDATE) (SUBJECT) "]
+     b"RETURN (MIN PARTIAL 1:3) (DATE) ", b"RETURN (SAVE) (REVERSE SIZE) ", b"RETURN (UPDATE) (SUBJECT) ",
+     b"(RELEVANCY DATE) ", b"RETURN (ALL RELEVANCY) (REVERSE RELEVANCY) "]
 )  # fmt: skip
 CHARSETS = st.sampled_from([b"UTF-8 ", b"us-ascii ", b"KOI8-R ", b""])
 ITEMS = st.sampled_from(

@@ -105,7 +105,10 @@ class Picture:
             self.ask(f"FETCH {self.number()}:{self.number()} (UID FLAGS)", may_expunge=False)
         elif choice == 8:
             order = chance.choice(
-                ("SEARCH UNSEEN", "SORT (REVERSE SIZE) UTF-8 ALL", "SORT (DATE) UTF-8 UNSEEN", "THREAD REFS UTF-8 ALL")
+                (
+                    *("SEARCH UNSEEN", "SORT (REVERSE SIZE) UTF-8 ALL", "SORT (DATE) UTF-8 UNSEEN"),
+                    *("THREAD REFS UTF-8 ALL", "SORT (RELEVANCY) UTF-8 FUZZY TEXT x"),
+                )
             )
             lines = self.ask(order, may_expunge=False)
             found = next(line for line in lines if line.startswith(f"* {order.split()[0]}"))

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from mailserver.imap import text_criteria
+from mailserver.imap import relevance, text_criteria
 from mailserver.store import mailboxes
 
 SYLLABLES = [
@@ -59,34 +59,79 @@ def letter(chance):
     return "\r\n".join([*fields, "", parts]).encode()
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_index_and_scan_agree(connect, seed, monkeypatch):
-    chance = random.Random(seed)
+def key(chance):
+    text = phrase(chance)
+    start = chance.randint(0, len(text) // 2)
+    word = text[start : start + chance.randint(1, 9)].encode()
+    return b"%b {%d+}\r\n%b" % (chance.choice(KEYS).encode(), len(word), word)
+
+
+def both_ways(connect, monkeypatch, chance, searches):
+    """The answers of the index, and those of a look into every message."""
     an = connect()
     for _ in range(60):
         octets = letter(chance)
         an.send(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(octets), octets))
     an.send(b"a SELECT INBOX\r\n")
-    keys = []
-    for _ in range(60):
-        text = phrase(chance)
-        start = chance.randint(0, len(text) // 2)
-        word = text[start : start + chance.randint(1, 9)].encode()
-        key = b"%b {%d+}\r\n%b" % (chance.choice(KEYS).encode(), len(word), word)
-        around = chance.choice([b"%b", b"NOT %b", b"OR SEEN %b", b"2:40 %b", b"NOT (SUBJECT x %b)"])
-        keys.append(around % key)
     monkeypatch.setattr(text_criteria, "LARGE", 0)
-    by_index = [an.send(b"b UID SEARCH CHARSET UTF-8 " + key + b"\r\n") for key in keys]
+    monkeypatch.setattr(relevance, "LARGE", 0)
+    by_index = [an.send(b"b UID %b\r\n" % search) for search in searches]
     folder = an.services.store.blobs.folder.parent / "index"
     assert [each.name for each in folder.iterdir()] == [_account(an)]
     # Now that there can be none, every message is looked into.
     folder.rename(folder.with_name("away"))
     folder.write_bytes(b"no folder")
     monkeypatch.setattr(text_criteria, "LARGE", 1000)
-    by_scan = [an.send(b"b UID SEARCH CHARSET UTF-8 " + key + b"\r\n") for key in keys]
+    monkeypatch.setattr(relevance, "LARGE", 1000)
+    by_scan = [an.send(b"b UID %b\r\n" % search) for search in searches]
     folder.unlink()
+    return by_index, by_scan
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_index_and_scan_agree(connect, seed, monkeypatch):
+    chance = random.Random(seed)
+    searches = []
+    for _ in range(60):
+        around = chance.choice([b"%b", b"NOT %b", b"OR SEEN %b", b"2:40 %b", b"NOT (SUBJECT x %b)"])
+        searches.append(b"SEARCH CHARSET UTF-8 " + around % key(chance))
+    by_index, by_scan = both_ways(connect, monkeypatch, chance, searches)
     assert by_index == by_scan
     assert len({*by_index}) > 20
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_index_and_scan_agree_on_what_is_fuzzy(connect, seed, monkeypatch):
+    chance = random.Random(seed)
+    searches = []
+    for _ in range(50):
+        one, other = key(chance), key(chance)
+        form = chance.choice([one, b"%b %b" % (one, other), b"OR %b %b" % (one, other), b"NOT %b" % one])
+        command = chance.choice([b"SEARCH RETURN (ALL RELEVANCY) CHARSET UTF-8", b"SORT (RELEVANCY) UTF-8"])
+        searches.append(b"%b FUZZY (%b)" % (command, form))
+    by_index, by_scan = both_ways(connect, monkeypatch, chance, searches)
+    assert by_index == by_scan
+    assert len({*by_index}) > 20
+
+
+def test_fuzzy_finds_what_the_exact_search_finds(connect):
+    chance = random.Random(7)
+    an = connect()
+    for _ in range(40):
+        octets = letter(chance)
+        an.send(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(octets), octets))
+    an.send(b"a SELECT INBOX\r\n")
+    count = 0
+    for where in KEYS:
+        for word in ("ngân", "ngan sach", "uon", "KH-2024", "@y", "日", "họ", "ban1@y.vn"):
+            wanted = b"%b {%d+}\r\n%b" % (where.encode(), len(word.encode()), word.encode())
+            exact, fuzzy = (
+                {*an.send(b"b UID SEARCH CHARSET UTF-8 %b%b\r\n" % (prefix, wanted)).split(b"\r\n")[0].split()}
+                for prefix in (b"", b"FUZZY ")
+            )
+            assert exact <= fuzzy, (where, word)
+            count += len(fuzzy - exact)
+    assert count
 
 
 def _account(client):

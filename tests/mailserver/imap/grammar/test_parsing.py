@@ -156,6 +156,26 @@ def parse(text, *literals):
         ('SEARCH SENTBEFORE "28-feb-2026"', [], Search(Day(DateOf.SENT, None, date(2026, 2, 28)))),
         ('SEARCH MODSEQ "/flags/\\\\draft" all 7', [], Search(ChangedFrom(7))),
         ("SEARCH EMAILID M1", [], Search(ObjectId(False, b"M1"))),
+        (
+            "SEARCH RETURN (RELEVANCY) FUZZY (BODY a OR SEEN HEADER b c) BODY d",
+            [],
+            Search(
+                And(
+                    (
+                        And(
+                            (
+                                Contains(Where.BODY, b"a", fuzzy=True),
+                                Or(Flagged("\\Seen"), Header(b"b", b"c", fuzzy=True)),
+                            )
+                        ),
+                        Contains(Where.BODY, b"d"),
+                    )
+                ),
+                returns=Returns(relevancy=True),
+                fuzzy=True,
+            ),
+        ),
+        ("SEARCH FUZZY SEEN", [], Search(Flagged("\\Seen"), fuzzy=True)),
     ],
 )
 def test_read(text, literals, command):
@@ -208,6 +228,10 @@ def test_read(text, literals, command):
         "SEARCH ()",
         "SEARCH OR SEEN",
         "SEARCH NOT",
+        "SEARCH FUZZY",
+        "SEARCH FUZZY ",
+        "SEARCH RETURN (RELEVANCY) SEEN",
+        "SEARCH " + "FUZZY " * 60 + "ALL",
         "SEARCH RETURN (OTHER) ALL",
         "SEARCH ON 31-Feb-2026",
         "SEARCH MODSEQ x",

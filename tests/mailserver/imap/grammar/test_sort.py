@@ -28,6 +28,10 @@ def cursor(octets):
             Sort(((SortKey.SUBJECT, True), (SortKey.DISPLAYFROM, False)), Search(Flagged("\\Seen"), True, b"US-ASCII")),
         ),
         (
+            b" (RELEVANCY) UTF-8 FUZZY ALL",
+            Sort(((SortKey.RELEVANCY, False),), Search(All(), True, b"UTF-8", fuzzy=True)),
+        ),
+        (
             b" RETURN (COUNT UPDATE PARTIAL -1:-9 CONTEXT) (DATE) UTF-8 OLDER 5",
             Sort(
                 ((SortKey.DATE, False),),
@@ -54,7 +58,8 @@ def test_threads(name):
         b"", b" ", b" ()", b" () UTF-8 ALL", b" (DATE)", b" (DATE) UTF-8", b" (DATE) UTF-8 ", b" (DATE)  UTF-8 ALL",
         b" (REVERSE) UTF-8 ALL", b" (REVERSE REVERSE DATE) UTF-8 ALL", b" (DATE ) UTF-8 ALL", b" DATE UTF-8 ALL",
         b" (DATE) UTF-8 ALL ", b" (" + b"DATE " * 20 + b"DATE) UTF-8 ALL", b" RETURN(COUNT) (DATE) UTF-8 ALL",
-        b" RETURN (COUNT) UTF-8 ALL", b" RETURN (MEDIAN) (DATE) UTF-8 ALL", b" (DATE) RETURN (COUNT) UTF-8 ALL",
+        b" (RELEVANCY) UTF-8 ALL", b" RETURN (RELEVANCY) (DATE) UTF-8 ALL", b" RETURN (COUNT) UTF-8 ALL",
+        b" RETURN (MEDIAN) (DATE) UTF-8 ALL", b" (DATE) RETURN (COUNT) UTF-8 ALL",
     ],
 )  # fmt: skip
 def test_what_is_no_sort(octets):

@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from directory.names import fold
+from mailserver.message.fuzzy import fuzzy
 from mailserver.message.matching import exact_form, needle
 from mailserver.message.terms import key_pairs, words, words_and_pairs
 from mailserver.store.fulltext import index_file, lexicon
@@ -66,6 +67,44 @@ def test_index_is_scan(documents: list[list[list[str]]], keys: list[str], togeth
     assert index.message_ids() == kept.keys()
     index.close()
     folder.cleanup()
+
+
+# Words that differ by one slip, or nearly.
+NEAR = st.lists(
+    st.one_of(st.text("abcdeđéè", min_size=1, max_size=8), st.sampled_from(["nguyễn", "nguyen", "nguyn", "ngyuen"])),
+    max_size=5,
+).map(lambda each: exact_form(" ".join(each)))
+PLACES = [(100, "subject"), (75, "header"), (50, "body")]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.lists(NEAR, min_size=len(FIELDS), max_size=len(FIELDS)), max_size=9), st.lists(NEAR, min_size=6))
+@example([["a nguyn", "", "", "", "", "nguyễn", ""]], ["nguyen", "nguyễn", "ngyuen a", "nguye", "gun"])
+def test_scores_of_index_and_scan_are_the_same(documents: list[list[str]], keys: list[str]) -> None:
+    folder = TemporaryDirectory()
+    index = IndexFile(Path(folder.name) / "index.db", "an", patience=5)
+    kept = {number: [[each] if each else [] for each in texts] for number, texts in enumerate(documents, 1)}
+    with index.writing():
+        index.add([(number, MESSAGE, texts) for number, texts in kept.items()])
+    for key in keys:
+        for places in (PLACES, [(100, "from")]):
+            scores = {
+                number: fuzzy(key).score_in_exact([(percent, texts[FIELDS.index(name)]) for percent, name in places])
+                for number, texts in kept.items()
+            }
+            assert index.scores(places, fuzzy(key)) == {number: each for number, each in scores.items() if each}
+    index.close()
+    folder.cleanup()
+
+
+def test_words_of_a_message_and_its_files_are_scored_together(index: IndexFile) -> None:
+    many = " ".join(f"w{number}" for number in range(lexicon.MOST_TERMS + 1))
+    with index.writing():
+        index.add([(1, MESSAGE, document("thư ngỏ")), (2, MESSAGE, document(many))], waiting=[1])
+        index.add([(1, ATTACHED, document("bảng lương"))])
+    assert index.scores([(50, "body")], fuzzy("bang thu")) == {1: 50}
+    assert index.scores([(50, "body")], fuzzy("w77 w78")) == {2: 50}
+    assert index.scores([(50, "body")], fuzzy("bang w78")) == {}
 
 
 @given(TEXTS, st.data())
