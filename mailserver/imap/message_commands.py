@@ -8,7 +8,7 @@ Standards: RFC 9051 §6.4.3, §6.4.6, §6.4.7, §6.4.8, §6.4.9; RFC 7162 §3.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -25,7 +25,7 @@ from mailserver.refusals import NoSuchMailbox, NotPermitted, OverQuota
 from mailserver.store import changes, messages, quota, reading
 from mailserver.store.database import Transaction
 from mailserver.store.flags import DELETED
-from mailserver.store.messages import ALL_FLAGS, FlagsResult
+from mailserver.store.messages import ALL_FLAGS, FlagsResult, Tell
 from mailserver.store.reading import Ranges, as_ranges
 
 T = TypeVar("T")
@@ -104,7 +104,12 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         raise NotPermitted
 
     def job(tx: Transaction) -> FlagsResult:
-        return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed)
+        tell: Tell = "rows"
+        if command.silent:
+            state = changes.state(tx.connection, view.mailbox_id)
+            is_current = state is not None and state.highest_modseq == view.modseq
+            tell = ("rows" if session.condstore else "nothing") if is_current else "earlier"
+        return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed, tell)
 
     done = yield session.services.store.write(
         bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE
@@ -116,12 +121,14 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         with session.services.store.read() as connection:
             answer = view.keywords_changed(connection)
         answer += _stored(session, command, result)
-    # After .SILENT the client knows the flags only if nobody else changed them since it was last told.
-    known = (
-        (uid, modseq)
-        for (uid, _, modseq), earlier in zip(result.changed, result.earlier, strict=True)
-        if not command.silent or earlier <= view.modseq
-    )
+    if done.before == view.modseq:
+        known: Iterable[tuple[int, int]] = ()
+    elif command.silent:
+        # The client knows the flags only if nobody else changed them since it was last told.
+        told = zip(result.changed, result.earlier, strict=True)
+        known = ((uid, modseq) for (uid, _, modseq), earlier in told if earlier <= view.modseq)
+    else:
+        known = ((uid, modseq) for uid, _, modseq in result.changed)
     view.own_change(done.before, done.after, known)
     yield answer
     found = len(result.changed) + len(result.refused) + len(result.unchanged)

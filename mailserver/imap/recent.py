@@ -80,7 +80,9 @@ class Recents:
 
     def left(self, uids: Collection[int]) -> None:
         """The client was told that these are gone."""
-        self.count -= sum(map(self.holds, uids))
+        if self._ranges:
+            gone = sorted(uids)
+            self.count -= sum(bisect_left(gone, end) - bisect_left(gone, first) for first, end in self._ranges)
 
     def _add(self, first: int, end: int) -> None:
         if self._ranges and self._ranges[-1][1] == first:

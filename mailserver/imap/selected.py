@@ -231,7 +231,7 @@ class SelectedMailbox:
     def own_expunge(self, before: int, after: int, uids: Sequence[int]) -> None:
         """This session expunged; it will be told with the next news."""
         if before == self.modseq and self._uids is not None:
-            self._gone |= {uid for uid in uids if uid < self.uid_next and self.msn_of(uid)}
+            self._gone |= set(uids).intersection(self.known_between(min(uids, default=0), self.uid_next))
             self.modseq = after
 
     def catch_up(self, connection: Connection, *, may_expunge: bool, manner: Manner) -> bytes:
@@ -358,19 +358,22 @@ class SelectedMailbox:
     def _tell_expunges(self, manner: Manner) -> bytes:
         """EXPUNGE from the last to the first, so that no number shifts another (RFC 9051 §7.5.1); or VANISHED."""
         uids = self.uids
-        places = sorted((bisect_left(uids, uid) for uid in self._gone), reverse=True)
         gone, self._gone = self._gone, _NONE_GONE
+        if len(gone) * 8 > len(uids):  # quicker than to look for each
+            places = [place for place, uid in enumerate(uids) if uid in gone]
+        else:
+            places = sorted([bisect_left(uids, uid) for uid in gone])
         self.count -= len(gone)
         if self.recents is not None:
             self.recents.left(gone)
         if len(gone) > 50:
             self._uids = array("I", [uid for uid in uids if uid not in gone])
         else:
-            for place in places:
+            for place in reversed(places):
                 del uids[place]
         if self.saved:
             self.saved = [uid for uid in self.saved if uid not in gone]  # RFC 9051 §6.4.4.1
         if manner.vanished or manner.uid_only:
             # RFC 7162 §3.2.10.2, RFC 9586 §3.5: once enabled, never EXPUNGE.
             return b"* VANISHED %b\r\n" % number_set(sorted(gone))
-        return b"".join([b"* %d EXPUNGE\r\n" % (place + 1) for place in places])
+        return b"".join([b"* %d EXPUNGE\r\n" % (place + 1) for place in reversed(places)])

@@ -2,7 +2,9 @@
 
 Messages that arrived are found from the end of the mailbox: UIDs and MODSEQs are taken together, so among messages
 never touched since they arrived, a lower UID has a lower MODSEQ, and the walk stops at the first old one.  Messages
-whose flags changed are in the index of touched rows.
+whose flags changed are in the index of touched rows, or in a range of those that were changed together
+(``store.marking``).  These count as untouched, yet only ever have a higher MODSEQ than their place gave them: the walk
+stops as rightly at one of them, and finds some that their range names too.
 
 Standards: RFC 7162 §3.1.4 (CHANGEDSINCE), §3.2.7 and §3.2.10 (VANISHED).
 """
@@ -17,7 +19,7 @@ from mailserver.store import readers
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox
 from mailserver.store.reading import as_ranges, fetch
-from mailserver.store.tables import expunged, mailbox, placement
+from mailserver.store.tables import expunged, mailbox, marked_range, placement
 
 _KNOWN = (
     select(placement.c.uid)
@@ -39,7 +41,18 @@ _TOUCHED = select(*_COLUMNS).where(
     placement.c.touched == true(),
     placement.c.modseq > bindparam("modseq"),
 )
-_CHANGED = Prepared(union_all(_ARRIVED, _TOUCHED))
+_MARKED = (
+    select(*_COLUMNS)
+    .join_from(marked_range, placement, placement.c.mailbox_id == marked_range.c.mailbox_id)
+    .where(
+        marked_range.c.mailbox_id == bindparam("mailbox_id"),
+        marked_range.c.modseq > bindparam("modseq"),
+        placement.c.uid.between(marked_range.c.low, marked_range.c.high),
+        placement.c.modseq == marked_range.c.modseq,
+        placement.c.touched == false(),
+    )
+)
+_CHANGED = Prepared(union_all(_ARRIVED, _TOUCHED, _MARKED))
 
 
 def changed_since(connection: Connection, mailbox_id: int, modseq: int) -> list[tuple[int, int, int]]:
@@ -48,7 +61,7 @@ def changed_since(connection: Connection, mailbox_id: int, modseq: int) -> list[
     if isinstance(mailbox_id, ReadersMailbox):
         uids = {row[0] for row in changed}.union(readers.changed_since(connection, mailbox_id, modseq))
         return [tuple(row) for row in fetch(connection, mailbox_id, as_ranges(uids), ("uid", "flags", "modseq"))]
-    return sorted(changed)
+    return sorted(set(changed))
 
 
 _VANISHED = Prepared(

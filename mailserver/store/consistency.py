@@ -37,11 +37,19 @@ _INVARIANTS: dict[str, str] = {
         WHERE e.modseq > m.highest_modseq""",
     "untouched messages' MODSEQs are not in UID order": """
         SELECT mailbox_id, uid FROM (
-            SELECT mailbox_id, uid, modseq,
-                   max(modseq) OVER (PARTITION BY mailbox_id ORDER BY uid
-                                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier
-            FROM placement WHERE NOT touched
+            SELECT p.mailbox_id, p.uid, p.modseq,
+                   max(CASE WHEN r.modseq IS NULL THEN p.modseq END)
+                   OVER (PARTITION BY p.mailbox_id ORDER BY p.uid
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier
+            FROM placement p LEFT JOIN marked_range r
+            ON r.mailbox_id = p.mailbox_id AND r.modseq = p.modseq AND p.uid BETWEEN r.low AND r.high
+            WHERE NOT p.touched
         ) AS ordered WHERE modseq < earlier""",
+    "ranges of one change overlap, or are of none": """
+        SELECT r.mailbox_id, r.modseq, r.low, r.high FROM marked_range r JOIN mailbox m ON m.id = r.mailbox_id
+        WHERE r.low > r.high OR r.high >= m.uid_next OR r.modseq > m.highest_modseq OR EXISTS (
+            SELECT 1 FROM marked_range o WHERE o.mailbox_id = r.mailbox_id AND o.modseq = r.modseq
+            AND o.low > r.low AND o.low <= r.high)""",
     "a UID is both present and expunged": """
         SELECT p.mailbox_id, p.uid FROM placement p
         JOIN expunged e ON e.mailbox_id = p.mailbox_id AND e.uid = p.uid""",

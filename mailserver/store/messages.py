@@ -11,6 +11,7 @@ Standards: RFC 9051 §2.3.1, §6.3.12, §6.4; RFC 7162 §3.1 (MODSEQ); RFC 6851 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from mailserver.refusals import NoSuchMailbox
-from mailserver.store import content_rows, readers
+from mailserver.store import content_rows, marking, readers
 from mailserver.store import flags as flag_bits
 from mailserver.store.content import Content
 from mailserver.store.content_rows import placement_row
@@ -31,9 +32,11 @@ from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared, Rows
 from mailserver.store.readers import ReadersMailbox
-from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, tuples
+from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, merged, tuples
 from mailserver.store.tables import expunged, mailbox, message, message_octets, message_order, placement
 
+# What ``set_flags`` is to say of the messages; with "nothing" it need not look at each.
+Tell = Literal["nothing", "rows", "earlier"]
 # For operations that leave out flags which their author may not set.
 ALL_FLAGS = -1
 
@@ -58,7 +61,8 @@ class Appended:
 @dataclass(frozen=True, slots=True)
 class FlagsResult:
     """``changed``: (uid, flags, modseq) of every message that now has other flags, ``earlier``: the MODSEQs these had
-    before; ``refused``: UIDs that changed since ``unchanged_since``; ``unchanged``: UIDs that had these flags already.
+    before, if they were asked for; ``refused``: UIDs that changed since ``unchanged_since``; ``unchanged``: UIDs that
+    had these flags already.
     """
 
     changed: list[tuple[int, int, int]]
@@ -203,11 +207,8 @@ def move(
     tx.hold(source_id, target_id)
     rows = tuples(tx.connection, source_id, ranges, _COPIED)
     first = _add_copies(tx, source_id, rows, target_id, allowed)
-    if isinstance(source_id, ReadersMailbox):
-        # What this reader sees is not what is counted.
-        _bury(tx, source_id, _runs([row[0] for row in rows]) if rows else [], only_deleted=False)
-    elif rows:
-        _take_away(tx, source_id, [row[:3] for row in rows])
+    if rows:
+        _take_away(tx, source_id, _runs([row[0] for row in rows]))
     return [(row[0], uid) for uid, row in enumerate(rows, first)]
 
 
@@ -248,20 +249,6 @@ def _add_copies(
 # Flags
 
 
-# One form for all three operations: what stays of the old flags, and what is set.
-_CHANGE_FLAGS = Prepared(
-    text(
-        "UPDATE placement SET flags = (flags & :kept) | :added, modseq = :modseq, touched = true"
-        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high AND modseq <= :unchanged_since"
-        " AND flags <> ((flags & :kept) | :added)"
-    )
-)
-_RECKON_FLAGS = Prepared(
-    text("UPDATE mailbox SET unseen = unseen - :seen, deleted = deleted + :deleted WHERE id = :id")
-)
-_ANY_MODSEQ = (1 << 63) - 1
-
-
 def set_flags(
     tx: Transaction,
     mailbox_id: int,
@@ -270,6 +257,7 @@ def set_flags(
     flags: Collection[str],
     unchanged_since: int | None = None,
     allowed: int = ALL_FLAGS,
+    tell: Tell = "rows",
 ) -> FlagsResult:
     """STORE (RFC 9051 §6.4.6).  Messages whose flags are so already keep their MODSEQ.
 
@@ -279,7 +267,22 @@ def set_flags(
     mask = flag_bits.mask_of(tx, mailbox_id, flags, create=operation != "remove")
     kept = {"add": -1, "remove": ~mask, "replace": 0}[operation] | ~allowed
     added = 0 if operation == "remove" else mask & allowed
-    limit = _ANY_MODSEQ if unchanged_since is None else unchanged_since
+    is_plain = unchanged_since is None and not isinstance(mailbox_id, ReadersMailbox)
+    if tell == "earlier" or not is_plain or len(ranges) > _FEW_RANGES:
+        return _set_each(tx, mailbox_id, ranges, kept, added, unchanged_since)
+    modseq = marking.mark(tx, mailbox_id, ranges, kept, added)
+    if tell == "nothing":
+        return FlagsResult([], [], [])
+    rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
+    changed = [row for row in rows if row[2] == modseq]
+    return FlagsResult(changed, [], [] if len(changed) == len(rows) else [row[0] for row in rows if row[2] != modseq])
+
+
+def _set_each(
+    tx: Transaction, mailbox_id: int, ranges: Ranges, kept: int, added: int, unchanged_since: int | None
+) -> FlagsResult:
+    """The same by a look at every message first."""
+    limit = marking.ANY_MODSEQ if unchanged_since is None else unchanged_since
     rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
     refused = [] if unchanged_since is None else [uid for uid, _, modseq in rows if modseq > limit]
     fresh = [row for row in rows if row[2] <= limit] if refused else rows
@@ -288,44 +291,18 @@ def set_flags(
     unchanged = [] if len(different) == len(fresh) else [uid for uid, old, _ in fresh if old & kept | added == old]
     if not different:
         return FlagsResult([], refused, unchanged)
-    modseq = _next_modseq(tx, mailbox_id)
-    # Bits that can change at all: most commands touch neither of the two that are counted.
-    touched = ~kept | added
-    seen = 0
-    if touched & flag_bits.SEEN:
-        seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
+    seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
+    deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
     if isinstance(mailbox_id, ReadersMailbox):
+        modseq = marking.reckon(tx, mailbox_id, 0, deleted)
         own = {uid: bool(new & flag_bits.SEEN) for uid, old, new in different if (old ^ new) & flag_bits.SEEN}
         readers.note_seen(tx, mailbox_id, own, modseq)
-        kept, added, seen = kept | flag_bits.SEEN, added & ~flag_bits.SEEN, 0
+        kept, added = kept | flag_bits.SEEN, added & ~flag_bits.SEEN
         ranges = as_ranges(uid for uid, old, new in different if (old ^ new) & ~flag_bits.SEEN)
-    values = {"mailbox_id": int(mailbox_id), "kept": kept, "added": added, "modseq": modseq, "unchanged_since": limit}
-    _CHANGE_FLAGS.run_many(tx.connection, ({**values, "low": low, "high": high} for low, high in ranges))
-    deleted = 0
-    if touched & flag_bits.DELETED:
-        deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
-    if seen or deleted:
-        _RECKON_FLAGS.run(
-            tx.connection,
-            {"id": mailbox_id, "seen": seen // flag_bits.SEEN, "deleted": deleted // flag_bits.DELETED},
-        )
-    tx.touch(mailbox_id)
+    else:
+        modseq = marking.reckon(tx, mailbox_id, seen, deleted)
+    marking.mark_each(tx, mailbox_id, ranges, kept, added, modseq, limit)
     return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged, earlier)
-
-
-_NEXT_MODSEQ = Prepared(
-    text(
-        "UPDATE mailbox SET highest_modseq = highest_modseq + 1 WHERE id = :id AND removed_at IS NULL"
-        " RETURNING highest_modseq"
-    )
-)
-
-
-def _next_modseq(tx: Transaction, mailbox_id: int) -> int:
-    row = _NEXT_MODSEQ.row(tx.connection, {"id": mailbox_id})
-    if row is None:
-        raise NoSuchMailbox
-    return int(row[0])
 
 
 # Taking away
@@ -359,9 +336,8 @@ def remove(tx: Transaction, mailbox_id: int, ranges: Ranges) -> list[int]:
 # The bits of ``marked`` must all be set; none for all messages.
 _DOOMED = Prepared(
     text(
-        "SELECT placement.uid, placement.flags, message.size FROM placement"
-        " JOIN message ON message.id = placement.message_id WHERE placement.mailbox_id = :mailbox_id"
-        " AND placement.uid BETWEEN :low AND :high AND (placement.flags & :marked) = :marked ORDER BY placement.uid"
+        "SELECT uid FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
+        " AND (flags & :marked) = :marked ORDER BY uid"
     )
 )
 _ENTOMB = Prepared(
@@ -374,8 +350,9 @@ _ENTOMB = Prepared(
 _DISPLACE = Prepared(text("DELETE FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"))
 _SHRINK = Prepared(
     text(
-        "UPDATE mailbox SET messages = messages - :count, unseen = unseen - :unseen, deleted = deleted - :deleted,"
-        " size = size - :size WHERE id = :id"
+        "UPDATE mailbox SET highest_modseq = highest_modseq + 1, messages = messages - :count,"
+        " unseen = unseen - :unseen, deleted = deleted - :deleted, size = size - :size"
+        " WHERE id = :id AND removed_at IS NULL RETURNING highest_modseq"
     )
 )
 
@@ -384,38 +361,72 @@ def _bury(tx: Transaction, mailbox_id: int, ranges: Ranges, *, only_deleted: boo
     """Take messages away; their UIDs."""
     tx.hold(mailbox_id)
     marked = flag_bits.DELETED if only_deleted else 0
-    doomed: list[tuple[int, int, int]] = []
     if len(ranges) > _FEW_RANGES:
-        found = tuples(tx.connection, int(mailbox_id), ranges, ("uid", "flags", "size"))
-        doomed = [row for row in found if row[1] & marked == marked]
+        found = tuples(tx.connection, int(mailbox_id), ranges, ("uid", "flags"))
+        doomed = [uid for uid, mask in found if mask & marked == marked]
     else:
         where = {"mailbox_id": int(mailbox_id), "marked": marked}
-        for low, high in ranges:
-            doomed += _DOOMED.tuples(tx.connection, {**where, "low": low, "high": high})
-        if len(ranges) > 1:
-            doomed = sorted(set(doomed))  # ranges may overlap
+        doomed = [
+            uid
+            for low, high in merged(ranges)
+            for (uid,) in _DOOMED.tuples(tx.connection, {**where, "low": low, "high": high})
+        ]
     if doomed:
-        _take_away(tx, mailbox_id, doomed)
-    return [uid for uid, _, _ in doomed]
+        _take_away(tx, mailbox_id, _runs(doomed))
+    return doomed
 
 
-def _take_away(tx: Transaction, mailbox_id: int, doomed: Sequence[tuple[int, int, int]]) -> None:
-    """(uid, flags, size) of messages that are there, in a mailbox that is held."""
-    values = {"mailbox_id": int(mailbox_id), "modseq": _next_modseq(tx, mailbox_id), "now": tx.now}
-    ranges = [{**values, "low": low, "high": high} for low, high in _runs([uid for uid, _, _ in doomed])]
-    _ENTOMB.run_many(tx.connection, ranges)
-    _DISPLACE.run_many(tx.connection, ranges)
-    _SHRINK.run(
+def _take_away(tx: Transaction, mailbox_id: int, runs: Ranges) -> None:
+    """All messages of these ranges, which are not empty, in a mailbox that is held."""
+    counted = _count(tx, int(mailbox_id), runs)
+    row = _SHRINK.row(
         tx.connection,
         {
             "id": int(mailbox_id),
-            "count": len(doomed),
-            "unseen": sum(not mask & flag_bits.SEEN for _, mask, _ in doomed),
-            "deleted": sum(bool(mask & flag_bits.DELETED) for _, mask, _ in doomed),
-            "size": sum(size for _, _, size in doomed),
+            "count": sum(counted.messages.values()),
+            "unseen": sum(count for mask, count in counted.messages.items() if not mask & flag_bits.SEEN),
+            "deleted": sum(count for mask, count in counted.messages.items() if mask & flag_bits.DELETED),
+            "size": counted.size,
         },
     )
+    if row is None:
+        raise NoSuchMailbox
+    values = {"mailbox_id": int(mailbox_id), "modseq": row[0], "now": tx.now}
+    ranges = [{**values, "low": low, "high": high} for low, high in runs]
+    _ENTOMB.run_many(tx.connection, ranges)
+    _DISPLACE.run_many(tx.connection, ranges)
     tx.touch(mailbox_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """How many messages there are by their flags, and their octets."""
+
+    messages: Counter[int]
+    size: int
+
+
+_COUNT = Prepared(
+    text(
+        "SELECT placement.flags, count(*), sum(message.size) FROM placement"
+        " JOIN message ON message.id = placement.message_id"
+        " WHERE placement.mailbox_id = :mailbox_id AND placement.uid BETWEEN :low AND :high GROUP BY placement.flags"
+    )
+)
+
+
+def _count(tx: Transaction, mailbox_id: int, runs: Ranges) -> _Counted:
+    """What is counted of the messages of some ranges, as the mailbox's owner sees them."""
+    if len(runs) > _FEW_RANGES:
+        rows = tuples(tx.connection, mailbox_id, runs, ("flags", "size"))
+        return _Counted(Counter(mask for mask, _ in rows), sum(size for _, size in rows))
+    messages: Counter[int] = Counter()
+    size = 0
+    for low, high in runs:
+        for mask, count, octets in _COUNT.tuples(tx.connection, {"mailbox_id": mailbox_id, "low": low, "high": high}):
+            messages[mask] += count
+            size += int(octets)
+    return _Counted(messages, size)
 
 
 def _runs(uids: Sequence[int]) -> Ranges:

@@ -41,7 +41,7 @@ def placement_where(mailbox_id: int, ranges: Ranges) -> Iterator[ColumnElement[b
             parts.append(uid.in_(singles))
         return and_(placement.c.mailbox_id == int(mailbox_id), or_(*parts) if len(parts) > 1 else parts[0])
 
-    for low, high in _merged(ranges):
+    for low, high in merged(ranges):
         if low == high:
             singles.append(low)
         else:
@@ -53,7 +53,7 @@ def placement_where(mailbox_id: int, ranges: Ranges) -> Iterator[ColumnElement[b
         yield condition()
 
 
-def _merged(ranges: Ranges) -> Ranges:
+def merged(ranges: Ranges) -> Ranges:
     """Ascending and apart from each other: over several statements, no row may come twice."""
     if len(ranges) < 2:
         return ranges
@@ -98,7 +98,7 @@ def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequ
             yield from connection.execute(as_read(_fetch_columns(columns).where(where), mailbox_id))
     elif len(ranges) <= _FEW_RANGES:
         statement = _fetch_range(columns)
-        for low, high in _merged(ranges):
+        for low, high in merged(ranges):
             yield from statement.rows(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
     else:
         for where in placement_where(mailbox_id, ranges):
@@ -111,7 +111,7 @@ def tuples(connection: Connection, mailbox_id: int, ranges: Ranges, columns: tup
         return list(fetch(connection, mailbox_id, ranges, columns))
     statement = _fetch_range(columns)
     found: list[Any] = []
-    for low, high in _merged(ranges):
+    for low, high in merged(ranges):
         found += statement.tuples(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
     return found
 
@@ -246,4 +246,4 @@ def slice_octets(
 
 def as_ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """UIDs → ranges."""
-    return list(_merged([(number, number) for number in numbers]))
+    return list(merged([(number, number) for number in numbers]))

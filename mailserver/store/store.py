@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from mailserver.refusals import TryLater
-from mailserver.store import consistency, housekeeping, mailboxes, reading
+from mailserver.store import consistency, housekeeping, mailboxes, marking, reading
 from mailserver.store import content as contents
 from mailserver.store.blobs import Blobs
 from mailserver.store.content import Content
@@ -126,6 +126,9 @@ class Store:
             gone["tombstones"] += count
         while count := self.write(housekeeping.purge_messages, heavy=True).result():
             gone["messages"] += count
+        with self.read() as connection:
+            ranges = marking.empty_ranges(connection)
+        self.write(lambda tx: marking.forget_ranges(tx, ranges), heavy=True).result()
         gone["mailboxes"] = self.write(lambda tx: mailboxes.purge_removed(tx, horizon), heavy=True).result()
 
         def is_needed(digest: bytes) -> bool:

@@ -5,7 +5,9 @@
 
 ``placement`` is clustered on (mailbox, uid) and has two more indexes, both cheap to write at delivery: by message
 (grows at its end), and by (mailbox, modseq) of only those rows that changed after they arrived (``touched``); what
-arrived since a modseq is found from the end of the mailbox (``changes.changed_since``).
+arrived since a modseq is found from the end of the mailbox (``changes.changed_since``).  Where one command changes many
+messages in a row, no row of them is touched, and ``marked_range`` says where they are: an index entry for each would
+cost twice as much as the change.
 
 ``account_id`` is the directory's opaque id as text; no foreign key leaves this package.
 """
@@ -177,6 +179,18 @@ Index(
     # SQLite takes a partial index only for a condition written like this, as SQLAlchemy writes it.
     sqlite_where=text("touched = 1"),
     postgresql_where=text("touched"),
+)
+
+# Where many messages in a row were changed at once.  A row of ``placement`` belongs to the range with its modseq;
+# others may lie in between, and a range of which nothing is left says nothing.
+marked_range = Table(
+    "marked_range",
+    metadata,
+    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("modseq", BigInteger, primary_key=True, autoincrement=False),
+    Column("low", BigInteger, primary_key=True, autoincrement=False),
+    Column("high", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # Tombstones: VANISHED for QRESYNC (RFC 7162), and the way back for what was removed by mistake.
