@@ -269,6 +269,18 @@ imported = Table(
     sqlite_with_rowid=False,
 )
 
+# What each login sent within the last hour (delivery.allowance): kind 0 a message by its reference, 1 a recipient by
+# forward-path, 2 that postmaster was told.
+sending = Table(
+    "sending",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("sent_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Outbound mail.  One item is one message under one envelope; each recipient has its own fate.
 spool_item = Table(
     "spool_item",
@@ -284,6 +296,7 @@ spool_item = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("held", Boolean, nullable=False, server_default=false()),
     Column("delay_reported", Boolean, nullable=False, server_default=false()),
+    Column("unfinished", Integer, nullable=False, server_default="0"),  # recipients without a last word
     Column("is_binary", Boolean, nullable=False, server_default=false()),  # RFC 3030: may hold any octets
     Column("require_tls", Boolean, nullable=False, server_default=false()),  # RFC 8689 §4.2
     Column("tls_optional", Boolean, nullable=False, server_default=false()),  # RFC 8689 §5: TLS-Required: No
@@ -300,14 +313,38 @@ spool_recipient = Table(
     Column("item_id", _Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("forward_path", Text, primary_key=True),
     Column("domain", Text, nullable=False),
-    Column("state", Text, nullable=False),  # due, sent, failed
+    Column("priority", SmallInteger, nullable=False, server_default="0"),  # as the item's
+    Column("state", Text, nullable=False),  # due, held, sent, failed
     Column("attempts", Integer, nullable=False),
+    # When it is to be tried, and when its sender is to be told though nothing was tried; for what is not due, the end
+    # of time, so that no index leads to it.
     Column("next_attempt_at", BigInteger, nullable=False),
-    Column("leased_until", BigInteger, nullable=False),
-    Column("lease_owner", Text, nullable=False, server_default=""),
+    Column("deadline_at", BigInteger, nullable=False, server_default="4611686018427387904"),
     Column("last_reply", Text, nullable=False, server_default=""),
     Column("notify", Text, nullable=False, server_default=""),  # RFC 3461 NOTIFY
     Column("original_recipient", Text, nullable=False, server_default=""),  # RFC 3461 ORCPT
-    Index(None, "state", "next_attempt_at"),
+    Index(None, "domain", "priority", "next_attempt_at", "item_id"),
+    Index(None, "deadline_at"),
+    sqlite_with_rowid=False,
+)
+
+# Everything that waits for one domain at one priority: what relays lease, and what they know of the domain's servers.
+spool_lane = Table(
+    "spool_lane",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("priority", SmallInteger, primary_key=True, autoincrement=False),
+    Column("waiting", Integer, nullable=False),  # recipients without a last word
+    # When a relay may take it: the first try that is due, the end of a rest after failures, or the end of the lease.
+    Column("ready_at", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("has_news", Boolean, nullable=False, server_default=false()),  # something was added under the lease
+    # Failures in a row to reach any server of the domain; ``is_failing`` is that as an index wants it.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("is_failing", SmallInteger, nullable=False, server_default="0"),
+    Column("last_reply", Text, nullable=False, server_default=""),  # of the last failure
+    Index(None, "is_failing", "priority", "ready_at"),
+    Index(None, "ready_at"),
+    Index(None, "owner", "has_news"),
     sqlite_with_rowid=False,
 )
