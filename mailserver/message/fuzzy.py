@@ -15,7 +15,7 @@ of it for the subject, three quarters for the rest of the header, half for the b
 mean of its words.  So all that a search finds which is not fuzzy, a fuzzy one finds too, save for single letters of
 ASCII, which must be a word.
 
-Standards: RFC 6203 §3 (what matches is the server's choice), §4 (scores from 1 to 100), §8 (hostile words).
+Standards: RFC 6203 §3, §4, §8 (what matches is the choice of the server; scores from 1 to 100; hostile words).
 Limits: the first ``MOST_WORDS`` different words of what is looked for.
 """
 
