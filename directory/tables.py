@@ -70,6 +70,26 @@ domain = Table(
     sqlite_with_rowid=False,
 )
 
+# What mail of a domain is signed with (security.dkim).  Rows stay when the key is gone, so that no selector is given
+# out twice (RFC 6376 §3.1).  secret: the private key, PKCS #8; none once it was removed.
+dkim_key = Table(
+    "dkim_key",
+    metadata,
+    Column("domain", String(255), ForeignKey("domain.name"), primary_key=True),
+    Column("selector", String(63), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("record", Text, nullable=False),  # as it is published
+    Column("secret", LargeBinary),
+    Column("created_at", BigInteger, nullable=False),
+    Column("published_at", BigInteger),  # first seen in the DNS
+    Column("activated_at", BigInteger),
+    Column("retired_at", BigInteger),
+    CheckConstraint("kind IN ('rsa', 'ed25519')", name="kind"),
+    CheckConstraint("state IN ('made', 'published', 'active', 'retired', 'removed')", name="state"),
+    sqlite_with_rowid=False,
+)
+
 # --- units --------------------------------------------------------------------------------------------------
 
 # Kinds of units are data: districts ended on 2025-06-30, special zones began the day after.
