@@ -10,10 +10,11 @@ import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from mailserver.refusals import CannotDo, LimitReached
 from mailserver.store.database import Transaction
+from mailserver.store.prepared import Prepared
 from mailserver.store.tables import mailbox_keyword
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
@@ -92,12 +93,15 @@ def translate(tx: Transaction, masks: Collection[int], source_id: int, target_id
     }
 
 
+_KEYWORDS = Prepared(
+    select(mailbox_keyword.c.name, mailbox_keyword.c.bit).where(mailbox_keyword.c.mailbox_id == bindparam("mailbox_id"))
+)
+
+
 def _keyword_bits(tx: Transaction, mailbox_id: int) -> dict[str, int]:
     cached: dict[str, int] | None = tx.scratch.get(f"keywords {mailbox_id}")
     if cached is None:
-        rows = tx.connection.execute(
-            select(mailbox_keyword.c.name, mailbox_keyword.c.bit).where(mailbox_keyword.c.mailbox_id == mailbox_id)
-        )
+        rows = _KEYWORDS.tuples(tx.connection, {"mailbox_id": int(mailbox_id)})
         cached = tx.scratch[f"keywords {mailbox_id}"] = {name.lower(): bit for name, bit in rows}
     return cached
 

@@ -24,19 +24,32 @@ from mailserver.store.tables import marked_range
 MANY = 64
 _SPARSE = 4
 
+_STATE = Prepared(text("SELECT uid_next, highest_modseq FROM mailbox WHERE id = :id AND removed_at IS NULL"))
 # One form for all three operations: what stays of the old flags, and what is set.
 _TALLY = Prepared(
     text(
-        "SELECT count(*), min(uid), max(uid), sum((((flags & :kept) | :added) & :seen) - (flags & :seen)),"
-        " sum((((flags & :kept) | :added) & :deleted) - (flags & :deleted)) FROM placement"
-        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high AND flags <> ((flags & :kept) | :added)"
+        "SELECT coalesce(sum((((flags & :kept) | :added) & :seen) - (flags & :seen)), 0),"
+        " coalesce(sum((((flags & :kept) | :added) & :deleted) - (flags & :deleted)), 0) FROM placement"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
     )
 )
 _MARK = Prepared(
     text(
         "UPDATE placement SET flags = (flags & :kept) | :added, modseq = :modseq, touched = :touched"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high AND flags <> ((flags & :kept) | :added)"
+    )
+)
+_MARK_UNCHANGED = Prepared(
+    text(
+        "UPDATE placement SET flags = (flags & :kept) | :added, modseq = :modseq, touched = true"
         " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high AND modseq <= :unchanged_since"
         " AND flags <> ((flags & :kept) | :added)"
+    )
+)
+_TOUCH = Prepared(
+    text(
+        "UPDATE placement SET touched = true"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high AND modseq = :modseq"
     )
 )
 _RECKON = Prepared(
@@ -46,6 +59,11 @@ _RECKON = Prepared(
     )
 )
 _RANGES = Rows(marked_range)
+_FORGET_ALL_WITHIN = Prepared(
+    text(
+        "DELETE FROM marked_range WHERE mailbox_id = :mailbox_id AND low >= :low AND high <= :high AND modseq < :modseq"
+    )
+)
 _FORGET_WITHIN = Prepared(
     text(
         "DELETE FROM marked_range WHERE mailbox_id = :mailbox_id AND low >= :low AND high <= :high"
@@ -55,41 +73,60 @@ _FORGET_WITHIN = Prepared(
     )
 )
 ANY_MODSEQ = (1 << 63) - 1
+_COUNTED = (SEEN, DELETED)
 
 
 def mark(tx: Transaction, mailbox_id: int, ranges: Ranges, kept: int, added: int) -> int:
     """Give messages of a few ranges the flags ``(old & kept) | added``; the MODSEQ of those that changed by it, 0 if
-    none did.
-
-    The mailbox is held.  Raises NoSuchMailbox.
+    none did.  The mailbox is held.
     """
-    masks = {"mailbox_id": int(mailbox_id), "kept": kept, "added": added}
-    tallies = []
+    mailbox_id = int(mailbox_id)
+    state = _STATE.row(tx.connection, {"id": mailbox_id})
+    if state is None:
+        return 0  # removed, and its messages with it
+    uid_next = state[0]
+    modseq: int = state[1] + 1
+    changes = ~kept | added
+    # Whatever changes one flag alone changes it by one in every message that changes.
+    is_tallied = any(changes & flag and changes != flag for flag in _COUNTED)
+    masks = {"mailbox_id": mailbox_id, "kept": kept, "added": added}
+    total = seen = deleted = 0
     for low, high in merged(ranges):
-        tally = _TALLY.row(tx.connection, {**masks, "low": low, "high": high, "seen": SEEN, "deleted": DELETED})
-        if tally[0]:
-            tallies.append(tuple(map(int, tally)))
-    if not tallies:
+        values = {**masks, "low": low, "high": min(high, uid_next - 1), "modseq": modseq}
+        if is_tallied:
+            tally = _TALLY.row(tx.connection, {**values, "seen": SEEN, "deleted": DELETED})
+            seen, deleted = seen + int(tally[0]), deleted + int(tally[1])
+        total += _mark_range(tx, values)
+    if not total:
         return 0
-    modseq = reckon(tx, mailbox_id, sum(each[3] for each in tallies), sum(each[4] for each in tallies))
-    for count, low, high, _, _ in tallies:
-        values = {"mailbox_id": int(mailbox_id), "low": low, "high": high, "modseq": modseq}
-        is_range = count >= MANY and count * _SPARSE > high - low
-        if is_range:
-            _RANGES.add(tx.connection, [(int(mailbox_id), modseq, low, high)])
-        _MARK.run(tx.connection, {**masks, **values, "touched": not is_range, "unchanged_since": ANY_MODSEQ})
-        if is_range:
-            _FORGET_WITHIN.run(tx.connection, values)
+    if not is_tallied:
+        seen, deleted = (total * ((added & flag) - (~kept & flag & ~added)) for flag in _COUNTED)
+    reckon(tx, mailbox_id, seen, deleted)
     tx.touch(mailbox_id)
     return modseq
+
+
+def _mark_range(tx: Transaction, values: dict[str, int]) -> int:
+    """How many messages changed."""
+    width = values["high"] - values["low"] + 1
+    if width < MANY:
+        return _MARK.run(tx.connection, {**values, "touched": True})
+    changed = _MARK.run(tx.connection, {**values, "touched": False})
+    if changed < MANY or changed * _SPARSE < width:
+        if changed:
+            _TOUCH.run(tx.connection, values)
+        return changed
+    _RANGES.add(tx.connection, [(values["mailbox_id"], values["modseq"], values["low"], values["high"])])
+    (_FORGET_ALL_WITHIN if changed == width else _FORGET_WITHIN).run(tx.connection, values)
+    return changed
 
 
 def mark_each(
     tx: Transaction, mailbox_id: int, ranges: Ranges, kept: int, added: int, modseq: int, unchanged_since: int
 ) -> None:
     """The same where the counters are reckoned already; many ranges, each noted message by message."""
-    masks = {"mailbox_id": int(mailbox_id), "kept": kept, "added": added, "modseq": modseq, "touched": True}
-    _MARK.run_many(
+    masks = {"mailbox_id": int(mailbox_id), "kept": kept, "added": added, "modseq": modseq}
+    _MARK_UNCHANGED.run_many(
         tx.connection,
         ({**masks, "low": low, "high": high, "unchanged_since": unchanged_since} for low, high in ranges),
     )

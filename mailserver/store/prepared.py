@@ -53,8 +53,12 @@ class Prepared:
         cursor.close()
         return found if self._make is None or found is None else self._make(found)
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> None:
-        self._execute(connection, values).close()
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """How many rows it changed."""
+        cursor = self._execute(connection, values)
+        changed: int = cursor.rowcount
+        cursor.close()
+        return changed
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         parameters = []

@@ -124,14 +124,14 @@ def test_against_a_note_of_every_message(clerk: Any, seed: int, monkeypatch: pyt
         for _ in range(chance.randint(1, 3)):
             low = chance.randint(1, last)
             wanted.append((low, low + chance.choice((0, 0, 3, 10, 40))))
-        flag = chance.choice(("\\Seen", "\\Flagged", "\\Deleted"))
+        flags = chance.sample(("\\Seen", "\\Flagged", "\\Deleted", "khan"), chance.choice((1, 1, 2)))
         action = chance.choice(("add", "add", "remove", "replace", "remove messages"))
         tell = chance.choice(("nothing", "rows", "earlier"))
         if action == "remove messages":
             if chance.random() < 0.3:
                 clerk.do(messages.remove, clerk.inbox.id, wanted[:1])
         else:
-            clerk.do(messages.set_flags, clerk.inbox.id, wanted, action, [flag], tell=tell)
+            clerk.do(messages.set_flags, clerk.inbox.id, wanted, action, flags, tell=tell)
         rows = clerk.ask(reading.placements, clerk.inbox.id)
         now = clerk.mailbox().highest_modseq
         alive = {row.uid: (row.flags, row.modseq) for row in rows}
