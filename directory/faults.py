@@ -119,6 +119,31 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "an account has {limit} app passwords at most; revoke one",
         "mỗi tài khoản có tối đa {limit} mật khẩu ứng dụng; hãy thu hồi bớt",
     ),
+    "dkim-key-unknown": (
+        "unknown",
+        "there is no DKIM key {selector} of {domain}",
+        "không có khóa DKIM {selector} của {domain}",
+    ),
+    "dkim-key-exists": (
+        "exists",
+        "the selector {selector} of {domain} was given out before; a selector never comes again",
+        "selector {selector} của {domain} đã từng được dùng; không dùng lại",
+    ),
+    "dkim-key-unpublished": (
+        "invalid",
+        "the key {selector} of {domain} was not seen in the DNS yet; `citymail dkim check` looks",
+        "chưa thấy khóa {selector} của {domain} trong DNS; hãy chạy `citymail dkim check`",
+    ),
+    "dkim-key-removed": (
+        "invalid",
+        "the key {selector} of {domain} was removed; make a new one",
+        "khóa {selector} của {domain} đã bị xóa; hãy tạo khóa mới",
+    ),
+    "dkim-key-active": (
+        "in-use",
+        "the key {selector} of {domain} signs mail; retire it first",
+        "khóa {selector} của {domain} đang ký thư; hãy ngừng dùng trước",
+    ),
     "name-empty": ("invalid", "a name is missing", "thiếu tên"),
     "text-long": ("invalid", "{what} is longer than {limit} characters", "{what} dài hơn {limit} ký tự"),
     "line-not-utf8": ("invalid", "not UTF-8 text", "không phải văn bản UTF-8"),

@@ -118,14 +118,14 @@ def _read_key(kind: str, octets: bytes) -> rsa.RSAPublicKey | ed25519.Ed25519Pub
 
 
 def render_record(key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey) -> str:
-    """The record to publish.  ``h=`` and ``s=`` narrow the key to what it is used for."""
+    """The record to publish, narrowed to what the key is used for (``t=s``: RFC 6376 §3.6.1)."""
     if isinstance(key, rsa.RSAPublicKey):
         kind = "rsa"
         octets = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     else:
         kind = "ed25519"
         octets = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return f"v=DKIM1; k={kind}; h=sha256; s=email; p={base64.b64encode(octets).decode()}"
+    return f"v=DKIM1; k={kind}; h=sha256; s=email; t=s; p={base64.b64encode(octets).decode()}"
 
 
 def same_key(record: bytes, key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey) -> bool:
