@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
+from mailserver.delivery import allowance
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
@@ -355,6 +356,7 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
 
 def _forget(system: System) -> None:
     gone = system.store.housekeep()
+    system.store.write(allowance.sweep).result()
     if any(gone.values()):
         log.info("housekeeping: %s", ", ".join(f"{count} {kind}" for kind, count in gone.items() if count))
 

@@ -53,6 +53,12 @@ class LimitReached(Refusal):
     default_text = "A limit was reached"
 
 
+class SendingLimit(LimitReached):
+    """The login has sent so much within an hour that no more is taken from it for now."""
+
+    default_text = "Your login has sent too much within the last hour; try again later, or ask an administrator"
+
+
 class TooLarge(Refusal):
     default_text = "Message is too large"
 

@@ -8,6 +8,8 @@ the file does not show.  ``load`` collects every mistake of a file, each named w
 from mailserver.config.options import MEBIBYTE, Network
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.reading import ConfigFault, load
+from mailserver.config.reception import Reception
+from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
 from mailserver.config.settings import Config
 from mailserver.config.trust import Dns
@@ -24,7 +26,9 @@ __all__ = [
     "Log",
     "Login",
     "Network",
+    "Reception",
     "Relay",
+    "Sending",
     "Smtp",
     "Storage",
     "Tls",

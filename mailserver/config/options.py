@@ -15,6 +15,7 @@ _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 _NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _PORT = r"(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 _HOST = rf"(?:{_NAME}|\[[0-9A-Fa-f:.]+\])"
+ADDRESS = (rf"[^\s@]+@{_NAME}", "an address, as thongbao@thanhpho.example")
 DOMAIN = (_NAME, "a domain name, as thanhpho.example")
 TARGET = (rf"{_HOST}(?::{_PORT})?", "host or host:port")
 RESOLVER = (

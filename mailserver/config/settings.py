@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailserver.config.protocols import Imap, Relay, Smtp
+from mailserver.config.reception import Reception
+from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
 from mailserver.config.trust import Dns
 
@@ -20,7 +22,9 @@ class Config:
     login: Login = field(default_factory=Login, metadata={"doc": "Passwords and guessing"})
     dns: Dns = field(default_factory=Dns, metadata={"doc": "Names and addresses of others"})
     smtp: Smtp = field(default_factory=Smtp, metadata={"doc": "Receiving and submission"})
+    reception: Reception = field(default_factory=Reception, metadata={"doc": "What clients are believed and allowed"})
     imap: Imap = field(default_factory=Imap, metadata={"doc": "IMAP"})
+    sending: Sending = field(default_factory=Sending, metadata={"doc": "What one login may send"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
     webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
     log: Log = field(default_factory=Log, metadata={"doc": "Log"})

@@ -21,13 +21,14 @@ from directory.accounts import Account
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import bounce, local
-from mailserver.delivery.envelopes import envelope_of
+from mailserver.delivery import allowance, bounce, local
+from mailserver.delivery.envelopes import envelope_of, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
     Taken,
     check_room,
     gather,
+    held_back,
     look_up,
     may_wait,
     read_header,
@@ -43,6 +44,7 @@ from mailserver.refusals import (
     NoSuchRecipient,
     NotPermitted,
     Refusal,
+    SendingLimit,
     TooLarge,
 )
 from mailserver.smtp.commands import MailCommand, RcptCommand
@@ -147,7 +149,7 @@ def send(
     """Send to recipients that were accepted already.  Raises Refusal."""
     submitter = submission.submitter
     header = read_header(submission.octets)
-    if isinstance(submission.octets, bytes):
+    if isinstance(submission.octets, bytes) and not (submission.mail and submission.mail.body == "BINARYMIME"):
         _refuse_bare_line_ends(submission.octets)
     refuse_loops(header, office.config.smtp.max_hops)
     _check_author(office, submitter, header)
@@ -169,19 +171,30 @@ def send(
         kept = office.store.prepare(own_copy)
     content = office.store.prepare(outgoing, prefix=trace)
     seen = Target(sent, flags=("\\Seen",)) if sent is not None else None
-    who = local.plan(
-        office,
-        accounts,
-        remote,
-        size=content.size,
-        may_wait=may_wait(taken, remote) or submission.keep_sent,
-        also=(seen,) if seen is not None and kept is None else (),
+    also = (seen,) if seen is not None and kept is None else ()
+    priority = submitted_priority(office, submitter, mail, header)
+    envelope = envelope_of(
+        mail, content.text, content.header, now=office.now(), submitter=submitter.id, priority=priority
     )
-    envelope = envelope_of(mail, content.text, content.header, now=office.now(), submitter=submitter.id)
-    reports = bounce.report_success(office, mail, taken, content.header)
+    reports = []
+    if envelope.release_at:  # RFC 4865: everybody gets it then, and is reported on then
+        who = local.Distribution(remote=held_back(taken), also=also)
+    else:
+        who = local.plan(
+            office,
+            accounts,
+            remote,
+            size=content.size,
+            may_wait=may_wait(taken, remote) or submission.keep_sent,
+            also=also,
+        )
+        reports = bounce.report_success(office, mail, taken, content.header)
     draft = submission.replaces_draft
 
+    paths = [each.rcpt.forward_path for each in taken]
+
     def job(tx: Transaction) -> Submitted:
+        allowance.spend(tx, office.config.sending, submitter, reference, paths)
         message_id = local.deliver(tx, content, who, envelope)
         if kept is not None and seen is not None:
             append(tx, kept, [seen])
@@ -192,13 +205,15 @@ def send(
 
     mailbox_ids = sorted({*who.inboxes.values(), *([sent] if sent else []), *([draft[0]] if draft else [])})
     future = office.store.write(job, mailbox_ids, heavy=len(who.accounts) > local.FEW)
-    future.add_done_callback(lambda done: _note(done, submission, content.size))
+    future.add_done_callback(lambda done: _note(office, done, submission, content.size))
     return future
 
 
-def _note(done: Future[Submitted], submission: Submission, size: int) -> None:
+def _note(office: PostOffice, done: Future[Submitted], submission: Submission, size: int) -> None:
     """The line in the log, once it is true."""
-    if not done.cancelled() and done.exception() is None:
+    if not done.cancelled() and isinstance(done.exception(), SendingLimit):
+        allowance.alarm(office, submission.submitter, submission.client)
+    elif not done.cancelled() and done.exception() is None:
         sent = done.result()
         log.info(
             "reference=%s message=%d from=<%s> login=%s accounts=%d remote=%d size=%d client=%s submitted",

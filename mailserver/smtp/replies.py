@@ -21,6 +21,7 @@ from mailserver.refusals import (
     NotPermitted,
     OverQuota,
     Refusal,
+    SendingLimit,
     TooLarge,
     TryLater,
 )
@@ -79,6 +80,7 @@ REFUSALS: dict[type[Refusal], tuple[int, str]] = {
     NotPermitted: (550, "5.7.1"),
     CannotDo: (554, "5.3.0"),
     LimitReached: (452, "4.5.3"),
+    SendingLimit: (451, "4.7.1"),
     TooLarge: (552, "5.3.4"),
     MalformedMessage: (554, "5.6.0"),
     TryLater: (451, "4.3.0"),
