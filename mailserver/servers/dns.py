@@ -202,6 +202,15 @@ class Dns:
         return Answer(Status.FOUND, records, validated, chain.minimum_ttl, name=canonical)
 
 
+def answer_once(config: Config, asking: Asking[T], *, within: float = 20.0) -> T:
+    """Run a function that asks, on a loop of its own: for the command line."""
+
+    async def run() -> T:
+        return await Dns.from_config(config).answer(asking, within=within)
+
+    return asyncio.run(run())
+
+
 async def _exchange(
     name: dns.name.Name, question: Question, server: tuple[str, int], seconds: float, *, flags: int = 0
 ) -> dns.message.QueryMessage:
