@@ -1,14 +1,21 @@
 """What the sender asked for at MAIL, and in the header, as the spool keeps it for the relay.
 
 Standards: RFC 3461 §4.3, §4.4 (RET, ENVID); RFC 3030 §3 (BINARYMIME); RFC 8689 §4.1 (REQUIRETLS, TLS-Required); RFC
-6710 §4 (priority); RFC 2852 §4 (deadline); RFC 4865 §4 (later release).
+6710 §4 and RFC 6758 §3 (priority); RFC 2852 §4 (deadline); RFC 4865 §4 (later release).
 """
 
 from __future__ import annotations
 
+import re
+
+from directory.accounts import Account
 from mailserver.delivery import spool
-from mailserver.message.headers import find_all
+from mailserver.delivery.post_office import PostOffice
+from mailserver.message.headers import find_all, find_field
 from mailserver.smtp.commands import MailCommand
+
+# priority-header-field = "MT-Priority:" [CFWS] priority-value [CFWS] (RFC 6758 §3.1)
+_PRIORITY = re.compile(r"(?:-?[1-9]|0)(?=\s|\(|$)")
 
 
 def envelope_of(
@@ -36,6 +43,21 @@ def envelope_of(
         deliver_by_mode=mode,
         release_at=release_at,
     )
+
+
+def may_raise_priority(office: PostOffice, account: Account) -> bool:
+    """RFC 6710 §4.1: only those who are named send before others."""
+    return account.login in office.config.reception.priority_logins
+
+
+def submitted_priority(office: PostOffice, account: Account, mail: MailCommand, header: bytes) -> int:
+    """What a submitted message gets: what MAIL said, or else the field that stands for it (RFC 6758 §3)."""
+    asked = mail.priority
+    if asked is None:
+        field = find_field(header, "MT-Priority") or ""
+        match = _PRIORITY.match(field.strip())
+        asked = int(match[0]) if match is not None else 0
+    return asked if asked <= 0 or may_raise_priority(office, account) else 0
 
 
 def release_time(mail: MailCommand, now: int) -> int:

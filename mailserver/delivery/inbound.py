@@ -192,6 +192,13 @@ def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient]
     return accounts, list(remote.values())
 
 
+def held_back(taken: Sequence[Taken]) -> tuple[spool.SpoolRecipient, ...]:
+    """Those who get a message later wait as they were named; whom that reaches is looked up then."""
+    return tuple(
+        spool.SpoolRecipient(each.addressee.address, each.rcpt.notify, original_recipient(each.rcpt)) for each in taken
+    )
+
+
 def may_wait(taken: Sequence[Taken], remote: Sequence[spool.SpoolRecipient]) -> bool:
     """Whether the message must be taken although no mailbox has room: somebody else gets it, or a group took it."""
     return bool(remote) or any(each.addressee.is_group for each in taken)

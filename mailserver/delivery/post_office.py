@@ -32,6 +32,7 @@ class Origin:
     client: str  # the peer's IP address; empty for what was written here
     hello: str  # the name it gave itself
     protocol: str  # RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPSA, LMTP …
+    priority: int | None = None  # RFC 6710 §7: named if one was asked for
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The trace fields that we put in front of a message, and the look at those it brings along.
 
-Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 5321 §6.3
-(loops).
+Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 6710 §7
+(PRIORITY), RFC 5321 §6.3 (loops).
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ def trace_fields(
     """Return-Path and Received.  ``forward_path`` is empty when there are several: none may learn of another."""
     name = _HELLO.sub("?", origin.hello)[:255] or "unknown"
     peer = f" ([{_literal(origin.client)}])" if origin.client else ""
-    recipient = f"\r\n\tfor <{forward_path}>" if forward_path else ""
+    more = f"\r\n\tfor <{forward_path}>" if forward_path else ""
+    more += f"\r\n\tPRIORITY {origin.priority}" if origin.priority is not None else ""
     return (
         f"Return-Path: <{reverse_path}>\r\n"
-        f"Received: from {name}{peer}\r\n\tby {hostname} with {origin.protocol} id {reference}{recipient};\r\n"
+        f"Received: from {name}{peer}\r\n\tby {hostname} with {origin.protocol} id {reference}{more};\r\n"
         f"\t{_date_text(now)}\r\n"
     ).encode()
 

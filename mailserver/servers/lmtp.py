@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from mailserver.servers.mx import MxSession
-from mailserver.servers.smtp import Hangup
 from mailserver.servers.smtp_clients import is_within
-from mailserver.servers.smtp_session import Offer, SmtpServices
+from mailserver.servers.smtp_stream import Hangup
+from mailserver.servers.smtp_transaction import Offer, SmtpServices
 from mailserver.smtp.commands import MailCommand
-from mailserver.smtp.data import DotSink
+from mailserver.smtp.data import MessageSink
 from mailserver.smtp.replies import Reply
 
 NOT_YOU = Reply(554, "5.7.1", "LMTP is not for your network")
@@ -24,8 +24,14 @@ SAY_LHLO = Reply(500, "5.5.1", "This is LMTP; say LHLO")
 
 class LmtpSession(MxSession):
     is_lmtp = True
-    offers_dsn = True
     error_budget = 1000
+
+    @property
+    def offers_dsn(self) -> bool:
+        return True
+
+    def may_raise_priority(self) -> bool:
+        return True
 
     async def greet(self) -> None:
         if not is_within(self.client, self.office.config.smtp.lmtp_networks):
@@ -43,7 +49,7 @@ class LmtpSession(MxSession):
     async def smtp_HELO(self, arg: str | None) -> None:  # noqa: N802
         self.say(SAY_LHLO)
 
-    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
+    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         """One transaction for all, so they all get the same answer, each its own time (RFC 2033 §4.2)."""
         (reply,) = await super().receive(mail, offers, sink)
         return [reply] * len(offers)

@@ -9,13 +9,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from mailserver.delivery import inbound
-from mailserver.servers.smtp_session import Offer, SmtpServices, SmtpSession
+from mailserver.servers.smtp_clients import is_within
+from mailserver.servers.smtp_session import SmtpSession
+from mailserver.servers.smtp_transaction import Offer, SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand
-from mailserver.smtp.data import DotSink
+from mailserver.smtp.data import MessageSink
 from mailserver.smtp.replies import Reply
 
 
 class MxSession(SmtpSession):
+    @property
+    def offers_dsn(self) -> bool:
+        return self.office.config.reception.dsn
+
+    def may_raise_priority(self) -> bool:
+        return is_within(self.client, self.office.config.reception.priority_networks)
+
     async def offer(self, mail: MailCommand, rcpt: RcptCommand) -> inbound.Taken:
         office = self.office
         if office.in_place and not inbound.is_known(office, rcpt.forward_path):
@@ -23,7 +32,7 @@ class MxSession(SmtpSession):
             return await self.loop.run_in_executor(self.services.executor, inbound.offer_recipient, office, mail, rcpt)
         return await self.ask(inbound.offer_recipient, office, mail, rcpt)
 
-    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
+    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         taken = [offer.answer for offer in offers]
         reach = sum(len(each.addressee.recipients.accounts) for each in taken)
         arrival = await self.work(

@@ -4,8 +4,7 @@ Taken from aiosmtpd: the protocol's frame (stream reader and writer, Session, En
 Replaced, because it was measured or probed to be slow or wrong (docs/decisions/0004):
 
 - construction: tables of verbs are made once per class, not per connection;
-- DATA: octets go chunk by chunk into a ``DotSink``, not line by line through the reader;
-- replies are collected and sent when no further command is waiting (RFC 2920 §3.2);
+- octets in and out (``smtp_stream``): messages go chunk by chunk into a sink, replies are collected;
 - command lines end in CRLF only, and have a limit for each verb that no other connection can change;
 - time-outs per state; a client that hangs up never cancels a commit in progress;
 - a fault of ours is a 451 with a reference number, never an exception's text;
@@ -23,62 +22,50 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from aiosmtpd import smtp as aiosmtpd_smtp
 from aiosmtpd.smtp import Envelope, Session
 
 from mailserver.refusals import Refusal
 from mailserver.servers.smtp_clients import Clients
+from mailserver.servers.smtp_stream import (
+    COMMAND_TIMEOUT,
+    EARLY_OCTETS,
+    GREETED_TIMEOUT,
+    READ_LIMIT,
+    TLS_TIMEOUT,
+    TOO_LONG,
+    Hangup,
+    SmtpStream,
+    Taker,
+)
 from mailserver.smtp.commands import COMMAND_LIMIT, LINE_LIMITS, SyntaxFault
-from mailserver.smtp.data import DotSink
 from mailserver.smtp.replies import Reply, fault_reply, refusal_reply
 
 log = logging.getLogger("citymail.smtp")
 
-# Longest line that is looked at at all (AUTH with its initial response is 12,288).
-READ_LIMIT = 16_384
 # What another protocol's client says first; such a connection is an attack (ALPACA) or a mistake, and gets no
 # answer.
 FOREIGN_VERBS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PRI", "HOST:"}
 )
-# RFC 5321 §4.5.3.2.7: at least five minutes for the next command.  Before the first command there is less
-# patience.
-COMMAND_TIMEOUT = 300.0
-GREETED_TIMEOUT = 120.0
-# RFC 5321 §4.5.3.2.5: three minutes for a block of data; a whole message may come at no less than LEAST_RATE
-# octets/s.
-BLOCK_TIMEOUT = 180.0
-DATA_TIMEOUT = 600.0
-LEAST_RATE = 500
-TLS_TIMEOUT = 60.0
 # Errors, and commands of any kind, that a client may make without delivering a message in between.
 ERROR_BUDGET = 20
 COMMAND_BUDGET = 400
 
 Verb = Callable[[Any, str | None], Awaitable[None]]
 
-SYNTAX_CRLF = Reply(500, "5.5.2", "A command line ends in CRLF and has no other CR, LF or NUL")
-SYNTAX_CHARSET = Reply(501, "5.5.4", "Octets that are neither ASCII nor UTF-8")
-TOO_LONG = Reply(500, "5.5.2", "Command line is too long")
 UNKNOWN = Reply(500, "5.5.1", "Command not recognised")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors; goodbye")
 TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message; goodbye")
-TIMED_OUT = Reply(421, "4.4.2", "Waited too long; goodbye")
 RETIRING = Reply(421, "4.3.2", "The service is going down; try again soon")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from your address")
-EARLY_OCTETS = Reply(554, "5.5.0", "Octets came before they were asked for; goodbye")
 NO_TLS = Reply(502, "5.5.1", "STARTTLS is not offered")
 SECURED_ALREADY = Reply(503, "5.5.1", "TLS is in use already")
 STARTTLS_ALONE = Reply(501, "5.5.4", "STARTTLS takes no parameter")
 READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
 
 
-class Hangup(Exception):
-    """End the connection now, after sending what has been said."""
-
-
-class SmtpWire(aiosmtpd_smtp.SMTP):
-    """One connection: octets, lines, replies, time and TLS.  What the verbs mean is said by subclasses."""
+class SmtpWire(SmtpStream):
+    """One connection: its life, its commands, its TLS.  What the verbs mean is said by subclasses."""
 
     VERBS: ClassVar[dict[str, Verb]] = {}
     error_budget: ClassVar[int] = ERROR_BUDGET
@@ -111,9 +98,10 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         self.client = ""
         self.secured = False
         self._out: list[bytes] = []
-        self._sink: DotSink | None = None
+        self._sink: Taker | None = None
         self._sink_waiter: asyncio.Future[None] | None = None
         self._data_began = 0.0
+        self._data_before = 0
         self._deadline = math.inf
         self._busy = False
         self._retiring = False
@@ -172,140 +160,6 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         if self.transport is not None:
             self.transport.close()
 
-    # -- time
-
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        """One timer for the connection's life; moving the deadline costs no timer operation."""
-        self._deadline = self.loop.time() + (duration or COMMAND_TIMEOUT)
-        if self._timeout_handle is None:
-            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
-        elif self._timeout_handle.when() > self._deadline:
-            self._timeout_handle.cancel()
-            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
-
-    def _timeout_cb(self) -> None:
-        if self.transport is None:
-            return
-        now = self.loop.time()
-        if self._deadline > now:
-            self._timeout_handle = self.loop.call_at(min(self._deadline, now + COMMAND_TIMEOUT), self._timeout_cb)
-            return
-        log.info("client=%s timed out", self.client)
-        # Nothing may hold the connection open, not even a client that does not read.
-        self.say(TIMED_OUT)
-        self._flush()
-        self.loop.call_later(TLS_TIMEOUT, self.transport.abort)  # type: ignore[attr-defined]
-        self.transport.close()
-        self._end_sink()
-
-    # -- octets in
-
-    def data_received(self, data: bytes) -> None:
-        sink = self._sink
-        if sink is None:
-            asyncio.StreamReaderProtocol.data_received(self, data)
-            return
-        used = sink.feed(data)
-        now = self.loop.time()
-        self._deadline = min(now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + sink.received / LEAST_RATE)
-        if used is None:
-            return
-        self._end_sink()
-        if used < len(data):
-            asyncio.StreamReaderProtocol.data_received(self, data[used:])
-
-    def _end_sink(self) -> None:
-        self._sink = None
-        if self._sink_waiter is not None and not self._sink_waiter.done():
-            self._sink_waiter.set_result(None)
-
-    @property
-    def _unread(self) -> bytearray:
-        """What has come and was not asked for yet; the contract test watches over this name of asyncio's."""
-        buffer: bytearray = self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001
-        return buffer
-
-    async def read_data(self, sink: DotSink) -> bool:
-        """Say 354 and let the octets that follow go into the sink; False when the client went away before the
-        end.
-        """
-        if self._unread:
-            # RFC 2920 §3.1: DATA is the last of a group.  What is here already was meant for another end of
-            # data than ours.
-            self.say(EARLY_OCTETS)
-            raise Hangup
-        if self.transport is None or self._reader.at_eof():
-            return False  # nothing will come any more, nor tell us so
-        self._sink = sink
-        self._sink_waiter = waiter = self.loop.create_future()
-        self._data_began = self.loop.time()
-        self._reset_timeout(BLOCK_TIMEOUT)
-        self._out.append(b"354 End data with <CR><LF>.<CR><LF>\r\n")
-        self._flush()
-        await waiter
-        self._sink_waiter = None
-        self._deadline = math.inf
-        return self.transport is not None and sink.has_ended
-
-    async def read_line(self) -> str | None:
-        """The next line without its CRLF; None when it was not fit and has been answered.  Sends collected
-        replies first.
-        """
-        reader = self._reader
-        if b"\n" not in self._unread:
-            self._flush()
-            if self.transport is not None and self.transport.get_write_buffer_size() > READ_LIMIT:  # type: ignore[attr-defined]
-                await self._writer.drain()  # a client that does not read its replies gets no more of them
-        try:
-            line = await reader.readuntil(b"\n")
-        except asyncio.LimitOverrunError as overrun:
-            await self._skip_line(overrun.consumed)
-            self.say(TOO_LONG)
-            return None
-        if line[-2:] != b"\r\n" or b"\r" in line[:-2] or b"\0" in line:
-            # A bare LF must not end a command any more than it may end DATA.
-            self.say(SYNTAX_CRLF)
-            raise Hangup
-        try:
-            return line[:-2].decode()
-        except UnicodeDecodeError:
-            self.say(SYNTAX_CHARSET)
-            return None
-
-    async def read_answer(self) -> str | None:
-        """The client's answer to a question of ours within a command; its time counts."""
-        self._reset_timeout()
-        line = await self.read_line()
-        self._deadline = math.inf
-        return line
-
-    async def _skip_line(self, consumed: int) -> None:
-        while True:
-            await self._reader.read(consumed)
-            try:
-                await self._reader.readuntil(b"\n")
-                return
-            except asyncio.LimitOverrunError as overrun:
-                consumed = overrun.consumed
-
-    # -- replies out
-
-    def say(self, reply: Reply) -> None:
-        """Answer; the octets go out when no further command is waiting."""
-        if reply.code >= 500:
-            self.errors += 1
-        self._out.append(reply.octets)
-
-    async def push(self, status: str | bytes) -> None:
-        self._out.append((status.encode() if isinstance(status, str) else status) + b"\r\n")
-
-    def _flush(self) -> None:
-        if self._out:
-            octets = b"".join(self._out)
-            self._out.clear()
-            if self.transport is not None and not self.transport.is_closing():
-                self._writer.write(octets)
-
     # -- commands
 
     async def _handle_client(self) -> None:
@@ -335,6 +189,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         except Exception:
             log.exception("client=%s session failed", self.client)
         finally:
+            self.ended()
             self._flush()
             if self.transport is not None:
                 self.transport.close()
@@ -345,8 +200,7 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
         verb = verb.upper()
         method = self.VERBS.get(verb)
         if method is None:
-            if verb in FOREIGN_VERBS or verb == "BDAT" or verb[:1] == "\x16":
-                # BDAT is not offered: what follows it is a message, and must not be read as commands.
+            if verb in FOREIGN_VERBS or verb[:1] == "\x16":
                 log.info("client=%s sent %r; hung up", self.client, verb)
                 raise Hangup
             self.commands += 1
@@ -372,6 +226,9 @@ class SmtpWire(aiosmtpd_smtp.SMTP):
 
     async def greet(self) -> None:
         self.say(Reply(220, "", f"{self.hostname} ESMTP CityMail"))
+
+    def ended(self) -> None:
+        """No further command will come."""
 
     def renew_budgets(self) -> None:
         """A message was delivered: errors and commands are counted anew."""

@@ -4,108 +4,60 @@
 login send as that) are answered by ``mailserver.delivery``, which is synchronous: in place where the database is
 embedded (a look-up costs microseconds), in a worker thread where it is not, or where the message is large.
 
-Standards: RFC 5321 §3, §4.1.1; RFC 1870; RFC 2034; RFC 2920; RFC 3461; RFC 6152; RFC 6531.
+Standards: RFC 5321 §3, §4.1.1; RFC 1870; RFC 2034; RFC 2852; RFC 2920; RFC 3030; RFC 3461; RFC 4865; RFC 6152; RFC
+6531; RFC 6710; RFC 8689; RFC 9422.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import ssl
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
-from aiosmtpd.smtp import Envelope
-
-from directory.login import Gate
-from mailserver.delivery.post_office import Origin, PostOffice
-from mailserver.refusals import LimitReached, MalformedMessage, Refusal, TooLarge, TryLater
-from mailserver.servers.smtp import Hangup, SmtpWire
-from mailserver.servers.smtp_clients import Clients
+from mailserver.delivery.envelopes import release_time
+from mailserver.delivery.post_office import Origin
+from mailserver.refusals import LimitReached, TooLarge
+from mailserver.servers.smtp_stream import Hangup
+from mailserver.servers.smtp_transaction import IN_CHUNKS, MAIL_FIRST, NO_PARAMETER, Offer, TransactionWire
+from mailserver.servers.smtp_transaction import SmtpServices as SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand, parse_mail, parse_rcpt
-from mailserver.smtp.data import DotSink
-from mailserver.smtp.replies import Reply, fault_reply, refusal_reply
+from mailserver.smtp.replies import Reply
 
 log = logging.getLogger("citymail.smtp")
 
-T = TypeVar("T")
-
-# A message up to this size is worked on in place: cheaper than the way to a thread and back (80 µs).
-IN_PLACE_SIZE = 64 * 1024
-# More recipients than this are looked at in a thread, that nobody else on the loop waits for them.
-IN_PLACE_RECIPIENTS = 20
+DAY = 86_400
+# Answers to EHLO that are kept; there is one for each server, state and day.
+HELLO_REPLIES = 100
 
 HELLO_FIRST = Reply(503, "5.5.1", "Say EHLO first")
 HELLO_NAME = Reply(501, "5.5.4", "EHLO and HELO take a host name")
 MAIL_AGAIN = Reply(503, "5.5.1", "A transaction is open; RSET ends it")
-MAIL_FIRST = Reply(503, "5.5.1", "Say MAIL first")
-RCPT_FIRST = Reply(503, "5.5.1", "No valid recipient; say RCPT first")
-NO_PARAMETER = Reply(501, "5.5.4", "The command takes no parameter")
 NO_EXTENSIONS = Reply(555, "5.5.4", "Parameters need EHLO")
 NO_DSN = Reply(555, "5.5.4", "DSN is not offered here")
+NEEDS_TLS = Reply(530, "5.7.10", "REQUIRETLS is taken only under TLS; say STARTTLS first")
+NO_HOLDING = Reply(555, "5.5.4", "Messages are not held back here")
+HELD_TOO_LONG = Reply(501, "5.5.4", "That is longer than messages are held back; EHLO tells how long")
 GOODBYE = Reply(221, "2.0.0", "Goodbye")
 CANNOT_VERIFY = Reply(252, "2.5.0", "Cannot say whether that address exists; send, and see")
 VERIFY_WHAT = Reply(501, "5.5.4", "VRFY takes an address")
 NO_EXPANSION = Reply(502, "5.5.1", "EXPN is not given here")
-DISK_FULL = Reply(452, "4.3.1", "No room to take the message now")
 MAIL_OK = b"250 2.1.0 Sender OK\r\n"
+PRIORITY_LOWERED = b"250 2.3.6 0 is the priority of this message; higher ones are not for you\r\n"
 RCPT_OK = b"250 2.1.5 Recipient OK\r\n"
 OK = b"250 2.0.0 OK\r\n"
 
 
-@dataclass(slots=True)
-class SmtpServices:
-    """What all SMTP sessions of a process share; wiring fills it.
-
-    Logins are judged on threads of their own, so that however many come, mail does not wait for them.
-    """
-
-    office: PostOffice
-    gate: Gate
-    tls_context: ssl.SSLContext | None
-    clients: Clients
-    executor: Executor | None = None
-    login_executor: Executor | None = None
-    hello_replies: dict[tuple[type, bool, bool, tuple[str, ...]], bytes] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Offer:
-    """A recipient that was accepted; ``answer`` is what the delivery side found about it, for its own use at
-    the end of DATA.
-    """
-
-    rcpt: RcptCommand
-    answer: Any
-
-
-class MailTransaction(Envelope):
-    """One transaction, from MAIL to the end of DATA (RFC 5321 §3.3)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mail: MailCommand | None = None
-        self.offers: dict[str, Offer] = {}
-
-
-class SmtpSession(SmtpWire):
+class SmtpSession(TransactionWire):
     """The verbs.  Subclasses answer ``check_sender``, ``offer`` and ``receive``."""
 
-    is_lmtp = False
-    # Reports of success go only to senders whom we know: anybody else could have them sent to a victim.
-    offers_dsn = False
+    @property
+    def offers_dsn(self) -> bool:
+        return False
 
-    def __init__(self, services: SmtpServices, *, offers_tls: bool) -> None:
-        office = services.office
-        super().__init__(
-            hostname=office.config.city.hostname,
-            clients=services.clients,
-            tls_context=services.tls_context if offers_tls else None,
-        )
-        self.services = services
-        self.office = office
+    @property
+    def hold_days(self) -> int:
+        """For how many days a message may be held back (RFC 4865 §2: for submission only); 0: not offered."""
+        return 0
 
     # -- to be answered by each server
 
@@ -116,33 +68,9 @@ class SmtpSession(SmtpWire):
         """Raises Refusal when the recipient is not taken; returns what ``receive`` will want to know of it."""
         raise NotImplementedError
 
-    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
-        """Take the message; one reply, or for LMTP one for each offer."""
-        raise NotImplementedError
-
-    # -- running the synchronous core
-
-    async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
-        """A short question to the directory or the store."""
-        if self.office.in_place:
-            return function(*arguments)
-        return await self.loop.run_in_executor(self.services.executor, function, *arguments)
-
-    async def work(self, sink: DotSink, recipients: int, function: Callable[[], Future[T]]) -> T:
-        """Prepare a message, in place when it is small, and wait until it is on disk."""
-        if (
-            self.office.in_place
-            and sink.path is None
-            and sink.size <= IN_PLACE_SIZE
-            and recipients <= IN_PLACE_RECIPIENTS
-        ):
-            future = function()
-        else:
-            future = await self.loop.run_in_executor(self.services.executor, function)
-        return await asyncio.wrap_future(future, loop=self.loop)
-
-    def new_reference(self) -> str:
-        return self.office.new_reference()
+    def may_raise_priority(self) -> bool:
+        """RFC 6710 §4.1: whether this client's messages may go before others'."""
+        return False
 
     # -- greetings
 
@@ -156,9 +84,12 @@ class SmtpSession(SmtpWire):
         if not extended:
             self._out.append(f"250 {self.hostname}\r\n".encode())
             return
-        key = (type(self), self.secured, self.tls_context is not None, self.mechanisms())
+        today = self.office.now() // DAY if self.hold_days else 0
+        key = (type(self), self.secured, self.tls_context is not None, self.mechanisms(), today)
         octets = self.services.hello_replies.get(key)
         if octets is None:
+            if len(self.services.hello_replies) > HELLO_REPLIES:
+                self.services.hello_replies.clear()
             octets = self.services.hello_replies[key] = Reply(250, "", "\n".join(self.extensions())).octets
         self._out.append(octets)
 
@@ -170,9 +101,20 @@ class SmtpSession(SmtpWire):
             "8BITMIME",
             "SMTPUTF8",
             "ENHANCEDSTATUSCODES",
+            "CHUNKING",
+            "BINARYMIME",
+            "DELIVERBY",
+            "MT-PRIORITY",
+            f"LIMITS RCPTMAX={min(self.office.config.smtp.max_recipients, 999_999)}",  # RFC 9422 §3: 6 digits
         ]
         if self.offers_dsn:
             lines.append("DSN")
+        if self.hold_days:
+            # RFC 4865 §4: the longest time, and the last moment; that of the day's beginning is kept for the day.
+            last = datetime.fromtimestamp((self.office.now() // DAY + self.hold_days) * DAY, UTC)
+            lines.append(f"FUTURERELEASE {self.hold_days * DAY} {last:%Y-%m-%dT%H:%M:%SZ}")
+        if self.secured:
+            lines.append("REQUIRETLS")  # RFC 8689 §2: only under TLS
         if self.tls_context is not None and not self.secured:
             lines.append("STARTTLS")
         mechanisms = self.mechanisms()
@@ -192,15 +134,6 @@ class SmtpSession(SmtpWire):
 
     # -- the transaction
 
-    def _create_envelope(self) -> MailTransaction:
-        return MailTransaction()
-
-    @property
-    def transaction(self) -> MailTransaction:
-        envelope = self.envelope
-        assert isinstance(envelope, MailTransaction)
-        return envelope
-
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         if not self.session.host_name:
             self.say(HELLO_FIRST)
@@ -209,28 +142,55 @@ class SmtpSession(SmtpWire):
             self.say(MAIL_AGAIN)
             return
         mail = parse_mail(arg or "")
-        if not self.session.extended_smtp and (mail.size or mail.smtputf8 or mail.ret or mail.envelope_id):
-            self.say(NO_EXTENSIONS)
-            return
-        if (mail.ret or mail.envelope_id) and not self.offers_dsn:
-            self.say(NO_DSN)
+        fault = self._why_unfit(mail)
+        if fault is not None:
+            self.say(fault)
             return
         limit = self.office.config.smtp.max_message_size
         if mail.size > limit:  # RFC 1870 §6.1: refused before the message is sent
             raise TooLarge(f"Message of {mail.size} octets; {limit} are taken")
         await self.check_sender(mail)
         self.transaction.mail = mail
-        self._out.append(MAIL_OK)
+        if mail.priority is not None and mail.priority > 0 and not self.may_raise_priority():
+            mail.priority = 0
+            self._out.append(PRIORITY_LOWERED)
+        else:
+            self._out.append(MAIL_OK)
+
+    def _why_unfit(self, mail: MailCommand) -> Reply | None:
+        """What asks for more than is offered here and now."""
+        if not mail.given:
+            return None
+        if not self.session.extended_smtp:
+            return NO_EXTENSIONS
+        if (mail.ret or mail.envelope_id) and not self.offers_dsn:
+            return NO_DSN
+        if mail.require_tls and not self.secured:
+            return NEEDS_TLS
+        if mail.hold_for or mail.hold_until:
+            if not self.hold_days:
+                return NO_HOLDING
+            now = self.office.now()
+            if release_time(mail, now) > now + self.hold_days * DAY:
+                return HELD_TOO_LONG
+        return None
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
         transaction = self.transaction
         if transaction.mail is None:
             self.say(MAIL_FIRST)
             return
-        rcpt = parse_rcpt(arg or "", smtputf8=transaction.mail.smtputf8)
-        if (rcpt.notify or rcpt.original_recipient) and not self.offers_dsn:
-            self.say(NO_DSN)
+        if transaction.chunks is not None or transaction.has_failed:
+            self.say(IN_CHUNKS)
             return
+        rcpt = parse_rcpt(arg or "", smtputf8=transaction.mail.smtputf8)
+        if rcpt.notify or rcpt.original_recipient:
+            if not self.session.extended_smtp:
+                self.say(NO_EXTENSIONS)
+                return
+            if not self.offers_dsn:
+                self.say(NO_DSN)
+                return
         if len(transaction.offers) >= self.office.config.smtp.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             raise LimitReached("Too many recipients in one transaction")
@@ -244,46 +204,6 @@ class SmtpSession(SmtpWire):
         if self.is_lmtp:
             return f"{len(self.transaction.offers)} {rcpt.forward_path}"
         return rcpt.forward_path
-
-    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
-        transaction = self.transaction
-        if arg:
-            self.say(NO_PARAMETER)
-            return
-        if transaction.mail is None or not transaction.offers:
-            self.say(RCPT_FIRST if transaction.mail is not None else MAIL_FIRST)
-            return
-        offers = list(transaction.offers.values())
-        sink = DotSink(self.office.config.smtp.max_message_size, self.office.incoming)
-        try:
-            if not await self.read_data(sink):
-                raise Hangup
-            sink.finish()
-            for reply in await self._take(transaction.mail, offers, sink):
-                self.say(reply)
-        finally:
-            sink.discard()
-            self._set_post_data_state()
-
-    async def _take(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
-        """The reply to the end of the data.  LMTP gets the same refusal for each recipient when the message
-        itself is unfit.
-        """
-        try:
-            refuse_unfit(sink)
-            replies = await self.receive(mail, offers, sink)
-        except Refusal as refusal:
-            log.info("client=%s from=<%s> refused: %s", self.client, mail.reverse_path, refusal.reason)
-            replies = [refusal_reply(refusal)]
-        except Exception:
-            reference = self.new_reference()
-            log.exception("client=%s reference=%s DATA failed", self.client, reference)
-            replies = [fault_reply(reference)]
-        if any(reply.is_positive for reply in replies):
-            self.renew_budgets()
-        if self.is_lmtp and len(replies) != len(offers):
-            replies = [replies[0]] * len(offers)
-        return replies
 
     async def smtp_RSET(self, arg: str | None) -> None:  # noqa: N802
         if arg:
@@ -329,17 +249,4 @@ class SmtpSession(SmtpWire):
             protocol = f"UTF8{protocol.removeprefix('E')}"
         if protocol != "SMTP":
             protocol += ("S" if self.secured else "") + ("A" if self.session.authenticated else "")
-        return Origin(client=self.client, hello=self.session.host_name or "", protocol=protocol)
-
-
-def refuse_unfit(sink: DotSink) -> None:
-    """Raises Refusal for octets that are no message, whoever sent them."""
-    if sink.fault is not None:
-        raise TryLater(DISK_FULL.text, reason=f"spooling a message failed: {sink.fault}")
-    if sink.too_large:
-        raise TooLarge
-    if sink.has_bare_line_end:
-        # RFC 5321 §2.3.8.  Passing it on would let the next server see two messages where we saw one.
-        raise MalformedMessage("Message has a bare CR or LF; lines end in CRLF")
-    if sink.has_nul:
-        raise MalformedMessage("Message has a NUL octet")
+        return Origin(client=self.client, hello=self.session.host_name or "", protocol=protocol, priority=mail.priority)

@@ -21,9 +21,11 @@ from directory.admission import Admission
 from directory.login import LoginRefused
 from directory.sasl_login import Away, Conversation, Wait, converse
 from mailserver.delivery import inbound, submission
-from mailserver.servers.smtp_session import HELLO_FIRST, Offer, SmtpServices, SmtpSession
+from mailserver.delivery.envelopes import may_raise_priority
+from mailserver.servers.smtp_session import HELLO_FIRST, SmtpSession
+from mailserver.servers.smtp_transaction import Offer, SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand, SyntaxFault
-from mailserver.smtp.data import DotSink
+from mailserver.smtp.data import MessageSink
 from mailserver.smtp.replies import Reply
 from security import sasl
 from security.peer import Peer
@@ -44,7 +46,17 @@ EXTENDED_ONLY = Reply(503, "5.5.1", "AUTH needs EHLO")
 
 
 class SubmissionSession(SmtpSession):
-    offers_dsn = True
+    @property
+    def offers_dsn(self) -> bool:
+        return True
+
+    @property
+    def hold_days(self) -> int:
+        return self.office.config.reception.hold_days
+
+    def may_raise_priority(self) -> bool:
+        account = self.account
+        return account is not None and may_raise_priority(self.office, account)
 
     @property
     def account(self) -> Account | None:
@@ -84,7 +96,7 @@ class SubmissionSession(SmtpSession):
             )
         return await self.ask(submission.offer_recipient, *arguments)
 
-    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: DotSink) -> Sequence[Reply]:
+    async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         account = self.account
         assert account is not None
         taken = [offer.answer for offer in offers]

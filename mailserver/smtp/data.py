@@ -1,8 +1,8 @@
 """The octets between DATA and the lonely dot, in both directions, chunk by chunk.
 
-``DotSink`` takes what a client sends after 354: it finds CRLF.CRLF over any chunk border, undoes the
-dot-stuffing, counts bare CR and LF, and holds the message in memory up to a limit, then in a file.
-``DotStuffer`` is the way out.
+``DotSink`` takes what a client sends after 354: it finds CRLF.CRLF over any chunk border and undoes the
+dot-stuffing.  What it has in common with the sink of BDAT (``smtp.chunking``) is in ``MessageSink``: bare CR and LF are
+counted, and the message is held in memory up to a limit, then in a file.  ``DotStuffer`` is the way out.
 
 Only CRLF.CRLF ends the data, and nothing bare is ever sent: a peer that takes LF.LF for the end would
 otherwise find a second, smuggled message behind it.
@@ -24,10 +24,8 @@ _END = b"\r\n.\r\n"
 MEMORY_LIMIT = 256 * 1024
 
 
-class DotSink:
-    """Gathers one message: ``feed`` until it says that the end has come, ``finish``, then ``octets`` or
-    ``path``.
-    """
+class MessageSink:
+    """Gathers the octets of one message: subclasses ``feed``; then ``finish``, then ``octets`` or ``path``."""
 
     __slots__ = (
         "_before",
@@ -40,7 +38,6 @@ class DotSink:
         "_memory_limit",
         "_size_limit",
         "_spool",
-        "_tail",
         "fault",
         "has_ended",
         "has_nul",
@@ -51,6 +48,9 @@ class DotSink:
         "too_large",
     )
 
+    # So many octets stay in memory when the rest goes to the file: they may turn out to be no part of the message.
+    _kept_back = 0
+
     def __init__(self, size_limit: int, spool: Path, memory_limit: int = MEMORY_LIMIT) -> None:
         self._size_limit = size_limit
         self._spool = spool
@@ -58,10 +58,9 @@ class DotSink:
         self._chunks: list[bytes] = []  # raw octets not yet worked on
         self._held = 0
         self._file: BinaryIO | None = None
-        self._tail = b"\r\n"  # the last raw octets before what comes next; DATA begins at the start of a line
-        self._before = b"\r\n"  # the same for the octets not yet worked on
+        self._before = b"\r\n"  # the last raw octets before those not yet worked on; a message begins a line
         self._cr = self._lf = self._breaks = 0
-        self.has_ended = False  # CRLF.CRLF was seen
+        self.has_ended = False  # what was to come has come
         self.octets = b""  # the message, when it fits into memory
         self.path: Path | None = None  # the file it is in, when not
         self.received = 0  # raw octets so far, whether kept or not
@@ -71,30 +70,8 @@ class DotSink:
         self.fault: OSError | None = None  # the disk failed us; the rest of the data is read and thrown away
 
     def feed(self, chunk: bytes) -> int | None:
-        """Take octets; the number of them used when the data ended in them, else None."""
-        tail = self._tail
-        if chunk.startswith((b"\n", b".", b"\r")):  # only then can the end mark straddle the border
-            at = (tail + chunk[:4]).find(_END)
-            if at >= 0:
-                used = at + len(_END) - len(tail)
-                # CRLF belongs to the message; of "." CRLF some octets may already have been taken
-                if used > 3:
-                    self._take(chunk[: used - 3])
-                    self.received += 3
-                else:
-                    self._untake(3 - used)
-                    self.received += used
-                self.has_ended = True
-                return used
-        at = chunk.find(_END)
-        if at >= 0:
-            self._take(chunk[: at + 2])
-            self.received += 3
-            self.has_ended = True
-            return at + len(_END)
-        self._take(chunk)
-        self._tail = chunk[-4:] if len(chunk) >= 4 else (tail + chunk)[-4:]
-        return None
+        """Take octets; the number of them used when what was to come ended in them, else None."""
+        raise NotImplementedError
 
     def finish(self) -> None:
         """The end has come: work on what is left."""
@@ -149,27 +126,18 @@ class DotSink:
         if self._held > self._memory_limit:
             self._spill()
 
-    def _untake(self, count: int) -> None:
-        """The end mark began in octets already taken: give the last ``count`` of them back."""
-        while count > 0 and self._chunks:
-            last = self._chunks.pop()
-            if len(last) > count:
-                self._chunks.append(last[:-count])
-            count -= len(last)
-
     def _spill(self) -> None:
-        """Move what memory holds into the file, but for the last four octets, which may be part of the end
-        mark.
-        """
+        """Move what memory holds into the file, but for what is kept back."""
         raw = b"".join(self._chunks)
-        self._chunks = [raw[-4:]]
-        self._held = 4
+        end = len(raw) - self._kept_back
+        self._chunks = [raw[end:]]
+        self._held = self._kept_back
         try:
             if self._file is None:
                 handle, name = tempfile.mkstemp(prefix="data-", dir=self._spool)
                 self.path = Path(name)
                 self._file = os.fdopen(handle, "wb")
-            self._write(self._plain(raw[:-4]))
+            self._write(self._plain(raw[:end]))
         except OSError as fault:
             self.fault = fault
         if self.size > self._size_limit:
@@ -183,7 +151,7 @@ class DotSink:
         self.size += len(octets)
 
     def _plain(self, raw: bytes) -> bytes:
-        """Undo the stuffing of the next stretch, and count its line ends."""
+        """Count the line ends of the next stretch; the octets of the message in it."""
         before = self._before
         self._before = raw[-2:] if len(raw) >= 2 else (before + raw)[-2:]
         # Three counts cost a tenth of one look-behind regular expression.
@@ -191,6 +159,58 @@ class DotSink:
         self._lf += raw.count(b"\n")
         self._breaks += raw.count(b"\r\n") + (before[-1:] == b"\r" and raw[:1] == b"\n")
         self.has_nul = self.has_nul or b"\0" in raw
+        return raw
+
+
+class DotSink(MessageSink):
+    """What comes after 354: it ends with CRLF.CRLF."""
+
+    __slots__ = ("_tail",)
+
+    # The end mark may begin in what has come.
+    _kept_back = 4
+
+    def __init__(self, size_limit: int, spool: Path, memory_limit: int = MEMORY_LIMIT) -> None:
+        super().__init__(size_limit, spool, memory_limit)
+        self._tail = b"\r\n"  # the last raw octets before what comes next; DATA begins at the start of a line
+
+    def feed(self, chunk: bytes) -> int | None:
+        tail = self._tail
+        if chunk.startswith((b"\n", b".", b"\r")):  # only then can the end mark straddle the border
+            at = (tail + chunk[:4]).find(_END)
+            if at >= 0:
+                used = at + len(_END) - len(tail)
+                # CRLF belongs to the message; of "." CRLF some octets may already have been taken
+                if used > 3:
+                    self._take(chunk[: used - 3])
+                    self.received += 3
+                else:
+                    self._untake(3 - used)
+                    self.received += used
+                self.has_ended = True
+                return used
+        at = chunk.find(_END)
+        if at >= 0:
+            self._take(chunk[: at + 2])
+            self.received += 3
+            self.has_ended = True
+            return at + len(_END)
+        self._take(chunk)
+        self._tail = chunk[-4:] if len(chunk) >= 4 else (tail + chunk)[-4:]
+        return None
+
+    def _untake(self, count: int) -> None:
+        """The end mark began in octets already taken: give the last ``count`` of them back."""
+        while count > 0 and self._chunks:
+            last = self._chunks.pop()
+            if len(last) > count:
+                self._chunks.append(last[:-count])
+            count -= len(last)
+
+    def _plain(self, raw: bytes) -> bytes:
+        """The dot-stuffing is undone too."""
+        before = self._before
+        raw = super()._plain(raw)
         if raw.startswith(b".") and before == b"\r\n":
             raw = raw[1:]
         elif raw.startswith(b"\n.") and before[-1:] == b"\r":

@@ -32,7 +32,7 @@ from mailserver.delivery.post_office import PostOffice
 from mailserver.servers import lmtp, mx, submission
 from mailserver.servers.relay import RelayServer
 from mailserver.servers.smtp_clients import Clients
-from mailserver.servers.smtp_session import SmtpServices
+from mailserver.servers.smtp_transaction import SmtpServices
 from mailserver.store import Store
 from mailserver.store.mailboxes import find_mailbox
 from mailserver.store.reading import octets, placements

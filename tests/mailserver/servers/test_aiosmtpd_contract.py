@@ -14,7 +14,7 @@ import pytest
 
 from mailserver.servers.mx import MxSession
 from mailserver.servers.smtp import SmtpWire
-from mailserver.servers.smtp_session import MailTransaction
+from mailserver.servers.smtp_transaction import MailTransaction
 
 
 def test_the_version_is_the_one_that_was_measured():

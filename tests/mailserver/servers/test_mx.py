@@ -53,6 +53,12 @@ def test_the_greeting_and_the_extensions(room):
             "250-8BITMIME",
             "250-SMTPUTF8",
             "250-ENHANCEDSTATUSCODES",
+            "250-CHUNKING",
+            "250-BINARYMIME",
+            "250-DELIVERBY",
+            "250-MT-PRIORITY",
+            "250-LIMITS RCPTMAX=100",
+            "250-DSN",
             "250 STARTTLS",
         ]
         assert talk.ask("HELO client.example") == "250 mail.city.vn"
@@ -227,9 +233,9 @@ def test_auth_is_not_offered(room):
         assert talk.ask("AUTH PLAIN AGEAYg==").startswith("502 5.5.1")
 
 
-def test_dsn_is_not_offered_to_strangers(room):
-    with Talk(room) as talk:
-        talk.hello()
+def test_dsn_need_not_be_offered_to_strangers(make_room):
+    with Talk(make_room(reception={"dsn": False})) as talk:
+        assert "DSN" not in talk.hello()
         assert talk.ask("MAIL FROM:<x@ngoai.example> RET=FULL").startswith("555 5.5.4")
         talk.ask("MAIL FROM:<x@ngoai.example>")
         assert talk.ask("RCPT TO:<an@city.vn> NOTIFY=SUCCESS").startswith("555 5.5.4")
