@@ -1,4 +1,4 @@
-"""The directory's part of the command line: ``citymail unit|official|mailbox|alias|group|audit``.
+"""The directory's part of the command line: ``citymail unit|official|mailbox|alias|group|dkim|audit``.
 
 The groups here are shells: the module with a group's commands, and with it the database, is imported only when one of
 them is asked for, so that ``citymail --help`` answers at once.
@@ -41,5 +41,6 @@ commands: list[click.Command] = [
     LazyGroup("mailbox", "directory.cli.mailbox_commands"),
     LazyGroup("alias", "directory.cli.alias_commands"),
     LazyGroup("group", "directory.cli.group_commands"),
+    LazyGroup("dkim", "directory.cli.dkim_commands"),
     LazyGroup("audit", "directory.cli.audit_commands"),
 ]

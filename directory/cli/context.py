@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ParamSpec
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
@@ -22,7 +22,9 @@ from directory.faults import Fault
 
 if TYPE_CHECKING:
     from directory.database import Directory, Writing
+    from security.dns import Asking
 
+T = TypeVar("T")
 P = ParamSpec("P")
 
 EXIT_REFUSED, EXIT_UNKNOWN, EXIT_EXISTS, EXIT_PARTLY, EXIT_BUSY = 1, 3, 4, 5, 75
@@ -45,14 +47,18 @@ def where() -> str:
 
 class CliContext:
     """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config,
-    ``offers_scram`` whether verifiers are kept beside password hashes.
+    ``offers_scram`` whether verifiers are kept beside password hashes; ``ask`` runs a function that asks the DNS.
     """
 
     def __init__(
-        self, find_url: Callable[[Path | None], str], offers_scram: Callable[[Path | None], bool] = lambda _: True
+        self,
+        find_url: Callable[[Path | None], str],
+        offers_scram: Callable[[Path | None], bool] = lambda _: True,
+        ask: Callable[[Path | None, Asking[Any]], Any] | None = None,
     ) -> None:
         self._find_url = find_url
         self._offers_scram = offers_scram
+        self._ask = ask
         self.config_path: Path | None = None
         self.as_json = False
         self.language = environment_language()
@@ -72,6 +78,13 @@ class CliContext:
     @property
     def offers_scram(self) -> bool:
         return self._offers_scram(self.config_path)
+
+    def ask(self, asking: Asking[T]) -> T:
+        """What a function finds out that asks the DNS."""
+        if self._ask is None:
+            raise RuntimeError("this command line was given no way to ask the DNS")
+        found: T = self._ask(self.config_path, asking)
+        return found
 
     def write(self) -> AbstractContextManager[Writing]:
         """One change, with what the audit record is told of it beside who and what."""

@@ -9,13 +9,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from directory.cli.context import CliContext
 from mailserver.cli.options import DEFAULT_CONFIG, config_option, read_config
 from mailserver.config import Config, render
+
+if TYPE_CHECKING:
+    from security.dns import Asking
 
 
 class _Commands(click.Group):
@@ -57,7 +60,12 @@ def main(ctx: click.Context) -> None:
     def config(path: Path | None) -> Config:
         return read_config(path or Path(DEFAULT_CONFIG))
 
-    ctx.obj = CliContext(lambda path: config(path).directory_url, lambda path: config(path).login.scram)
+    def ask(path: Path | None, asking: Asking[Any]) -> Any:
+        from mailserver.servers.dns import answer_once
+
+        return answer_once(config(path), asking)
+
+    ctx.obj = CliContext(lambda path: config(path).directory_url, lambda path: config(path).login.scram, ask)
 
 
 @main.command()
