@@ -29,9 +29,10 @@ from mailserver.store import changes, messages, reading
 from mailserver.store.flags import SEEN
 from mailserver.store.reading import as_ranges
 
-# Messages of a portion: the first one, and the most.  Octets that one should come to.
-FIRST_ROWS, MOST_ROWS = 50, 1000
-ENOUGH = 1 << 19
+# Messages of a portion: the first one, and the most, of rows and of those with more.  Octets that one should come to,
+# and of a piece of it: what is larger the allocator takes from the system anew each time, page by page.
+FIRST_ROWS, MOST_ROWS, MOST_MESSAGES = 50, 2000, 1000
+ENOUGH, PIECE = 1 << 20, 1 << 17
 # Octets of one message from which on they are sent as they are; of what is gathered of many.
 LONG, GATHERED = 2048, 1 << 14
 
@@ -60,18 +61,22 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
     marks = _may_mark_seen(session) and any(isinstance(item, Section) and not item.peek for item in items)
     columns = columns_of(row_items)
     missing = 0
-    portions = Portions(spans, MOST_ROWS if other_items else FIRST_ROWS)
+    portions = Portions(spans, MOST_MESSAGES if other_items else FIRST_ROWS)
     for chunk in portions:
         if other_items:
             missing += yield from _fetch_octets(session, chunk, row_items, other_items, marks)
             continue
         if marks:
             yield from _mark_seen(session, chunk)
-        octets, found = _rows(session, chunk, row_items, columns)
-        missing += count_of(chunk) - found
-        yield octets
+        told, lines = _rows(session, chunk, row_items, columns)
+        missing += count_of(chunk) - len(lines)
+        yield told
+        size = sum(map(len, lines))
+        step = max(len(lines) * PIECE // (size + 1), 1)
+        for start in range(0, len(lines), step):
+            yield b"".join(lines[start : start + step])
         # Rows are small, but what somebody sent may not be: one portion is to fit into memory with ease.
-        portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (len(octets) + 1)), 1)
+        portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (size + 1)), 1)
     if missing and not command.by_uid:
         if limited:
             # RFC 9738 §3.1: two response codes need two responses.
@@ -143,8 +148,10 @@ def _numbers(session: Session, spans: Spans, rows: Sequence[Any]) -> Sequence[in
     return view.numbers_of([row[0] for row in rows])
 
 
-def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]) -> tuple[bytes, int]:
-    """The responses for a chunk, and how many messages were found."""
+def _rows(
+    session: Session, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]
+) -> tuple[bytes, list[bytes]]:
+    """What must be told first, and the responses for a chunk, one for each message that was found."""
     view, offset = session.view, session.services.utc_offset
     render = renderer(items, columns, uid_only=session.manner.uid_only)
     told = b""
@@ -152,11 +159,11 @@ def _rows(session: Session, spans: Spans, items: tuple[RowItem, ...], columns: t
         rows = reading.tuples(connection, view.mailbox_id, view.uid_ranges(spans), columns)
         numbers = _numbers(session, spans, rows)
         try:
-            pieces = render(numbers, view.marked(rows, columns), view.flags, offset)
+            lines = render(numbers, view.marked(rows, columns), view.flags, offset)
         except KeywordsGrew:
             told = view.keywords_changed(connection)
-            pieces = render(numbers, view.marked(rows, columns), view.flags, offset)
-    return told + b"".join(pieces), len(rows)
+            lines = render(numbers, view.marked(rows, columns), view.flags, offset)
+    return told, lines
 
 
 # \Seen
