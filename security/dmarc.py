@@ -1,0 +1,275 @@
+"""DMARC: does a domain that SPF or DKIM vouches for belong to the author's, and what if none does?
+
+The author's organization is found by walking up the tree of the DNS (RFC 9989 §4.10); a public suffix becomes one
+only if it says so itself (``psd=n``), which the list of public suffixes decides and not the silence of its record.
+``pct`` of RFC 7489 is obeyed, and so is ``t`` of its successor.
+
+Standards: RFC 9989 (which replaces RFC 7489 and RFC 9091); RFC 7489 §6.3 (pct), §6.6.1 (several authors: each is
+looked at, the strictest policy holds).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
+
+from security.dns import Answer, Asking, Question, Status
+
+LONGEST_WALK = 8  # names asked for one domain (RFC 9989 §4.10)
+MAX_AUTHORS = 5  # RFC 7489 §6.6.1: a message with more domains of authors than this is not looked at one by one
+_VERSION = re.compile(r"\s*v\s*=\s*DMARC1\s*(?:;|$)")
+
+
+class Dmarc(enum.Enum):
+    """Results, by their names in Authentication-Results."""
+
+    NONE = "none"  # no policy
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    TEMPERROR = "temperror"
+    PERMERROR = "permerror"  # no author whose domain could be looked at
+
+
+class Policy(enum.Enum):
+    NONE = "none"
+    QUARANTINE = "quarantine"
+    REJECT = "reject"
+
+
+_STRICTER = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
+_MILDER = {Policy.REJECT: Policy.QUARANTINE, Policy.QUARANTINE: Policy.NONE, Policy.NONE: Policy.NONE}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """What a domain publishes (RFC 9989 §4.7); ``domain`` is where it was found."""
+
+    domain: str
+    policy: Policy = Policy.NONE
+    subdomains: Policy | None = None
+    missing: Policy | None = None  # np: subdomains that do not exist
+    strict_dkim: bool = False
+    strict_spf: bool = False
+    percent: int = 100
+    testing: bool = False
+    public_suffix: str = "u"  # psd: y, n or u
+    aggregate_to: tuple[str, ...] = ()
+    failures_to: tuple[str, ...] = ()
+    failure_options: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """The domains that were vouched for, in A-labels: SPF's, if it passed, and those of signatures that passed."""
+
+    spf: str = ""
+    dkim: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcResult:
+    """``policy`` is what the author's domain wants done with this message now; NONE after a pass."""
+
+    status: Dmarc
+    domain: str = ""
+    policy: Policy = Policy.NONE
+    record: PolicyRecord | None = None
+    aligned_spf: bool = False
+    aligned_dkim: bool = False
+    sampled_out: bool = False  # pct or t made the policy milder
+    reason: str = ""
+
+
+def parse_policy(text: bytes, domain: str) -> PolicyRecord | None:
+    """A TXT record as a policy; None if it is none.  Unknown tags, and values that cannot be read, are passed over."""
+    decoded = text.decode("utf-8", "replace")
+    if _VERSION.match(decoded) is None:
+        return None
+    tags: dict[str, str] = {}
+    for part in decoded.split(";")[1:]:
+        name, separator, value = part.partition("=")
+        if separator:
+            tags.setdefault(name.strip().lower(), value.strip())
+    return PolicyRecord(
+        domain=domain,
+        policy=_policy(tags.get("p")) or Policy.NONE,  # RFC 9989 §4.7: without one it is "none"
+        subdomains=_policy(tags.get("sp")),
+        missing=_policy(tags.get("np")),
+        strict_dkim=tags.get("adkim", "").lower() == "s",
+        strict_spf=tags.get("aspf", "").lower() == "s",
+        percent=min(100, int(tags["pct"])) if re.fullmatch(r"[0-9]{1,3}", tags.get("pct", "")) else 100,
+        testing=tags.get("t", "").lower() == "y",
+        public_suffix=tags["psd"].lower() if tags.get("psd", "").lower() in ("y", "n") else "u",
+        aggregate_to=_addresses(tags.get("rua", "")),
+        failures_to=_addresses(tags.get("ruf", "")),
+        failure_options=tags.get("fo", "0"),
+    )
+
+
+def _policy(value: str | None) -> Policy | None:
+    try:
+        return Policy((value or "").lower())
+    except ValueError:
+        return None
+
+
+def _addresses(value: str) -> tuple[str, ...]:
+    return tuple(uri.strip() for uri in value.split(",") if uri.strip())
+
+
+# -- the tree (RFC 9989 §4.10)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def load_suffixes() -> None:
+    """Read the list of public suffixes now, which takes a while, and not with the first message."""
+    _suffixes()
+
+
+def is_public_suffix(domain: str) -> bool:
+    return bool(_suffixes().is_public(domain))
+
+
+def names_to_walk(domain: str) -> list[str]:
+    """The domain and those above it: at most eight, the long ones in between left out."""
+    labels = domain.split(".")
+    walk = [labels]
+    if len(labels) > LONGEST_WALK:
+        labels = labels[-(LONGEST_WALK - 1) :]
+        walk.append(labels)
+    while len(labels) > 1:
+        labels = labels[1:]
+        walk.append(labels)
+    return [".".join(each) for each in walk[:LONGEST_WALK]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """What a walk found, from the domain upwards."""
+
+    domain: str
+    records: tuple[PolicyRecord, ...]
+
+    @property
+    def organization(self) -> str:
+        for record in self.records:
+            if record.public_suffix == "n":
+                return record.domain
+            if record.public_suffix == "y" and record.domain != self.domain:
+                labels = self.domain.split(".")
+                return ".".join(labels[-(record.domain.count(".") + 2) :])
+        owned = [record.domain for record in self.records if not is_public_suffix(record.domain)]
+        return owned[-1] if owned else self.domain
+
+    @property
+    def policy_record(self) -> PolicyRecord | None:
+        """The author's own record, that of its organization, that of the public suffix above it (RFC 9989 §4.10.1)."""
+        found = {record.domain: record for record in self.records}
+        suffix = next((record for record in self.records if record.public_suffix == "y"), None)
+        return found.get(self.domain) or found.get(self.organization) or suffix
+
+
+def _walk(domain: str) -> Asking[_Tree | Answer]:
+    """All names of the walk at the same time; an Answer that failed, if one did."""
+    names = names_to_walk(domain)
+    answers = yield tuple(Question(f"_dmarc.{name}", "TXT") for name in names)
+    records = []
+    for name, answer in zip(names, answers, strict=True):
+        if answer.failed:
+            return answer
+        record = _only_record(answer, name)
+        if record is not None:
+            records.append(record)
+            if record.public_suffix == "n" or (record.public_suffix == "y" and name != domain):
+                break
+    return _Tree(domain, tuple(records))
+
+
+def _only_record(answer: Answer, domain: str) -> PolicyRecord | None:
+    """Several policies of one domain are none (RFC 9989 §4.10)."""
+    records = [record for text in answer.texts if (record := parse_policy(text, domain)) is not None]
+    return records[0] if len(records) == 1 else None
+
+
+# -- the message
+
+
+def check_authors(authors: Sequence[str], vouched: Identifiers, chance: float) -> Asking[DmarcResult]:
+    """``authors`` are the domains of From, in A-labels; ``chance`` (0 to 1) decides what ``pct`` is about."""
+    domains = list(dict.fromkeys(author.rstrip(".").lower() for author in authors if author))
+    if not domains:
+        return DmarcResult(Dmarc.PERMERROR, reason="no author with a domain")
+    if len(domains) > MAX_AUTHORS:
+        return DmarcResult(Dmarc.PERMERROR, domains[0], reason=f"authors of {len(domains)} domains")
+    results = []
+    for domain in domains:
+        results.append((yield from check_author(domain, vouched, chance)))  # noqa: PERF401 (no comprehension can ask)
+    # One author that is vouched for says nothing for the others (RFC 7489 §6.6.1).
+    return max(results, key=lambda result: (_STRICTER[result.policy], result.status is not Dmarc.PASS))
+
+
+def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[DmarcResult]:
+    """One author's domain against what was vouched for."""
+    if "." not in domain or domain.startswith("["):
+        return DmarcResult(Dmarc.PERMERROR, domain, reason="the author's domain is no name")
+    (own,) = yield (Question(f"_dmarc.{domain}", "TXT"),)
+    if own.failed:
+        return DmarcResult(Dmarc.TEMPERROR, domain, reason=own.fault)
+    record = _only_record(own, domain)
+    same_spf, same_dkim = vouched.spf == domain, domain in vouched.dkim
+    if record is not None and (same_spf or same_dkim):
+        # The very domain is vouched for: no need to know the organization.
+        return DmarcResult(Dmarc.PASS, domain, record=record, aligned_spf=same_spf, aligned_dkim=same_dkim)
+    tree = yield from _walk(domain)
+    if isinstance(tree, Answer):
+        return DmarcResult(Dmarc.TEMPERROR, domain, record=record, reason=tree.fault)
+    record = tree.policy_record
+    if record is None:
+        return DmarcResult(Dmarc.NONE, domain, reason="no policy")
+    fault = ""
+    aligned_spf, aligned_dkim = same_spf, same_dkim
+    for other in dict.fromkeys((vouched.spf, *vouched.dkim)):
+        strict = (other != vouched.spf or record.strict_spf) and (other not in vouched.dkim or record.strict_dkim)
+        if not other or strict or other == domain or not _may_be_kin(other, domain):
+            continue
+        theirs = yield from _walk(other)
+        if isinstance(theirs, Answer):
+            fault = theirs.fault
+        elif theirs.organization == tree.organization:
+            aligned_spf |= other == vouched.spf and not record.strict_spf
+            aligned_dkim |= other in vouched.dkim and not record.strict_dkim
+    if aligned_spf or aligned_dkim:
+        return DmarcResult(Dmarc.PASS, domain, record=record, aligned_spf=aligned_spf, aligned_dkim=aligned_dkim)
+    if fault:
+        return DmarcResult(Dmarc.TEMPERROR, domain, record=record, reason=fault)
+    wanted = record.policy
+    if record.domain != domain:
+        wanted = yield from _policy_below(record, domain)
+    result = DmarcResult(Dmarc.FAIL, domain, wanted, record, reason="no aligned domain is vouched for")
+    if record.testing or chance * 100 >= record.percent:  # RFC 9989 §4.7 "t", RFC 7489 §6.6.4
+        return replace(result, policy=_MILDER[wanted], sampled_out=wanted is not Policy.NONE)
+    return result
+
+
+def _policy_below(record: PolicyRecord, domain: str) -> Asking[Policy]:
+    """What holds for a domain below the one with the record: ``np`` if it does not exist, else ``sp``, else ``p``."""
+    below = record.subdomains or record.policy
+    if record.missing is None or record.missing is below:
+        return below
+    answers = yield tuple(Question(domain, kind) for kind in ("A", "AAAA", "MX"))
+    exists = any(answer.status is Status.FOUND or answer.failed for answer in answers)
+    return below if exists else record.missing
+
+
+def _may_be_kin(one: str, other: str) -> bool:
+    """Whether two names could have one organization: they end in the same label."""
+    return one.rpartition(".")[2] == other.rpartition(".")[2]
