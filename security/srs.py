@@ -2,7 +2,7 @@
 
 Forwarded mail would fail SPF at the next server, for it comes from us with a stranger's domain in its reverse-path.
 So the reverse-path becomes ``SRS0=hash=day=domain=local@ours``; one that another forwarder has rewritten already
-becomes ``SRS1=hash=forwarder==rest@ours``, which leads a bounce to that forwarder, and never through a chain of all of them.
+becomes ``SRS1=hash=forwarder==rest@ours``, which leads a bounce to that forwarder, and never through all of a chain.
 The hash, an HMAC under a secret of ours, keeps strangers from sending through us what only looks like a bounce, and the
 day (modulo 1,024, in two characters) ends an address some weeks after it was made.
 
