@@ -109,7 +109,7 @@ class ImapConnection(ImapWire):
         services = self._services
         self._opened_at = self._active_at = self._sign_at = services.loop.time()
         self._take_transport(real_transport(transport))
-        peer = transport.get_extra_info("peername")
+        peer = self._forwarded or transport.get_extra_info("peername")
         client = str(peer[0]).removeprefix("::ffff:") if peer else "::1"
         session = self._session = Session(services.sessions, client, self._secure)
         session.tls = transport.get_extra_info("ssl_object")

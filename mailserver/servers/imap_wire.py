@@ -35,6 +35,7 @@ class ImapWire(asyncio.Protocol):
     __slots__ = (
         "_active_at",
         "_deflate",
+        "_forwarded",
         "_framer",
         "_gathered",
         "_inflates",
@@ -51,6 +52,7 @@ class ImapWire(asyncio.Protocol):
         self._services = services
         self._secure = secure
         self._transport: asyncio.Transport | None = None
+        self._forwarded: tuple[str, int] | None = None  # who the client is, says a proxy
         self._framer = Framer(STRANGER, services.open_spool)
         self._deflate: Deflate | None = None
         self._gathered: list[bytes] = []
@@ -72,6 +74,9 @@ class ImapWire(asyncio.Protocol):
     def _tls_ended(self, transport: asyncio.Transport | None) -> None:
         """The handshake was made; None: it failed."""
         raise NotImplementedError
+
+    def came_from(self, address: str, port: int) -> None:
+        self._forwarded = (address, port)
 
     # Octets in
 
