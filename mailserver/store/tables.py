@@ -348,3 +348,50 @@ spool_lane = Table(
     Index(None, "owner", "has_news"),
     sqlite_with_rowid=False,
 )
+
+# One message from outside, from its connection to its mailboxes, and those that were refused (delivery.tracing).
+message_trace = Table(
+    "message_trace",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("hello", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("reverse_path", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("message_id_header", Text, nullable=False),
+    Column("message_id", BigInteger, nullable=False),  # 0: it was not taken; the message itself may be gone before this
+    Column("size", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("results", Text, nullable=False),
+    Index(None, "at"),
+    Index(None, "reverse_path"),
+    sqlite_with_rowid=False,
+)
+
+recipient_trace = Table(
+    "recipient_trace",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("forward_path", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),  # empty if it is not one alone
+    Column("outcome", Text, nullable=False),
+    Index(None, "forward_path"),
+    sqlite_with_rowid=False,
+)
+
+# Strangers that were put off at their first try, and those who came again (delivery.greylist).
+greylist = Table(
+    "greylist",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("reverse_path", Text, primary_key=True),
+    Column("forward_path", Text, primary_key=True),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("passed", SmallInteger, nullable=False),
+    Index(None, "last_at"),
+    sqlite_with_rowid=False,
+)
