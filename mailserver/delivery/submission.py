@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,8 +21,8 @@ from directory.accounts import Account
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, local
-from mailserver.delivery.envelopes import envelope_of, submitted_priority
+from mailserver.delivery import allowance, bounce, local, signing
+from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
     Taken,
@@ -165,6 +165,12 @@ def send(
     )
     outgoing, own_copy = _complete(office, submission.octets, header, reference)
     accounts, remote = gather(taken)
+    later = release_time(mail, office.now())
+    if remote or later:  # what stays here is not signed: nobody asks for a proof that we were we
+        signed = signing.sign_ours(office, outgoing, at=later or office.now())
+        outgoing, trace = signed.octets, signing.below_return_path(trace, signed.fields)
+        if signed.is_encoded:
+            mail = replace(mail, body="7BIT")
     sent = _sent_mailbox(office, submitter.id) if submission.keep_sent else None
     kept = None
     if sent is not None and own_copy is not None:
