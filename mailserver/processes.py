@@ -27,12 +27,14 @@ from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
 from mailserver.delivery import allowance
 from mailserver.imap.recent import RecentMail
+from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
 from mailserver.wiring import System, build, proven_logins, secret_key, tls_context
 from security.headcount import Headcount
 from security.proven import ProvenLogins
+from security.shared_table import SharedTable
 from security.throttle import ThrottleMemory
 
 log = logging.getLogger("citymail.processes")
@@ -145,6 +147,7 @@ class Shared:
     guesses: ThrottleMemory = field(default_factory=ThrottleMemory)
     headcount: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
+    conduct: SharedTable = field(default_factory=conduct_memory)
 
 
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:
@@ -190,7 +193,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
     from mailserver.servers import lmtp, mx, submission
     from mailserver.servers.imap_services import ImapServices
     from mailserver.servers.smtp_clients import Clients
-    from mailserver.servers.smtp_session import SmtpServices
+    from mailserver.servers.smtp_transaction import SmtpServices
 
     _adopt_process(listeners, MAIL_SERVICES)
     shared.headcount.sit_down()
@@ -202,8 +205,16 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
         # A login is a hash of its password, and no more are hashed at once than there are cores.
         login_executor = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="login")
+        reception = config.reception
         clients = Clients(
-            config.smtp.max_connections_per_client, config.smtp.connection_exempt, headcount=shared.headcount
+            config.smtp.max_connections_per_client,
+            config.smtp.connection_exempt,
+            headcount=shared.headcount,
+            per_network=reception.max_connections_per_network,
+            per_account=reception.max_connections_per_account,
+            conduct=Conduct(
+                reception.connections_per_minute, reception.unknown_recipients, time.monotonic, shared.conduct
+            ),
         )
         smtp = SmtpServices(
             office=system.office,
@@ -235,7 +246,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             "imaps": (imap_server.protocol_factory(imap, tls=True), True),
         }
         services = [
-            Service(listeners[name], factory, for_officials if tls else None)
+            Service(listeners[name], factory, for_officials if tls else None, reception.proxy_networks)
             for name, (factory, tls) in factories.items()
             if name in listeners
         ]

@@ -26,6 +26,14 @@ class LmtpSession(MxSession):
     is_lmtp = True
     error_budget = 1000
 
+    def __init__(self, services: SmtpServices, *, offers_tls: bool) -> None:
+        super().__init__(services, offers_tls=offers_tls)
+        self.tarpit = 0.0
+
+    @property
+    def offers_xclient(self) -> bool:
+        return False  # who may come at all is decided by where it comes from
+
     @property
     def offers_dsn(self) -> bool:
         return True

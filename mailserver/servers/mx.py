@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from mailserver.delivery import inbound
+from mailserver.refusals import NoSuchRecipient
 from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_session import SmtpSession
 from mailserver.servers.smtp_transaction import Offer, SmtpServices
-from mailserver.smtp.commands import MailCommand, RcptCommand
+from mailserver.smtp.commands import MailCommand, RcptCommand, SyntaxFault
 from mailserver.smtp.data import MessageSink
 from mailserver.smtp.replies import Reply
+
+HARVESTING = Reply(450, "4.7.1", "Too many unknown recipients from your address; try again in a while")
 
 
 class MxSession(SmtpSession):
@@ -27,10 +30,19 @@ class MxSession(SmtpSession):
 
     async def offer(self, mail: MailCommand, rcpt: RcptCommand) -> inbound.Taken:
         office = self.office
-        if office.in_place and not inbound.is_known(office, rcpt.forward_path):
-            # The first look at a group of thousands takes a while; nobody else waits for it.
-            return await self.loop.run_in_executor(self.services.executor, inbound.offer_recipient, office, mail, rcpt)
-        return await self.ask(inbound.offer_recipient, office, mail, rcpt)
+        if not self.is_lmtp and self.clients.is_harvesting(self.client):
+            raise SyntaxFault(HARVESTING)
+        try:
+            if office.in_place and not inbound.is_known(office, rcpt.forward_path):
+                # The first look at a group of thousands takes a while; nobody else waits for it.
+                return await self.loop.run_in_executor(
+                    self.services.executor, inbound.offer_recipient, office, mail, rcpt
+                )
+            return await self.ask(inbound.offer_recipient, office, mail, rcpt)
+        except NoSuchRecipient:
+            if not self.is_lmtp:
+                self.clients.asked_unknown(self.client)
+            raise
 
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         taken = [offer.answer for offer in offers]

@@ -49,6 +49,8 @@ FOREIGN_VERBS = frozenset(
 )
 # Errors, and commands of any kind, that a client may make without delivering a message in between.
 ERROR_BUDGET = 20
+# Errors from which on each costs the client a wait.
+TARPIT_ERRORS = 10
 COMMAND_BUDGET = 400
 
 Verb = Callable[[Any, str | None], Awaitable[None]]
@@ -96,6 +98,8 @@ class SmtpWire(SmtpStream):
         self._smtp_methods = self.VERBS
         self.clients = clients
         self.client = ""
+        self.neighbour = ""  # who is at the other end, whoever it speaks for
+        self._forwarded: tuple[str, int] | None = None
         self.secured = False
         self._out: list[bytes] = []
         self._sink: Taker | None = None
@@ -107,14 +111,19 @@ class SmtpWire(SmtpStream):
         self._retiring = False
         self.errors = 0
         self.commands = 0
+        self.tarpit = 0.0
+        self._lingered = 0  # errors that have been waited for
 
     # -- the connection's life
+
+    def came_from(self, address: str, port: int) -> None:
+        self._forwarded = (address, port)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self.transport = transport
-        peer = transport.get_extra_info("peername")
-        self.client = peer[0] if isinstance(peer, tuple) else ""
+        peer = self._forwarded or transport.get_extra_info("peername")
+        self.client = self.neighbour = peer[0] if isinstance(peer, tuple) else ""
         self.session.peer = peer
         # Under implicit TLS (RFC 8314 §3.3) the transport is secured from the start.
         self.secured = transport.get_extra_info("sslcontext") is not None
@@ -182,6 +191,8 @@ class SmtpWire(SmtpStream):
                 if self.commands > COMMAND_BUDGET:
                     self.say(TOO_MANY_COMMANDS)
                     break
+                if self.errors > TARPIT_ERRORS and self.tarpit and line is not None:
+                    await self._linger()
         except Hangup:
             pass
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, ssl.SSLError) as loss:
@@ -224,6 +235,12 @@ class SmtpWire(SmtpStream):
             log.exception("client=%s reference=%s %s failed", self.client, reference, verb)
             self.say(fault_reply(reference))
 
+    async def _linger(self) -> None:
+        """Who makes many errors waits for each further answer; a sleeping task is all that it costs."""
+        errors, self._lingered = self.errors - self._lingered, self.errors
+        if errors > 0:
+            await asyncio.sleep(self.tarpit)
+
     async def greet(self) -> None:
         self.say(Reply(220, "", f"{self.hostname} ESMTP CityMail"))
 
@@ -232,6 +249,7 @@ class SmtpWire(SmtpStream):
 
     def renew_budgets(self) -> None:
         """A message was delivered: errors and commands are counted anew."""
+        self._lingered = 0
         self.errors = 0
         self.commands = 0
 
@@ -283,7 +301,10 @@ class SmtpWire(SmtpStream):
             part._transport = secured  # type: ignore[union-attr]  # noqa: SLF001
         self._over_ssl = True
         self.secured = True
-        # RFC 3207 §4.2: everything known about the client is forgotten.
+        self.forget_session()  # RFC 3207 §4.2: whatever was said before
+
+    def forget_session(self) -> None:
+        """Everything that the client said: its name, its login, its transaction."""
         peer = self.session.peer
         self.session = Session(self.loop)
         self.session.peer = peer

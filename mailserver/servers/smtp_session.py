@@ -17,11 +17,14 @@ from typing import Any
 from mailserver.delivery.envelopes import release_time
 from mailserver.delivery.post_office import Origin
 from mailserver.refusals import LimitReached, TooLarge
+from mailserver.servers.smtp import TOO_MANY_CONNECTIONS
+from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_stream import Hangup
 from mailserver.servers.smtp_transaction import IN_CHUNKS, MAIL_FIRST, NO_PARAMETER, Offer, TransactionWire
 from mailserver.servers.smtp_transaction import SmtpServices as SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand, parse_mail, parse_rcpt
 from mailserver.smtp.replies import Reply
+from mailserver.smtp.xclient import ATTRIBUTES, parse_xclient
 
 log = logging.getLogger("citymail.smtp")
 
@@ -34,6 +37,8 @@ HELLO_NAME = Reply(501, "5.5.4", "EHLO and HELO take a host name")
 MAIL_AGAIN = Reply(503, "5.5.1", "A transaction is open; RSET ends it")
 NO_EXTENSIONS = Reply(555, "5.5.4", "Parameters need EHLO")
 NO_DSN = Reply(555, "5.5.4", "DSN is not offered here")
+NO_XCLIENT = Reply(550, "5.7.0", "XCLIENT is not for you")
+XCLIENT_LATE = Reply(503, "5.5.1", "A transaction is open; XCLIENT comes before it")
 NEEDS_TLS = Reply(530, "5.7.10", "REQUIRETLS is taken only under TLS; say STARTTLS first")
 NO_HOLDING = Reply(555, "5.5.4", "Messages are not held back here")
 HELD_TOO_LONG = Reply(501, "5.5.4", "That is longer than messages are held back; EHLO tells how long")
@@ -68,6 +73,11 @@ class SmtpSession(TransactionWire):
         """Raises Refusal when the recipient is not taken; returns what ``receive`` will want to know of it."""
         raise NotImplementedError
 
+    @property
+    def offers_xclient(self) -> bool:
+        """Whether who is at the other end may say for whom it speaks."""
+        return is_within(self.neighbour, self.office.config.reception.xclient_networks)
+
     def may_raise_priority(self) -> bool:
         """RFC 6710 §4.1: whether this client's messages may go before others'."""
         return False
@@ -85,7 +95,7 @@ class SmtpSession(TransactionWire):
             self._out.append(f"250 {self.hostname}\r\n".encode())
             return
         today = self.office.now() // DAY if self.hold_days else 0
-        key = (type(self), self.secured, self.tls_context is not None, self.mechanisms(), today)
+        key = (type(self), self.secured, self.tls_context is not None, self.mechanisms(), self.offers_xclient, today)
         octets = self.services.hello_replies.get(key)
         if octets is None:
             if len(self.services.hello_replies) > HELLO_REPLIES:
@@ -117,6 +127,8 @@ class SmtpSession(TransactionWire):
             lines.append("REQUIRETLS")  # RFC 8689 §2: only under TLS
         if self.tls_context is not None and not self.secured:
             lines.append("STARTTLS")
+        if self.offers_xclient:
+            lines.append("XCLIENT " + " ".join(ATTRIBUTES))
         mechanisms = self.mechanisms()
         if mechanisms:
             lines.append("AUTH " + " ".join(mechanisms))
@@ -131,6 +143,28 @@ class SmtpSession(TransactionWire):
 
     async def smtp_HELO(self, arg: str | None) -> None:  # noqa: N802
         await self._hello(arg, extended=False)
+
+    async def smtp_XCLIENT(self, arg: str | None) -> None:  # noqa: N802
+        if not self.offers_xclient:
+            log.warning("client=%s is not allowed XCLIENT", self.client)
+            self.say(NO_XCLIENT)
+            return
+        if self.transaction.mail is not None:
+            self.say(XCLIENT_LATE)
+            return
+        facts = parse_xclient(arg or "")
+        if facts.address is not None:
+            self.clients.release(self.client, self)
+            self.client = facts.address
+            if not self.clients.admit(self.client, self):
+                self.say(TOO_MANY_CONNECTIONS)
+                raise Hangup
+        log.info("neighbour=%s speaks for client=%s name=%s", self.neighbour, self.client, facts.name or "-")
+        # As if the client had just connected: whatever was said before was said by another.
+        self.forget_session()
+        self.session.host_name = facts.hello or None
+        self.session.extended_smtp = facts.protocol == "ESMTP"
+        await self.greet()
 
     # -- the transaction
 

@@ -104,6 +104,7 @@ class TransactionWire(SmtpWire):
         )
         self.services = services
         self.office = office
+        self.tarpit = office.config.reception.tarpit_milliseconds / 1000
 
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         """Take the message; one reply, or for LMTP one for each offer."""

@@ -23,6 +23,7 @@ from directory.sasl_login import Away, Conversation, Wait, converse
 from mailserver.delivery import inbound, submission
 from mailserver.delivery.envelopes import may_raise_priority
 from mailserver.servers.smtp_session import HELLO_FIRST, SmtpSession
+from mailserver.servers.smtp_stream import Hangup
 from mailserver.servers.smtp_transaction import Offer, SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand, SyntaxFault
 from mailserver.smtp.data import MessageSink
@@ -42,10 +43,13 @@ AUTH_SYNTAX = Reply(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
 CANCELLED = Reply(501, "5.7.0", "Login cancelled")
 WELCOME = Reply(235, "2.7.0", "Welcome")
 LOGIN_OVER = Reply(530, "5.7.0", "Your login does not hold any more; log in again")
+TOO_MANY_OF_LOGIN = Reply(421, "4.7.0", "Too many connections of your login; goodbye")
 EXTENDED_ONLY = Reply(503, "5.5.1", "AUTH needs EHLO")
 
 
 class SubmissionSession(SmtpSession):
+    _counted = ""  # the account whose connections this one is counted among
+
     @property
     def offers_dsn(self) -> bool:
         return True
@@ -80,8 +84,7 @@ class SubmissionSession(SmtpSession):
             raise SyntaxFault(LOGIN_FIRST if self.secured else TLS_FIRST)
         if await self.ask(self.services.gate.still_holds, self.session.auth_data) is None:
             # locked, another password, a revoked one: from one message to the next
-            self.session.authenticated = False
-            self.session.auth_data = None
+            self._log_out()
             raise SyntaxFault(LOGIN_OVER)
         await self.ask(submission.check_sender, self.office, account, mail.reverse_path)
 
@@ -142,10 +145,30 @@ class SubmissionSession(SmtpSession):
             log.info("client=%s login refused: %s", self.client, refused.reason)
             self.say(Reply(535, "5.7.8", refused.client_text))
         else:
+            if not self.clients.log_in(admission.account.id):
+                log.info("client=%s login=%s has too many connections", self.client, admission.account.login)
+                self.say(TOO_MANY_OF_LOGIN)
+                raise Hangup
+            self._counted = admission.account.id
             self.session.authenticated = True
             self.session.auth_data = admission  # type: ignore[assignment]  # aiosmtpd types it as None
             log.info("client=%s login=%s logged in by %s", self.client, admission.account.login, admission.means)
             self.say(WELCOME)
+
+    def _log_out(self) -> None:
+        if self._counted:
+            self.clients.log_out(self._counted)
+            self._counted = ""
+        self.session.authenticated = False
+        self.session.auth_data = None
+
+    def forget_session(self) -> None:
+        self._log_out()
+        super().forget_session()
+
+    def ended(self) -> None:
+        self._log_out()
+        super().ended()
 
     def _why_not_now(self) -> Reply | None:
         if not self.session.host_name:

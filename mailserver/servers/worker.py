@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import uvloop
 
+from mailserver.config import Network
+from mailserver.servers.proxied import ProxiedServer
+
 log = logging.getLogger("citymail.worker")
 
 # Seconds that sessions have to end by themselves after SIGTERM.
@@ -20,11 +23,15 @@ DRAIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One listening socket and what speaks on it.  With ``tls`` the connection begins with a handshake."""
+    """One listening socket and what speaks on it.  With ``tls`` the connection begins with a handshake.
+
+    ``proxies`` say in front of theirs who the client is.
+    """
 
     listener: socket.socket
     factory: Callable[[], asyncio.BaseProtocol]
     tls: ssl.SSLContext | None = None
+    proxies: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,9 @@ async def _serve(start: Callable[[], Awaitable[tuple[Sequence[Service], Lifecycl
     services, lifecycle = await start()
     loop.add_signal_handler(signal.SIGHUP, lifecycle.on_reload)
     servers = [
-        await loop.create_server(
+        ProxiedServer(service.listener, service.factory, service.proxies, service.tls)
+        if service.proxies
+        else await loop.create_server(
             service.factory,
             sock=service.listener,
             ssl=service.tls,

@@ -30,8 +30,10 @@ from directory.names import collation_key
 from mailserver import config as settings
 from mailserver.delivery.post_office import PostOffice
 from mailserver.servers import lmtp, mx, submission
+from mailserver.servers.proxied import ProxiedServer
 from mailserver.servers.relay import RelayServer
 from mailserver.servers.smtp_clients import Clients
+from mailserver.servers.smtp_conduct import Conduct
 from mailserver.servers.smtp_transaction import SmtpServices
 from mailserver.store import Store
 from mailserver.store.mailboxes import find_mailbox
@@ -176,7 +178,14 @@ class Mailroom:
         self.ca_file = files.ca_file
         self.context = server_context(files.certificate, files.key)
         self.ports: dict[str, int] = {}
-        self.clients = Clients(office.config.smtp.max_connections_per_client, office.config.smtp.connection_exempt)
+        reception = office.config.reception
+        self.clients = Clients(
+            office.config.smtp.max_connections_per_client,
+            office.config.smtp.connection_exempt,
+            per_network=reception.max_connections_per_network,
+            per_account=reception.max_connections_per_account,
+            conduct=Conduct(reception.connections_per_minute, reception.unknown_recipients, time.monotonic),
+        )
         self.gate = Gate(
             office.directory,
             throttle=Throttle([str(each) for each in office.config.login.never_slowed], monotonic=time.monotonic),
@@ -185,7 +194,7 @@ class Mailroom:
         )
         self.executor = ThreadPoolExecutor(4)
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop() if use_uvloop else asyncio.new_event_loop()
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | ProxiedServer] = []
         self.relay: RelayServer | None = None
         self._relay_task: asyncio.Task[None] | None = None
         started = threading.Event()
@@ -211,11 +220,16 @@ class Mailroom:
             "lmtp": (lmtp.protocol_factory(services), None),
         }
         for name, (factory, context) in factories.items():
-            server = await self.loop.create_server(factory, "127.0.0.1", 0, ssl=context)
-            self._servers.append(server)
-            self.ports[name] = server.sockets[0].getsockname()[1]
+            if proxies := self.office.config.reception.proxy_networks:
+                listener = socket.create_server(("127.0.0.1", 0))
+                self._servers.append(ProxiedServer(listener, factory, proxies, context))
+            else:
+                server = await self.loop.create_server(factory, "127.0.0.1", 0, ssl=context)
+                self._servers.append(server)
+                listener = server.sockets[0]
+            self.ports[name] = listener.getsockname()[1]
         if with_relay:
-            self.relay = RelayServer(self.office, connect_timeout=5)
+            self.relay = RelayServer(self.office)
             self._relay_task = self.loop.create_task(self.relay.run())
 
     def on_loop(self, coroutine: Any) -> Any:
