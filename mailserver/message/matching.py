@@ -16,7 +16,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, filterfalse
 
 from directory.names import fold
 
@@ -25,6 +25,12 @@ def exact_form(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def exact_lines(lines: list[str]) -> list[str]:
+    """The exact forms of many short texts, in few texts of a line for each; those that are all ASCII come first."""
+    block = "\n".join([" ".join(line.split()) for line in filter(str.isascii, lines)]).lower()
+    return [block, *map(exact_form, filterfalse(str.isascii, lines))]
 
 
 @dataclass(frozen=True, slots=True)

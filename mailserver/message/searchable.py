@@ -39,9 +39,22 @@ class Texts:
 def texts_of(header: bytes, tree: Part, read: Read) -> Texts:
     """All of it, for an index.  ``read`` gives the message's octets from one offset to another."""
     lines = header_lines(header)
-    fields = {name: values for name in ("subject", *ADDRESSED) if (values := field_values(lines, name))}
+    fields = _fields(lines)
     inner = [line for part in inner_parts(tree) for line in header_lines(read(part.header_start, part.body_start))]
     return Texts(lines + inner, fields, list(body_texts(tree, read)))
+
+
+_FIELDS = frozenset(("subject", *ADDRESSED))
+
+
+def _fields(lines: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t").lower()
+        if name in _FIELDS and colon and not (name == "subject" and name in found):
+            found.setdefault(name, []).append(value.strip(BLANKS))
+    return found
 
 
 def header_lines(octets: bytes) -> list[str]:

@@ -64,9 +64,8 @@ def words(text: str) -> list[str]:
 
 
 def words_and_pairs(text: str) -> tuple[list[str], list[str]]:
-    parts = pieces(text)
-    found = parts[1::2]
-    return found, list(map("".join, zip(["", *found], parts[::2], [*found, ""], strict=True)))
+    parts = ["", *pieces(text), ""]
+    return parts[2:-1:2], list(map("".join, zip(parts[:-2:2], parts[1::2], parts[2::2], strict=True)))
 
 
 def key_pairs(form: str) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from mailserver.message.attachment_text import kind_of
-from mailserver.message.matching import exact_form
+from mailserver.message.matching import exact_form, exact_lines
 from mailserver.message.searchable import Texts, texts_of
-from mailserver.message.structure import decode_parts
+from mailserver.message.structure import Part, decode_parts
 from mailserver.message.transfer import decode_transfer
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile
@@ -100,9 +100,10 @@ def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id
         ids = index.lacks(message_id for _, message_id, _ in taken)
         if ids:
             rows = list(_rows(connection, ids))
+            trees = [decode_parts(row.parts) for row in rows]
             index.add(
-                ((row.id, MESSAGE, _document(row, read_file)) for row in rows),
-                [row.id for row in rows if next(_files(row), None) is not None],
+                ((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True)),
+                [row.id for row, tree in zip(rows, trees, strict=True) if any(_files(tree))],
             )
             newest = max(rows, key=lambda row: row.id)
             if newest.id > index.checked()[0]:
@@ -122,7 +123,7 @@ def read_attached(index: IndexFile, read: OpenRead, read_file: ReadFile, reader:
         found = list(_rows(connection, [message_id]))
     texts = []
     for row in found:
-        for kind, part in _files(row):
+        for kind, part in _files(decode_parts(row.parts)):
             octets = _octets(row, read_file, part.body_start, part.end)
             decoded = decode_transfer(part.encoding, octets)
             text = reader.text(kind, octets if decoded is None else decoded)
@@ -161,8 +162,7 @@ def _octets(row: Any, read_file: ReadFile, start: int, stop: int) -> bytes:
         return b""
 
 
-def _document(row: Any, read_file: ReadFile) -> Document:
-    tree = decode_parts(row.parts)
+def _document(row: Any, tree: Part, read_file: ReadFile) -> Document:
     texts: Texts = texts_of(row.header, tree, lambda start, stop: _octets(row, read_file, start, stop))
     shown = {"from": f"{row.author_name} <{row.author_address}>", "to": row.to_text}
     fields = []
@@ -171,13 +171,13 @@ def _document(row: Any, read_file: ReadFile) -> Document:
         if name in shown:
             lines.append(exact_form(shown[name]))
         fields.append([line for line in dict.fromkeys(lines) if line])
-    fields.append([form for line in texts.header if (form := exact_form(line))])
+    fields.append([lines for lines in exact_lines(texts.header) if lines])
     fields.append([form for text in texts.body if (form := exact_form(text))])
     return fields
 
 
-def _files(row: Any) -> Iterator[tuple[str, Any]]:
-    for part in decode_parts(row.parts).walk():
+def _files(tree: Part) -> Iterator[tuple[str, Part]]:
+    for part in tree.walk():
         kind = kind_of(part)
         if kind is not None:
             yield kind, part

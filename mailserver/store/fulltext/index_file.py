@@ -13,6 +13,7 @@ Limits: a file whose chunks have grown to 4,096 documents or 8 MiB leaves them a
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import zlib
@@ -37,6 +38,7 @@ _PATIENCE = 5.0
 _MERGED = 8
 _LARGE_DOCUMENTS = 4096
 _LARGE_OCTETS = 8 << 20
+_SHORT = 8 << 10
 _KEPT_WORDS, _KEPT_PAIRS = 0, 1
 _PLAIN, _EXACT, _STARTS, _NUMBERS, _REST = range(5)
 _SCHEMA = """
@@ -133,12 +135,11 @@ class IndexFile:
 
     def lacks(self, message_ids: Iterable[int]) -> list[int]:
         """Those that have not been read, each once, in their order."""
-        ask = self._database.execute
-        return [
-            each
-            for each in dict.fromkeys(message_ids)
-            if ask("SELECT 1 FROM document WHERE id = ?", (2 * each + MESSAGE,)).fetchone() is None
-        ]
+        rows = self._database.execute(
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM document WHERE id = 2 * value + ?)",
+            (json.dumps([*dict.fromkeys(message_ids)]), MESSAGE),
+        )
+        return [each for (each,) in rows]
 
     def waiting(self, limit: int) -> list[int]:
         """Messages whose attached files have not been read, the newest first."""
@@ -180,24 +181,21 @@ class IndexFile:
     def add(self, documents: Iterable[tuple[int, int, Document]], waiting: Iterable[int] = ()) -> None:
         """(message_id, MESSAGE or ATTACHED, texts) as a chunk of their own; ``waiting`` have files to be read."""
         ids: array[int] = array("q")
-        drafts = [(Draft(), Draft()) for _ in FIELDS]
-        for number, (message_id, kind, texts) in enumerate(documents):
+        packed = []
+        fields: list[list[Sequence[str]]] = [[] for _ in FIELDS]
+        for message_id, kind, texts in documents:
             ids.append(2 * message_id + kind)
-            packed = zlib.compress(_octets("\x1e".join(["\n".join(each) for each in texts])), 1)
-            self._database.execute("INSERT INTO document VALUES (?, ?)", (ids[-1], packed))
+            packed.append(_packed(_octets("\x1e".join(["\n".join(each) for each in texts]))))
             if kind == ATTACHED:
-                self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
-            for field, (word_draft, pair_draft), lines in zip(FIELDS, drafts, texts, strict=True):
-                length = sum(map(len, lines))
-                if field == "header":
-                    word_draft.add(number, chain.from_iterable(map(words, lines)), length)
-                elif lines:
-                    split = [words_and_pairs(line) for line in lines]
-                    word_draft.add(number, chain.from_iterable(each for each, _ in split), length)
-                    pair_draft.add(number, chain.from_iterable(each for _, each in split), length)
+                self.skip_attached(message_id)
+            for field, lines in zip(fields, texts, strict=True):
+                field.append(lines)
+        self._database.executemany("INSERT INTO document VALUES (?, ?)", zip(ids, packed, strict=True))
         self._database.executemany("INSERT OR IGNORE INTO attached VALUES (?)", [(each,) for each in waiting])
         if ids:
-            self._write_chunk(ids, [draft.finish() for both in drafts for draft in both])
+            # One field after the other: what is looked up again and again stays near the processor.
+            lexicons = [each for field, texts in zip(FIELDS, fields, strict=True) for each in _drawn_up(field, texts)]
+            self._write_chunk(ids, lexicons)
             self._merge_chunks()
 
     def forget(self, message_ids: set[int]) -> None:
@@ -218,7 +216,7 @@ class IndexFile:
             ask("DELETE FROM attached WHERE message_id = ?", (each,))
 
     def skip_attached(self, message_id: int) -> None:
-        """Nothing could be read of its files."""
+        """Its files have been read, or nothing could be read of them."""
         self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
 
     def _merge_chunks(self) -> None:
@@ -355,6 +353,28 @@ class IndexFile:
 
     def _one(self, statement: str, *values: object) -> Any:
         return self._database.execute(statement, values).fetchone()[0]
+
+
+def _drawn_up(field: str, texts: Iterable[Sequence[str]]) -> tuple[Lexicon | None, Lexicon | None]:
+    """The lexicons of a field, of words and of pairs, for documents by their numbers."""
+    word_draft, pair_draft = Draft(), Draft()
+    for number, lines in enumerate(texts):
+        length = sum(map(len, lines))
+        if field == "header":
+            word_draft.add(number, chain.from_iterable(map(words, lines)), length)
+        elif lines:
+            split = [words_and_pairs(line) for line in lines]
+            word_draft.add(number, chain.from_iterable([each for each, _ in split]), length)
+            pair_draft.add(number, chain.from_iterable([each for _, each in split]), length)
+    return word_draft.finish(), pair_draft.finish()
+
+
+def _packed(octets: bytes) -> bytes:
+    """As a document's texts are kept.  For a short one clearing a large window would take longer than packing."""
+    if len(octets) > _SHORT:
+        return zlib.compress(octets, 1)
+    packer = zlib.compressobj(1, wbits=13, memLevel=7)
+    return packer.compress(octets) + packer.flush()
 
 
 def _raise(scores: dict[int, int], message_id: int, score: int) -> None:

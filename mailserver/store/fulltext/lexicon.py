@@ -13,11 +13,12 @@ but named in ``unlisted``: its text must be looked into.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, filterfalse, repeat
+from itertools import accumulate, chain, filterfalse, pairwise, repeat
 
 from directory.names import fold
 from mailserver.message.fuzzy import Word
@@ -103,6 +104,7 @@ def _places(lines: bytes, octets: bytes, skip_to: bytes = b"") -> Iterator[int]:
 
 
 def _octets(text: str) -> bytes:
+    """A lone surrogate comes of a broken charset: it is kept, so that every text can be written."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -130,63 +132,86 @@ class Draft:
         """None if there is nothing in it."""
         if not self._listed and not self._unlisted:
             return None
-        first_lines = sorted(filter(str.isascii, self._listed))
+        ascii_lines = sorted(filter(str.isascii, self._listed))
         marked_lines = sorted(filterfalse(str.isascii, self._listed))
+        numbers = [*map(self._listed.__getitem__, chain(ascii_lines, marked_lines))]
         return _written(
-            [*first_lines, *map(fold, marked_lines)],
+            [*ascii_lines, *map(fold, marked_lines)],
             marked_lines,
-            len(first_lines),
-            [self._listed[line] for line in chain(first_lines, marked_lines)],
+            accumulate(map(len, numbers), initial=0),
+            array("H", chain.from_iterable(numbers)),
             self._unlisted,
         )
 
 
+# For each line of a merged lexicon its numbers, a piece for each lexicon that has it.
+_Pieces = defaultdict[str, list[bytes]]
+
+
 def merge(lexicons: Sequence[tuple[int, Lexicon, Mapping[int, int] | None]]) -> Lexicon | None:
     """One of several.  Each comes with what is added to its numbers, or with the new number of each that stays."""
-    ascii_lines: dict[str, list[int]] = {}
-    exact_lines: dict[str, tuple[str, list[int]]] = {}
+    ascii_lines: _Pieces = defaultdict(list)
+    marked_lines: _Pieces = defaultdict(list)
+    folded: dict[str, str] = {}
     unlisted: list[int] = []
     for offset, lexicon, kept in lexicons:
-        plain = lexicon.plain.decode("utf-8", "surrogatepass").split("\n")
-        exact = lexicon.exact.decode("utf-8", "surrogatepass").split("\n")
-        first = lexicon.first_exact
-        for line in range(len(lexicon.starts) - 1):
-            numbers = _renumbered(lexicon.numbers[lexicon.starts[line] : lexicon.starts[line + 1]], offset, kept)
-            if not numbers:
-                continue
-            if line < first:
-                ascii_lines.setdefault(plain[line], []).extend(numbers)
-            else:
-                exact_lines.setdefault(exact[line - first], (plain[line], []))[1].extend(numbers)
-        unlisted += _renumbered(lexicon.unlisted, offset, kept)
-    if not ascii_lines and not exact_lines and not unlisted:
+        # The last line of each is followed by nothing.
+        plain = _text(lexicon.plain).split("\n")[:-1]
+        exact = _text(lexicon.exact).split("\n")[:-1]
+        if kept is None:
+            ends = [_WIDTH * start for start in lexicon.starts]
+            pieces = map(_moved(lexicon.numbers, offset).__getitem__, map(slice, ends, ends[1:]))
+            unlisted += [number + offset for number in lexicon.unlisted]
+        else:
+            every = lexicon.numbers
+            left = [_staying(every[start:end], kept).tobytes() for start, end in pairwise(lexicon.starts)]
+            plain = [line for line, piece in zip(plain, left, strict=True) if piece]
+            exact = [line for line, piece in zip(exact, left[lexicon.first_exact :], strict=True) if piece]
+            pieces = map(bytes, filter(None, left))
+            unlisted += _staying(lexicon.unlisted, kept)
+        first = len(plain) - len(exact)
+        # Without a step of the interpreter for any line.
+        deque(map(list.append, map(ascii_lines.__getitem__, plain[:first]), pieces), maxlen=0)
+        deque(map(list.append, map(marked_lines.__getitem__, exact), pieces), maxlen=0)
+        folded.update(zip(exact, plain[first:], strict=True))
+    if not ascii_lines and not marked_lines and not unlisted:
         return None
-    first_lines, marked_lines = sorted(ascii_lines), sorted(exact_lines)
+    first_lines, last_lines = sorted(ascii_lines), sorted(marked_lines)
+    numbers = [
+        *map(b"".join, map(ascii_lines.__getitem__, first_lines)),
+        *map(b"".join, map(marked_lines.__getitem__, last_lines)),
+    ]
     return _written(
-        [*first_lines, *(exact_lines[line][0] for line in marked_lines)],
-        marked_lines,
-        len(first_lines),
-        [*(ascii_lines[line] for line in first_lines), *(exact_lines[line][1] for line in marked_lines)],
+        [*first_lines, *map(folded.__getitem__, last_lines)],
+        last_lines,
+        [octets // _WIDTH for octets in accumulate(map(len, numbers), initial=0)],
+        array("H", b"".join(numbers)),
         unlisted,
     )
 
 
-def _renumbered(numbers: array[int], offset: int, kept: Mapping[int, int] | None) -> list[int]:
-    if kept is not None:
-        return [kept[number] for number in numbers if number in kept]
-    return [number + offset for number in numbers] if offset else list(numbers)
+_WIDTH = array("H").itemsize
+
+
+def _moved(numbers: array[int], offset: int) -> bytes:
+    """Each a so much larger number.  They are added to as the digits of one, which carry nothing: all stay small."""
+    octets = numbers.tobytes()
+    ones = int.from_bytes(array("H", (1,)).tobytes() * len(numbers), sys.byteorder)
+    return (int.from_bytes(octets, sys.byteorder) + offset * ones).to_bytes(len(octets), sys.byteorder)
+
+
+def _staying(numbers: array[int], kept: Mapping[int, int]) -> array[int]:
+    return array("H", [kept[number] for number in numbers if number in kept])
 
 
 def _written(
-    plain: list[str], exact: list[str], first_exact: int, numbers: list[list[int]], unlisted: list[int]
+    plain: Sequence[str], exact: Sequence[str], starts: Iterable[int], numbers: array[int], unlisted: list[int]
 ) -> Lexicon:
-    # A lone surrogate comes of a broken charset: it is kept, so that every text can be written.
-    every = array("H", chain.from_iterable(numbers))
     return Lexicon(
-        "".join([f"{line}\n" for line in plain]).encode("utf-8", "surrogatepass"),
-        "".join([f"{line}\n" for line in exact]).encode("utf-8", "surrogatepass"),
-        first_exact,
-        array("I", accumulate(map(len, numbers), initial=0)),
-        every,
+        _octets("\n".join([*plain, ""])),
+        _octets("\n".join([*exact, ""])),
+        len(plain) - len(exact),
+        array("I", starts),
+        numbers,
         array("H", unlisted),
     )

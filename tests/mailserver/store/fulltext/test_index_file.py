@@ -139,6 +139,28 @@ def test_chunks_are_merged_and_stay_few(index: IndexFile) -> None:
     assert index.problems() == []
 
 
+@given(st.lists(st.sets(st.text("abđé", min_size=1, max_size=2), max_size=4), min_size=1, max_size=30), st.data())
+def test_a_merged_lexicon_is_as_if_drawn_up_at_once(documents: list[set[str]], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(documents)))
+    before = data.draw(st.sampled_from([0, 250, 60_000]))  # numbers of several octets
+
+    def drawn_up(numbered: dict[int, set[str]]) -> lexicon.Lexicon | None:
+        draft = lexicon.Draft()
+        for number, terms in numbered.items():
+            draft.add(number, terms, 10)
+        return draft.finish()
+
+    several = [(before, drawn_up(dict(enumerate(documents[:cut]))), None)]
+    several.append((before + cut, drawn_up(dict(enumerate(documents[cut:]))), None))
+    assert lexicon.merge([(each, of, kept) for each, of, kept in several if of is not None]) == drawn_up(
+        dict(enumerate(documents, before))
+    )
+    whole = drawn_up(dict(enumerate(documents)))
+    staying = {number: place for place, number in enumerate(range(cut, len(documents)))}
+    left = drawn_up(dict(enumerate(documents[cut:])))
+    assert whole is None or lexicon.merge([(0, whole, staying)]) == left
+
+
 def document(body: str) -> list[list[str]]:
     return [[exact_form(body)] if field == "body" else [] for field in FIELDS]
 
