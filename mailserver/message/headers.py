@@ -30,10 +30,7 @@ Fields = dict[str, str]
 
 def parse_fields(block: str) -> Fields:
     """Raw values by lower-case name; of a field repeated against RFC 5322 §3.6 the first one counts."""
-    fields: Fields = {}
-    for name, value in _FIELD.findall(block):
-        fields.setdefault(name.lower(), value)
-    return fields
+    return {name.lower(): value for name, value in reversed(_FIELD.findall(block))}
 
 
 def fields_of(header: bytes) -> Fields:

@@ -18,6 +18,7 @@ from mailserver.message.structure import Part
 from mailserver.message.transfer import decode_base64
 
 PREVIEW_LENGTH = 200
+_ENOUGH = PREVIEW_LENGTH + 40
 _WINDOWS = (1200, 6 * 1024, 48 * 1024)
 
 _HIDDEN = re.compile(
@@ -68,6 +69,9 @@ def _shorten(part: Part, octets: bytes) -> str:
         text = html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
     elif ">" in text:
         text = _QUOTE.sub("", text)
-    if not text.isprintable():
-        text = _INVISIBLE.sub("", text)
-    return " ".join(text.split())[:PREVIEW_LENGTH]
+    # Most mail has nothing but words, single blanks and line ends: no need to take it apart.
+    shown = text[:_ENOUGH].replace("\r\n", " ").replace("  ", " ").strip(" ")
+    is_whole = len(shown) >= PREVIEW_LENGTH or len(text) <= _ENOUGH
+    if not is_whole or "  " in shown or not shown.isprintable():
+        shown = " ".join((text if text.isprintable() else _INVISIBLE.sub("", text)).split())
+    return shown[:PREVIEW_LENGTH]

@@ -72,14 +72,22 @@ def casemap(text: str) -> str:
     RFC 5051 §2: each character to its simple titlecase, then decomposed.  Marks are put into their canonical order as
     well, so that a Vietnamese letter is one however it was typed.
     """
-    return text.upper() if text.isascii() else unicodedata.normalize("NFKD", "".join(map(_simple_title, text)))
+    return text.upper() if text.isascii() else unicodedata.normalize("NFKD", "".join(map(_TITLES.__getitem__, text)))
 
 
-@lru_cache(maxsize=4096)
-def _simple_title(character: str) -> str:
-    # Where the full mapping makes two of one ("ß", "ﬁ"), the simple one leaves it as it is.
-    title = character.title()
-    return title if len(title) == 1 else character
+class _TitleTable(dict[str, str]):
+    """One character → its simple titlecase, filled as characters turn up, but not for ever."""
+
+    def __missing__(self, character: str) -> str:
+        if len(self) > 4096:
+            self.clear()
+        title = character.title()
+        # Where the full mapping makes two of one ("ß", "ﬁ"), the simple one leaves it as it is.
+        self[character] = title = title if len(title) == 1 else character
+        return title
+
+
+_TITLES = _TitleTable()
 
 
 def reply_subject(subject: str) -> str:

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from mmap import mmap
+from typing import NamedTuple
 
 from directory.names import fold
 from mailserver.message.addresses import Entry, address_text, display, display_list, parse_addresses
@@ -35,8 +36,7 @@ _NOT_ATTACHED = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSummary:
+class MessageSummary(NamedTuple):  # a frozen dataclass of so many fields takes four times as long to make
     size: int
     header_size: int  # with the blank line
     envelope: bytes  # ready to send, 7-bit, parenthesised
@@ -64,6 +64,7 @@ class MessageSummary:
 class _Person:
     """What is needed of one address entry, in all the forms needed."""
 
+    name: str
     form: str
     display: str
     folded: str
@@ -72,7 +73,8 @@ class _Person:
 
 def _person(entry: Entry) -> _Person:
     text = display(entry)
-    return _Person(address_form(entry), text, fold(text), casemap(decode_words(entry.local or "")))
+    name = decode_words(entry.name) if entry.name else ""
+    return _Person(name, address_form(entry), text, fold(text), casemap(decode_words(entry.local or "")))
 
 
 # The same people write and are written to all day. Fields longer than this are not remembered, so that no
@@ -140,7 +142,7 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         preview=preview(root, octets),
         subject=subject,
         base_subject=casemap(base_subject(subject))[:KEY_LIMIT],
-        author_name=decode_words(first.name)[:TEXT_LIMIT] if first is not None and first.name else "",
+        author_name=author.people[0].name[:TEXT_LIMIT] if author.people else "",
         author_address=address_text(first)[:TEXT_LIMIT] if first is not None else "",
         to_text=to.text(),
         sort_from=author.sort_key(),

@@ -11,9 +11,10 @@ import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from mailserver.message.summary import MessageSummary, summarize
 from mailserver.store.blobs import Blobs
@@ -76,7 +77,8 @@ def _from_file(blobs: Blobs, path: Path, prefix: bytes) -> Content:
     return Content(summary, FORMAT_FILE, len(prefix), header, None, digest)
 
 
-_TEXTS = tuple(field.name for field in fields(MessageSummary) if field.type in ("str", str))
+_TEXTS = tuple(name for name, kind in get_type_hints(MessageSummary).items() if kind is str)
+_texts = attrgetter(*_TEXTS)
 
 
 def _summarize(octets: bytes) -> MessageSummary:
@@ -85,7 +87,7 @@ def _summarize(octets: bytes) -> MessageSummary:
     PostgreSQL refuses NUL in a text, and UTF-8 has no form for half a surrogate pair; both can be written in a mail.
     """
     summary = summarize(octets)
-    everything = "".join([getattr(summary, name) for name in _TEXTS])
+    everything = "".join(_texts(summary))
     if "\0" not in everything:
         try:
             everything.encode()
@@ -94,7 +96,7 @@ def _summarize(octets: bytes) -> MessageSummary:
         else:
             return summary
     clean: dict[str, Any] = {name: _storable(getattr(summary, name)) for name in _TEXTS}
-    return replace(summary, **clean)
+    return summary._replace(**clean)
 
 
 def _storable(text: str) -> str:

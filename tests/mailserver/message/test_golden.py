@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ CASES = sorted(path.parent for path in FOLDER.glob("*/message.eml"))
 
 def describe(octets):
     """What we say of a message, in a form that a person can read and compare."""
-    summary = asdict(summarize(octets))
+    summary = summarize(octets)._asdict()
     for name in ("envelope", "body", "bodystructure"):
         summary[name] = summary[name].decode("ascii")
     summary["parts"] = _tree(decode_parts(summary["parts"]))
