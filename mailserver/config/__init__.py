@@ -9,10 +9,11 @@ from mailserver.config.options import MEBIBYTE, Network
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.reading import ConfigFault, load
 from mailserver.config.reception import Reception
+from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
 from mailserver.config.settings import Config
-from mailserver.config.trust import Dns
+from mailserver.config.trust import Dns, Trust
 from mailserver.config.writing import render
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "Network",
     "Reception",
     "Relay",
+    "Scanners",
     "Sending",
     "Smtp",
     "Storage",
     "Tls",
+    "Trust",
     "Webmail",
     "Workers",
     "load",

@@ -17,6 +17,7 @@ _PORT = r"(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5
 _HOST = rf"(?:{_NAME}|\[[0-9A-Fa-f:.]+\])"
 ADDRESS = (rf"[^\s@]+@{_NAME}", "an address, as thongbao@thanhpho.example")
 DOMAIN = (_NAME, "a domain name, as thanhpho.example")
+SCANNER = (rf"{_HOST}:{_PORT}|/\S+", "host:port or the path of a socket")
 TARGET = (rf"{_HOST}(?::{_PORT})?", "host or host:port")
 RESOLVER = (
     rf"(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::{_PORT})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*",

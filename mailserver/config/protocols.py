@@ -65,5 +65,31 @@ class Relay:
     )
     give_up_after: int = option(5 * 86_400, "Seconds after which a message that cannot be sent is returned.", low=60)
     warn_after: int = option(4 * 3600, "Seconds after which its sender is told of the delay. 0: never.", low=0)
-    concurrency: int = option(50, "Connections to other servers at a time.", low=1)
+    dead_letters: str = option(
+        "",
+        "Address of ours that gets reports which nobody else takes. Empty: they are dropped, and the log says so.",
+        form=(r"[^@\s]+@[^@\s]+", "an address, as postmaster@thanhpho.example"),
+        empty=True,
+    )
+    tls: Mapping[str, str] = option(
+        {},
+        'TLS to hosts of routes: { "mail.bo.example:587" = "verified" }. verified: with a certificate of an authority\n'
+        "that this machine trusts (of course where we log in); required: with any; opportunistic: if the host can\n"
+        "(otherwise); never. On port 465 TLS comes first.",
+        choices=("verified", "required", "opportunistic", "never"),
+    )
+    logins: Mapping[str, str] = option(
+        {},
+        'Files with our login at hosts of routes: { "mail.bo.example:587" = "bo.login" }; the first line is the\n'
+        "login, the second the password.",
+    )
+    authorities: str = option("", "PEM file: authorities for verified TLS. Empty: those this machine trusts.")
+    concurrency: int = option(200, "Connections to other servers at a time.", low=1)
     per_destination: int = option(5, "Connections to one server at a time.", low=1)
+    per_minute: int = option(0, "Messages to one server a minute. 0: no limit.", low=0)
+    limits: Mapping[str, str] = option(
+        {},
+        'Domains with limits of their own, connections and messages a minute: { "bo.example" = "2/60" }',
+        form=(r"[1-9]\d{0,4}/\d{1,7}", "connections/messages a minute, as 2/60 or 2/0"),
+    )
+    processes: int = option(1, "Processes that relay.", low=1, high=64)

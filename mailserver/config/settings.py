@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.reception import Reception
+from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
-from mailserver.config.trust import Dns
+from mailserver.config.trust import Dns, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,11 @@ class Config:
     workers: Workers = field(default_factory=Workers, metadata={"doc": "Processes"})
     login: Login = field(default_factory=Login, metadata={"doc": "Passwords and guessing"})
     dns: Dns = field(default_factory=Dns, metadata={"doc": "Names and addresses of others"})
+    trust: Trust = field(default_factory=Trust, metadata={"doc": "What is believed of mail from outside"})
     smtp: Smtp = field(default_factory=Smtp, metadata={"doc": "Receiving and submission"})
     reception: Reception = field(default_factory=Reception, metadata={"doc": "What clients are believed and allowed"})
     imap: Imap = field(default_factory=Imap, metadata={"doc": "IMAP"})
+    scanners: Scanners = field(default_factory=Scanners, metadata={"doc": "Scanners of other makers"})
     sending: Sending = field(default_factory=Sending, metadata={"doc": "What one login may send"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
     webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})

@@ -2,8 +2,8 @@
 
 One connection is one message.  The filter is told of the connection, the envelope, every header field and the body,
 and may answer each step: go on, accept, refuse, defer, discard, or a reply of its own; at the end it may also ask for
-header fields and for quarantine.  What it may not do here it is not offered: to change the body, the recipients or the
-sender, for by then others have signed and judged them.
+other header fields and for quarantine.  What it may not do here it is not offered: to change the body, the recipients
+or the sender, for by then others have judged them.
 
 Standards: Sendmail's libmilter, protocol version 6 (mfdef.h); versions 2 to 6 are understood.
 """
@@ -13,19 +13,20 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Generator
+from dataclasses import replace
 from typing import NoReturn
 
 from mailserver.message.headers import split
-from mailserver.scanning.opinion import Action, Conversation, Letter, Opinion, ScannerFailed, exactly
+from mailserver.scanning.opinion import Action, Change, Conversation, Letter, Opinion, ScannerFailed, exactly
 from mailserver.smtp.replies import Reply
 
 _VERSION = 6
 _MAX_PACKET = 1024 * 1024
 _BODY_CHUNK = 65_535
 
-# What a filter may ask us to do (SMFIF_…): add header fields, quarantine.
-_ADD_HEADERS, _QUARANTINE = 0x01, 0x20
-_OFFERED_ACTIONS = _ADD_HEADERS | _QUARANTINE
+# What a filter may ask us to do (SMFIF_…): add, change and remove header fields, quarantine.
+_ADD_HEADERS, _CHANGE_HEADERS, _QUARANTINE = 0x01, 0x10, 0x20
+_OFFERED_ACTIONS = _ADD_HEADERS | _CHANGE_HEADERS | _QUARANTINE
 # Steps that it may leave out (SMFIP_NO…), and those that it may leave unanswered (SMFIP_NR_…).
 _NO_CONNECT, _NO_HELO, _NO_MAIL, _NO_RCPT, _NO_BODY, _NO_HEADERS, _NO_EOH, _NO_UNKNOWN, _NO_DATA = (
     0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x100, 0x200,
@@ -54,7 +55,7 @@ _CONTINUE, _ACCEPT, _REJECT, _TEMPFAIL, _DISCARD, _REPLY, _PROGRESS, _SKIPPED = 
 )
 _FINAL = (_ACCEPT, _REJECT, _TEMPFAIL, _DISCARD, _REPLY)
 # Wishes at the end.
-_WISH_ADD, _WISH_INSERT, _WISH_QUARANTINE = b"h", b"i", b"q"
+_WISH_ADD, _WISH_INSERT, _WISH_CHANGE, _WISH_QUARANTINE = b"h", b"i", b"m", b"q"
 
 # A field, its folds included; the value begins right behind the colon.
 _FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
@@ -169,22 +170,26 @@ def _tell_message(talk: _Talk, letter: Letter) -> Generator[bytes | None, bytes,
 def _hear_wishes(talk: _Talk) -> Generator[bytes | None, bytes, Opinion]:
     yield _packet(b"E", b"")
     fields: list[tuple[str, str]] = []
+    changes: list[Change] = []
     quarantine = ""
     while True:
         command, data = yield from talk.answer()
         if command in (_WISH_ADD, _WISH_INSERT):
-            name, value = _texts(talk, data if command == _WISH_ADD else data[4:])[:2]
+            name, value = _texts(talk, data if command == _WISH_ADD else data[4:], 2)[:2]
             fields.append((name, value.strip()))
+        elif command == _WISH_CHANGE:
+            name, value = _texts(talk, data[4:], 2)[:2]
+            changes.append(Change(name, int.from_bytes(data[:4], "big"), value.strip()))
         elif command == _WISH_QUARANTINE:
-            quarantine = _texts(talk, data)[0] or "quarantined"
+            quarantine = _texts(talk, data, 1)[0] or "quarantined"
         elif command in (_CONTINUE, *_FINAL):
             break
         else:
             talk.fail(f"it asks for {command!r}, which it was not offered")
     decided = _judge(talk.name, command, data)
     if quarantine and decided.action is Action.CLEAN:
-        return Opinion(talk.name, Action.QUARANTINE, quarantine, None, tuple(fields))
-    return Opinion(decided.scanner, decided.action, decided.detail, decided.reply, tuple(fields))
+        decided = Opinion(talk.name, Action.QUARANTINE, quarantine)
+    return replace(decided, fields=tuple(fields), changes=tuple(changes))
 
 
 def _judge(name: str, command: bytes, data: bytes) -> Opinion:
@@ -212,8 +217,8 @@ def _text(value: str) -> bytes:
     return value.replace("\0", "").encode("utf-8", "surrogateescape") + b"\0"
 
 
-def _texts(talk: _Talk, data: bytes) -> list[str]:
-    if not data.endswith(b"\0"):
+def _texts(talk: _Talk, data: bytes, count: int) -> list[str]:
+    if not data.endswith(b"\0") or data.count(b"\0") < count:
         talk.fail("a text has no end")
     return [part.decode("utf-8", "replace") for part in data.split(b"\0")]
 

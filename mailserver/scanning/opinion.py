@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import re
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from mailserver.message.headers import field_line, field_octets
 from mailserver.smtp.replies import Reply
 
+# What a scanner may call a field (RFC 5322 §2.2).
+_NAME = re.compile(r"[!-9;-~]{1,100}")
 _CHUNK = 64 * 1024
 
 
@@ -27,6 +31,15 @@ class Action(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """The ``index``th field of a name, counted from 1, is to have another value; with an empty one it goes."""
+
+    name: str
+    index: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """``detail`` is for the log and the trace; ``reply`` what the scanner wants the peer to be told, if it says so;
     ``fields`` header fields it wants put in front.
@@ -37,6 +50,7 @@ class Opinion:
     detail: str = ""
     reply: Reply | None = None
     fields: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,31 @@ class Letter:
         else:
             for at in range(0, len(self.octets), size):
                 yield self.octets[at : at + size]
+
+
+def edited(header: bytes, opinions: Iterable[Opinion]) -> bytes:
+    """A header block as the scanners want it: what they add stands in front of all else."""
+    added = b""
+    for opinion in opinions:
+        for change in opinion.changes:
+            header = _changed(header, change)
+        added += b"".join(field_line(name, value) for name, value in opinion.fields if _NAME.fullmatch(name))
+    return added + header
+
+
+def _changed(header: bytes, change: Change) -> bytes:
+    wanted = [field for name, field in field_octets(header) if name == change.name.lower()]
+    if not 1 <= change.index <= len(wanted):
+        return header
+    old = wanted[change.index - 1]
+    # The same octets may stand there more than once: all fields of that name up to this one are passed over.
+    at = 0
+    for field in wanted[: change.index]:
+        at = header.index(field, at)
+        end = at + len(field)
+        at = end
+    new = field_line(change.name, change.value) if change.value else b""
+    return header[: end - len(old)] + new + header[end:]
 
 
 Conversation = Generator[bytes | None, bytes, Opinion]

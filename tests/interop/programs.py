@@ -18,6 +18,9 @@ DEBIAN_PACKAGES = {
     "msmtp": "msmtp",
     "openssl": "openssl",
     "gsasl": "gsasl",
+    "clamd": "clamav-daemon",
+    "rspamd": "rspamd",
+    "opendkim": "opendkim",
 }
 
 

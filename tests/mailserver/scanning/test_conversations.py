@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.scanning import clamd, milter, rspamd
-from mailserver.scanning.opinion import Action, Conversation, Letter, Opinion, ScannerFailed
+from mailserver.scanning.opinion import Action, Change, Conversation, Letter, Opinion, ScannerFailed, edited
 from mailserver.smtp.replies import Reply
 
 MESSAGE = b"From: a@b.example\r\nSubject: two\r\n lines\r\nX-Empty:\r\n\r\nbody\r\n" + b"x" * 100_000
@@ -209,6 +209,34 @@ def test_fields_and_quarantine_are_asked_for_at_the_end() -> None:
     assert thought == Opinion("m", Action.QUARANTINE, "odd", None, (("X-Seen", "yes"), ("X-First", "a\n b")))
 
 
+def test_fields_are_changed_and_removed() -> None:
+    wishes = packet(b"m", b"\0\0\0\1subject\0three\0") + packet(b"m", b"\0\0\0\2From\0\0")
+    thought, _ = ask(agree(0x10) + EVERY_STEP + wishes + GO_ON)
+    assert thought.changes == (Change("subject", 1, "three"), Change("From", 2, ""))
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (Change("a", 1, ""), b"B: 2\r\nA: 1\r\na:  3\r\n 4\r\n\r\n"),
+        (Change("A", 2, ""), b"A: 1\r\nB: 2\r\na:  3\r\n 4\r\n\r\n"),
+        (Change("A", 3, "x"), b"A: 1\r\nB: 2\r\nA: 1\r\nA: x\r\n\r\n"),
+        (Change("A", 3, "x\r\nEvil: 1"), b"A: 1\r\nB: 2\r\nA: 1\r\nA: x Evil: 1\r\n\r\n"),
+        (Change("A", 4, "x"), b"A: 1\r\nB: 2\r\nA: 1\r\na:  3\r\n 4\r\n\r\n"),
+        (Change("A", 0, "x"), b"A: 1\r\nB: 2\r\nA: 1\r\na:  3\r\n 4\r\n\r\n"),
+        (Change("C", 1, "x"), b"A: 1\r\nB: 2\r\nA: 1\r\na:  3\r\n 4\r\n\r\n"),
+    ],
+)
+def test_only_that_field_is_changed(change: Change, left: bytes) -> None:
+    header = b"A: 1\r\nB: 2\r\nA: 1\r\na:  3\r\n 4\r\n\r\n"
+    assert edited(header, [Opinion("m", Action.CLEAN, changes=(change,))]) == left
+
+
+def test_what_scanners_add_stands_in_front() -> None:
+    opinions = [Opinion("a", Action.CLEAN, fields=(("X-A", "1\n2"), ("no name", "x"))), Opinion("b", Action.CLEAN)]
+    assert edited(b"A: 1\r\n\r\n", opinions) == b"X-A: 1 2\r\nA: 1\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     "answers",
     [
@@ -220,6 +248,7 @@ def test_fields_and_quarantine_are_asked_for_at_the_end() -> None:
         agree(version=1),
         agree(version=7),
         agree(actions=0x02),  # wants to change the body
+        agree(0x10) + EVERY_STEP + packet(b"m", b"\0\0\0\1X\0"),
         agree(steps=0x10000000),
         agree() + packet(b"h", b"X\0y\0"),  # a wish before the end
         agree() + EVERY_STEP + packet(b"b", b"another body"),
