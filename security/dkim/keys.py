@@ -63,7 +63,7 @@ def looks_like_key(record: bytes) -> bool:
         tags = parse_tags(record)
     except TagFault:
         return record.lstrip().startswith(b"v=DKIM1")
-    return "p" in tags and tags.text("v", "DKIM1") == "DKIM1"
+    return tags.text("v") == "DKIM1" if "v" in tags else "p" in tags
 
 
 def read_record(record: bytes) -> KeyRecord:
