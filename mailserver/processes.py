@@ -46,9 +46,10 @@ WEB_SERVICES = ("http", "https")
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
-# Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and to answer a search
-# that found one far behind.
+# Seconds between looks for mail that the indexes of accounts that are searched do not know yet; at least, when much of
+# it has gathered; and to answer a search that found one far behind.
 _INDEXING = 30.0
+_GATHERED = 5.0
 _CALLED = 0.5
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
@@ -352,16 +353,19 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     called = threading.Event()
+    index = system.store.fulltext
     watch = system.store.watch_indexes(called.set)
-    due = time.monotonic() + _INDEXING
+    tended = time.monotonic()
     while not ending.wait(_CALLED):
-        if called.is_set() or time.monotonic() >= due:
-            called.clear()
-            try:
-                system.store.fulltext.tend(ending.is_set, called.is_set)
-            except Exception:
-                log.exception("the indexes could not be kept up; trying again later")
-            due = time.monotonic() + _INDEXING
+        waited = time.monotonic() - tended
+        try:
+            if called.is_set() or waited >= _INDEXING or (waited >= _GATHERED and index.has_gathered()):
+                called.clear()
+                index.tend(ending.is_set, called.is_set)
+                tended = time.monotonic()
+        except Exception:
+            log.exception("the indexes could not be kept up; trying again later")
+            tended = time.monotonic()
     watch.close()
 
 

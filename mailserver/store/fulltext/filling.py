@@ -62,14 +62,19 @@ def uid_next(connection: Connection, mailbox_id: int) -> int:
     return 0 if row is None else int(row[0])
 
 
+def last_message(connection: Connection) -> int:
+    """The number of the message that came last."""
+    row = _LAST_MESSAGE.row(connection, {})
+    return 0 if row is None else int(row[0])
+
+
 def is_of_this_mail(index: IndexFile, open_read: OpenRead, mailbox_ids: Sequence[int]) -> bool:
     """Whether the mail is still what was read: a database put back from a copy gives its numbers a second time."""
     # First what the index says, then the mail, which may be newer but never older.
     message_id, received_at = index.checked()
     covered = [index.covered(each) for each in mailbox_ids]
     with open_read() as connection:
-        last = _LAST_MESSAGE.row(connection, {})
-        if message_id and (last is None or last[0] < message_id):
+        if message_id > last_message(connection):
             return False
         row = _RECEIVED.row(connection, {"message_id": message_id})
         if row is not None and row[0] != received_at:

@@ -51,6 +51,8 @@ _PATIENCE = 60.0
 _GAP = 0.03
 # A mailbox that large is read in the background, ahead of its first search or beside it.
 LARGE = 5_000
+# So many new messages, for whomever, are worth a look which indexes lack them, before it is time for one.
+MANY = 1_000
 # The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
 _FEW = 8
 _REMOVED = ".removed-"
@@ -87,6 +89,7 @@ class Fulltext:
         self._call = call
         self._clock = clock
         self._seen: dict[str, list[tuple[int, int]]] = {}
+        self._tended_at: int | None = None
 
     def find(self, account_id: str, mailbox_ids: Sequence[int], wanted: Collection[Wanted]) -> Lookup | None:
         """Which messages of an account hold what is wanted; certain for those in the named mailboxes."""
@@ -205,6 +208,14 @@ class Fulltext:
             return sorted(unquote(each.name) for each in self._folder.iterdir() if _REMOVED not in each.name)
         return []
 
+    def has_gathered(self) -> bool:
+        """Whether much mail has come since ``tend`` last began, or since this was first asked."""
+        with self._read() as connection:
+            last = filling.last_message(connection)
+        if self._tended_at is None:
+            self._tended_at = last
+        return last - self._tended_at >= MANY
+
     def tend(self, ending: Callable[[], bool], called: Callable[[], bool] = lambda: False) -> None:
         """Read what arrived for accounts that have been searched, so that the next search need not; and all of those
         with so much mail that their first search would take long.
@@ -212,6 +223,7 @@ class Fulltext:
         Files sent along, which take minutes, are left for the next time when somebody has ``called``.
         """
         with self._read() as connection:
+            self._tended_at = filling.last_message(connection)
             large = connection.execute(
                 select(mailbox.c.account_id).where(mailbox.c.messages >= LARGE, mailbox.c.removed_at.is_(None))
             ).scalars()

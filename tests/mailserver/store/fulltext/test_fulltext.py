@@ -303,6 +303,23 @@ def test_the_steward_reads_ahead(clerk: Any, mail: Any) -> None:
     assert find(clerk, "sach") == {1, 2}
 
 
+def test_mail_that_gathers_is_noticed(clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = clerk.store.fulltext
+    monkeypatch.setattr("mailserver.store.fulltext.fulltext.MANY", 3)
+    for number in range(5):
+        clerk.append(mail(str(number), WORDS))
+    assert not index.has_gathered()  # only what comes from now on
+    other = clerk.create("Other")
+    clerk.do(messages.copy, clerk.inbox.id, [(1, 5)], other.id)
+    assert not index.has_gathered()  # they are the same messages
+    for number in range(3):
+        assert not index.has_gathered()
+        clerk.append(mail(str(number), WORDS))
+    assert index.has_gathered()
+    index.tend(lambda: False)
+    assert not index.has_gathered()
+
+
 def test_files_wait_while_somebody_calls_for_an_index(clerk: Any, mail: Any) -> None:
     index = clerk.store.fulltext
     assert find(clerk, "sach") == set()
