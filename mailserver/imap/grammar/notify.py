@@ -35,7 +35,10 @@ _NAMED = frozenset((b"SUBTREE", b"MAILBOXES"))
 
 
 class UnknownEvent(Exception):
-    """An event that we cannot tell of: NO, not BAD (RFC 5465 §3.1)."""
+    """An event that we cannot tell of: NO, not BAD (RFC 5465 §3.1), even where the command has other faults (§5).
+
+    AnnotationChange is one: messages have no annotations here (RFC 5257).
+    """
 
 
 @dataclass(frozen=True, slots=True)
