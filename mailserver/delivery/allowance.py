@@ -44,7 +44,9 @@ _SWEEP = Prepared(text("DELETE FROM sending WHERE sent_at <= :since"))
 
 
 def spend(tx: Transaction, settings: Sending, submitter: Account, reference: str, paths: Iterable[str]) -> None:
-    """Count a message to these forward-paths.  Raises SendingLimit."""
+    """Count a message to these forward-paths, in a transaction that holds the submitter's INBOX: whoever sends by the
+    same login at the same time waits.  Raises SendingLimit.
+    """
     if submitter.login in settings.unlimited:
         return
     account = {"account": submitter.id}
@@ -86,7 +88,7 @@ def alarm(office: PostOffice, submitter: Account, client: str) -> Future[Any]:
         who = local.Distribution(remote=(spool.SpoolRecipient(postmaster),))
         local.deliver(tx, office.store.prepare(octets), who, spool.Envelope(reverse_path="", eight_bit=True))
 
-    return office.store.write(job)
+    return office.store.write(job, [office.inbox_of(submitter.id)])
 
 
 _NOTICE = """\

@@ -209,8 +209,13 @@ def send(
         bounce.deliver(tx, reports)
         return Submitted(reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote))
 
-    mailbox_ids = sorted({*who.inboxes.values(), *([sent] if sent else []), *([draft[0]] if draft else [])})
-    future = office.store.write(job, mailbox_ids, heavy=len(who.accounts) > local.FEW)
+    touched = {
+        office.inbox_of(submitter.id),
+        *who.inboxes.values(),
+        *([sent] if sent else []),
+        *([draft[0]] if draft else []),
+    }
+    future = office.store.write(job, sorted(touched), heavy=len(who.accounts) > local.FEW)
     future.add_done_callback(lambda done: _note(office, done, submission, content.size))
     return future
 
