@@ -59,6 +59,18 @@ class SendingLimit(LimitReached):
     default_text = "Your login has sent too much within the last hour; try again later, or ask an administrator"
 
 
+class Distrusted(Refusal):
+    """Mail from outside that we do not believe: its sender's or author's domain, or a list, speaks against it."""
+
+    default_text = "Message is not trusted here"
+
+
+class Forged(Distrusted):
+    """Nothing vouches for the author that the message names."""
+
+    default_text = "Nothing shows that the message is from the author it names"
+
+
 class TooLarge(Refusal):
     default_text = "Message is too large"
 
@@ -71,3 +83,9 @@ class TryLater(Refusal):
     """Nothing is wrong with the request; we cannot serve it now (disk full, database locked)."""
 
     default_text = "Temporary failure, try again later"
+
+
+class PutOff(TryLater):
+    """We want to see the message again, or ask somebody else first."""
+
+    default_text = "Try again later"

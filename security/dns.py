@@ -14,7 +14,7 @@ import enum
 import ipaddress
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -110,3 +110,27 @@ def reverse_name(address: IpAddress, zone: str = "") -> str:
     name, _, _ = address.reverse_pointer.rpartition(".in-addr.arpa" if address.version == 4 else ".ip6.arpa")
     default = "in-addr.arpa" if address.version == 4 else "ip6.arpa"
     return f"{name}.{zone or default}"
+
+
+def together(*askings: Asking[Any]) -> Asking[tuple[Any, ...]]:
+    """Run several functions that ask side by side; their values in order."""
+    values: dict[int, Any] = {}
+    asked: dict[int, tuple[Question, ...]] = {}
+
+    def advance(number: int, answers: tuple[Answer, ...] | None) -> None:
+        try:
+            asked[number] = next(askings[number]) if answers is None else askings[number].send(answers)
+        except StopIteration as end:
+            asked.pop(number, None)
+            values[number] = end.value
+
+    for number in range(len(askings)):
+        advance(number, None)
+    while asked:
+        waiting = list(asked.items())
+        answers = yield tuple(question for _, questions in waiting for question in questions)
+        position = 0
+        for number, questions in waiting:
+            advance(number, answers[position : position + len(questions)])
+            position += len(questions)
+    return tuple(values[number] for number in range(len(askings)))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import idna
 
@@ -104,11 +104,12 @@ def check_host(subject: SpfSubject) -> Asking[SpfResult]:
         return SpfResult(Spf.NONE, subject.domain, reason="the domain is not a name")
     evaluation = _Evaluation(subject)
     try:
-        return (yield from evaluation.check(domain, explains=True))
+        result = yield from evaluation.check(domain, explains=True)
     except PermanentFault as fault:
         return SpfResult(Spf.PERMERROR, domain, reason=str(fault))
     except _TemporaryFault as fault:
         return SpfResult(Spf.TEMPERROR, domain, reason=str(fault))
+    return replace(result, domain=domain.lower())  # whosever record decided
 
 
 def to_query_name(domain: str) -> str | None:

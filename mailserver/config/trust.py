@@ -38,8 +38,8 @@ class Trust:
     )
     dmarc: str = option(
         "obey",
-        'Mail that fails its author\'s DMARC policy: "obey" (reject is refused, quarantine goes to Junk), "junk" (both\n'
-        'go to Junk) or "accept". What claims one of our own domains and fails is refused in any case.',
+        'Mail that fails its author\'s DMARC policy: "obey" (reject is refused, quarantine goes to Junk), "junk"\n'
+        '(both go to Junk) or "accept". What claims one of our own domains and fails is refused in any case.',
         choices=("obey", "junk", "accept"),
     )
     dns_failure: str = option(
@@ -50,7 +50,7 @@ class Trust:
     )
     sealers: tuple[str, ...] = option(
         (),
-        "Domains whose ARC seals are believed: forwarders and lists that tell what a message was when it came to them.",
+        "Domains whose ARC seals are believed: forwarders, lists. What they found out counts as if we had.",
         form=DOMAIN,
     )
     address_lists: Mapping[str, str] = option(

@@ -21,7 +21,9 @@ from directory.recipients import Recipients, is_local_domain, may_post, resolve
 from mailserver.delivery import bounce, local, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
-from mailserver.delivery.trace import refuse_loops, trace_fields
+from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
+from mailserver.delivery.tracing import Fate, Trace, record, record_refusal
+from mailserver.delivery.verdict import Action, Judgement, results_field, results_of
 from mailserver.message.headers import header_end
 from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
 from mailserver.smtp.commands import MailCommand, RcptCommand
@@ -61,12 +63,11 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was decided about a message as a whole: the trace fields it gets in front."""
+class Stamp:
+    """What a message that is taken gets in front, and the name it goes by."""
 
     reference: str
     trace: bytes
-    origin: Origin
 
 
 def look_up(people: Reading, forward_path: str, primary_domain: str) -> Addressee:
@@ -124,53 +125,125 @@ def check_room(office: PostOffice, people: Reading, recipients: Recipients, size
             raise OverQuota(reason=f"the mailbox of {account.login} is full")
 
 
-def judge(office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], header: bytes) -> Verdict:
-    """Decide about the message itself.  Raises Refusal."""
+def stamp(
+    office: PostOffice,
+    origin: Origin,
+    mail: MailCommand,
+    taken: Sequence[Taken],
+    header: bytes,
+    judgement: Judgement | None = None,
+) -> Stamp:
+    """Raises Refusal for a message that goes in circles."""
     refuse_loops(header, office.config.smtp.max_hops)
     reference = office.new_reference()
+    hostname = office.config.city.hostname
     trace = trace_fields(
         origin,
-        hostname=office.config.city.hostname,
+        hostname=hostname,
         reference=reference,
         reverse_path=mail.reverse_path,
         forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
         now=office.now(),
+        results=results_field(hostname, judgement) if judgement is not None else b"",
     )
-    return Verdict(reference, trace, origin)
+    return Stamp(reference, trace)
 
 
 def receive(
-    office: PostOffice, origin: Origin, mail: MailCommand, taken: Sequence[Taken], octets: bytes | Path
+    office: PostOffice,
+    origin: Origin,
+    mail: MailCommand,
+    taken: Sequence[Taken],
+    octets: bytes | Path,
+    judgement: Judgement | None = None,
 ) -> Future[Arrival]:
     """Take a stranger's message for accepted recipients: all of them in one transaction.
 
-    Raises Refusal.  The future has a result once everything is on disk.
+    ``judgement`` is None for whom we trust.  Raises Refusal.  The future has a result once everything is on disk.
     """
-    verdict = judge(office, origin, mail, taken, read_header(octets))
+    stamped = stamp(office, origin, mail, taken, read_header(octets), judgement)
+    if judgement is not None:
+        octets = without_claims(octets, our_names(office))
     accounts, remote = gather(taken)
-    content = office.store.prepare(octets, prefix=verdict.trace)
-    who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote))
+    content = office.store.prepare(octets, prefix=stamped.trace)
+    is_junk = judgement is not None and judgement.verdict.action is Action.JUNK
+    who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
     reports = bounce.report_success(office, mail, taken, content.header)
+    trace = trace_of(stamped.reference, origin, mail, content.size, judgement, _fates(taken, who))
 
     def job(tx: Transaction) -> Arrival:
         message_id = local.deliver(tx, content, who, envelope)
         bounce.deliver(tx, reports)
-        return Arrival(verdict.reference, message_id, len(who.accounts) + len(who.full), len(who.remote))
+        record(tx, trace, message_id)
+        return Arrival(stamped.reference, message_id, len(who.accounts) + len(who.full), len(who.remote))
 
     future = office.store.write(job, sorted(who.inboxes.values()), heavy=len(who.accounts) > local.FEW)
-    future.add_done_callback(lambda done: _note(done, mail, origin, content.size))
+    future.add_done_callback(lambda done: _note(done, mail, origin, content.size, trace))
     return future
 
 
-def _note(done: Future[Arrival], mail: MailCommand, origin: Origin, size: int) -> None:
+def note_refusal(
+    office: PostOffice, origin: Origin, mail: MailCommand, paths: Sequence[str], size: int, judgement: Judgement
+) -> None:
+    """Write down a message that the verdict does not let in."""
+    fates = tuple(Fate(path, judgement.verdict.action.value) for path in paths)
+    record_refusal(office, trace_of(office.new_reference(), origin, mail, size, judgement, fates))
+
+
+def trace_of(
+    reference: str,
+    origin: Origin,
+    mail: MailCommand,
+    size: int,
+    judgement: Judgement | None,
+    fates: tuple[Fate, ...],
+) -> Trace:
+    if judgement is None:
+        return Trace(reference, origin, mail.reverse_path, fates, size, Action.ACCEPT.value, "trusted")
+    verdict, letter = judgement.verdict, judgement.found.letter
+    return Trace(
+        reference=reference,
+        origin=origin,
+        reverse_path=mail.reverse_path,
+        fates=fates,
+        size=size,
+        action=verdict.action.value,
+        reason=verdict.reason,
+        results="; ".join(result.text for result in results_of(judgement)),
+        author=letter.author if letter is not None else "",
+        message_id_header=letter.message_id if letter is not None else "",
+    )
+
+
+def _fates(taken: Sequence[Taken], who: local.Distribution) -> tuple[Fate, ...]:
+    place = "junk" if who.is_junk else "inbox"
+    fates = []
+    for each in taken:
+        accounts = each.addressee.recipients.accounts
+        if accounts:
+            outcome = place if not who.accounts.isdisjoint(accounts) else "waiting"
+        else:
+            outcome = "relay"
+        only = next(iter(accounts)) if len(accounts) == 1 else ""
+        fates.append(Fate(each.rcpt.forward_path, outcome, only))
+    return tuple(fates)
+
+
+def our_names(office: PostOffice) -> frozenset[str]:
+    """Whoever speaks of results under one of these speaks in our name."""
+    city = office.config.city
+    return frozenset(name.lower() for name in (city.hostname, city.domain, *city.domains))
+
+
+def _note(done: Future[Arrival], mail: MailCommand, origin: Origin, size: int, trace: Trace) -> None:
     """The line in the log, once it is true."""
     if not done.cancelled() and done.exception() is None:
         arrival = done.result()
         log.info(
-            "reference=%s message=%d from=<%s> accounts=%d remote=%d size=%d client=%s received",
+            "reference=%s message=%d from=<%s> accounts=%d remote=%d size=%d client=%s received: %s%s",
             *(arrival.reference, arrival.message_id, mail.reverse_path, arrival.accounts, arrival.remote),
-            *(size, origin.client),
+            *(size, origin.client, trace.action, f" ({trace.reason})" if trace.reason else ""),
         )
 
 

@@ -3,6 +3,8 @@
 A message for a few is put into each INBOX; a message for many is a set operation
 (``store.broadcast.place_with_accounts``).  A recipient of a group whose mailbox is full is picked out before, and
 waits in the spool: the group took the message, so it must not be lost, nor be refused to the others.
+
+Junk goes to each recipient's \\Junk mailbox (RFC 6154 §2), to INBOX where he has none.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ FEW = 20
 # Above so many, sizes are read for everybody at once instead of account by account.
 _MANY = 2000
 FULL_RETRY_SECONDS = 900
+JUNK = "\\Junk"
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Distribution:
     full: tuple[spool.SpoolRecipient, ...] = ()  # local, no room now
     also: tuple[Target, ...] = ()  # further mailboxes, such as the submitter's Sent
     inboxes: dict[str, int] = field(default_factory=dict)
+    is_junk: bool = False
 
 
 def plan(
@@ -46,6 +50,7 @@ def plan(
     size: int,
     may_wait: bool = True,
     also: Iterable[Target] = (),
+    is_junk: bool = False,
 ) -> Distribution:
     """Look up everything that the transaction will need.
 
@@ -63,12 +68,17 @@ def plan(
         full=tuple(spool.SpoolRecipient(login) for _, login in full),
         also=tuple(also),
         inboxes=inboxes,
+        is_junk=is_junk,
     )
 
 
 def deliver(tx: Transaction, content: Content, who: Distribution, envelope: spool.Envelope) -> int:
     """Put the message wherever it goes, all in this transaction; the message's id."""
-    if who.inboxes or (who.also and not who.accounts):
+    if who.is_junk and who.accounts:
+        # As a set, also for few: which mailbox that is may have changed since the plan.
+        message_id = insert_message(tx, content)
+        place_with_accounts(tx, message_id, content.size, who.accounts, special_use=JUNK)
+    elif who.inboxes or (who.also and not who.accounts):
         targets = [*(Target(inbox) for inbox in who.inboxes.values()), *who.also]
         message_id = append(tx, content, targets)[0].message_id
     else:

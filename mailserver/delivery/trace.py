@@ -1,38 +1,86 @@
 """The trace fields that we put in front of a message, and the look at those it brings along.
 
 Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 6710 §7
-(PRIORITY), RFC 5321 §6.3 (loops).
+(PRIORITY), RFC 5321 §6.3 (loops), RFC 8601 §4.1 (our results stand above our Received), §5 (those of others that claim
+to be ours are removed).
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
+from collections.abc import Collection
 from functools import lru_cache
+from pathlib import Path
 
 from mailserver.delivery.post_office import Origin
 from mailserver.message.dates import format_date
+from mailserver.message.headers import header_end, remove_if, unfold
 from mailserver.refusals import MalformedMessage
+from security.authresults import FIELD, claims_to_be
 
 RETURN_PATH = b"Return-Path:"
 
 # What a client calls itself is its own affair, but not what stands in our field.
 _HELLO = re.compile(r"[^A-Za-z0-9.\-_:\[\]\u0080-\U0010ffff]")
+_RESULTS = FIELD.lower()
+# So much of a message in a file is looked at for its header block.
+_HEADER_LIMIT = 1024 * 1024
 _RECEIVED = re.compile(rb"^Received:", re.IGNORECASE | re.MULTILINE)
 
 
 def trace_fields(
-    origin: Origin, *, hostname: str, reference: str, reverse_path: str, forward_path: str, now: int
+    origin: Origin,
+    *,
+    hostname: str,
+    reference: str,
+    reverse_path: str,
+    forward_path: str,
+    now: int,
+    results: bytes = b"",
 ) -> bytes:
-    """Return-Path and Received.  ``forward_path`` is empty when there are several: none may learn of another."""
+    """Return-Path, our Authentication-Results (``results``) and Received.
+
+    ``forward_path`` is empty when there are several: none may learn of another.
+    """
     name = _HELLO.sub("?", origin.hello)[:255] or "unknown"
     peer = f" ([{_literal(origin.client)}])" if origin.client else ""
     more = f"\r\n\tfor <{forward_path}>" if forward_path else ""
     more += f"\r\n\tPRIORITY {origin.priority}" if origin.priority is not None else ""
-    return (
-        f"Return-Path: <{reverse_path}>\r\n"
+    received = (
         f"Received: from {name}{peer}\r\n\tby {hostname} with {origin.protocol} id {reference}{more};\r\n"
         f"\t{_date_text(now)}\r\n"
-    ).encode()
+    )
+    return f"Return-Path: <{reverse_path}>\r\n".encode() + results + received.encode()
+
+
+def without_claims(octets: bytes | Path, names: Collection[str]) -> bytes | Path:
+    """A stranger's message without Authentication-Results that speak in one of our names (RFC 8601 §5).
+
+    A file is written anew in its folder if it has such; the old one goes.
+    """
+
+    def is_claim(name: str, field: bytes) -> bool:
+        return name == _RESULTS and claims_to_be(unfold(field.partition(b":")[2].decode("latin-1")), names)
+
+    if isinstance(octets, bytes):
+        return remove_if(octets, is_claim)
+    path = octets
+    with path.open("rb") as file:
+        start = file.read(_HEADER_LIMIT)
+        header = start[: header_end(start)]
+        clean = remove_if(header, is_claim)
+        if len(clean) == len(header):
+            return path
+        file.seek(len(header))
+        handle, name = tempfile.mkstemp(prefix="data-", dir=path.parent)
+        with os.fdopen(handle, "wb") as copy:
+            copy.write(clean)
+            shutil.copyfileobj(file, copy)
+    path.unlink()
+    return Path(name)
 
 
 def refuse_loops(header: bytes, max_hops: int) -> None:

@@ -10,7 +10,7 @@ Limits: field names to 100 octets; only the first MiB of a block is searched for
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from mailserver.message.encoded_words import decode_words
 
@@ -107,11 +107,16 @@ def select_fields(header: bytes, names: Collection[str], *, but: bool = False) -
 def remove_fields(octets: bytes, names: Collection[str]) -> bytes:
     """The message without the named fields; all else octet for octet as it was."""
     unwanted = {name.lower() for name in names}
+    return remove_if(octets, lambda name, _: name in unwanted)
+
+
+def remove_if(octets: bytes, is_unwanted: Callable[[str, bytes], bool]) -> bytes:
+    """The message without the fields of which this is true, asked with the lower-case name and the whole field."""
     end = header_end(octets)
     pieces: list[bytes] = []
     position = 0
     for match in _FIELD_OCTETS.finditer(octets, 0, end):
-        if match[1].decode("latin-1").lower() in unwanted:
+        if is_unwanted(match[1].decode("latin-1").lower(), match[0]):
             pieces.append(octets[position : match.start()])
             position = match.end()
     if not pieces:

@@ -20,6 +20,8 @@ import logging
 import socket
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import dns.asyncquery
@@ -70,16 +72,23 @@ class Dns:
         settings = config.dns
         return cls(settings.resolvers, timeout=settings.timeout, entries=settings.cache_entries)
 
-    async def answer(self, asking: Asking[T], *, within: float | None = None) -> T:
-        """Run a function that asks.  ``within`` seconds in all; after them every answer is FAILED, at once."""
-        deadline = None if within is None else asyncio.get_running_loop().time() + within
-        try:
-            questions = next(asking)
-            while True:
-                questions = asking.send(await self.ask(questions, deadline=deadline))
-        except StopIteration as end:
-            value: T = end.value
-            return value
+    async def answer(self, asking: Asking[T], *, within: float | None = None, executor: Executor | None = None) -> T:
+        """Run a function that asks.  ``within`` seconds in all; after them every answer is FAILED, at once.
+
+        With an ``executor`` what it does between its questions is done there.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if within is None else loop.time() + within
+        answers: tuple[Answer, ...] | None = None
+        while True:
+            if executor is None:
+                step = _advance(asking, answers)
+            else:
+                step = await loop.run_in_executor(executor, _advance, asking, answers)
+            if isinstance(step, _Ended):
+                value: T = step.value
+                return value
+            answers = await self.ask(step, deadline=deadline)
 
     async def ask(self, questions: Sequence[Question], *, deadline: float | None = None) -> tuple[Answer, ...]:
         """Questions at the same time; their answers in the same order."""
@@ -209,6 +218,19 @@ def answer_once(config: Config, asking: Asking[T], *, within: float = 20.0) -> T
         return await Dns.from_config(config).answer(asking, within=within)
 
     return asyncio.run(run())
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    value: Any
+
+
+def _advance(asking: Asking[Any], answers: tuple[Answer, ...] | None) -> tuple[Question, ...] | _Ended:
+    """The next questions.  A StopIteration cannot leave a thread's future."""
+    try:
+        return next(asking) if answers is None else asking.send(answers)
+    except StopIteration as end:
+        return _Ended(end.value)
 
 
 async def _exchange(

@@ -1,6 +1,9 @@
-"""Mail from other servers, on port 25: STARTTLS but no login, nothing relayed for strangers.
+"""Mail from other servers, on port 25: STARTTLS but no login, nothing relayed for strangers, everything checked.
 
-Standards: RFC 5321, RFC 3207.
+The checks of the envelope begin with MAIL and go on while the message comes; only what may refuse a recipient (lists
+that refuse, greylisting) is waited for at RCPT.  The DNS is asked without holding up anybody else on the loop.
+
+Standards: RFC 5321, RFC 3207; RFC 7208 §2.5 (checked in the session).
 """
 
 from __future__ import annotations
@@ -8,19 +11,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from mailserver.delivery import inbound
-from mailserver.refusals import NoSuchRecipient
+from mailserver.delivery import greylist, inbound
+from mailserver.delivery.checks import (
+    Findings,
+    Subject,
+    envelope_subject,
+    look_at_envelope,
+    look_at_octets,
+)
+from mailserver.delivery.verdict import Action, Judgement, Verdict, judge, judge_envelope
+from mailserver.refusals import PutOff
+from mailserver.servers.dns import Dns
 from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_session import SmtpSession
-from mailserver.servers.smtp_transaction import Offer, SmtpServices
-from mailserver.smtp.commands import MailCommand, RcptCommand, SyntaxFault
+from mailserver.servers.smtp_transaction import IN_PLACE_SIZE, Offer, SmtpServices
+from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.smtp.data import MessageSink
-from mailserver.smtp.replies import Reply
-
-HARVESTING = Reply(450, "4.7.1", "Too many unknown recipients from your address; try again in a while")
+from mailserver.smtp.replies import Reply, refusal_reply
+from security.spf import Spf
 
 
 class MxSession(SmtpSession):
+    """``dns`` is None where nobody is checked."""
+
+    def __init__(self, services: SmtpServices, *, offers_tls: bool, dns: Dns | None = None) -> None:
+        super().__init__(services, offers_tls=offers_tls)
+        self._dns = dns
+        self._subject: Subject | None = None
+        self._looking: asyncio.Task[Findings] | None = None
+
     @property
     def offers_dsn(self) -> bool:
         return self.office.config.reception.dsn
@@ -28,33 +47,107 @@ class MxSession(SmtpSession):
     def may_raise_priority(self) -> bool:
         return is_within(self.client, self.office.config.reception.priority_networks)
 
+    # -- the envelope
+
+    async def check_sender(self, mail: MailCommand) -> None:
+        trust = self.office.config.trust
+        self._forget_checks()
+        if self._dns is None or is_within(self.client, trust.networks):
+            return
+        self._subject = envelope_subject(self.office, self.origin(mail), mail.reverse_path)
+        if self._subject is not None:
+            looking = self._dns.answer(look_at_envelope(self._subject, trust), within=trust.check_seconds)
+            self._looking = self.loop.create_task(looking)
+            self._looking.add_done_callback(_see)
+
     async def offer(self, mail: MailCommand, rcpt: RcptCommand) -> inbound.Taken:
         office = self.office
-        if not self.is_lmtp and self.clients.is_harvesting(self.client):
-            raise SyntaxFault(HARVESTING)
-        try:
-            if office.in_place and not inbound.is_known(office, rcpt.forward_path):
-                # The first look at a group of thousands takes a while; nobody else waits for it.
-                return await self.loop.run_in_executor(
-                    self.services.executor, inbound.offer_recipient, office, mail, rcpt
-                )
-            return await self.ask(inbound.offer_recipient, office, mail, rcpt)
-        except NoSuchRecipient:
-            if not self.is_lmtp:
-                self.clients.asked_unknown(self.client)
-            raise
+        if office.in_place and not inbound.is_known(office, rcpt.forward_path):
+            # The first look at a group of thousands takes a while; nobody else waits for it.
+            taken = await self.loop.run_in_executor(self.services.executor, inbound.offer_recipient, office, mail, rcpt)
+        else:
+            taken = await self.ask(inbound.offer_recipient, office, mail, rcpt)
+        await self._check_recipient(mail, rcpt)
+        return taken
+
+    async def _check_recipient(self, mail: MailCommand, rcpt: RcptCommand) -> None:
+        """Raises Refusal for whom we do not want to hear any more of."""
+        trust = self.office.config.trust
+        if self._looking is None or not (trust.greylisting or "refuse" in trust.address_lists.values()):
+            return
+        found = await self._looking
+        verdict = judge_envelope(found, trust)
+        if verdict.is_taken and trust.greylisting and not await self._is_known(mail, rcpt, found):
+            delay = PutOff(f"You are new here; come again in {trust.grey_delay} seconds", reason="greylisted")
+            verdict = Verdict(Action.DEFER, delay.reason, delay)
+        if verdict.refusal is not None:
+            judgement = Judgement(found, verdict)
+            inbound.note_refusal(self.office, self.origin(mail), mail, [rcpt.forward_path], mail.size, judgement)
+            raise verdict.refusal
+
+    async def _is_known(self, mail: MailCommand, rcpt: RcptCommand, found: Findings) -> bool:
+        """Whether greylisting lets the client in: it came again, or SPF vouches for it."""
+        if self._subject is None or (found.mail_from is not None and found.mail_from.status is Spf.PASS):
+            return True
+        office, trust = self.office, self.office.config.trust
+        triplet = (greylist.network_of(self._subject.client), mail.reverse_path, rcpt.forward_path)
+
+        def look() -> bool:
+            with office.store.read() as connection:
+                return greylist.is_known(connection, trust, *triplet, office.now())
+
+        if await self.ask(look):
+            return True
+        future = office.store.write(lambda tx: greylist.consider(tx, trust, *triplet))
+        return await asyncio.wrap_future(future, loop=self.loop)
+
+    # -- the message
 
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         taken = [offer.answer for offer in offers]
+        judgement = await self._judge(sink)
+        if judgement is not None and judgement.verdict.refusal is not None:
+            paths = [offer.rcpt.forward_path for offer in offers]
+            inbound.note_refusal(self.office, self.origin(mail), mail, paths, sink.size, judgement)
+            return [refusal_reply(judgement.verdict.refusal)]
         reach = sum(len(each.addressee.recipients.accounts) for each in taken)
         arrival = await self.work(
             sink,
             reach,
-            lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over()),
+            lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over(), judgement),
         )
         return [Reply(250, "2.0.0", f"Taken as {arrival.reference}")]
+
+    async def _judge(self, sink: MessageSink) -> Judgement | None:
+        """What becomes of the message; None where nothing is checked."""
+        if self._looking is None or self._subject is None or self._dns is None:
+            return None
+        trust = self.office.config.trust
+        found = await self._looking
+        # A large message is hashed on a thread, so that nobody else on the loop waits for it.
+        is_small = sink.path is None and sink.size <= IN_PLACE_SIZE
+        executor = None if is_small and self.office.in_place else self.services.executor
+        look = look_at_octets(self.office, self._subject, sink.path or sink.octets, found)
+        found = await self._dns.answer(look, within=trust.check_seconds, executor=executor)
+        return judge(found, trust)
+
+    def ended(self) -> None:
+        self._forget_checks()
+        super().ended()
+
+    def _forget_checks(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        self._looking = self._subject = None
+
+
+def _see(looking: asyncio.Task[Findings]) -> None:
+    """What went wrong with checks that nobody waited for is no news."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 def protocol_factory(services: SmtpServices) -> Callable[[], asyncio.Protocol]:
     """Protocols for connections from other servers."""
-    return lambda: MxSession(services, offers_tls=True)
+    dns = Dns.from_config(services.office.config)
+    return lambda: MxSession(services, offers_tls=True, dns=dns)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from mailserver.refusals import (
     CannotDo,
+    Distrusted,
+    Forged,
     LimitReached,
     MailboxExists,
     MalformedMessage,
@@ -20,6 +22,7 @@ from mailserver.refusals import (
     NoSuchRecipient,
     NotPermitted,
     OverQuota,
+    PutOff,
     Refusal,
     SendingLimit,
     TooLarge,
@@ -83,7 +86,10 @@ REFUSALS: dict[type[Refusal], tuple[int, str]] = {
     SendingLimit: (451, "4.7.1"),
     TooLarge: (552, "5.3.4"),
     MalformedMessage: (554, "5.6.0"),
+    Distrusted: (550, "5.7.1"),
+    Forged: (550, "5.7.26"),  # RFC 7372 §3.4
     TryLater: (451, "4.3.0"),
+    PutOff: (451, "4.7.1"),
     Refusal: (550, "5.0.0"),
 }
 

@@ -28,6 +28,21 @@ _FIND_MAILBOXES = Prepared(
         " JOIN mailbox m ON m.account_id = r.account_id AND m.name = :inbox ORDER BY m.id"
     )
 )
+# A person has one mailbox of a use at most; min() says so to the engine.
+_FIND_BY_USE = Prepared(
+    text(
+        "INSERT INTO broadcast_mailbox (mailbox_id) SELECT min(m.id) FROM broadcast_account r"
+        " JOIN mailbox m ON m.account_id = r.account_id AND m.special_use = :use AND m.removed_at IS NULL"
+        " GROUP BY m.account_id ORDER BY 1"
+    )
+)
+_FIND_OTHERS = Prepared(
+    text(
+        "INSERT INTO broadcast_mailbox (mailbox_id) SELECT m.id FROM broadcast_account r"
+        " JOIN mailbox m ON m.account_id = r.account_id AND m.name = :inbox WHERE NOT EXISTS (SELECT 1 FROM mailbox u"
+        " WHERE u.account_id = r.account_id AND u.special_use = :use AND u.removed_at IS NULL) ORDER BY m.id"
+    )
+)
 _FOUND = Prepared(text("SELECT mailbox_id FROM broadcast_mailbox"))
 _LACKING = Prepared(
     text(
@@ -58,18 +73,22 @@ def deliver_to_accounts(tx: Transaction, content: Content, account_ids: Collecti
     return place_with_accounts(tx, message_id, content.size, account_ids)
 
 
-def place_with_accounts(tx: Transaction, message_id: int, size: int, account_ids: Collection[str]) -> int:
-    """Put a message that is kept already into the INBOX of many accounts."""
+def place_with_accounts(
+    tx: Transaction, message_id: int, size: int, account_ids: Collection[str], *, special_use: str = ""
+) -> int:
+    """Put a message that is kept already into the INBOX of many accounts, or into each one's mailbox of a special use
+    (RFC 6154) if he has one.
+    """
     connection = tx.connection
     wanted = set(account_ids)
     for statement in _TABLES:
         connection.exec_driver_sql(statement)
     _ADD_ACCOUNT.run_many(connection, [{"account_id": account_id} for account_id in wanted])
-    reached = _find_mailboxes(connection)
+    reached = _find_mailboxes(connection, special_use)
     if len(reached) < len(wanted):
         create_inboxes(tx, [account_id for (account_id,) in _LACKING.rows(connection, {"inbox": INBOX})])
         connection.exec_driver_sql(_CLEAR[1])
-        reached = _find_mailboxes(connection)
+        reached = _find_mailboxes(connection, special_use)
     if reached:
         tx.hold(*reached)
         _COUNT.run(connection, {"size": size})
@@ -80,6 +99,10 @@ def place_with_accounts(tx: Transaction, message_id: int, size: int, account_ids
     return len(reached)
 
 
-def _find_mailboxes(connection: Connection) -> list[int]:
-    _FIND_MAILBOXES.run(connection, {"inbox": INBOX})
+def _find_mailboxes(connection: Connection, special_use: str) -> list[int]:
+    if special_use:
+        _FIND_BY_USE.run(connection, {"use": special_use})
+        _FIND_OTHERS.run(connection, {"use": special_use, "inbox": INBOX})
+    else:
+        _FIND_MAILBOXES.run(connection, {"inbox": INBOX})
     return [mailbox_id for (mailbox_id,) in _FOUND.rows(connection, {})]

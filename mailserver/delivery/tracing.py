@@ -1,0 +1,141 @@
+"""One record of each message from outside: where it came from, what was found out, what became of it for whom.
+
+What is taken is written in the transaction that delivers it; what is not taken, in one of its own that nobody waits
+for.  The housekeeper forgets it after ``[trust] trace_days``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from mailserver.delivery.post_office import Origin, PostOffice
+from mailserver.store.database import Transaction
+from mailserver.store.prepared import Prepared, Rows
+from mailserver.store.tables import message_trace, recipient_trace
+
+log = logging.getLogger("citymail.delivery")
+
+LONGEST_TEXT = 1000
+
+_MESSAGES = Rows(message_trace)
+_RECIPIENTS = Rows(recipient_trace)
+_BATCH = 2000
+_OLD = Prepared(text("SELECT reference FROM message_trace WHERE at < :before ORDER BY at LIMIT :count"))
+_FORGET = tuple(
+    Prepared(text(f"DELETE FROM {table} WHERE reference = :reference"))  # noqa: S608 (names of ours)
+    for table in ("recipient_trace", "message_trace")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a message for one forward-path.
+
+    ``outcome``: inbox, junk, waiting (no room now), relay (on its way elsewhere), or what the message as a whole got.
+    """
+
+    forward_path: str
+    outcome: str
+    account_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """``action``, ``reason`` and ``results`` as the verdict has them; ``message_id`` is the store's, 0 for none."""
+
+    reference: str
+    origin: Origin
+    reverse_path: str
+    fates: tuple[Fate, ...]
+    size: int
+    action: str
+    reason: str = ""
+    results: str = ""
+    author: str = ""
+    message_id_header: str = ""
+
+
+def record(tx: Transaction, trace: Trace, message_id: int = 0) -> None:
+    origin = trace.origin
+    _MESSAGES.add(
+        tx.connection,
+        [
+            (
+                trace.reference,
+                tx.now,
+                origin.client,
+                _fit(origin.hello),
+                origin.protocol,
+                trace.reverse_path,
+                _fit(trace.author),
+                _fit(trace.message_id_header),
+                message_id,
+                trace.size,
+                trace.action,
+                _fit(trace.reason),
+                _fit(trace.results),
+            )
+        ],
+    )
+    once = {fate.forward_path: fate for fate in trace.fates}
+    rows = [(trace.reference, fate.forward_path, fate.account_id, fate.outcome) for fate in once.values()]
+    _RECIPIENTS.add(tx.connection, rows)
+
+
+def record_refusal(office: PostOffice, trace: Trace) -> None:
+    """Of a message that is not taken; a store that cannot write now costs the record and nothing else."""
+    log.info(
+        "reference=%s from=<%s> recipients=%d size=%d client=%s %s: %s",
+        trace.reference, trace.reverse_path, len(trace.fates), trace.size, trace.origin.client, trace.action,
+        trace.reason,
+    )  # fmt: skip
+    future = office.store.write(lambda tx: record(tx, trace))
+    future.add_done_callback(_complain)
+
+
+def _complain(done: Future[None]) -> None:
+    if not done.cancelled() and (fault := done.exception()) is not None:
+        log.warning("a trace could not be written: %s", fault)
+
+
+def _fit(raw: str) -> str:
+    """A text that any database takes."""
+    return raw[:LONGEST_TEXT].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def find(connection: Connection, *, reference: str = "", forward_path: str = "") -> list[Mapping[str, Any]]:
+    """Records by their reference, or of one recipient, newest first; each with its ``fates``."""
+    statement = select(message_trace).order_by(message_trace.c.at.desc()).limit(_BATCH)
+    if reference:
+        statement = statement.where(message_trace.c.reference == reference)
+    if forward_path:
+        statement = statement.where(
+            message_trace.c.reference.in_(
+                select(recipient_trace.c.reference).where(recipient_trace.c.forward_path == forward_path)
+            )
+        )
+    found = connection.execute(statement).mappings().all()
+    fates = _fates(connection, [row["reference"] for row in found])
+    return [{**row, "fates": fates.get(row["reference"], [])} for row in found]
+
+
+def _fates(connection: Connection, references: Iterable[str]) -> dict[str, list[Fate]]:
+    fates: dict[str, list[Fate]] = {}
+    for reference in references:
+        rows = connection.execute(select(recipient_trace).where(recipient_trace.c.reference == reference))
+        fates[reference] = [Fate(row.forward_path, row.outcome, row.account_id) for row in rows]
+    return fates
+
+
+def sweep(tx: Transaction, before: int) -> int:
+    """Forget some of what is older; how many."""
+    old: Sequence[tuple[str]] = _OLD.tuples(tx.connection, {"before": before, "count": _BATCH})
+    for statement in _FORGET:
+        statement.run_many(tx.connection, [{"reference": reference} for (reference,) in old])
+    return len(old)
