@@ -33,12 +33,16 @@ _WHOLE_LIMIT = 50_000
 _HEADER_LIMIT = 64 * 1024
 
 
+_FROM_NOBODY = spool.Envelope(reverse_path="")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report that is ready to be delivered."""
 
     content: Content
     who: local.Distribution
+    envelope: spool.Envelope = _FROM_NOBODY
 
 
 def report(office: PostOffice, item: spool.Item, outcomes: Sequence[Outcome]) -> list[Report]:
@@ -47,7 +51,8 @@ def report(office: PostOffice, item: spool.Item, outcomes: Sequence[Outcome]) ->
         return []
     failed = any(outcome.action == FAILED for outcome in outcomes)
     small = not item.envelope.ret and item.size <= _WHOLE_LIMIT
-    whole = failed and (item.envelope.ret == "FULL" or small)
+    # RFC 8689 §5: of a message that required TLS never more than the header; and the report requires it too.
+    whole = failed and (item.envelope.ret == "FULL" or small) and not item.envelope.require_tls
     with office.store.read() as connection:
         stop = item.size if whole else min(item.size, _HEADER_LIMIT)
         original = office.store.octets(connection, item.message_id, 0, stop)
@@ -59,6 +64,7 @@ def report(office: PostOffice, item: spool.Item, outcomes: Sequence[Outcome]) ->
         envelope_id=item.envelope.envelope_id,
         arrival=item.created_at,
         whole=whole,
+        require_tls=item.envelope.require_tls,
     )
 
 
@@ -87,7 +93,7 @@ def report_success(office: PostOffice, mail: MailCommand, taken: Sequence[Taken]
 def deliver(tx: Transaction, reports: Sequence[Report]) -> None:
     """Deliver reports in the transaction that gave rise to them."""
     for each in reports:
-        local.deliver(tx, each.content, each.who, spool.Envelope(reverse_path=""))
+        local.deliver(tx, each.content, each.who, each.envelope)
 
 
 def _make(
@@ -99,8 +105,9 @@ def _make(
     envelope_id: str,
     arrival: int,
     whole: bool = False,
+    require_tls: bool = False,
 ) -> list[Report]:
-    who = _addressees(office, reverse_path)
+    who = _addressees(office, reverse_path) or _dead_letter_office(office)
     if who is None:
         return []
     city = office.config.city
@@ -118,7 +125,37 @@ def _make(
     )
     content = office.store.prepare(octets, prefix=b"Return-Path: <>\r\n")
     accounts, remote = who
-    return [Report(content, local.plan(office, accounts, remote, size=content.size))]
+    envelope = spool.Envelope(reverse_path="", eight_bit=not octets.isascii(), require_tls=require_tls)
+    return [Report(content, local.plan(office, accounts, remote, size=content.size), envelope)]
+
+
+def dead_letter(office: PostOffice, item: spool.Item) -> list[Report]:
+    """A message from nobody that cannot be delivered: most often a report of ours to somebody who is not there.  Nobody
+    may be told (RFC 5321 §6.1), but somebody of ours may have it, if the configuration names him.
+    """
+    who = _dead_letter_office(office)
+    if who is None:
+        return []
+    with office.store.read() as connection:
+        octets = office.store.octets(connection, item.message_id)
+    content = office.store.prepare(without_return_path(octets), prefix=b"Return-Path: <>\r\n")
+    return [Report(content, local.plan(office, who[0], (), size=content.size))]
+
+
+def _dead_letter_office(office: PostOffice) -> tuple[frozenset[str], list[spool.SpoolRecipient]] | None:
+    """The accounts that get what can be delivered to nobody; None without any."""
+    from mailserver.delivery.inbound import look_up
+
+    address = office.config.relay.dead_letters
+    if not address:
+        return None
+    with office.directory.read() as people:
+        try:
+            accounts = look_up(people, address, office.config.city.domain).recipients.accounts
+        except Refusal as refusal:
+            log.error("[relay] dead_letters = %r reaches nobody: %s", address, refusal.reason)
+            return None
+    return (accounts, []) if accounts else None
 
 
 def _addressees(office: PostOffice, reverse_path: str) -> tuple[frozenset[str], list[spool.SpoolRecipient]] | None:

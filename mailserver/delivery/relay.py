@@ -1,61 +1,39 @@
-"""The relay's decisions, without a socket: what is claimed, what a reply means, what is written down.
+"""What the relay sends, without a socket: envelopes and octets from the spool, and delivery to ourselves.
 
-``servers.relay`` asks here what to send where, sends it, and comes back with replies.  Everything that
-follows from them (the next try, the return of a message, the note of a delay) is one transaction.
+``servers.relay`` asks here what to send where, sends it, and brings the replies to ``delivery.settling``.
 
-Standards: RFC 5321 §4.5.4.1 (retries), §6.1 (who is told), RFC 3461 §5.2 (reports asked for), RFC 3464.
+Standards: RFC 5321 §4.4 (Return-Path stays here), RFC 6152 §3 and RFC 3030 §3 (what a server without 8BITMIME or
+BINARYMIME may be sent).
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from directory.accounts import find_account
 from directory.addresses import is_local_domain
-from mailserver.delivery import bounce, spool
+from mailserver.delivery import spool
 from mailserver.delivery.inbound import look_up
 from mailserver.delivery.post_office import PostOffice
-from mailserver.delivery.retry import is_over, next_attempt
-from mailserver.delivery.trace import RETURN_PATH
-from mailserver.message.report import DELAYED, DELIVERED, FAILED, RELAYED, Outcome
+from mailserver.delivery.settling import Attempt, Judgement, judge
+from mailserver.delivery.trace import without_return_path
 from mailserver.refusals import NoSuchRecipient, NotPermitted
 from mailserver.smtp.client import Envelope, ForwardPath
 from mailserver.smtp.replies import Reply
 from mailserver.store.database import Transaction
 from mailserver.store.messages import Target, place
 
-log = logging.getLogger("citymail.relay")
-
 CHUNK = 256 * 1024
-UNTRIED = Reply(451, "4.4.2", "The connection ended before the message was taken")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one try brought: the final reply of each recipient, and the host that gave it.
+class Opening:
+    """The beginning of a message as it is sent: its first octets, and where the rest goes on."""
 
-    ``passes_dsn``: it promised to report; ``is_final``: the host was ourselves.
-    """
-
-    replies: Mapping[str, Reply]
-    host: str = ""
-    passes_dsn: bool = False
-    is_final: bool = False
-
-
-def claim(office: PostOffice, owner: str, limit: int) -> Future[list[spool.Item]]:
-    """Take what is due, up to so many recipients."""
-    return office.store.write(lambda tx: spool.claim_due(tx, owner, limit))
-
-
-def by_domain(item: spool.Item) -> dict[str, list[spool.Waiting]]:
-    domains: dict[str, list[spool.Waiting]] = {}
-    for recipient in item.recipients:
-        domains.setdefault(recipient.domain, []).append(recipient)
-    return domains
+    octets: bytes
+    size: int  # of all that is sent
+    rest: int
 
 
 def is_ours(office: PostOffice, domain: str) -> bool:
@@ -63,32 +41,20 @@ def is_ours(office: PostOffice, domain: str) -> bool:
         return is_local_domain(people, domain)
 
 
-def envelope_for(item: spool.Item, recipients: Sequence[spool.Waiting], skipped: int) -> Envelope:
-    """The envelope of one transaction; ``skipped`` octets of the kept message are not sent."""
-    paths = tuple(ForwardPath(each.forward_path, each.notify, each.original_recipient) for each in recipients)
-    needs_utf8 = not item.envelope.reverse_path.isascii() or any(not each.address.isascii() for each in paths)
-    return Envelope(
-        reverse_path=item.envelope.reverse_path,
-        forward_paths=paths,
-        size=item.size - skipped,
-        is_8bit=item.envelope.eight_bit,
-        needs_smtputf8=item.envelope.smtputf8 or needs_utf8,
-        ret=item.envelope.ret,
-        envelope_id=item.envelope.envelope_id,
-    )
-
-
-def own_prefix(office: PostOffice, item: spool.Item) -> int:
-    """How many octets of the kept message are our Return-Path, which is not sent on (RFC 5321 §4.4)."""
-    with office.store.read() as connection:
-        start = office.store.octets(connection, item.message_id, 0, 2048)
-    return start.index(b"\r\n") + 2 if start.startswith(RETURN_PATH) else 0
-
-
-def chunks(office: PostOffice, item: spool.Item, start: int) -> Iterator[bytes]:
-    """The message from ``start`` on; each chunk from a read of its own, so that no snapshot waits for the
-    network.
+def open_message(office: PostOffice, item: spool.Item) -> Opening:
+    """The first octets of a message without our Return-Path, which is not sent on (RFC 5321 §4.4).  For most messages
+    that is everything.
     """
+    with office.store.read() as connection:
+        kept = office.store.octets(connection, item.message_id, 0, min(CHUNK, item.size))
+    octets = without_return_path(kept)
+    return Opening(octets, item.size - (len(kept) - len(octets)), len(kept))
+
+
+def rest_of(office: PostOffice, item: spool.Item, opening: Opening) -> Iterator[bytes]:
+    """The message; each chunk from a read of its own, so that no snapshot waits for the network."""
+    yield opening.octets
+    start = opening.rest
     while start < item.size:
         with office.store.read() as connection:
             chunk = office.store.octets(connection, item.message_id, start, min(start + CHUNK, item.size))
@@ -98,93 +64,28 @@ def chunks(office: PostOffice, item: spool.Item, start: int) -> Iterator[bytes]:
         yield chunk
 
 
-def settle(
-    office: PostOffice,
-    owner: str,
-    item: spool.Item,
-    recipients: Sequence[spool.Waiting],
-    attempt: Attempt,
-    also: Callable[[Transaction], None] | None = None,
-) -> Future[None]:
-    """Write down what a try brought for these recipients, and whatever follows from it, in one transaction."""
-    now = office.now()
-    results: list[spool.Result] = []
-    outcomes: list[Outcome] = []
-    for recipient in recipients:
-        reply = attempt.replies.get(recipient.forward_path, UNTRIED)
-        result, outcome = _judge(office, item, recipient, reply, attempt, now)
-        results.append(result)
-        if outcome is not None:
-            outcomes.append(outcome)
-        log.info(
-            "spool=%d from=<%s> to=<%s> host=%s %s: %s",
-            item.id, item.envelope.reverse_path, recipient.forward_path, attempt.host or "-", result.state, reply,
-        )  # fmt: skip
-    reports = bounce.report(office, item, outcomes)
-    tells_delay = any(outcome.action == DELAYED for outcome in outcomes)
-    tells_more = any(outcome.action != DELAYED for outcome in outcomes)
-
-    def job(tx: Transaction) -> None:
-        if also is not None:
-            also(tx)
-        spool.record(tx, owner, results)
-        # Of two relays that hold recipients of one item, one tells of the delay.
-        if not tells_delay or spool.mark_delay_reported(tx, item.id) or tells_more:
-            bounce.deliver(tx, reports)
-        spool.remove_finished(tx, [item.id])
-
-    return office.store.write(job)
-
-
-def _judge(
-    office: PostOffice,
-    item: spool.Item,
-    recipient: spool.Waiting,
-    reply: Reply,
-    attempt: Attempt,
-    now: int,
-) -> tuple[spool.Result, Outcome | None]:
-    """The new state of a recipient, and what its sender is told, if anything."""
-    settings = office.config.relay
-    notify = recipient.notify
-
-    def told(action: str, said: Reply, until: int | None = None) -> Outcome:
-        return Outcome(
-            recipient=recipient.forward_path,
-            action=action,
-            status=said.status,
-            diagnostic=str(said),
-            remote_mta=attempt.host,
-            original_recipient=recipient.original_recipient,
-            last_attempt=now,
-            will_retry_until=until,
-        )
-
-    if reply.is_positive:
-        # RFC 3461 §5.2.2: where the next server does not promise the report, we say how far the message came.
-        relayed = "SUCCESS" in notify and not attempt.passes_dsn
-        return (
-            spool.Result(item.id, recipient.forward_path, spool.SENT, str(reply)),
-            told(DELIVERED if attempt.is_final else RELAYED, reply) if relayed else None,
-        )
-    wants_failure = notify == "" or "FAILURE" in notify
-    expired = is_over(item.created_at, now, settings.give_up_after)
-    if reply.is_permanent or expired:
-        said = reply if reply.is_permanent else Reply(554, "5.4.7", f"Given up; the last answer was: {reply}")
-        return (
-            spool.Result(item.id, recipient.forward_path, spool.FAILED, str(reply)),
-            told(FAILED, said) if wants_failure else None,
-        )
-    at = next_attempt(settings.schedule, recipient.attempts + 1, now, office.random)
-    overdue = settings.warn_after and now - item.created_at >= settings.warn_after and not item.delay_reported
-    wants_delay = notify == "" or "DELAY" in notify
-    return (
-        spool.Result(item.id, recipient.forward_path, spool.DUE, str(reply), at),
-        told(DELAYED, reply, item.created_at + settings.give_up_after) if overdue and wants_delay else None,
+def envelope_for(item: spool.Item, recipients: Sequence[spool.Waiting], size: int, now: int) -> Envelope:
+    """The envelope of one transaction."""
+    kept = item.envelope
+    paths = tuple(ForwardPath(each.forward_path, each.notify, each.original_recipient) for each in recipients)
+    needs_utf8 = kept.smtputf8 or not kept.reverse_path.isascii() or any(not each.address.isascii() for each in paths)
+    return Envelope(
+        reverse_path=kept.reverse_path,
+        forward_paths=paths,
+        size=size,
+        body="BINARYMIME" if kept.is_binary else "8BITMIME" if kept.eight_bit else "7BIT",
+        needs_smtputf8=needs_utf8,
+        # RFC 8689 §4.2.1: a report about a message that required TLS need not find it everywhere.
+        require_tls=kept.require_tls and bool(kept.reverse_path),
+        ret=kept.ret,
+        envelope_id=kept.envelope_id,
+        priority=kept.priority,
+        deliver_within=kept.deliver_by - now if kept.deliver_by else None,
+        deliver_mode=kept.deliver_by_mode,
     )
 
 
-def deliver_here(office: PostOffice, owner: str, item: spool.Item, recipients: Sequence[spool.Waiting]) -> Future[None]:
+def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spool.Waiting]) -> Judgement:
     """Recipients in a domain of ours: members whose mailbox was full, and domains that became ours meanwhile."""
     replies: dict[str, Reply] = {}
     accounts: set[str] = set()
@@ -213,4 +114,4 @@ def deliver_here(office: PostOffice, owner: str, item: spool.Item, recipients: S
             spool.put(tx, item.message_id, item.envelope, onward.values())
 
     attempt = Attempt(replies, office.config.city.hostname, is_final=True)
-    return settle(office, owner, item, recipients, attempt, also=job)
+    return judge(office, item, recipients, attempt, also=job)

@@ -19,8 +19,3 @@ def next_attempt(schedule: Sequence[int], attempts: int, now: int, random: Calla
     """
     wait = schedule[min(attempts, len(schedule)) - 1] if schedule else 3600
     return now + max(1, round(wait * (1 + JITTER * (2 * random() - 1))))
-
-
-def is_over(created_at: int, now: int, give_up_after: int) -> bool:
-    """Whether a message has been tried for so long that it is returned instead."""
-    return now - created_at >= give_up_after

@@ -18,6 +18,7 @@ from mailserver.config import Relay
 from mailserver.smtp.replies import Reply
 from security.dns import Asking, Mx, Status, ask
 
+VIA = "via:"  # in the place of a domain: what an operator sent another way (``delivery.queue.reroute``)
 MAX_HOSTS = 12  # of one domain; more are not tried (RFC 5321 §5.1 asks for two at least)
 MAX_ADDRESSES = 6  # of one host
 
@@ -38,10 +39,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Hosts to try, best first.  ``key`` is the same for all domains that are served by the same hosts."""
+    """Hosts to try, best first.  ``key`` is the same for all domains that are served by the same hosts.
+
+    ``is_fixed``: the configuration names it, not the DNS.
+    """
 
     key: str
     hosts: tuple[Host, ...]
+    is_fixed: bool = False
 
 
 def fixed_route(settings: Relay, domain: str) -> Route | None:
@@ -56,6 +61,8 @@ def find_route(
     domain: str, settings: Relay, *, our_names: frozenset[str], random: Callable[[], float]
 ) -> Asking[Route]:
     """The hosts for a domain.  Raises Unroutable."""
+    if domain.startswith(VIA):
+        return _parse_target(domain.removeprefix(VIA), settings.port)
     fixed = fixed_route(settings, domain)
     if fixed is not None:
         return fixed
@@ -125,7 +132,7 @@ def _parse_target(target: str, default_port: int) -> Route:
         name, _, port = target.partition(":")
     number = int(port) if port else default_port
     name = name.lower()
-    return Route(f"{name}:{number}", (Host(name, number),))
+    return Route(f"{name}:{number}", (Host(name, number),), is_fixed=True)
 
 
 def _literal_address(domain: str) -> str:

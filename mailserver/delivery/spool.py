@@ -1,28 +1,38 @@
-"""Mail that waits to be sent on: durable rows, claimed under a lease that expires by itself.
+"""Mail that waits to be sent on: durable rows, leased lane by lane.
 
-An item is one message under one envelope; each of its recipients has its own state, its own next try and its
-own lease.  Whoever relays claims what is due, and records what became of it.  If the relay dies, its leases
-run out and the recipients are due again: nothing it did not record is taken for sent, and a second copy is
-possible only where the other server took a message and the relay died before it was written down.
+An item is one message under one envelope; each of its recipients has its own state and its own next try.  All that
+waits for one domain at one priority is a lane (``delivery.lanes``): a relay leases lanes and works through them, so
+that a claim costs a row for a domain and not for a message, and a million messages for others are not looked at.
+If a relay dies, its leases run out: nothing it did not record is taken for sent, and a second copy is possible only
+where the other server took a message and the relay died before it was written down.
 
 Local recipients appear here only while they cannot be served (a full mailbox of a group's member).
+
+Standards: RFC 4865 (release at a time), RFC 6710 (priority), RFC 2852 (deadline).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, text, tuple_, update
 
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
-from mailserver.store.tables import message, spool_item, spool_recipient
+from mailserver.store.tables import message, spool_item, spool_lane, spool_recipient
 
-DUE, SENT, FAILED = "due", "sent", "failed"
-# How long a claim holds.  Longer than the longest wait of one transaction (RFC 5321 §4.5.3.2: 10 minutes
-# after the dot).
-LEASE_SECONDS = 1800
+DUE, HELD, SENT, FAILED = "due", "held", "sent", "failed"
+WAITING = (DUE, HELD)
+# When what is not due is due: an index finds it nowhere.
+NEVER = 2**62
+# At the latest after so many seconds somebody looks whether the sender is to be told, tried or not.
+FIRST_LOOK = 900
+_CHUNK = 200
+
+LaneKey = tuple[str, int]  # domain and priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Waiting:
     state: str
     attempts: int
     next_attempt_at: int
-    leased_until: int
+    deadline_at: int
     last_reply: str
     notify: str
     original_recipient: str
@@ -77,16 +87,23 @@ class Item:
     envelope: Envelope
     recipients: list[Waiting] = field(default_factory=list)
 
+    @property
+    def since(self) -> int:
+        """From when on it is late: a message that is to be released later does not age before."""
+        return max(self.created_at, self.envelope.release_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one claimed recipient.  ``next_attempt_at`` counts for state ``due``."""
+    """What became of one recipient.  ``next_attempt_at`` and ``deadline_at`` count for state ``due``."""
 
     item_id: int
     forward_path: str
     state: str
     reply: str
     next_attempt_at: int = 0
+    deadline_at: int = NEVER
+    is_attempt: bool = True
 
 
 _INSERT_ITEM = insert(spool_item)
@@ -108,6 +125,7 @@ def put(
     ``due_at`` is now unless given, and never before the envelope's release.
     """
     item_id = take_numbers(tx, "spool_item", 1)
+    rows = {recipient.forward_path: recipient for recipient in recipients}
     tx.connection.execute(
         _INSERT_ITEM,
         {
@@ -129,21 +147,24 @@ def put(
             "created_at": tx.now,
             "held": held,
             "delay_reported": False,
+            "unfinished": len(rows),
         },
     )
-    rows = {recipient.forward_path: recipient for recipient in recipients}
+    due = NEVER if held else max(envelope.release_at, tx.now if due_at is None else due_at)
+    first_look = max(tx.now, envelope.release_at) + FIRST_LOOK
+    deadline = min(first_look, envelope.deliver_by or first_look)
     tx.connection.execute(
         _INSERT_RECIPIENT,
         [
             {
                 "item_id": item_id,
                 "forward_path": recipient.forward_path,
-                "domain": recipient.forward_path.rpartition("@")[2],
-                "state": DUE,
+                "domain": domain_of(recipient.forward_path),
+                "priority": envelope.priority,
+                "state": HELD if held else DUE,
                 "attempts": 0,
-                "next_attempt_at": max(envelope.release_at, tx.now if due_at is None else due_at),
-                "leased_until": 0,
-                "lease_owner": "",
+                "next_attempt_at": due,
+                "deadline_at": NEVER if held else deadline,
                 "last_reply": reply,
                 "notify": recipient.notify,
                 "original_recipient": recipient.original_recipient,
@@ -151,149 +172,171 @@ def put(
             for recipient in rows.values()
         ],
     )
+    for recipient in rows.values():
+        change_lane(tx, (domain_of(recipient.forward_path), envelope.priority), count=1, due_at=due)
     tx.wake_spool()
     return item_id
 
 
-_DUE = (
-    select(spool_recipient.c.item_id, spool_recipient.c.forward_path)
-    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
-    .where(
-        spool_recipient.c.state == DUE,
-        spool_recipient.c.next_attempt_at <= bindparam("now"),
-        spool_recipient.c.leased_until <= bindparam("now"),
-        spool_item.c.held.is_(False),
-    )
-    .order_by(spool_recipient.c.next_attempt_at, spool_recipient.c.item_id)
-    .limit(bindparam("count"))
-)
+def domain_of(forward_path: str) -> str:
+    return forward_path.rpartition("@")[2].lower()
 
 
-def claim_due(tx: Transaction, owner: str, limit: int) -> list[Item]:
-    """Lease up to ``limit`` recipients that are due to ``owner``; their items, with those recipients only."""
-    due = [tuple(row) for row in tx.connection.execute(_DUE, {"now": tx.now, "count": limit})]
-    if not due:
-        return []
-    claimed: list[tuple[int, str]] = []
-    for start in range(0, len(due), 200):
-        rows = tx.connection.execute(
-            update(spool_recipient)
-            .where(
-                tuple_(spool_recipient.c.item_id, spool_recipient.c.forward_path).in_(due[start : start + 200]),
-                # Said again: on PostgreSQL another relay may have been quicker, and its lease is seen only
-                # here.
-                spool_recipient.c.state == DUE,
-                spool_recipient.c.leased_until <= tx.now,
-            )
-            .values(leased_until=tx.now + LEASE_SECONDS, lease_owner=owner)
-            .returning(spool_recipient.c.item_id, spool_recipient.c.forward_path)
-        )
-        claimed += [tuple(row) for row in rows]
-    mine = set(claimed)
-    items = load_items(tx.connection, sorted({item_id for item_id, _ in mine}))
-    for item in items:
-        item.recipients = [each for each in item.recipients if (item.id, each.forward_path) in mine]
-    return items
+# Lanes
 
 
-def extend_leases(tx: Transaction, owner: str, item_ids: Sequence[int]) -> None:
-    """A long conversation is still going on: what it holds stays held."""
-    tx.connection.execute(
-        update(spool_recipient)
-        .where(
-            spool_recipient.c.lease_owner == owner,
-            spool_recipient.c.item_id.in_(item_ids),
-            spool_recipient.c.state == DUE,
-        )
-        .values(leased_until=tx.now + LEASE_SECONDS)
-    )
+@dataclass(slots=True)
+class _LaneChange:
+    count: int = 0
+    due_at: int = NEVER
 
 
-_WAITS = and_(spool_recipient.c.state == DUE, spool_item.c.held.is_(False))
-_IS_DUE = (
-    select(spool_recipient.c.item_id)
-    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
-    .where(
-        _WAITS,
-        spool_recipient.c.next_attempt_at <= bindparam("now"),
-        spool_recipient.c.leased_until <= bindparam("now"),
-    )
-    .limit(1)
-)
-_NEXT = (
-    select(spool_recipient.c.next_attempt_at)
-    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
-    .where(_WAITS, spool_recipient.c.next_attempt_at > bindparam("now"))
-    .order_by(spool_recipient.c.next_attempt_at)
-    .limit(1)
-)
-
-
-def next_due_at(connection: Connection, now: int) -> int | None:
-    """When something is due: now, at a later time, or None when nothing waits but what is being sent.
-
-    A lease that runs out is not foreseen; it is found by whoever looks afterwards.
+def change_lane(tx: Transaction, key: LaneKey, *, count: int = 0, due_at: int = NEVER) -> None:
+    """More or fewer recipients wait in a lane, and something is due at a time.  Written before the commit, once for
+    all jobs of the batch and in the order of the keys, so that no two writers wait for each other.
     """
-    if connection.execute(_IS_DUE, {"now": now}).first() is not None:
-        return now
-    found: int | None = connection.execute(_NEXT, {"now": now}).scalar()
-    return found
+    changes: dict[LaneKey, _LaneChange] = tx.scratch.setdefault("lanes", {})
+    change = changes.get(key)
+    if change is None:
+        change = changes[key] = _LaneChange()
+        tx.closing.setdefault("lanes", _write_lanes)
+    change.count += count
+    change.due_at = min(change.due_at, due_at)
 
 
-_RECORD = (
+# Both engines know this, and SQLAlchemy only under a name for each.  New mail does not cut short the rest of a domain
+# whose servers cannot be reached, and whoever has leased the lane is told that there is more.
+_MORE = text("""
+    INSERT INTO spool_lane (domain, priority, waiting, ready_at) VALUES (:domain, :priority, :waiting, :ready_at)
+    ON CONFLICT (domain, priority) DO UPDATE SET
+        waiting = spool_lane.waiting + excluded.waiting,
+        ready_at = CASE
+            WHEN spool_lane.owner = '' AND excluded.ready_at < spool_lane.ready_at
+                AND (spool_lane.failures = 0 OR spool_lane.ready_at = :never)
+            THEN excluded.ready_at ELSE spool_lane.ready_at END,
+        has_news = CASE
+            WHEN spool_lane.owner <> '' AND excluded.ready_at < :never THEN true ELSE spool_lane.has_news END""")
+
+
+def _write_lanes(tx: Transaction) -> None:
+    changes: dict[LaneKey, _LaneChange] = tx.scratch.pop("lanes")
+    more, fewer = [], []
+    for (domain, priority), change in sorted(changes.items()):
+        if change.count > 0 or change.due_at < NEVER:
+            more.append(
+                {"domain": domain, "priority": priority, "waiting": change.count, "ready_at": change.due_at}
+                | {"never": NEVER}
+            )
+        elif change.count < 0:
+            fewer.append({"at_domain": domain, "at_priority": priority, "count": change.count})
+    if more:
+        tx.connection.execute(_MORE, more)
+    if fewer:
+        tx.connection.execute(_FEWER, fewer)
+        tx.connection.execute(_EMPTY_LANES, fewer)
+
+
+_AT_LANE = and_(spool_lane.c.domain == bindparam("at_domain"), spool_lane.c.priority == bindparam("at_priority"))
+_FEWER = update(spool_lane).where(_AT_LANE).values(waiting=spool_lane.c.waiting + bindparam("count"))
+# A lane that is leased is given back by whoever has it.
+_EMPTY_LANES = delete(spool_lane).where(_AT_LANE, spool_lane.c.waiting <= 0, spool_lane.c.owner == "")
+
+
+# Results
+
+_IDENTITY = tuple_(spool_recipient.c.item_id, spool_recipient.c.forward_path)
+_FINISH = (
     update(spool_recipient)
-    .where(
-        spool_recipient.c.item_id == bindparam("at_item"),
-        spool_recipient.c.forward_path == bindparam("at_path"),
-        spool_recipient.c.state == DUE,
-    )
+    .where(spool_recipient.c.item_id == bindparam("at_item"), spool_recipient.c.forward_path == bindparam("at_path"))
     .values(
         state=bindparam("new_state"),
         last_reply=bindparam("new_reply"),
+        attempts=spool_recipient.c.attempts + bindparam("tries"),
         next_attempt_at=bindparam("new_time"),
-        attempts=spool_recipient.c.attempts + 1,
-        leased_until=0,
-        lease_owner="",
+        deadline_at=bindparam("new_deadline"),
     )
 )
-# A claim that was lost to another relay may still say "sent" or "failed", for that is a fact; it must not say
-# "try later".
-_RECORD_LATER = _RECORD.where(spool_recipient.c.lease_owner == bindparam("by_owner"))
+_COUNT_DOWN = (
+    update(spool_item)
+    .where(spool_item.c.id == bindparam("at_item"))
+    .values(unfinished=spool_item.c.unfinished - bindparam("count"))
+)
 
 
-def record(tx: Transaction, owner: str, results: Sequence[Result]) -> None:
-    """Write down what became of claimed recipients."""
-    rows = [
-        {
-            "at_item": result.item_id,
-            "at_path": result.forward_path,
-            "new_state": result.state,
-            "new_reply": result.reply[:1000],
-            "new_time": result.next_attempt_at,
-        }
-        for result in results
-    ]
-    final = [row for row in rows if row["new_state"] != DUE]
-    later = [row | {"by_owner": owner} for row in rows if row["new_state"] == DUE]
-    if final:
-        tx.connection.execute(_RECORD, final)
-    if later:
-        tx.connection.execute(_RECORD_LATER, later)
-        tx.wake_spool()
+def record(tx: Transaction, owner: str, results: Sequence[Result]) -> set[tuple[int, str]]:
+    """Write down what became of recipients, and forget items of which nobody waits any more; what took effect.
+
+    The first last word stands.  Somebody who has lost his lease may still say "sent" or "failed", for that is a fact;
+    he must not say "try later", nor may a deadline be declared over what another is sending.
+    """
+    took: set[tuple[int, str]] = set()
+    for start in range(0, len(results), _CHUNK):
+        took |= _record(tx, owner, results[start : start + _CHUNK])
+    return took
 
 
-def release(tx: Transaction, owner: str, item_ids: Sequence[int] | None = None) -> None:
-    """Give claims back untried (the relay is going down)."""
-    where = [spool_recipient.c.lease_owner == owner]
-    if item_ids is not None:
-        where.append(spool_recipient.c.item_id.in_(item_ids))
-    tx.connection.execute(update(spool_recipient).where(*where).values(leased_until=0, lease_owner=""))
+def _record(tx: Transaction, owner: str, results: Sequence[Result]) -> set[tuple[int, str]]:
+    known = {(result.item_id, result.forward_path): result for result in results}
+    rows = tx.connection.execute(
+        select(
+            spool_recipient.c.item_id,
+            spool_recipient.c.forward_path,
+            spool_recipient.c.state,
+            spool_recipient.c.domain,
+            spool_recipient.c.priority,
+            spool_item.c.unfinished,
+            spool_lane.c.owner,
+        )
+        .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
+        .outerjoin(
+            spool_lane,
+            and_(spool_lane.c.domain == spool_recipient.c.domain, spool_lane.c.priority == spool_recipient.c.priority),
+        )
+        .where(_IDENTITY.in_(list(known)), spool_recipient.c.state.in_(WAITING))
+        .order_by(spool_recipient.c.item_id, spool_recipient.c.forward_path)
+        .with_for_update(of=[spool_item, spool_recipient])
+    ).all()
+    changes, finished, unfinished = [], Counter[int](), dict[int, int]()
+    took = set()
+    for item_id, path, state, domain, priority, left, holder in rows:
+        result = known[item_id, path]
+        is_last = result.state not in WAITING
+        is_sure = result.is_attempt and is_last
+        if not is_sure and holder != owner and (result.is_attempt or holder):
+            continue
+        took.add((item_id, path))
+        if is_last:
+            finished[item_id] += 1
+            unfinished[item_id] = left
+            change_lane(tx, (domain, priority), count=-1)
+        is_due = not is_last and state == DUE  # it may have been held meanwhile
+        changes.append(
+            {
+                "at_item": item_id,
+                "at_path": path,
+                "new_state": result.state if is_last else state,
+                "new_reply": result.reply[:1000],
+                "tries": int(result.is_attempt),
+                "new_time": result.next_attempt_at if is_due else NEVER,
+                "new_deadline": result.deadline_at if is_due else NEVER,
+            }
+        )
+    done = [item_id for item_id, count in finished.items() if count >= unfinished[item_id]]
+    _remove(tx, done)
+    gone = set(done)
+    changes = [change for change in changes if change["at_item"] not in gone]
+    if changes:
+        tx.connection.execute(_FINISH, changes)
+    counts = [{"at_item": item_id, "count": count} for item_id, count in finished.items() if item_id not in gone]
+    if counts:
+        tx.connection.execute(_COUNT_DOWN, counts)
+    return took
 
 
-def lease_owners(connection: Connection) -> list[str]:
-    """Everybody who holds something."""
-    held = spool_recipient.c.lease_owner
-    return list(connection.execute(select(held).where(spool_recipient.c.state == DUE, held != "").distinct()).scalars())
+def _remove(tx: Transaction, item_ids: Sequence[int]) -> None:
+    """Recipients go with their items; messages are swept by the housekeeper."""
+    for start in range(0, len(item_ids), 500):
+        tx.connection.execute(delete(spool_item).where(spool_item.c.id.in_(item_ids[start : start + 500])))
 
 
 def mark_delay_reported(tx: Transaction, item_id: int) -> bool:
@@ -306,24 +349,21 @@ def mark_delay_reported(tx: Transaction, item_id: int) -> bool:
     return changed.rowcount == 1
 
 
-def remove_finished(tx: Transaction, item_ids: Iterable[int]) -> None:
-    """Forget items nobody waits for any more; their messages are swept by the housekeeper."""
-    for item_id in set(item_ids):
-        waiting = tx.connection.execute(
-            select(func.count())
-            .select_from(spool_recipient)
-            .where(spool_recipient.c.item_id == item_id, spool_recipient.c.state == DUE)
-        ).scalar_one()
-        if not waiting:
-            remove_item(tx, item_id)
-
-
 def remove_item(tx: Transaction, item_id: int) -> bool:
-    tx.connection.execute(delete(spool_recipient).where(spool_recipient.c.item_id == item_id))
+    """Forget an item; nobody is told."""
+    rows = tx.connection.execute(
+        select(spool_recipient.c.domain, spool_recipient.c.priority)
+        .where(spool_recipient.c.item_id == item_id, spool_recipient.c.state.in_(WAITING))
+        .with_for_update()
+    ).all()
+    for domain, priority in rows:
+        change_lane(tx, (domain, priority), count=-1)
     return tx.connection.execute(delete(spool_item).where(spool_item.c.id == item_id)).rowcount == 1
 
 
-_ITEM_COLUMNS = (
+# Reading
+
+ITEM_COLUMNS = (
     spool_item.c.id,
     spool_item.c.message_id,
     message.c.size,
@@ -344,17 +384,25 @@ _ITEM_COLUMNS = (
     spool_item.c.deliver_by_mode,
     spool_item.c.release_at,
 )
-_RECIPIENT_COLUMNS = (
+RECIPIENT_COLUMNS = (
     spool_recipient.c.forward_path,
     spool_recipient.c.domain,
     spool_recipient.c.state,
     spool_recipient.c.attempts,
     spool_recipient.c.next_attempt_at,
-    spool_recipient.c.leased_until,
+    spool_recipient.c.deadline_at,
     spool_recipient.c.last_reply,
     spool_recipient.c.notify,
     spool_recipient.c.original_recipient,
 )
+_BOOLEANS = frozenset(position for position, column in enumerate(ITEM_COLUMNS) if column.type.python_type is bool)
+
+
+def item_of(values: Sequence[Any]) -> Item:
+    """From a row of ``ITEM_COLUMNS``, as the engine gives it."""
+    clean: list[Any] = [bool(value) if position in _BOOLEANS else value for position, value in enumerate(values)]
+    item_id, message_id, size, created_at, held, delay_reported, *shared = clean
+    return Item(item_id, message_id, size, created_at, held, delay_reported, Envelope(*shared))
 
 
 def load_items(connection: Connection, item_ids: Sequence[int] | None = None) -> list[Item]:
@@ -364,17 +412,15 @@ def load_items(connection: Connection, item_ids: Sequence[int] | None = None) ->
     if item_ids is not None:
         chunks = [item_ids[start : start + 500] for start in range(0, len(item_ids), 500)]
     for chunk in chunks:
-        chosen = select(*_ITEM_COLUMNS).join(message, message.c.id == spool_item.c.message_id).order_by(spool_item.c.id)
-        paths = select(spool_recipient.c.item_id, *_RECIPIENT_COLUMNS).order_by(
+        chosen = select(*ITEM_COLUMNS).join(message, message.c.id == spool_item.c.message_id).order_by(spool_item.c.id)
+        paths = select(spool_recipient.c.item_id, *RECIPIENT_COLUMNS).order_by(
             spool_recipient.c.item_id, spool_recipient.c.forward_path
         )
         if chunk is not None:
             chosen = chosen.where(spool_item.c.id.in_(chunk))
             paths = paths.where(spool_recipient.c.item_id.in_(chunk))
         for row in connection.execute(chosen):
-            item_id, message_id, size, created_at, held, delay_reported, *shared = row
-            envelope = Envelope(*shared)
-            items[item_id] = Item(item_id, message_id, size, created_at, held, delay_reported, envelope)
+            items[row[0]] = item_of(row)
         for item_id, *values in connection.execute(paths):
             if item_id in items:
                 items[item_id].recipients.append(Waiting(*values))

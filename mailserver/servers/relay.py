@@ -1,12 +1,12 @@
-"""The relay process: sends what waits in the spool to other servers.
+"""The relay: sends what waits in the spool to other servers.
 
-It wakes when something is spooled and when the next try is due, claims what it has room for, finds the route
-of each domain, and gives the errands to one ``Destination`` for each set of hosts.  A destination opens few
-connections and sends many messages on each; when none of its hosts can be reached, everything that waits for
-it is put off together.
+It wakes when something is spooled and when a lane is ready, leases lanes (what waits for one domain), reads a little of
+each, finds the domain's route, and gives the errands to one ``Destination`` for each set of hosts.  From a lane that
+moves more is read, twice as much each time; one that does not costs a handful of rows and one attempt to connect.
+``Desk`` writes down what became of the errands.
 
-A claim is a lease.  What is still waiting here has its lease extended; what has lost it (this process slept,
-or the clock jumped) is dropped unsent, because somebody else may be sending it.
+Several relays may work on one spool: a lane belongs to one of them at a time.  What has lost its lease (this process
+slept, or the clock jumped) is dropped unsent, because somebody else may be sending it.
 
 Standards: RFC 5321 §4.5.4, §5.
 """
@@ -21,207 +21,91 @@ import secrets
 import signal
 import socket
 import ssl
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import uvloop
 
-from mailserver.delivery import relay, spool
+from mailserver.delivery import lanes, relay, spool
 from mailserver.delivery.post_office import PostOffice
-from mailserver.delivery.relay import Attempt
+from mailserver.delivery.retry import next_attempt
 from mailserver.delivery.routing import Route, Unroutable, find_route
+from mailserver.delivery.settling import Attempt
 from mailserver.refusals import Refusal
 from mailserver.servers.dns import Dns
-from mailserver.servers.relay_connection import Connection, Connector, NoHost, OutOfFiles
-from mailserver.smtp.client import ConnectionLost
+from mailserver.servers.relay_connector import Connector
+from mailserver.servers.relay_desk import Desk, Errand
+from mailserver.servers.relay_destination import Destination
+from mailserver.servers.relay_intake import Fetched, Intake, OpenLane
 from mailserver.smtp.replies import Reply, fault_reply
-from security.tls import client_context
 
 log = logging.getLogger("citymail.relay")
 
 T = TypeVar("T")
 
-# Recipients held at a time; more stay in the spool, where any relay may claim them.
-CAPACITY = 2000
-# An idle connection is kept this long for the next message to the same hosts.
-LINGER = 2.0
+# Recipients and lanes held at a time; more stay in the spool, where any relay may claim them.
+CAPACITY = 10_000
+MOST_LANES = 3000
+# Lanes among these whose servers could not be reached last time.
+MOST_FAILING = 500
+# Connections that are being opened: most of them to servers that will never answer.
+PROBES = 1000
 # Without a wake-up the spool is looked at this often, so that a lost wake-up costs a minute at most.
 LONGEST_SLEEP = 60.0
-EXTEND_EVERY = spool.LEASE_SECONDS / 3
+EXTEND_EVERY = lanes.LEASE_SECONDS / 3
 # A lease with less left than this is not begun with.
 LEAST_LEASE = 660.0
-EXHAUSTED_PAUSE = 5.0
 STORE_PAUSE = 5.0
+_LAST_WORDS = 8.0
 
 
-@dataclass(slots=True)
-class Errand:
-    """One message for some of its recipients, all served by the same hosts."""
+class Slots:
+    """So many at a time, in the order in which they came; tells whether others wait."""
 
-    item: spool.Item
-    recipients: list[spool.Waiting]
-    leased_until: float  # of the loop's clock
-
-
-class Destination:
-    """The errands for one set of hosts, and the few connections that carry them."""
-
-    def __init__(self, relay_: RelayServer, route: Route) -> None:
-        self._relay = relay_
-        self.route = route
-        self._errands: deque[Errand] = deque()
-        self._arrived = asyncio.Event()
-        self._carriers: set[asyncio.Task[None]] = set()
+    def __init__(self, count: int) -> None:
+        self._semaphore = asyncio.Semaphore(count)
+        self._waiting = 0
 
     @property
-    def is_idle(self) -> bool:
-        return not self._carriers and not self._errands
+    def is_wanted(self) -> bool:
+        return self._waiting > 0
 
-    def add(self, errand: Errand) -> None:
-        self._errands.append(errand)
-        self._arrived.set()
-        self._staff()
-
-    def hurry(self) -> None:
-        """The relay is ending: nobody is to wait for more."""
-        self._arrived.set()
-
-    @property
-    def carriers(self) -> frozenset[asyncio.Task[None]]:
-        return frozenset(self._carriers)
-
-    def _staff(self) -> None:
-        """As many carriers as there is work for, within the limit."""
-        limit = self._relay.office.config.relay.per_destination
-        if len(self._carriers) < min(limit, len(self._errands)):
-            carrier = asyncio.get_running_loop().create_task(self._carry())
-            self._carriers.add(carrier)
-            carrier.add_done_callback(self._carrier_done)
-
-    def _carrier_done(self, carrier: asyncio.Task[None]) -> None:
-        self._carriers.discard(carrier)
-        # An errand may have come after it stopped looking.
-        self._staff()
-        self._relay.look_for_room()
-
-    async def _carry(self) -> None:
-        """One connection's life: open, send while there is something to send, close."""
-        async with self._relay.connections:
-            connection: Connection | None = None
-            try:
-                while (errand := await self._next(connection)) is not None:
-                    try:
-                        connection = await self._connected(connection)
-                    except NoHost as none:
-                        await self._put_off([errand, *self._take_all()], none.reply)
-                        return
-                    except OutOfFiles as exhausted:
-                        log.warning("cannot connect now: %s", exhausted)
-                        self._errands.appendleft(errand)
-                        await asyncio.sleep(EXHAUSTED_PAUSE)
-                        continue
-                    await self._send(connection, errand)
-            except Exception:
-                log.exception("route=%s a carrier failed; its errands come again when their lease ends", self.route.key)
-            finally:
-                if connection is not None:
-                    await connection.close()
-
-    async def _next(self, connection: Connection | None) -> Errand | None:
-        """The next errand; with a connection in hand, one that comes within the linger."""
-        while True:
-            while self._errands:
-                errand = self._errands.popleft()
-                if self._relay.is_still_ours(errand):
-                    return errand
-                self._relay.forget(errand)
-            if connection is None or not connection.client.alive or self._relay.is_ending:
-                return None
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(LINGER):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return None
-
-    async def _connected(self, connection: Connection | None) -> Connection:
-        if connection is not None:
-            if connection.client.alive:
-                return connection
-            await connection.close()
-        return await self._relay.connector.connect(self.route)
-
-    async def _send(self, connection: Connection, errand: Errand) -> None:
-        """One message, in as many transactions as the server wants for its recipients."""
-        office = self._relay.office
-        replies: dict[str, Reply] = {}
+    async def __aenter__(self) -> None:
+        self._waiting += 1
         try:
-            skipped = relay.own_prefix(office, errand.item)
-            waiting = errand.recipients
-            while waiting and connection.client.alive:
-                envelope = relay.envelope_for(errand.item, waiting, skipped)
-                message = relay.chunks(office, errand.item, skipped)
-                outcomes = await connection.run(connection.client.send(envelope, message))
-                replies |= outcomes.replies
-                again = {path.address for path in outcomes.untried}
-                waiting = [each for each in waiting if each.forward_path in again]
-        except ConnectionLost as loss:
-            connection.client.alive = False
-            lost = Reply(451, "4.4.2", f"{connection.host}[{connection.address}]: {loss}")
-            for recipient in errand.recipients:
-                replies.setdefault(recipient.forward_path, lost)
-        except Exception:
-            connection.client.alive = False
-            reference = office.new_reference()
-            log.exception("reference=%s spool=%d sending failed", reference, errand.item.id)
-            for recipient in errand.recipients:
-                replies.setdefault(recipient.forward_path, fault_reply(reference))
-        passes_dsn = "DSN" in connection.client.extensions
-        await self._relay.settle(errand, Attempt(replies, connection.host, passes_dsn))
+            await self._semaphore.acquire()
+        finally:
+            self._waiting -= 1
 
-    def _take_all(self) -> list[Errand]:
-        errands = list(self._errands)
-        self._errands.clear()
-        return errands
-
-    async def _put_off(self, errands: Sequence[Errand], reply: Reply) -> None:
-        for errand in errands:
-            replies = {recipient.forward_path: reply for recipient in errand.recipients}
-            await self._relay.settle(errand, Attempt(replies, self.route.hosts[0].name if self.route.hosts else ""))
+    async def __aexit__(self, *_: object) -> None:
+        self._semaphore.release()
 
 
 class RelayServer:
-    """Everything the relay does, on one event loop."""
+    """Everything one relay does, on one event loop."""
 
     def __init__(
-        self,
-        office: PostOffice,
-        *,
-        dns: Dns | None = None,
-        tls_context: ssl.SSLContext | None = None,
-        connect_timeout: float = 0.0,
+        self, office: PostOffice, *, dns: Dns | None = None, tls_context: ssl.SSLContext | None = None
     ) -> None:
-        settings = office.config.relay
         self.office = office
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
         self.dns = dns or Dns.from_config(office.config)
-        self.connector = Connector(
-            office.config.city.hostname,
-            self.dns,
-            tls_context or client_context(verify=False),
-            connect_timeout=connect_timeout,
-        )
-        self.connections = asyncio.Semaphore(settings.concurrency)
+        self.connector = Connector(office.config, self.dns, context=tls_context)
+        self.slots = Slots(office.config.relay.concurrency)
+        self.probes = asyncio.Semaphore(PROBES)
+        self.desk = Desk(office, self.owner, self._settled, self.wake)
         self.is_ending = False
-        self._destinations: dict[str, Destination] = {}
-        self._held: dict[int, list[Errand]] = {}  # by item, until settled
+        self._intake = Intake(office, self.owner)
+        self._lanes: dict[spool.LaneKey, OpenLane] = {}
         self._holding = 0
+        self._wanting: set[spool.LaneKey] = set()  # lanes of which more is to be read
+        self._judging: set[tuple[int, str]] = set()  # recipients whose deadline is being declared over
+        self._destinations: dict[tuple[str, bool], Destination] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="relay-reader")
 
     # -- the round
 
@@ -250,14 +134,48 @@ class RelayServer:
             extender.cancel()
             await self._finish()
 
-    async def _free_leases_of_the_dead(self) -> None:
-        """What a killed process of this machine held need not wait for its lease to run out."""
-        with contextlib.suppress(Refusal):
-            with self.office.store.read() as connection:
-                owners = spool.lease_owners(connection)
-            for owner in filter(_is_dead, owners):
-                log.warning("the relay %s died; what it held is tried again", owner)
-                await self._on_disk(self.office.store.write(lambda tx, owner=owner: spool.release(tx, owner)))  # type: ignore[misc]
+    async def _round(self) -> float:
+        """Read what there is room for; the seconds until the next look."""
+        room = CAPACITY - self._holding
+        free = MOST_LANES - len(self._lanes) if room > 0 else 0
+        failing = sum(lane.failures > 0 for lane in self._lanes.values())
+        wanting = [self._lanes[key] for key in self._wanting if key in self._lanes][: max(0, room)]
+        self._wanting.difference_update(lane.key for lane in wanting)
+        began = self._loop.time()
+        for lane in wanting:
+            lane.begin_reading()
+        found = await self._loop.run_in_executor(
+            self._reader,
+            self._intake.fetch,
+            wanting,
+            max(0, min(free, room)),
+            max(0, min(free, MOST_FAILING - failing)),
+        )
+        for key in found.news:
+            if key in self._lanes:
+                self.want(self._lanes[key])
+        for lane, items, is_all in found.more:
+            self._take(lane, items, is_all)
+        for claim, items, is_all in found.claimed:
+            lane = self._lanes[claim.key] = OpenLane(claim.key, claim.failures, began + lanes.LEASE_SECONDS)
+            lane.begin_reading()
+            self._begin(self._open(lane, items, is_all))
+        self._declare_over(found)
+        if self._wanting and room > 0:
+            return 0.0
+        return min(LONGEST_SLEEP, found.pause)
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def _wake_from_any_thread(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is left to be woken
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def end(self) -> None:
         """Finish what is being sent, give the rest back."""
@@ -266,131 +184,197 @@ class RelayServer:
         for destination in self._destinations.values():
             destination.hurry()
 
-    def look_for_room(self) -> None:
-        """A carrier is done: there may be room for more."""
-        for key, destination in list(self._destinations.items()):
-            if destination.is_idle:
-                del self._destinations[key]
-        self._wake.set()
+    # -- lanes
 
-    def _wake_from_any_thread(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is left to be woken
-            self._loop.call_soon_threadsafe(self._wake.set)
-
-    async def _round(self) -> float:
-        """Claim what there is room for; the seconds until the next look."""
-        room = CAPACITY - self._holding
-        if room <= 0:
-            return LONGEST_SLEEP  # ``look_for_room`` wakes us; asking the spool now would be a hot loop
-        pause = self._pause()
-        if pause > 0:
-            return pause
-        items = await self._on_disk(relay.claim(self.office, self.owner, room))
-        leased_until = self._loop.time() + spool.LEASE_SECONDS
-        for item in items:
-            for recipients in relay.by_domain(item).values():
-                errand = Errand(item, recipients, leased_until)
-                self._hold(errand)
-                task = self._loop.create_task(self._dispatch(errand))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        # Another relay may have been quicker; then there is no hurry.
-        return 0.0 if items else 1.0
-
-    def _pause(self) -> float:
-        """The seconds until something is due; 0 when something is."""
-        with self.office.store.read() as connection:
-            due_at = spool.next_due_at(connection, self.office.now())
-        if due_at is None:
-            return LONGEST_SLEEP
-        return min(LONGEST_SLEEP, max(0.0, due_at - self.office.clock()))
-
-    async def _dispatch(self, errand: Errand) -> None:
-        """Give an errand to whoever goes there."""
-        domain = errand.recipients[0].domain
+    async def _open(self, lane: OpenLane, items: Sequence[spool.Item], is_all: bool) -> None:
+        """Find the way of a lane's domain, and send the first of it."""
+        fault: Reply | None = None
         try:
-            if relay.is_ours(self.office, domain):
-                await self._deliver_here(errand)
-                return
-            route = await self.dns.answer(
-                find_route(domain, self.office.config.relay, our_names=self.office.our_names, random=self.office.random)
-            )
-        except Unroutable as fault:
-            await self.settle(errand, _same_for_all(errand, fault.reply))
-            return
+            if relay.is_ours(self.office, lane.key[0]):
+                lane.is_ours = True
+            else:
+                lane.route = await self._route(lane.key[0])
+        except Unroutable as unroutable:
+            fault = unroutable.reply
         except Exception:
             reference = self.office.new_reference()
-            log.exception("reference=%s spool=%d dispatch failed", reference, errand.item.id)
-            await self.settle(errand, _same_for_all(errand, fault_reply(reference)))
-            return
-        destination = self._destinations.get(route.key)
-        if destination is None:
-            destination = self._destinations[route.key] = Destination(self, route)
-        destination.add(errand)
+            log.exception("reference=%s domain=%s has no route", reference, lane.key[0])
+            fault = fault_reply(reference)
+        lane.fault = fault
+        self._take(lane, items, is_all)
 
-    async def _deliver_here(self, errand: Errand) -> None:
-        try:
-            future = await self._loop.run_in_executor(
-                None, relay.deliver_here, self.office, self.owner, errand.item, errand.recipients
+    async def _route(self, domain: str) -> Route:
+        office = self.office
+        asking = find_route(domain, office.config.relay, our_names=office.our_names, random=office.random)
+        return await self.dns.answer(asking)
+
+    def want(self, lane: OpenLane) -> None:
+        """More of a lane is to be read, as soon as there is room."""
+        if lane.may_read and not lane.is_resting:
+            self._wanting.add(lane.key)
+            self._wake.set()
+
+    def _take(self, lane: OpenLane, items: Sequence[spool.Item], is_all: bool) -> None:
+        """What was read of a lane goes its way."""
+        lane.is_drained = is_all
+        for item in lane.end_reading(items, self._judging):
+            self._holding += len(item.recipients)
+            errand = Errand(item, item.recipients)
+            if lane.is_ours:
+                self.desk.deliver_here(errand)
+            elif lane.fault is not None:
+                self._without_route(errand, lane.fault)
+            else:
+                self._destination(lane, item).add(lane.key, errand)
+        self._look_after(lane)
+
+    def _without_route(self, errand: Errand, fault: Reply) -> None:
+        if fault.is_permanent:
+            self.return_all(errand, fault, "")
+        else:
+            self.put_off(errand, fault, "")
+
+    def _destination(self, lane: OpenLane, item: spool.Item) -> Destination:
+        assert lane.route is not None
+        # RFC 8689 §4.2.1: a report about such a message goes the ordinary way, if need be.
+        strict = item.envelope.require_tls and bool(item.envelope.reverse_path)
+        found = self._destinations.get((lane.route.key, strict))
+        settings = self.office.config.relay
+        if found is None:
+            found = self._destinations[lane.route.key, strict] = Destination(
+                self, lane.route, require_tls=strict, limit=settings.per_destination, per_minute=settings.per_minute
             )
-            await self._on_disk(future)
-        finally:
-            self.forget(errand)
+        named = settings.limits.get(lane.key[0])
+        if named is not None:
+            connections, _, per_minute = named.partition("/")
+            found.limit, found.per_minute = int(connections), int(per_minute)
+        return found
 
-    # -- what is held
+    def dismiss(self, destination: Destination) -> None:
+        """It has nothing to do any more."""
+        for key, each in list(self._destinations.items()):
+            if each is destination:
+                del self._destinations[key]
 
-    def _hold(self, errand: Errand) -> None:
-        self._held.setdefault(errand.item.id, []).append(errand)
-        self._holding += len(errand.recipients)
+    def _look_after(self, lane: OpenLane) -> None:
+        """Read on where little is left, give back what is done with."""
+        if lane.is_reading or self._lanes.get(lane.key) is not lane:
+            return
+        if not lane.is_drained and not lane.is_resting and not self.is_ending:
+            if len(lane.known) <= lane.batch // 2:
+                self.want(lane)
+        elif not lane.known and lane.key not in self._wanting:
+            del self._lanes[lane.key]
+            self.desk.give_back(lane.standing())
+
+    # -- what becomes of errands
+
+    def settle(self, errand: Errand, attempt: Attempt) -> None:
+        """Have it written down."""
+        if any(reply.is_positive for reply in attempt.replies.values()):
+            for key in errand.lane_keys():
+                lane = self._lanes.get(key)
+                if lane is not None and lane.has_recovered():
+                    self.desk.note_recovery(key)
+        self.desk.settle(errand, attempt)
+
+    def put_off(self, errand: Errand, reply: Reply, host: str) -> None:
+        """None of its servers can be reached: its lane rests, and everything that waits in it."""
+        office = self.office
+        until = 0
+        for key in errand.lane_keys():
+            lane = self._lanes.get(key)
+            if lane is not None and not lane.is_resting:
+                lane.rest(
+                    next_attempt(office.config.relay.schedule, lane.failures + 1, office.now(), office.random),
+                    str(reply),
+                )
+            until = max(until, lane.rest_until if lane is not None else 0)
+        attempt = _same_for_all(errand, reply)
+        self.desk.settle(errand, Attempt(attempt.replies, host, rest_until=until))
+
+    def return_all(self, errand: Errand, reply: Reply, host: str) -> None:
+        self.desk.settle(errand, Attempt(_same_for_all(errand, reply).replies, host))
 
     def forget(self, errand: Errand) -> None:
-        errands = self._held.get(errand.item.id, [])
-        if errand in errands:
-            errands.remove(errand)
-            self._holding -= len(errand.recipients)
-            if not errands:
-                del self._held[errand.item.id]
+        """It is not ours any more, or it is done with."""
+        priority = errand.item.envelope.priority
+        for recipient in errand.recipients:
+            identity = errand.item.id, recipient.forward_path
+            self._judging.discard(identity)
+            lane = self._lanes.get((recipient.domain, priority))
+            if lane is not None and lane.forget(identity):
+                self._holding -= 1
+        for key in errand.lane_keys():
+            if key in self._lanes:
+                self._look_after(self._lanes[key])
+
+    def _settled(self, errand: Errand) -> None:
+        self.forget(errand)
 
     def is_still_ours(self, errand: Errand) -> bool:
-        """Whether the lease lasts long enough for a transaction."""
-        return errand.leased_until - self._loop.time() > LEAST_LEASE and not self.is_ending
+        """Whether the leases last long enough for a transaction."""
+        now = self._loop.time()
+        return not self.is_ending and all(
+            key in self._lanes and self._lanes[key].leased_until - now > LEAST_LEASE for key in errand.lane_keys()
+        )
 
-    async def settle(self, errand: Errand, attempt: Attempt) -> None:
-        """Write down what came of an errand.  If that fails, the lease runs out and it comes again."""
-        try:
-            await self._on_disk(relay.settle(self.office, self.owner, errand.item, errand.recipients, attempt))
-        except Exception:
-            log.exception("spool=%d its result could not be written down", errand.item.id)
-        finally:
-            self.forget(errand)
+    async def open_message(self, item: spool.Item) -> relay.Opening:
+        if self.office.in_place:
+            return relay.open_message(self.office, item)
+        return await self._loop.run_in_executor(None, relay.open_message, self.office, item)
+
+    def _declare_over(self, found: Fetched) -> None:
+        """Deadlines that have come, of what nobody is sending."""
+        for item in found.overdue:
+            item.recipients = [
+                each
+                for each in item.recipients
+                if (item.id, each.forward_path) not in self._judging and not self._is_held(item, each)
+            ]
+            if item.recipients:
+                self._judging.update((item.id, each.forward_path) for each in item.recipients)
+                self.desk.settle_overdue(Errand(item, item.recipients), self._intake.last_reply)
+
+    def _is_held(self, item: spool.Item, recipient: spool.Waiting) -> bool:
+        lane = self._lanes.get((recipient.domain, item.envelope.priority))
+        return lane is not None and (item.id, recipient.forward_path) in lane.known
+
+    # -- leases
+
+    async def _free_leases_of_the_dead(self) -> None:
+        """What a killed process of this machine held need not wait for its lease to run out."""
+        with contextlib.suppress(Refusal):
+            with self.office.store.read() as connection:
+                owners = lanes.owners(connection)
+            for owner in filter(_is_dead, owners):
+                log.warning("the relay %s died; what it held is tried again", owner)
+                await self._on_disk(self.office.store.write(lambda tx, owner=owner: lanes.release(tx, owner)))  # type: ignore[misc]
 
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(EXTEND_EVERY)
-            ids = list(self._held)
-            if not ids:
-                continue
-            errands = [errand for held in self._held.values() for errand in held]
+            held = list(self._lanes.values())
             began = self._loop.time()
             try:
-                await self._on_disk(
-                    self.office.store.write(lambda tx, ids=ids: spool.extend_leases(tx, self.owner, ids))  # type: ignore[misc]
-                )
+                kept = await self._on_disk(self.office.store.write(lambda tx: lanes.extend(tx, self.owner)))
             except Exception:
                 log.exception("leases could not be extended")
                 continue
-            for errand in errands:
-                errand.leased_until = began + spool.LEASE_SECONDS
+            for lane in held:
+                lane.leased_until = began + lanes.LEASE_SECONDS if lane.key in kept else 0.0
 
     async def _finish(self) -> None:
         """Let what is under way come to its end, then give the rest back untried."""
         pending = [*self._tasks, *(task for each in self._destinations.values() for task in each.carriers)]
         if pending:
-            _, late = await asyncio.wait(pending, timeout=8.0)
+            _, late = await asyncio.wait(pending, timeout=_LAST_WORDS)
             for task in late:
                 task.cancel()
+        await self.desk.close(_LAST_WORDS)
+        self._reader.shutdown(wait=False)
         with contextlib.suppress(Exception):
-            await self._on_disk(self.office.store.write(lambda tx: spool.release(tx, self.owner)))
+            await self._on_disk(self.office.store.write(lambda tx: lanes.release(tx, self.owner)))
 
     async def _on_disk(self, future: Future[T]) -> T:
         return await asyncio.wrap_future(future)

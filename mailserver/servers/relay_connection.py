@@ -1,100 +1,178 @@
 """One connection of the relay: runs the steps of ``mailserver.smtp.client`` on a real socket.
 
-Standards: RFC 5321 §4.5.3.2 (time-outs), §5.1 (several hosts, several addresses), RFC 7435 (opportunistic
-TLS).
+The steps are driven by what arrives: no task wakes up for a reply, which is most of what a small message costs.
+
+Standards: RFC 5321 §4.5.3.2 (time-outs).
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import ssl
 from collections.abc import Generator
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from mailserver.delivery.routing import MAX_ADDRESSES, Host, Route
-from mailserver.servers.dns import Dns
-from mailserver.smtp.client import (
-    TIMEOUTS,
-    Client,
-    ConnectionLost,
-    HostRefused,
-    Receive,
-    Send,
-    StartTls,
-    Step,
-    TlsFailed,
-    TlsPolicy,
-)
-from mailserver.smtp.replies import Reply
-from security.dns import Status
+from mailserver.smtp.client import Client, ConnectionLost, Receive, Send, StartTls, Step, TlsFailed
 
 log = logging.getLogger("citymail.relay")
 
 T = TypeVar("T")
 
-READ_SIZE = 8192
-# This machine has no more to give: not the other side's fault, and no reason to call a message delayed.
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
-
-class OutOfFiles(Exception):
-    """We cannot open another connection now."""
-
-
-class NoHost(Exception):
-    """None of a route's hosts could be talked to; ``reply`` says what the last one did."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
-        super().__init__(str(reply))
-
-
-class Connection:
+class Connection(asyncio.Protocol):
     """An open conversation with one host."""
 
-    def __init__(
-        self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, address: str
-    ) -> None:
+    def __init__(self, client: Client, host: str, address: str, context: ssl.SSLContext) -> None:
         self.client = client
         self.host = host
         self.address = address
-        self._reader = reader
-        self._writer = writer
-        self._context: ssl.SSLContext | None = None
+        self.messages = 0  # that were sent on it
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._input = bytearray()
+        self._ended: BaseException | None = None  # why there is no more to come
+        self._can_write = True
+        self._steps: Generator[Step, bytes, Any] | None = None
+        self._step: Step | None = None  # the one that waits
+        self._outcome: asyncio.Future[Any] | None = None
+        self._deadline = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._handshake: asyncio.Task[None] | None = None
+
+    # -- what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, octets: bytes) -> None:
+        self._input += octets
+        if isinstance(self._step, Receive):
+            self._advance(self._take_input())
+
+    def eof_received(self) -> bool:
+        self._end(EOFError("the server closed the connection"))
+        return False
+
+    def connection_lost(self, fault: Exception | None) -> None:
+        self._end(fault or EOFError("the server closed the connection"))
+
+    def pause_writing(self) -> None:
+        self._can_write = False
+
+    def resume_writing(self) -> None:
+        self._can_write = True
+        if isinstance(self._step, Send):
+            self._advance(b"")
+
+    # -- steps
 
     async def run(self, steps: Generator[Step, bytes, T]) -> T:
         """Do what the steps want.  Raises whatever they raise, ConnectionLost above all."""
+        self._steps = steps
+        outcome: asyncio.Future[T] = self._loop.create_future()
+        self._outcome = outcome
+        self._advance(None)
         try:
-            step = next(steps)
+            return await outcome
+        finally:
+            self._steps = self._step = self._outcome = None
+            if self._handshake is not None:
+                self._handshake.cancel()
+
+    def _advance(self, octets: bytes | None, fault: BaseException | None = None) -> None:
+        """Go on until a step has to wait."""
+        steps, outcome = self._steps, self._outcome
+        if steps is None or outcome is None or outcome.done():
+            return
+        self._step = None
+        try:
             while True:
-                try:
-                    octets = await self._do(step)
-                except (OSError, EOFError) as fault:  # TimeoutError and ssl.SSLError are OSErrors
-                    kind = TlsFailed if isinstance(step, StartTls) else ConnectionLost
-                    step = steps.throw(kind(_describe(fault)))
+                if fault is not None:
+                    step, fault = steps.throw(fault), None
+                elif octets is None:
+                    step = next(steps)
                 else:
                     step = steps.send(octets)
+                found = self._begin(step)
+                if found is None:
+                    self._step = step
+                    self._watch(step.timeout)
+                    return
+                octets = found
         except StopIteration as end:
-            value: T = end.value
-            return value
+            outcome.set_result(end.value)
+        except Exception as raised:
+            outcome.set_exception(raised)
 
-    async def _do(self, step: Step) -> bytes:
-        async with asyncio.timeout(step.timeout):
-            if isinstance(step, Send):
-                self._writer.write(step.octets)
-                await self._writer.drain()
-            elif isinstance(step, Receive):
-                return await self._reader.read(READ_SIZE)
+    def _begin(self, step: Step) -> bytes | None:
+        """Do a step; None if it has to be waited for."""
+        if isinstance(step, Receive):
+            if self._input:
+                return self._take_input()
+            return b"" if self._ended is not None else None
+        if isinstance(step, Send):
+            if self._ended is not None or self._transport is None:
+                raise ConnectionLost(_describe(self._ended or EOFError("not connected")))
+            self._transport.write(step.octets)
+            return b"" if self._can_write else None
+        self._handshake = self._loop.create_task(self._start_tls(step))
+        return None
+
+    async def _start_tls(self, step: StartTls) -> None:
+        assert self._transport is not None
+        self._step = None  # what arrives now is for the handshake
+        try:
+            secured = await self._loop.start_tls(
+                self._transport, self, self._context, server_hostname=self.host, ssl_handshake_timeout=step.timeout
+            )
+        except (OSError, EOFError) as fault:  # TimeoutError and ssl.SSLError are OSErrors
+            self._advance(b"", TlsFailed(_describe(fault)))
+        else:
+            if secured is None:  # the transport was closed meanwhile
+                self._advance(b"", TlsFailed("the server closed the connection"))
+                return
+            self._transport = secured
+            self._advance(b"")
+
+    def _take_input(self) -> bytes:
+        octets = bytes(self._input)
+        self._input.clear()
+        return octets
+
+    def _end(self, fault: BaseException) -> None:
+        if self._ended is None:
+            self._ended = fault
+        step = self._step
+        if isinstance(step, Receive):
+            if isinstance(fault, EOFError):
+                self._advance(b"")
             else:
-                assert self._context is not None
-                await self._writer.start_tls(self._context, server_hostname=self.host)
-        return b""
+                self._advance(b"", ConnectionLost(_describe(fault)))
+        elif isinstance(step, Send):
+            self._advance(b"", ConnectionLost(_describe(fault)))
 
-    async def open(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        await self.run(self.client.open())
+    # -- patience: one timer for the connection, moved only when it rings
+
+    def _watch(self, seconds: float) -> None:
+        self._deadline = self._loop.time() + seconds
+        if self._alarm is None or self._alarm.when() > self._deadline:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self._loop.call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._step is None:
+            return
+        left = self._deadline - self._loop.time()
+        if left > 0:
+            self._alarm = self._loop.call_later(left, self._ring)
+        else:
+            self._advance(b"", ConnectionLost("timed out"))
+
+    # -- the end
 
     async def close(self) -> None:
         """Politely if the conversation is in a state for it."""
@@ -107,68 +185,16 @@ class Connection:
 
     def abort(self) -> None:
         self.client.alive = False
-        self._writer.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._transport is not None:
+            self._transport.close()
 
-
-class Connector:
-    """Finds a host of a route that talks to us."""
-
-    def __init__(self, hostname: str, dns: Dns, context: ssl.SSLContext, *, connect_timeout: float = 0.0) -> None:
-        self._hostname = hostname
-        self._dns = dns
-        self._context = context
-        self._connect_timeout = connect_timeout or TIMEOUTS["connect"]
-
-    async def connect(self, route: Route) -> Connection:
-        """The first host and address that works, best first.  Raises NoHost, OutOfFiles."""
-        last = Reply(451, "4.4.4", "No host for this route")
-        tried = 0
-        for host in route.hosts:
-            found = await self._dns.addresses(host.name)
-            if found.status is Status.NO_NAME:
-                last = Reply(451, "4.4.4", f"The mail host {host.name} does not exist")
-            elif found.failed:
-                last = Reply(451, "4.4.3", f"The address of {host.name} cannot be found ({found.fault})")
-            for address in found.names[:MAX_ADDRESSES]:
-                tried += 1
-                outcome = await self._try(host, address)
-                if isinstance(outcome, Connection):
-                    return outcome
-                last = outcome
-        log.info("route=%s no host of %d tried: %s", route.key, tried, last)
-        raise NoHost(last)
-
-    async def _try(self, host: Host, address: str) -> Connection | Reply:
-        """One address: with TLS, then without if the handshake failed (RFC 7435 §3)."""
-        for policy in (TlsPolicy.OPPORTUNISTIC, TlsPolicy.NEVER):
-            try:
-                return await self._open(host, address, policy)
-            except TlsFailed as fault:
-                log.info("host=%s[%s] TLS failed, trying without: %s", host.name, address, fault)
-                failure = Reply(451, "4.7.5", f"{host.name}[{address}]: TLS failed: {fault}")
-            except HostRefused as refusal:
-                # A host that refuses to talk has not refused a recipient: another host, or another day.
-                said = str(refusal.reply)
-                return Reply(421, "4.3.2", f"{host.name}[{address}] refused the connection: {said}")
-            except ConnectionLost as loss:
-                return Reply(451, "4.4.1", f"{host.name}[{address}]: {loss}")
-        return failure
-
-    async def _open(self, host: Host, address: str, policy: TlsPolicy) -> Connection:
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                reader, writer = await asyncio.open_connection(address, host.port)
-        except OSError as fault:
-            if fault.errno in _EXHAUSTED:
-                raise OutOfFiles(str(fault)) from None
-            raise ConnectionLost(_describe(fault)) from None
-        connection = Connection(Client(self._hostname, tls=policy), reader, writer, host.name, address)
-        try:
-            await connection.open(self._context)
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
+    @property
+    def is_open(self) -> bool:
+        """Whether another message may be sent on it."""
+        return self.client.alive and self._ended is None
 
 
 def _describe(fault: BaseException) -> str:

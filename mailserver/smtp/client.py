@@ -11,20 +11,24 @@ owns the socket runs the steps, and throws ``ConnectionLost`` in at the step tha
     yield from client.quit()
 
 Standards: RFC 5321 §3, §4.5.3.2 (time-outs); RFC 2033 (LMTP); RFC 2920 (PIPELINING); RFC 1870 (SIZE); RFC
-6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3207 (STARTTLS); RFC 3461 (DSN).
-Limits: an 8-bit message is not converted for a server without 8BITMIME, it is refused (RFC 6152 §3 allows either).
+6152 (8BITMIME); RFC 3030 (CHUNKING, BINARYMIME); RFC 6531 (SMTPUTF8); RFC 3207 (STARTTLS); RFC 3461 (DSN); RFC 4954
+(AUTH); RFC 8689 (REQUIRETLS); RFC 6710 (MT-PRIORITY); RFC 2852 (DELIVERBY).
+Limits: messages are not converted here; what a server cannot take is refused.  AUTH knows PLAIN and LOGIN, and only
+under TLS.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from itertools import chain
 from typing import Literal
 
 from mailserver.smtp.commands import encode_xtext
 from mailserver.smtp.data import DotStuffer
 from mailserver.smtp.replies import Reply, ReplyFault, ReplyReader
+from mailserver.smtp.tls_policy import OPPORTUNISTIC, Encryption, TlsPolicy
 
 # RFC 5321 §4.5.3.2: the least time to wait, in seconds.
 TIMEOUTS = {
@@ -76,10 +80,14 @@ class HostRefused(ConnectionLost):
         super().__init__(str(reply))
 
 
-class TlsPolicy(Enum):
-    NEVER = "never"
-    OPPORTUNISTIC = "opportunistic"  # RFC 7435: encrypted if the server can, whoever it may be
-    REQUIRED = "required"
+class LoginRefused(ConnectionLost):
+    """The host does not take our login, or offers no way to show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    login: str
+    password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +99,22 @@ class ForwardPath:
     original_recipient: str = ""
 
 
+Body = Literal["7BIT", "8BITMIME", "BINARYMIME"]
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     reverse_path: str
     forward_paths: tuple[ForwardPath, ...]
     size: int = 0
-    is_8bit: bool = False
+    body: Body = "7BIT"
     needs_smtputf8: bool = False
+    require_tls: bool = False  # RFC 8689
     ret: str = ""
     envelope_id: str = ""
+    priority: int = 0  # RFC 6710
+    deliver_within: int | None = None  # RFC 2852: seconds, less than none when they have passed
+    deliver_mode: str = ""
 
 
 @dataclass(slots=True)
@@ -121,26 +136,35 @@ class Client:
         hostname: str,
         *,
         protocol: Literal["smtp", "lmtp"] = "smtp",
-        tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC,
+        tls: TlsPolicy = OPPORTUNISTIC,
+        credentials: Credentials | None = None,
     ) -> None:
         self.hostname = hostname
         self.protocol = protocol
         self.tls = tls
+        self.credentials = credentials
         self.secured = False
         self.alive = False
+        # Whether the server has taken a recipient of the last message: if not, it does not have the message either.
+        self.has_accepted = False
         self.extensions: dict[str, str] = {}
         self._replies = ReplyReader()
 
     # -- opening and closing
 
     def open(self) -> Steps:
-        """Greeting, EHLO, STARTTLS.  Raises HostRefused, TlsFailed, ConnectionLost."""
+        """Greeting, EHLO, STARTTLS, AUTH.  Raises HostRefused, TlsFailed, LoginRefused, ConnectionLost."""
+        if self.tls.is_implicit:
+            yield StartTls()
+            self.secured = True
         greeting = yield from self._reply(TIMEOUTS["greeting"])
         if greeting.code != 220:
             raise HostRefused(greeting)
         yield from self._hello()
-        if self.tls is not TlsPolicy.NEVER:
+        if not self.secured and self.tls.encryption is not Encryption.NEVER:
             yield from self._start_tls()
+        if self.credentials is not None:
+            yield from self._log_in(self.credentials)
         self.alive = True
 
     def _hello(self) -> Steps:
@@ -170,8 +194,26 @@ class Client:
                 self.secured = True
                 yield from self._hello()
                 return
-        if self.tls is TlsPolicy.REQUIRED:
+        if self.tls.encryption is Encryption.REQUIRED:
             raise TlsFailed("the server does not offer STARTTLS")
+
+    def _log_in(self, credentials: Credentials) -> Steps:
+        if not self.secured:  # RFC 4954 §9: no password in clear
+            raise LoginRefused("the connection is not encrypted, so no password is sent")
+        offered = self.extensions.get("AUTH", "").upper().split()
+        if "PLAIN" in offered:
+            answer = f"\0{credentials.login}\0{credentials.password}"  # RFC 4616 §2
+            reply = yield from self._command(f"AUTH PLAIN {_base64(answer)}", TIMEOUTS["hello"])
+        elif "LOGIN" in offered:
+            reply = yield from self._command("AUTH LOGIN", TIMEOUTS["hello"])
+            for answer in (credentials.login, credentials.password):
+                if reply.code != 334:
+                    break
+                reply = yield from self._command(_base64(answer), TIMEOUTS["hello"])
+        else:
+            raise LoginRefused("the server offers neither AUTH PLAIN nor LOGIN")
+        if reply.code != 235:
+            raise LoginRefused(f"the server refused the login: {reply}")
 
     def quit(self) -> Steps:
         """Say goodbye; the answer does not matter (RFC 5321 §4.1.1.10 wants us to wait for it)."""
@@ -187,7 +229,8 @@ class Client:
         simply not in the outcome.
         """
         outcomes = Outcomes()
-        unfit = self._why_unfit(envelope)
+        self.has_accepted = False
+        unfit = self.why_unfit(envelope)
         if unfit is not None:
             outcomes.replies = {path.address: unfit for path in envelope.forward_paths}
             return outcomes
@@ -203,32 +246,20 @@ class Client:
         return outcomes
 
     def _transaction(self, envelope: Envelope, message: Iterable[bytes], outcomes: Outcomes) -> Steps:
+        octets = iter(message)
         opening = [self._mail_line(envelope), *(self._rcpt_line(path) for path in envelope.forward_paths)]
-        pipelining = "PIPELINING" in self.extensions
-        if pipelining:
+        first = b""
+        if "CHUNKING" in self.extensions and self.protocol == "smtp":
+            first = next(octets, b"")
+            if envelope.body == "BINARYMIME" or self._fits_one_flight(envelope, first):
+                yield from self._in_chunks(envelope, opening, chain((first,), octets), outcomes, len(first))
+                return
+        is_pipelined = "PIPELINING" in self.extensions
+        if is_pipelined:
             # RFC 2920 §3.1: DATA ends the group, and the replies are read in order.
-            yield Send(b"".join(line.encode() + b"\r\n" for line in (*opening, "DATA")), TIMEOUTS["rcpt"])
-            mail = yield from self._reply(TIMEOUTS["mail"])
-        else:
-            mail = yield from self._command(opening[0], TIMEOUTS["mail"])
-        accepted: list[ForwardPath] = []
-        for path, line in zip(envelope.forward_paths, opening[1:], strict=True):
-            if pipelining:
-                reply = yield from self._reply(TIMEOUTS["rcpt"])
-            elif mail.is_positive:
-                reply = yield from self._command(line, TIMEOUTS["rcpt"])
-            else:
-                break
-            if mail.is_positive:
-                if reply.is_positive:
-                    accepted.append(path)
-                elif accepted and _is_too_many(reply):
-                    outcomes.untried.append(path)
-                else:
-                    outcomes.replies[path.address] = reply
-        if not mail.is_positive:
-            outcomes.replies = {path.address: mail for path in envelope.forward_paths}
-        if pipelining:
+            yield Send(_lines(*opening, "DATA"), TIMEOUTS["rcpt"])
+        accepted = yield from self._recipients(envelope, opening, outcomes, is_pipelined=is_pipelined)
+        if is_pipelined:
             data = yield from self._reply(TIMEOUTS["data"])
         elif accepted:
             data = yield from self._command("DATA", TIMEOUTS["data"])
@@ -251,7 +282,7 @@ class Client:
             yield from self._reply(TIMEOUTS["end"])
             yield from self._reset()
             return
-        yield from self._body(message)
+        yield from self._body(chain((first,), octets) if first else octets)
         if self.protocol == "lmtp":
             for path in accepted:  # RFC 2033 §4.2: one reply for each, in the order of RCPT
                 outcomes.replies[path.address] = yield from self._reply(TIMEOUTS["end"])
@@ -259,6 +290,34 @@ class Client:
             final = yield from self._reply(TIMEOUTS["end"])
             for path in accepted:
                 outcomes.replies[path.address] = final
+
+    def _recipients(
+        self, envelope: Envelope, opening: Sequence[str], outcomes: Outcomes, *, is_pipelined: bool
+    ) -> Generator[Step, bytes, list[ForwardPath]]:
+        """MAIL and every RCPT, or the replies to them; who was accepted."""
+        if is_pipelined:
+            mail = yield from self._reply(TIMEOUTS["mail"])
+        else:
+            mail = yield from self._command(opening[0], TIMEOUTS["mail"])
+        accepted: list[ForwardPath] = []
+        for path, line in zip(envelope.forward_paths, opening[1:], strict=True):
+            if is_pipelined:
+                reply = yield from self._reply(TIMEOUTS["rcpt"])
+            elif mail.is_positive:
+                reply = yield from self._command(line, TIMEOUTS["rcpt"])
+            else:
+                break
+            if mail.is_positive:
+                if reply.is_positive:
+                    self.has_accepted = True
+                    accepted.append(path)
+                elif accepted and _is_too_many(reply):
+                    outcomes.untried.append(path)
+                else:
+                    outcomes.replies[path.address] = reply
+        if not mail.is_positive:
+            outcomes.replies = {path.address: mail for path in envelope.forward_paths}
+        return accepted
 
     def _body(self, message: Iterable[bytes]) -> Steps:
         stuffer = DotStuffer()
@@ -269,30 +328,103 @@ class Client:
             held = stuffer.feed(chunk)
         yield Send(held + stuffer.finish())
 
+    def _fits_one_flight(self, envelope: Envelope, first: bytes) -> bool:
+        """Whether the whole transaction may go out at once: it is small, and has nothing in it that DATA would mend."""
+        return (
+            "PIPELINING" in self.extensions
+            and envelope.size <= min(len(first), _ONE_FLIGHT)
+            and first.endswith(b"\r\n")
+            and first.count(b"\r\n") == first.count(b"\r") == first.count(b"\n")
+        )
+
+    def _in_chunks(
+        self, envelope: Envelope, opening: Sequence[str], message: Iterable[bytes], outcomes: Outcomes, first_size: int
+    ) -> Steps:
+        """BDAT instead of DATA (RFC 3030 §2): no dots, any octets; a small message in one flight with its envelope."""
+        left = envelope.size
+        in_one = "PIPELINING" in self.extensions and left <= min(first_size, _ONE_FLIGHT)
+        if in_one:
+            chunk = b"".join(message)
+            yield Send(_lines(*opening, f"BDAT {len(chunk)} LAST") + chunk)
+            accepted = yield from self._recipients(envelope, opening, outcomes, is_pipelined=True)
+            final = yield from self._reply(TIMEOUTS["end"])
+        else:
+            accepted = yield from self._recipients(envelope, opening, outcomes, is_pipelined=False)
+            if not accepted:
+                yield from self._reset()
+                return
+            for chunk in message:
+                left -= len(chunk)
+                last = " LAST" if left <= 0 else ""
+                yield Send(f"BDAT {len(chunk)}{last}\r\n".encode() + chunk)
+                final = yield from self._reply(TIMEOUTS["end"])
+                if not final.is_positive or last:
+                    break
+            else:
+                raise ConnectionLost("the message is shorter than it was said to be")
+        for path in accepted:
+            outcomes.replies[path.address] = final
+        if not final.is_positive:
+            # RFC 3030 §4.2: after a refused BDAT the transaction must be begun anew.
+            yield from self._reset()
+        elif not accepted:
+            raise ConnectionLost("a message was taken for nobody")
+
     def _reset(self) -> Steps:
         reply = yield from self._command("RSET", TIMEOUTS["mail"])
         if not reply.is_positive:
             self.alive = False
 
-    def _why_unfit(self, envelope: Envelope) -> Reply | None:
+    def takes(self, body: Body) -> bool:
+        """Whether the server takes a body of this kind."""
+        if body == "BINARYMIME":  # RFC 3030 §3: only in chunks
+            return "BINARYMIME" in self.extensions and "CHUNKING" in self.extensions
+        return body == "7BIT" or "8BITMIME" in self.extensions
+
+    def why_unfit(self, envelope: Envelope) -> Reply | None:
         """What this server cannot take, found before a single octet is sent."""
         limit = self.extensions.get("SIZE", "")
         if limit.isascii() and limit.isdigit() and 0 < int(limit) < envelope.size:
             return Reply(552, "5.3.4", f"Message of {envelope.size} octets; the server takes {limit} (RFC 1870 §6.1)")
         if envelope.needs_smtputf8 and "SMTPUTF8" not in self.extensions:
             return Reply(553, "5.6.7", "The server does not know SMTPUTF8, which this message needs (RFC 6531 §3.6)")
-        if envelope.is_8bit and "8BITMIME" not in self.extensions and self.extensions:
-            return Reply(554, "5.6.3", "The server does not take 8-bit messages (RFC 6152 §3)")
+        if not self.takes(envelope.body):
+            kind = "binary" if envelope.body == "BINARYMIME" else "8-bit"
+            return Reply(554, "5.6.3", f"The server does not take {kind} messages (RFC 6152 §3, RFC 3030 §3)")
+        if envelope.require_tls:
+            if not (self.secured and self.tls.verifies):
+                return Reply(554, "5.7.10", "The sender requires verified encryption (RFC 8689 §4.2.1)")
+            if "REQUIRETLS" not in self.extensions:
+                return Reply(554, "5.7.30", "The server does not know REQUIRETLS (RFC 8689 §4.2.1)")
+        return self._why_too_late(envelope)
+
+    def _why_too_late(self, envelope: Envelope) -> Reply | None:
+        """RFC 2852 §4: who must return what is late must not give it to somebody who would not."""
+        within = envelope.deliver_within
+        if within is None or "R" not in envelope.deliver_mode:
+            return None
+        if "DELIVERBY" not in self.extensions:
+            return Reply(554, "5.3.3", "The server keeps no deadlines, and the sender set one (RFC 2852)")
+        least = self.extensions["DELIVERBY"]
+        if within <= 0 or (least.isascii() and least.isdigit() and within < int(least)):
+            return Reply(554, "5.4.7", f"The server does not promise delivery within {within} seconds (RFC 2852)")
         return None
 
     def _mail_line(self, envelope: Envelope) -> str:
         words = [f"MAIL FROM:<{envelope.reverse_path}>"]
         if "SIZE" in self.extensions and envelope.size:
             words.append(f"SIZE={envelope.size}")
-        if envelope.is_8bit and "8BITMIME" in self.extensions:
-            words.append("BODY=8BITMIME")
+        if envelope.body != "7BIT":
+            words.append(f"BODY={envelope.body}")
         if envelope.needs_smtputf8:
             words.append("SMTPUTF8")
+        if envelope.require_tls:
+            words.append("REQUIRETLS")
+        if envelope.priority and "MT-PRIORITY" in self.extensions:
+            words.append(f"MT-PRIORITY={envelope.priority}")
+        if envelope.deliver_within is not None and "DELIVERBY" in self.extensions:
+            # RFC 2852 §4: nine digits at most, and less than nothing once the time is over
+            words.append(f"BY={max(-999_999_999, min(envelope.deliver_within, 999_999_999))};{envelope.deliver_mode}")
         if "DSN" in self.extensions:
             if envelope.ret:
                 words.append(f"RET={envelope.ret}")
@@ -331,6 +463,8 @@ class Client:
         return reply
 
 
+# A transaction up to this many octets goes out at once where the server takes chunks.
+_ONE_FLIGHT = 64 * 1024
 _NOT_SMTP = Reply(451, "4.5.0", "The server does not follow the protocol")
 
 
@@ -339,7 +473,9 @@ def _is_too_many(reply: Reply) -> bool:
     return (reply.code == 452 and reply.enhanced in ("", "4.5.3")) or (reply.code == 552 and reply.enhanced == "5.5.3")
 
 
-def describe(paths: Sequence[ForwardPath]) -> str:
-    """For the log: the recipients, the first few of them."""
-    shown = ", ".join(path.address for path in paths[:3])
-    return f"{shown} and {len(paths) - 3} more" if len(paths) > 3 else shown
+def _lines(*lines: str) -> bytes:
+    return "".join([f"{line}\r\n" for line in lines]).encode()
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode()

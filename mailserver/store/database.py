@@ -21,16 +21,17 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, text
 
 from mailserver.refusals import Refusal, TryLater
-from mailserver.store.engines import Engine, open_engine
+from mailserver.store.engines import Engine, Reader, open_engine
 
 log = logging.getLogger("citymail.store")
 
@@ -54,10 +55,11 @@ class Transaction:
     """One write transaction as a job sees it.
 
     ``now`` is the time of the batch in epoch seconds.  ``touch`` names a mailbox whose watchers are to look again
-    once this is on disk; ``wake_spool`` does the same for the relay.
+    once this is on disk; ``wake_spool`` does the same for the relay.  ``closing`` is done once before the commit, after
+    all jobs of the batch: what they all would do to the same rows, done in one go and one order.
     """
 
-    __slots__ = ("_held", "connection", "now", "scratch", "spool_touched", "touched")
+    __slots__ = ("_held", "closing", "connection", "now", "scratch", "spool_touched", "touched")
 
     def __init__(self, connection: Connection, now: int, *, alone: bool = True) -> None:
         self.connection = connection
@@ -68,6 +70,7 @@ class Transaction:
         self.spool_touched = False
         # Values that the store's functions remember for the length of the transaction.
         self.scratch: dict[str, Any] = {}
+        self.closing: dict[str, Callable[[Transaction], None]] = {}
 
     def hold(self, *mailbox_ids: int) -> None:
         """Keep other writers off mailboxes until the commit.  To be called before reading what a change depends on;
@@ -100,6 +103,55 @@ class _Job(Generic[T]):
         self.result = self.run(transaction)
 
 
+class _Reading:
+    """A thread's snapshot, entered and left; the outermost block sets its moment."""
+
+    __slots__ = ("_engine", "_reader", "depth")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader: Reader | None = None
+        self.depth = 0
+
+    @property
+    def reader(self) -> Reader:
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = self._engine.reader()
+        return reader
+
+    def __enter__(self) -> Connection:
+        reader = self._reader or self.reader
+        if self.depth == 0:
+            reader.begin()
+        self.depth += 1
+        return reader.connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.depth -= 1
+        if self.depth == 0:
+            self.reader.end()
+
+
+class _Glance:
+    """A thread's connection, for one statement."""
+
+    __slots__ = ("_reading",)
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
+
+    def __enter__(self) -> Connection:
+        return self._reading.reader.connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
 class Database:
     """The store's database.  ``announce`` is called after each commit, before its futures resolve."""
 
@@ -118,25 +170,24 @@ class Database:
     @property
     def is_reading(self) -> bool:
         """Whether this thread is within a ``read()``, and so sees things as they were when that began."""
-        return getattr(self._local, "depth", 0) > 0
+        return self._reading.depth > 0
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A snapshot: everything read inside the block is of one moment.  Blocks of one thread may nest."""
-        local = self._local
-        depth = getattr(local, "depth", 0)
-        if depth == 0:
-            reader = getattr(local, "reader", None)
-            if reader is None:
-                reader = local.reader = self.engine.reader()
-            reader.begin()
-        local.depth = depth + 1
-        try:
-            yield local.reader.connection
-        finally:
-            local.depth = depth
-            if depth == 0:
-                local.reader.end()
+        return self._reading
+
+    def glance(self) -> AbstractContextManager[Connection]:
+        """The same for one statement, which is a snapshot by itself: SQLite need not be told where it begins."""
+        reading = self._reading
+        return _Glance(reading) if self.engine.name == "sqlite" else reading
+
+    @property
+    def _reading(self) -> _Reading:
+        """This thread's."""
+        reading: _Reading | None = getattr(self._local, "reading", None)
+        if reading is None:
+            reading = self._local.reading = _Reading(self.engine)
+        return reading
 
     # Writing
 
@@ -255,6 +306,8 @@ class Database:
                 transaction.hold(*(mailbox for job in batch for mailbox in job.mailboxes))
                 for job in batch:
                     job.attempt(transaction)
+                for close in transaction.closing.values():
+                    close(transaction)
             except BaseException:
                 engine.rollback(connection)
                 raise

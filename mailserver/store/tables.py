@@ -296,7 +296,6 @@ spool_item = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("held", Boolean, nullable=False, server_default=false()),
     Column("delay_reported", Boolean, nullable=False, server_default=false()),
-    Column("unfinished", Integer, nullable=False, server_default="0"),  # recipients without a last word
     Column("is_binary", Boolean, nullable=False, server_default=false()),  # RFC 3030: may hold any octets
     Column("require_tls", Boolean, nullable=False, server_default=false()),  # RFC 8689 §4.2
     Column("tls_optional", Boolean, nullable=False, server_default=false()),  # RFC 8689 §5: TLS-Required: No
@@ -304,6 +303,7 @@ spool_item = Table(
     Column("deliver_by", BigInteger, nullable=False, server_default="0"),  # RFC 2852; 0: no deadline
     Column("deliver_by_mode", Text, nullable=False, server_default=""),  # N or R, with T for a trace
     Column("release_at", BigInteger, nullable=False, server_default="0"),  # RFC 4865; 0: at once
+    Column("unfinished", Integer, nullable=False, server_default="0"),  # recipients without a last word
     Index(None, "message_id"),
 )
 
@@ -313,16 +313,16 @@ spool_recipient = Table(
     Column("item_id", _Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("forward_path", Text, primary_key=True),
     Column("domain", Text, nullable=False),
-    Column("priority", SmallInteger, nullable=False, server_default="0"),  # as the item's
     Column("state", Text, nullable=False),  # due, held, sent, failed
     Column("attempts", Integer, nullable=False),
-    # When it is to be tried, and when its sender is to be told though nothing was tried; for what is not due, the end
-    # of time, so that no index leads to it.
+    # For what is not due, the end of time, so that no index leads to it; so below.
     Column("next_attempt_at", BigInteger, nullable=False),
-    Column("deadline_at", BigInteger, nullable=False, server_default="4611686018427387904"),
     Column("last_reply", Text, nullable=False, server_default=""),
     Column("notify", Text, nullable=False, server_default=""),  # RFC 3461 NOTIFY
     Column("original_recipient", Text, nullable=False, server_default=""),  # RFC 3461 ORCPT
+    Column("priority", SmallInteger, nullable=False, server_default="0"),  # as the item's
+    # When its sender is to be told, or it is given up, though nothing was tried.
+    Column("deadline_at", BigInteger, nullable=False, server_default="4611686018427387904"),
     Index(None, "domain", "priority", "next_attempt_at", "item_id"),
     Index(None, "deadline_at"),
     sqlite_with_rowid=False,

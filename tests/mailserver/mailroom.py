@@ -7,12 +7,13 @@ Nothing in it is a stand-in: the store, the directory and the servers are the re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -240,6 +241,24 @@ class Mailroom:
             return function(*arguments)
 
         return self.on_loop(run())
+
+    @contextlib.contextmanager
+    def relay_for_a_while(self) -> Iterator[RelayServer]:
+        """A relay beside the servers, ended in the end."""
+
+        async def begin() -> tuple[RelayServer, asyncio.Task[None]]:
+            relay = RelayServer(self.office)
+            return relay, self.loop.create_task(relay.run())
+
+        async def end() -> None:
+            relay.end()
+            await task
+
+        relay, task = self.on_loop(begin())
+        try:
+            yield relay
+        finally:
+            self.on_loop(end())
 
     def connect(self, service: str = "smtp") -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.ports[service]), timeout=20)

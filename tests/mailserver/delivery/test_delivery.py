@@ -11,8 +11,9 @@ import pytest
 
 from directory.accounts import find_account
 from directory.database import open_directory
-from mailserver.delivery import bounce, inbound, local, relay, spool, submission
+from mailserver.delivery import bounce, inbound, lanes, local, relay, settling, spool, submission
 from mailserver.delivery.post_office import Origin, PostOffice
+from mailserver.delivery.settling import Attempt
 from mailserver.delivery.submission import Submission
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_return_path
 from mailserver.message.report import FAILED, Outcome
@@ -226,7 +227,14 @@ def waiting(office, *addresses, reverse_path="an@city.vn", **envelope):
     content = office.store.prepare(MESSAGE, prefix=b"Return-Path: <an@city.vn>\r\n")
     who = local.Distribution(remote=tuple(spool.SpoolRecipient(each) for each in addresses))
     office.store.write(lambda tx: local.deliver(tx, content, who, spool.Envelope(reverse_path, **envelope))).result()
-    return relay.claim(office, "me", 100).result()[0]
+    (lane, *_) = office.store.write(lambda tx: lanes.claim(tx, "me", 100)).result()
+    with office.store.read() as connection:
+        return lanes.load_due(connection, lane.key, 2**40, 100)[0][0]
+
+
+def settle(office, item, attempt):
+    judgement = settling.judge(office, item, item.recipients, attempt)
+    office.store.write(lambda tx: settling.write_down(tx, "me", [judgement])).result()
 
 
 def report_about(office, item, *outcomes):
@@ -254,7 +262,7 @@ def test_senders_that_are_told_nothing(office, reverse_path):
 def test_settling_is_one_transaction(any_office):
     item = waiting(any_office, "x@far.example", "y@far.example")
     replies = {"x@far.example": Reply(250, "2.0.0", "ok"), "y@far.example": Reply(550, "5.1.1", "no")}
-    relay.settle(any_office, "me", item, item.recipients, relay.Attempt(replies, "mx.far.example")).result()
+    settle(any_office, item, Attempt(replies, "mx.far.example"))
     assert items(any_office) == []
     (report,) = mails(any_office.store, "an")
     assert b"Remote-MTA: dns;mx.far.example" in report
@@ -262,7 +270,7 @@ def test_settling_is_one_transaction(any_office):
 
 def test_a_recipient_without_an_answer_is_tried_again(office):
     item = waiting(office, "x@far.example")
-    relay.settle(office, "me", item, item.recipients, relay.Attempt({})).result()
+    settle(office, item, Attempt({}))
     (recipient,) = items(office)[0].recipients
     assert (recipient.state, recipient.attempts) == ("due", 1)
 
@@ -270,11 +278,11 @@ def test_a_recipient_without_an_answer_is_tried_again(office):
 def test_a_message_is_read_in_pieces_and_without_our_return_path(office, monkeypatch):
     monkeypatch.setattr(relay, "CHUNK", 50)
     item = waiting(office, "x@far.example")
-    skipped = relay.own_prefix(office, item)
-    pieces = list(relay.chunks(office, item, skipped))
+    opening = relay.open_message(office, item)
+    pieces = list(relay.rest_of(office, item, opening))
     assert b"".join(pieces) == MESSAGE
     assert max(map(len, pieces)) == 50
-    assert relay.envelope_for(item, item.recipients, skipped).size == len(MESSAGE)
+    assert relay.envelope_for(item, item.recipients, opening.size, 0).size == len(MESSAGE)
 
 
 # -- trace

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.config import Relay
-from mailserver.delivery.retry import JITTER, is_over, next_attempt
+from mailserver.delivery.retry import JITTER, next_attempt
 from mailserver.delivery.routing import (
     MAX_HOSTS,
     Host,
@@ -137,8 +137,3 @@ def test_chance_stays_within_bounds(schedule, attempts, chance):
 
 def test_an_empty_schedule_is_hourly():
     assert next_attempt((), 3, 0, lambda: 0.5) == 3600
-
-
-def test_giving_up():
-    assert not is_over(1000, 1099, 100)
-    assert is_over(1000, 1100, 100)

@@ -10,15 +10,13 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from mailserver.delivery import relay as decisions
-from mailserver.delivery import spool
+from mailserver.delivery import lanes, spool
 from mailserver.servers import dns as dns_shell
-from mailserver.servers import relay as relay_server
-from mailserver.servers import relay_connection
+from mailserver.servers import relay_connector, relay_destination
 from mailserver.smtp import client as smtp_client
-from mailserver.store.tables import spool_recipient
+from mailserver.store.tables import spool_lane
 from security.authority import ensure_certificate
 from security.tls import server_context
 from tests.mailserver.mailroom import Talk, mails, set_quota
@@ -32,7 +30,7 @@ MESSAGE = (
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(relay_server, "LINGER", 0.2)
+    monkeypatch.setattr(relay_destination, "LINGER", 0.2)
     monkeypatch.setattr(dns_shell, "FAILURE_MEMORY", 0)
 
 
@@ -308,14 +306,33 @@ def test_what_is_not_an_answer_is_tried_again(relaying, make_far, clock, answers
     assert mails(room.office.store, "an") == []
 
 
-def test_a_server_that_is_down_puts_everything_off_at_once(relaying, make_far, clock):
+def lane_rows(room):
+    with room.office.store.read() as connection:
+        return list(connection.execute(select(spool_lane)))
+
+
+def test_a_server_that_is_down_is_left_alone_and_what_waits_for_it_comes_back_together(relaying, make_far, clock):
     far = make_far()
+    port = far.port
     far.close()
     room = relaying(far, per_destination=1)
-    for name in "abcde":
+    submit(room, "<a@far.example>")
+    until(lambda: waiting(room)["a@far.example"].attempts == 1)
+    (lane,) = until(lambda: [each for each in lane_rows(room) if not each.owner])
+    assert (lane.failures, lane.is_failing, lane.waiting, lane.ready_at) == (1, 1, 1, int(clock.time) + 300)
+    assert "refused" in lane.last_reply
+    for name in "bcde":
         submit(room, f"<{name}@far.example>")
-    until(lambda: [each.attempts for each in waiting(room).values()] == [1] * 5)
+    time.sleep(0.2)
+    assert all(each.attempts == 0 for path, each in waiting(room).items() if path[0] != "a")
+    move_time(room, clock, 301)
+    until(lambda: [each.attempts for each in waiting(room).values()] == [2, 1, 1, 1, 1])
     assert all("refused" in each.last_reply for each in waiting(room).values())
+    again = make_far(port=port)
+    move_time(room, clock, 901)
+    until(lambda: is_empty(room))
+    assert len(again.messages) == 5
+    until(lambda: lane_rows(room) == [])
 
 
 def test_tls_is_used_when_offered_though_nobody_vouches_for_it(relaying, make_far, tmp_path):
@@ -339,17 +356,25 @@ def test_tls_that_fails_is_gone_without(relaying, make_far, answer):
 
 
 def test_no_file_left_is_not_the_other_servers_fault(relaying, far, monkeypatch):
-    monkeypatch.setattr(relay_server, "EXHAUSTED_PAUSE", 0.05)
+    monkeypatch.setattr(relay_destination, "EXHAUSTED_PAUSE", 0.05)
     failures = [errno.EMFILE, errno.ENFILE]
-    real = relay_connection.asyncio.open_connection
-
-    async def open_connection(*arguments, **more):
-        if failures:
-            raise OSError(failures.pop(), "no more")
-        return await real(*arguments, **more)
-
-    monkeypatch.setattr(relay_connection.asyncio, "open_connection", open_connection)
     room = relaying(far)
+    real = relay_connector.asyncio.get_running_loop
+
+    class Loop:
+        def __init__(self, loop):
+            self.loop = loop
+
+        async def create_connection(self, *arguments):
+            if failures:
+                raise OSError(failures.pop(), "no more")
+            return await self.loop.create_connection(*arguments)
+
+    class Asyncio:
+        timeout = staticmethod(asyncio.timeout)
+        get_running_loop = staticmethod(lambda: Loop(real()))
+
+    monkeypatch.setattr(relay_connector, "asyncio", Asyncio)
     submit(room, "<x@far.example>")
     until(lambda: is_empty(room))
     assert failures == []
@@ -416,9 +441,11 @@ def test_domains_with_the_same_hosts_share_a_connection(relaying, far, name_serv
     )
     room = relaying(None, resolver=dns.address, port=far.port, per_destination=1)
     submit(room, "<x@one.example>", "<y@two.example>")
+    submit(room, "<x@two.example>")
     until(lambda: is_empty(room))
     assert far.connections == 1
-    assert sorted(message.recipients[0] for message in far.messages) == ["x@one.example", "y@two.example"]
+    paths = sorted(path for message in far.messages for path in message.recipients)
+    assert paths == ["x@one.example", "x@two.example", "y@two.example"]
 
 
 @pytest.mark.parametrize(
@@ -479,18 +506,21 @@ def test_what_a_dead_relay_held_is_sent_when_its_lease_ends(make_room, far, cloc
     room = make_room(with_relay=True, relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}})
     far.answers["MAIL"] = "451 4.3.0 later"
     submit(room, "<x@far.example>")
-    until(lambda: waiting(room)["x@far.example"].attempts == 1)
+    until(lambda: waiting(room)["x@far.example"].attempts == 1 and not lane_rows(room)[0].owner)
     clock.pass_by(400)
     # Another relay claims it and dies.
-    claimed = decisions.claim(room.office, "the dead", 100).result()
-    assert [each.forward_path for item in claimed for each in item.recipients] == ["x@far.example"]
+    assert [lane.key for lane in claim(room, "the dead")] == [("far.example", 0)]
     del far.answers["MAIL"]
     room.call(room.relay._wake.set)
     time.sleep(0.2)
     assert far.messages == []
-    move_time(room, clock, spool.LEASE_SECONDS + 1)
+    move_time(room, clock, lanes.LEASE_SECONDS + 1)
     until(lambda: is_empty(room))
     assert len(far.messages) == 1
+
+
+def claim(room, owner, count=100):
+    return room.office.store.write(lambda tx: lanes.claim(tx, owner, count)).result()
 
 
 def test_what_a_killed_relay_of_this_machine_held_is_sent_at_the_next_start(make_room, far):
@@ -498,27 +528,13 @@ def test_what_a_killed_relay_of_this_machine_held_is_sent_at_the_next_start(make
     ended.wait()
     room = make_room(relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}})
     submit(room, "<x@far.example>")
-    submit(room, "<y@far.example>")
-    owner = f"{socket.gethostname()}/{ended.pid}/abc"
-    decisions.claim(room.office, owner, 1).result()
-    decisions.claim(room.office, "elsewhere/1/abc", 1).result()
-
-    async def relay_for_a_while():
-        server = relay_server.RelayServer(room.office)
-        task = room.loop.create_task(server.run())
-        while len(far.messages) < 1:
-            await asyncio.sleep(0.01)
-        server.end()
-        await task
-
-    room.on_loop(relay_for_a_while())
+    claim(room, f"{socket.gethostname()}/{ended.pid}/abc")
+    submit(room, "<y@other.example>")
+    claim(room, "elsewhere/1/abc")
+    with room.relay_for_a_while():
+        until(lambda: len(far.messages) == 1)
     assert [message.recipients for message in far.messages] == [["x@far.example"]]
-    assert [each.lease_owner for each in leases(room)] == ["elsewhere/1/abc"]
-
-
-def leases(room):
-    with room.office.store.read() as connection:
-        return list(connection.execute(select(spool_recipient)))
+    assert [(lane.domain, lane.owner) for lane in lane_rows(room)] == [("other.example", "elsewhere/1/abc")]
 
 
 def test_a_lost_lease_is_not_sent(relaying, far):
@@ -526,29 +542,32 @@ def test_a_lost_lease_is_not_sent(relaying, far):
     far.pause.clear()
     for _ in range(4):
         submit(room, "<x@far.example>")
-    until(lambda: sum(len(each) for each in room.relay._held.values()) == 4)
-    for errands in room.relay._held.values():
-        for errand in errands:
-            errand.leased_until = 0.0
+    until(lambda: room.relay._holding == 4)
+    # This process slept, and another has the lane.
+    room.office.store.write(
+        lambda tx: tx.connection.execute(update(spool_lane).values(owner="another", ready_at=tx.now + 1000)).rowcount
+    ).result()
+    for lane in room.relay._lanes.values():
+        lane.leased_until = 0.0
     far.pause.set()
     until(lambda: room.relay._holding == 0)
-    assert len(far.messages) <= 4
-    assert far.connections >= 1
     until(lambda: all(not each.last_reply for each in waiting(room).values()))
+    assert len(far.messages) <= 1
 
 
 def test_the_relay_ends_between_messages_and_gives_back_the_rest(make_room, far):
-    room = make_room(with_relay=True, relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}, "per_destination": 1})
+    room = make_room(relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}, "per_destination": 1})
     far.pause.clear()
     for _ in range(5):
         submit(room, "<x@far.example>")
-    until(lambda: sum(len(each) for each in room.relay._held.values()) == 5)
-    room.call(room.relay.end)
-    far.pause.set()
-    until(lambda: room.relay._holding == 0 or all(not each.leased_until for each in waiting(room).values()))
-    sent = len(far.messages)
-    until(lambda: sum(1 for item in items(room) for each in item.recipients if not each.leased_until) == 5 - sent)
-    assert sent <= 1
+    with room.relay_for_a_while() as relay:
+        until(lambda: relay._holding == 5)
+        room.call(relay.end)
+        far.pause.set()
+    assert len(far.messages) <= 1
+    (lane,) = lane_rows(room)
+    assert (lane.owner, lane.waiting) == ("", 5 - len(far.messages))
+    assert all(each.attempts == 0 for each in waiting(room).values())
 
 
 # -- local recipients in the spool

@@ -16,9 +16,9 @@ from mailserver.smtp.client import (
     Send,
     StartTls,
     TlsFailed,
-    TlsPolicy,
 )
 from mailserver.smtp.replies import Reply
+from mailserver.smtp.tls_policy import IN_CLEAR, REQUIRED
 
 EHLO = "250-mx.example\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 DSN"
 
@@ -270,14 +270,14 @@ def test_starttls_refused_goes_on_in_clear_unless_required():
     client, _ = send(Peer({"EHLO": WITH_TLS, "STARTTLS": "454 4.7.0 no"}), envelope("a@x.vn"))
     assert not client.secured
     with pytest.raises(TlsFailed):
-        run(Client("us", tls=TlsPolicy.REQUIRED).open(), Peer({"EHLO": WITH_TLS, "STARTTLS": "454 4.7.0 no"}))
+        run(Client("us", tls=REQUIRED).open(), Peer({"EHLO": WITH_TLS, "STARTTLS": "454 4.7.0 no"}))
     with pytest.raises(TlsFailed):
-        run(Client("us", tls=TlsPolicy.REQUIRED).open(), Peer())
+        run(Client("us", tls=REQUIRED).open(), Peer())
 
 
 def test_tls_never():
     peer = Peer({"EHLO": WITH_TLS})
-    send(peer, envelope("a@x.vn"), tls=TlsPolicy.NEVER)
+    send(peer, envelope("a@x.vn"), tls=IN_CLEAR)
     assert "STARTTLS" not in peer.lines
 
 
@@ -299,7 +299,7 @@ def test_size_is_known_before_a_word_is_sent():
 
 @pytest.mark.parametrize(
     ("more", "ehlo", "code"),
-    [({"needs_smtputf8": True}, "250-mx\r\n250 8BITMIME", 553), ({"is_8bit": True}, "250-mx\r\n250 SIZE", 554)],
+    [({"needs_smtputf8": True}, "250-mx\r\n250 8BITMIME", 553), ({"body": "8BITMIME"}, "250-mx\r\n250 SIZE", 554)],
 )
 def test_extensions_that_the_message_needs(more, ehlo, code):
     peer = Peer({"EHLO": ehlo})
@@ -310,7 +310,7 @@ def test_extensions_that_the_message_needs(more, ehlo, code):
 
 def test_parameters_go_along_where_the_server_knows_them():
     path = ForwardPath("a@x.vn", notify="SUCCESS,FAILURE", original_recipient="rfc822;a+b@x.vn")
-    env = Envelope("an@city.vn", (path,), size=5, is_8bit=True, needs_smtputf8=True, ret="HDRS", envelope_id="a b")
+    env = Envelope("an@city.vn", (path,), size=5, body="8BITMIME", needs_smtputf8=True, ret="HDRS", envelope_id="a b")
     peer = Peer()
     send(peer, env)
     assert peer.lines[1] == "MAIL FROM:<an@city.vn> SIZE=5 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b"

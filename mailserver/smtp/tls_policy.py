@@ -1,0 +1,40 @@
+"""What TLS a connection to another server must have, as a value.
+
+It is decided in one place, ``delivery.tls_policy``; the client obeys it, and whoever owns the socket checks the
+certificate by it.
+
+Standards: RFC 7435 (opportunistic), RFC 3207, RFC 8314 §3.3 (implicit TLS).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Encryption(Enum):
+    NEVER = "never"
+    OPPORTUNISTIC = "opportunistic"  # encrypted if the server can, whoever it may be
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """``is_implicit``: TLS from the first octet; ``verifies``: the certificate must be for the host, and from an
+    authority that this machine trusts.
+    """
+
+    encryption: Encryption = Encryption.OPPORTUNISTIC
+    is_implicit: bool = False
+    verifies: bool = False
+
+    @property
+    def may_go_without(self) -> bool:
+        """Whether a failed handshake is followed by a try in clear (RFC 7435 §3)."""
+        return self.encryption is Encryption.OPPORTUNISTIC
+
+
+OPPORTUNISTIC = TlsPolicy()
+IN_CLEAR = TlsPolicy(Encryption.NEVER)
+REQUIRED = TlsPolicy(Encryption.REQUIRED)
+VERIFIED = TlsPolicy(Encryption.REQUIRED, verifies=True)
