@@ -3,7 +3,9 @@
 The ranges join without gaps, and the last one goes down to UID 1, so that a client which works through them in order
 meets every message, also those that arrive or vanish meanwhile.
 
-Standards: RFC 10022 (UIDBATCHES).
+Standards: RFC 10022 §3.1.2, §3.1.3, §3.1.4, §3.1.5, §3.1.6 (form, sizes, UIDs without a message, ranges of batches,
+none); §3.1.1 would have clients refused who ask again soon: here the answer costs a few octets of what the session
+holds anyway, and a client that was cut off asks again with good reason.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from mailserver.imap.message_commands import load
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 
-# RFC 10022: a client must not ask for smaller ones.
+# RFC 10022 §3.1.3.2: a client must not ask for smaller ones.
 SMALLEST = 500
 
 

@@ -88,7 +88,11 @@ class MessageBody:
         return slice_octets(self.row, self.store.blobs.read, start, stop)
 
     def decoded(self, part: tuple[int, ...]) -> bytes | None:
-        """A part without its transfer encoding; the whole message has none (RFC 3516 §4.2)."""
+        """A part without its transfer encoding; None if there is none.
+
+        What has parts of its own, the whole message too, has no encoding to be removed (RFC 3516 §4.3, RFC 2045 §6.4)
+        and is given as it stands.  RFC 9051 §6.4.5 would not have clients ask for it, but names no refusal.
+        """
         if part in self._decoded:
             return self._decoded[part]
         content: bytes | None = None

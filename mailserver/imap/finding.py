@@ -1,6 +1,6 @@
 """Which messages a search key finds: candidates from the database, and a look into those that only their text decides.
 
-Standards: RFC 9051 §6.4.4; RFC 7377 §2 (numbers beyond the mailbox are no fault); RFC 9585 (INPROGRESS);
+Standards: RFC 9051 §6.4.4; RFC 7377 §2 (numbers beyond the mailbox are no fault); RFC 9585 §4 (INPROGRESS);
 RFC 6203 §4 (relevancy).
 """
 
@@ -9,17 +9,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import CursorResult, select
+from sqlalchemy import CursorResult, bindparam, select
 
 from mailserver.imap import relevance, text_criteria
 from mailserver.imap.criteria import Context, compile_key
 from mailserver.imap.criterion import Test, unknown
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.responses import UnknownCharset
-from mailserver.imap.grammar.search import And, ChangedFrom, Flagged, Key, Messages, Not, Or
+from mailserver.imap.grammar.search import All, And, ChangedFrom, Flagged, Key, Larger, Messages, Not, Or, Smaller
 from mailserver.imap.grammar.syntax import SequenceSet
 from mailserver.imap.progress import Progress
 from mailserver.imap.selected import SelectedMailbox
@@ -28,7 +28,8 @@ from mailserver.imap.spans import Spans
 from mailserver.imap.steps import Steps
 from mailserver.store import mailboxes, reading
 from mailserver.store.fulltext import Wanted
-from mailserver.store.readers import as_read
+from mailserver.store.prepared import Prepared
+from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.reading import as_ranges, slice_octets
 from mailserver.store.tables import message, placement
 
@@ -53,6 +54,10 @@ def find_with_scores(
     session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, progress: Progress, *, scored: bool
 ) -> Steps[tuple[list[int], Scores]]:
     """The same, and the scores of all that is found; none unless they are wanted."""
+    if not scored and is_lasting(key) and not isinstance(view.mailbox_id, ReadersMailbox):
+        with session.services.store.read() as connection:
+            rows = _lasting(key, view.flags.keywords).tuples(connection, {"mailbox_id": view.mailbox_id})
+        return known(view, [uid for (uid,) in rows], in_order=True), {}
     finder = _Finder(session, view, key, charset)
     while count := finder.read_next():
         yield from progress.step(count)
@@ -60,7 +65,7 @@ def find_with_scores(
     for batch in _batches(open_):
         certain += finder.look_into(batch)
         yield from progress.step(len(batch))
-    found = finder.known(certain, in_order=not open_)
+    found = known(view, certain, in_order=not open_)
     scores: Scores = {}
     if scored:
         for batch in _batches(found):
@@ -78,7 +83,7 @@ def find_among(
     certain, open_ = finder.candidates()
     for batch in _batches(open_):
         certain += finder.look_into(batch)
-    return finder.known(certain, in_order=not open_)
+    return known(view, certain, in_order=not open_)
 
 
 def _batches(uids: list[int]) -> Iterator[list[int]]:
@@ -143,12 +148,13 @@ class _Finder:
         self._look_up()
         test, view = self.test, self.view
         columns = [placement.c.uid]
-        if not test.exact and test.by_row is not unknown:
+        by_row = not test.exact and test.by_row is not unknown
+        if by_row:
             columns += [_COLUMNS[name] for name in sorted(test.columns)]
         statement = select(*columns).where(placement.c.mailbox_id == int(view.mailbox_id)).order_by(placement.c.uid)
         if test.sql is not None:
             statement = statement.where(test.sql)
-        if message in statement.get_final_froms():
+        if _asks_message(test) and (by_row or test.sql is not None):
             statement = statement.join_from(placement, message, message.c.id == placement.c.message_id)
         with self.store.read() as connection:
             rows = connection.execute(as_read(statement, view.mailbox_id))
@@ -187,12 +193,33 @@ class _Finder:
     def _read(self, row: Any, start: int, stop: int) -> bytes:
         return slice_octets(row, self.store.blobs.read, start, stop)
 
-    def known(self, found: list[int], *, in_order: bool) -> list[int]:
-        """What arrived since the client was last told is not its to know yet."""
-        if not in_order:
-            found.sort()
-        del found[bisect_left(found, self.view.uid_next) :]
-        return found
+
+def known(view: SelectedMailbox, found: list[int], *, in_order: bool) -> list[int]:
+    """What arrived since the client was last told is not its to know yet."""
+    if not in_order:
+        found.sort()
+    del found[bisect_left(found, view.uid_next) :]
+    return found
+
+
+# What means the same in all mailboxes with the same keywords, is decided by columns, and is asked all day (UNSEEN).
+_LASTING = (All, Flagged, Larger, Smaller, And, Or, Not)
+
+
+def is_lasting(key: Key) -> bool:
+    return all(isinstance(each, _LASTING) for each in walk(key))
+
+
+@lru_cache(maxsize=256)
+def _lasting(key: Key, keywords: tuple[str, ...]) -> Prepared:
+    """The UIDs, ascending.  To put a statement together takes longer than to run it."""
+    test = compile_key(key, Context(keywords, lambda _: (), 0, lambda _: "", 0))
+    assert test.exact
+    assert test.sql is not None
+    statement = select(placement.c.uid).where(placement.c.mailbox_id == bindparam("mailbox_id"), test.sql)
+    if _asks_message(test):
+        statement = statement.join_from(placement, message, message.c.id == placement.c.message_id)
+    return Prepared(statement.order_by(placement.c.uid))
 
 
 def _first_column(result: CursorResult[Any]) -> list[int]:
@@ -209,6 +236,11 @@ _COLUMNS: dict[str, Any] = {
     **{name: message.c[name] for name in ("size", "sent_at", "envelope", "thread_key")},
     **{name: message.c[name] for name in ("subject", "author_name", "author_address", "to_text")},
 }
+
+
+def _asks_message(test: Test) -> bool:
+    """Whether its condition or its columns are of more than the placement."""
+    return not _PLACEMENT_COLUMNS.issuperset(test.columns)
 
 
 def _columns(test: Test) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Signs of life from a long command, and turns for others while it runs.
 
-Standards: RFC 9585 §4 (INPROGRESS).
+Standards: RFC 9585 §4, §5 (INPROGRESS).
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Progress:
             self._noted_at = now
             # The goal must lie beyond what is done, and is not moved (RFC 9585 §4).
             goal = b"%d" % self.goal if self.goal > self.done else b"NIL"
-            code = b"INPROGRESS (%b %d %b)" % (quoted(self._tag), self.done, goal)
+            # A tag with a bracket in it would end the code for who looks for that (RFC 9585 §4).
+            tag = b"NIL" if b"]" in self._tag else quoted(self._tag)
+            code = b"INPROGRESS (%b %d %b)" % (tag, self.done, goal)
             yield ok(UNTAGGED, "Still at it", code)
         yield Pause(0)

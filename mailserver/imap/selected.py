@@ -130,6 +130,10 @@ class SelectedMailbox:
         assert self._uids is not None, "load first"
         return self._uids
 
+    @property
+    def is_loaded(self) -> bool:
+        return self._uids is not None
+
     def load(self, connection: Connection) -> None:
         """Make the UIDs known, as they were at ``modseq``."""
         if self._uids is not None:
@@ -233,6 +237,18 @@ class SelectedMailbox:
         if before == self.modseq and self._uids is not None:
             self._gone |= set(uids).intersection(self.known_between(min(uids, default=0), self.uid_next))
             self.modseq = after
+
+    def is_current(self, connection: Connection) -> bool:
+        """Whether there is nothing to be told: one question, and mostly the answer to ``catch_up`` too."""
+        if self._gone or self.contexts is not None:
+            return False
+        state = changes.state(connection, self.mailbox_id)
+        return (
+            state is not None
+            and state.highest_modseq == self.modseq
+            and state.removed_at is None
+            and bool(state.uid_validity == self.uid_validity)
+        )
 
     def catch_up(self, connection: Connection, *, may_expunge: bool, manner: Manner) -> bytes:
         """What happened since the client was last told, as untagged responses."""
@@ -374,6 +390,6 @@ class SelectedMailbox:
         if self.saved:
             self.saved = [uid for uid in self.saved if uid not in gone]  # RFC 9051 §6.4.4.1
         if manner.vanished or manner.uid_only:
-            # RFC 7162 §3.2.10.2, RFC 9586 §3.5: once enabled, never EXPUNGE.
+            # RFC 7162 §3.2.10.2, RFC 9586 §3.4, §3.6: once enabled, never EXPUNGE.
             return b"* VANISHED %b\r\n" % number_set(sorted(gone))
         return b"".join([b"* %d EXPUNGE\r\n" % (place + 1) for place in reversed(places)])

@@ -1,6 +1,6 @@
 """UIDBATCHES: UID ranges of so many messages each.
 
-Standards: RFC 10022 (UIDBATCHES).
+Standards: RFC 10022 §3.1, §4 (UIDBATCHES).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def parse_batches(cursor: Cursor) -> Batches:
         cursor.need(b":")
         last = cursor.nz_number()
         if first > last:
-            raise ClientBug("The range of batches is backwards")
+            raise ClientBug("The range of batches is backwards")  # RFC 10022 §3.1.5
         wanted = first, last
     cursor.end()
     return Batches(size, wanted)

@@ -13,7 +13,7 @@ from enum import Enum
 
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.partial import Partial, parse_partial
-from mailserver.imap.grammar.syntax import Cursor, SequenceSet, SyntaxFault
+from mailserver.imap.grammar.syntax import MAX_NUMBER64, Cursor, SequenceSet, SyntaxFault
 
 MAX_ITEMS = 100
 MAX_FIELDS = 100
@@ -191,7 +191,7 @@ def _bracketed(cursor: Cursor, name: bytes) -> Item:
         cursor.need(b"[")
         part = _part(cursor)
         cursor.need(b"]")
-        partial, suffix = _partial(cursor)
+        partial, suffix = _partial(cursor, open_end=True)
         label = b"BINARY[" + _dotted(part) + b"]" + suffix
         return Section(label, part, partial=partial, peek=name == b"BINARY.PEEK", binary=True)
     if name == b"BINARY.SIZE":
@@ -270,11 +270,16 @@ def _astring(name: bytes) -> bytes:
     return name
 
 
-def _partial(cursor: Cursor) -> tuple[tuple[int, int] | None, bytes]:
-    """partial = "<" number64 "." nz-number64 ">"; the answer names only the origin (RFC 9051 §7.5.2)"""
+def _partial(cursor: Cursor, *, open_end: bool = False) -> tuple[tuple[int, int] | None, bytes]:
+    """partial = "<" number64 "." nz-number64 ">"; the answer names only the origin (RFC 9051 §7.5.2)
+
+    ``open_end``: some clients leave out the count of BINARY, as Dovecot lets them, and mean all that follows.
+    """
     if not cursor.skip(b"<"):
         return None, b""
     offset = cursor.number64()
+    if open_end and cursor.skip(b">"):
+        return (offset, MAX_NUMBER64), b"<%d>" % offset
     cursor.need(b".")
     count = cursor.nz_number64()
     cursor.need(b">")

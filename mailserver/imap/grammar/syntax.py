@@ -28,7 +28,7 @@ class SyntaxFault(Exception):
 
 
 class NumbersRefused(SyntaxFault):
-    """The client has said that it will use UIDs only (RFC 9586 §3.2)."""
+    """The client has said that it will use UIDs only (RFC 9586 §3, §3.2, §3.5)."""
 
     code = b"UIDREQUIRED"
 

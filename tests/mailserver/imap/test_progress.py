@@ -23,6 +23,13 @@ def test_notices_and_turns(services, clock):
     assert list(progress.step(60)) == [b'* OK [INPROGRESS ("t\\"1" 100 NIL)] Still at it\r\n', Pause(0)]
 
 
+def test_a_tag_with_a_bracket_is_not_told(services, clock):
+    """RFC 9585 §4: it must be NIL then."""
+    progress = Progress(services, b"t]1", goal=100)
+    clock.pass_by(NOTICE)
+    assert list(progress.step(1)) == [b"* OK [INPROGRESS (NIL 1 100)] Still at it\r\n", Pause(0)]
+
+
 def test_a_long_search_says_that_it_goes_on(services, clock, monkeypatch):
     monkeypatch.setattr(finding, "BATCH", 2)
     client = Direct(services).log_in()
