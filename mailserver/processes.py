@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import allowance
+from mailserver.delivery import allowance, greylist, tracing
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
@@ -372,6 +372,13 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
 def _forget(system: System) -> None:
     gone = system.store.housekeep()
     system.store.write(allowance.sweep).result()
+    trust = system.config.trust
+    before = int(time.time()) - trust.trace_days * 86_400
+    gone["traces"] = gone["strangers"] = 0
+    while count := system.store.write(lambda tx: tracing.sweep(tx, before), heavy=True).result():
+        gone["traces"] += count
+    while count := system.store.write(lambda tx: greylist.sweep(tx, trust), heavy=True).result():
+        gone["strangers"] += count
     if any(gone.values()):
         log.info("housekeeping: %s", ", ".join(f"{count} {kind}" for kind, count in gone.items() if count))
 
@@ -424,5 +431,7 @@ def _share_memory(config: Config) -> None:
     import mailserver.servers.relay
     import mailserver.servers.submission  # noqa: F401
     from mailserver.rehearsal import rehearse
+    from security.dmarc import load_suffixes
 
+    load_suffixes()
     rehearse(config)
