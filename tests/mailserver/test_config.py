@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -93,23 +94,26 @@ def _values_of(section: str, option: str) -> st.SearchStrategy[Any]:
     if option == "routes":
         targets = st.sampled_from(["mail.bo.example", "mail.bo.example:2525", "[2001:db8::1]:25"])
         return st.dictionaries(st.sampled_from(["bo.example", "xã.example"]), targets)
+    if isinstance(default, Mapping):
+        values = st.sampled_from(rules["choices"]) if "choices" in rules else _texts_of(rules)
+        return st.dictionaries(st.sampled_from(["bo.example", "mail.xã.example:587"]), values)
     if isinstance(default, tuple):
-        return st.lists(st.sampled_from(rules["choices"]) if "choices" in rules else NETWORKS).map(tuple)
+        of_texts = get_type_hints(made)[option] == tuple[str, ...]
+        each = st.sampled_from(rules["choices"]) if "choices" in rules else _texts_of(rules) if of_texts else NETWORKS
+        return st.lists(each).map(tuple)
     if "choices" in rules:
         return st.sampled_from(rules["choices"])
     if "zone" in rules:
         return st.sampled_from(["Asia/Ho_Chi_Minh", "UTC", "Europe/Berlin"])
-    if "form" in rules:
-        return st.sampled_from(
-            {
-                "domain": ["a.example", "thành-phố.example"],
-                "hostname": ["mail.a.example"],
-                "database": ["", "sqlite:////srv/mail.db", "postgresql+psycopg://u:p@h/n"],
-                "directory": ["", "postgresql+psycopg://u:p@h/n"],
-                "smarthost": ["", "relay.example", "relay.example:587", "[::1]:25"],
-            }[option]
-        )
-    return st.text(st.characters(exclude_categories=["Cs"]))
+    return _texts_of(rules)
+
+
+def _texts_of(rules: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    """Texts of the form that is asked for, or any."""
+    if "form" not in rules:
+        return st.text(st.characters(exclude_categories=["Cs"]))
+    fitting = st.from_regex(rules["form"][0], fullmatch=True, alphabet=st.characters(exclude_categories=["Cs", "Cc"]))
+    return st.one_of(st.just(""), fitting) if rules.get("empty") else fitting
 
 
 # Values that are right only beside each other; their own tests are below.
