@@ -37,8 +37,8 @@ def names():
 
 
 class Dialogue:
-    def __init__(self, name, connect):
-        self.lines = (FOLDER / f"{name}.txt").read_text(encoding="utf-8").split("\n")
+    def __init__(self, name, connect, folder=FOLDER):
+        self.lines = (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n")
         self.connect = connect
         self.clients = {}
         self.known = dict(KNOWN)
@@ -53,8 +53,7 @@ class Dialogue:
             if not line or line.startswith("#"):
                 continue
             where = f"line {place}: {line}"
-            if line.startswith("wake"):
-                self.client(line[4:]).poll()
+            if self.command(line):
                 continue
             match = _LINE.fullmatch(line)
             assert match, where
@@ -67,6 +66,13 @@ class Dialogue:
         for client in self.clients.values():
             assert client.buffer == b"", f"unexpected: {client.buffer!r}"
             client.close()
+
+    def command(self, line):
+        """Whether the line is no part of the transcript, but tells the players what to do."""
+        if line.startswith("wake"):
+            self.client(line[4:]).poll()
+            return True
+        return False
 
     def expect(self, client, text, where):
         octets = client.read_line()
