@@ -33,6 +33,8 @@ from mailserver.store.reading import as_ranges
 # and of a piece of it: what is larger the allocator takes from the system anew each time, page by page.
 FIRST_ROWS, MOST_ROWS, MOST_MESSAGES = 50, 2000, 1000
 ENOUGH, PIECE = 1 << 20, 1 << 17
+# Of so many messages and more the disk is told beforehand.
+LARGE = 2000
 # Octets of one message from which on they are sent as they are; of what is gathered of many.
 LONG, GATHERED = 2048, 1 << 14
 
@@ -60,6 +62,9 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
     row_items, other_items = split(items)
     marks = _may_mark_seen(session) and any(isinstance(item, Section) and not item.peek for item in items)
     columns = columns_of(row_items)
+    if count_of(spans) > LARGE:
+        uids = (view.uids[spans[0][0]], view.uids[spans[-1][1] - 1])
+        session.services.store.read_ahead(view.mailbox_id, uids, (*columns, *(COLUMNS if other_items else ())))
     missing = 0
     portions = Portions(spans, MOST_MESSAGES if other_items else FIRST_ROWS)
     for chunk in portions:

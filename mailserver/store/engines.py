@@ -6,7 +6,7 @@ would cost every process some megabytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -47,6 +47,12 @@ class Engine(Protocol):
     def checkpoint(self) -> None: ...
     def rest(self, writer: Connection) -> None:
         """Nothing has been written for a while: give back the memory that only work needs."""
+
+    def read_ahead(
+        self, connection: Connection, mailbox_id: int, uids: tuple[int, int], tables: Collection[str]
+    ) -> None:
+        """Placements of a mailbox from one UID to another will be read, and their rows of these tables, ``message``
+        or ``message_octets``."""
 
     def dispose(self) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,6 +69,11 @@ class PostgresEngine:
 
     def rest(self, writer: Connection) -> None:
         """The caches are the server's."""
+
+    def read_ahead(
+        self, connection: Connection, mailbox_id: int, uids: tuple[int, int], tables: Collection[str]
+    ) -> None:
+        """PostgreSQL does by itself."""
 
     def dispose(self) -> None:
         self.sql.dispose()

@@ -87,6 +87,12 @@ _ORDER_COLUMNS = frozenset(column.name for column in message_order.c) - {"messag
 _PLACEMENT_ONLY = frozenset(column.name for column in placement.c)
 
 
+def tables_of(columns: Sequence[str]) -> list[str]:
+    """The large tables that these columns are in."""
+    wide = _PLACEMENT_ONLY | _ORDER_COLUMNS | _OCTETS_COLUMNS
+    return ["message"] * (not wide.issuperset(columns)) + ["message_octets"] * (not _OCTETS_COLUMNS.isdisjoint(columns))
+
+
 def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequence[str]) -> Iterator[Any]:
     """Rows of the named columns, in UID order, as tuples with the columns as attributes.
 

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from mailserver.store.engines import Reader
+from mailserver.store.read_ahead import ReadAhead
 
+_ENDS = (
+    "SELECT message_id FROM placement WHERE mailbox_id = ? AND uid >= ? ORDER BY uid LIMIT 1",
+    "SELECT message_id FROM placement WHERE mailbox_id = ? AND uid <= ? ORDER BY uid DESC LIMIT 1",
+)
 # Seconds that opening a database waits for others who open it.
 _PATIENCE = 30.0
 
@@ -46,6 +51,8 @@ class SqliteEngine:
         self._lock = threading.Lock()
         self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._readers: weakref.WeakSet[_SqliteReader] = weakref.WeakSet()
+        self._ahead: ReadAhead | None = None
+        self._lock_ahead = threading.Lock()
 
     def reader(self) -> Reader:
         connection = self.sql.connect()
@@ -98,13 +105,40 @@ class SqliteEngine:
             reader.shrink()
         _trim_heap()
 
+    def read_ahead(
+        self, connection: Connection, mailbox_id: int, uids: tuple[int, int], tables: Collection[str]
+    ) -> None:
+        raw = _raw(connection)
+        with self._lock_ahead:
+            ahead = self._ahead = self._ahead or ReadAhead(self.path)
+        roots = dict(raw.execute("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'"))
+        ahead.ask(roots["placement"], (mailbox_id, uids[0]), (mailbox_id, uids[1]))
+        ends = [row[0] for sql, uid in zip(_ENDS, uids, strict=True) for row in raw.execute(sql, (mailbox_id, uid))]
+        if tables and len(ends) == 2:
+            low, high, count = min(ends), max(ends), uids[1] - uids[0] + 1
+            # Messages that came one after the other; of those strewn among others' too much would be read.
+            if high - low < 2 * count:
+                ahead.ask_later(lambda: _ask(ahead, {name: roots[name] for name in tables}, low, high))
+
     def dispose(self) -> None:
         for reader in list(self._readers):
             reader.connection.close()
         self.sql.dispose()
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
         if self._lock_file >= 0:
             os.close(self._lock_file)
             self._lock_file = -1
+
+
+def _ask(ahead: ReadAhead, roots: Mapping[str, int], low: int, high: int) -> None:
+    """For the rows of messages.  Who lists them will read their headers and bodies, which lie between."""
+    for name, root in roots.items():
+        if name == "message_octets":
+            ahead.ask_all(ahead.find(root, (low,), (high,)))
+        else:
+            ahead.ask_all(ahead.ask(root, (low,), (high,)))
 
 
 class _SqliteReader:
