@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from directory.addresses import is_local_domain
-from mailserver.delivery import local, spool
+from mailserver.delivery import local, signing, spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import without_return_path
 from mailserver.message.report import DELIVERED, EXPANDED, FAILED, Outcome, delivery_report
@@ -123,8 +123,13 @@ def _make(
         arrival=arrival,
         return_whole=whole,
     )
-    content = office.store.prepare(octets, prefix=b"Return-Path: <>\r\n")
     accounts, remote = who
+    prefix = b"Return-Path: <>\r\n"
+    if remote:
+        signed = signing.sign_ours(office, octets, at=office.now())
+        assert isinstance(signed.octets, bytes)
+        octets, prefix = signed.octets, signing.below_return_path(prefix, signed.fields)
+    content = office.store.prepare(octets, prefix=prefix)
     envelope = spool.Envelope(reverse_path="", eight_bit=not octets.isascii(), require_tls=require_tls)
     return [Report(content, local.plan(office, accounts, remote, size=content.size), envelope)]
 

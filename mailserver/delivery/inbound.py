@@ -18,7 +18,7 @@ from directory.accounts import find_account
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, local, spool
+from mailserver.delivery import bounce, local, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
@@ -28,6 +28,7 @@ from mailserver.message.headers import header_end
 from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
+from security.authresults import render_results
 
 log = logging.getLogger("citymail.delivery")
 
@@ -165,7 +166,12 @@ def receive(
     if judgement is not None:
         octets = without_claims(octets, our_names(office))
     accounts, remote = gather(taken)
-    content = office.store.prepare(octets, prefix=stamped.trace)
+    front = stamped.trace
+    if remote and judgement is not None and judgement.found.arc is not None:  # a group or an alias leads it outside
+        results = render_results(office.config.city.hostname, results_of(judgement))
+        seal = signing.seal_foreign(office, octets, judgement.found.arc, results)
+        front = signing.below_return_path(front, seal)
+    content = office.store.prepare(octets, prefix=front)
     is_junk = judgement is not None and judgement.verdict.action is Action.JUNK
     who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())

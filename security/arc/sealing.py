@@ -19,7 +19,8 @@ from security.dkim.signing import COVERED, Signer, fields_to_sign, signed_field
 
 # RFC 8617 §4.1.2: DKIM-Signature SHOULD be covered, Authentication-Results and the chain's own fields MUST NOT be.
 _COVERED = ("dkim-signature", *COVERED)
-_BREAKS = re.compile(r"[\r\n\x00]+[ \t]*")
+# Whatever would end the field; line ends of folding stay.
+_BREAKS = re.compile(r"\r\n(?![ \t]+[!-~])|\r(?!\n)|(?<!\r)\n|\x00")
 
 
 def seal(message: Message, found: ArcResult, results: str, signer: Signer, now: int) -> bytes:
@@ -56,9 +57,7 @@ def seal(message: Message, found: ArcResult, results: str, signer: Signer, now: 
 
 
 def _results_field(number: str, results: str) -> bytes:
-    """One line for each result, as Authentication-Results has them."""
-    parts = [part.strip() for part in _BREAKS.sub(" ", results).split(";")]
-    return f"ARC-Authentication-Results: i={number}; ".encode() + ";\r\n\t".join(parts).encode() + b"\r\n"
+    return f"ARC-Authentication-Results: i={number}; {_BREAKS.sub(' ', results)}\r\n".encode()
 
 
 def _signature_field(message: Message, number: str, signer: Signer, now: int) -> bytes:
