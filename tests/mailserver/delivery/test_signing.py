@@ -10,22 +10,26 @@ import pytest
 from directory import dkim_keys, provisioning
 from directory.accounts import find_account
 from directory.database import open_directory
-from mailserver.delivery import signing, spool, submission
+from mailserver.delivery import checks, inbound, signing, spool, submission
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.submission import Submission
 from mailserver.delivery.trace import trace_fields, without_return_path
+from mailserver.delivery.verdict import judge
 from mailserver.smtp.commands import MailCommand, RcptCommand
-from security.arc import ArcResult, validate
-from security.dkim import read_message, verify
+from security.arc import ArcResult, seal, validate
+from security.dkim import read_message, sign, verify
 from security.dns import Status
 from tests.dns_table import DnsTable
 from tests.mailserver.mailroom import mails, make_config
+from tests.security.keyring import record, signer
+from tests.security.keyring import zone as zone_of
 
 MESSAGE = (
     b"From: An <an@city.vn>\r\nTo: ban@ngoai.example\r\nDate: Mon, 23 Nov 2026 10:00:00 +0700\r\n"
     b"Message-ID: <m1@city.vn>\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
     b"Content-Transfer-Encoding: 8bit\r\n\r\nbody  with blanks \r\n\r\n"
 )
+ORIGIN = Origin("192.0.2.9", "mx.xa.example", "ESMTP")
 EIGHT_BIT = MESSAGE.replace(b"body", "thân thư".encode())
 
 
@@ -249,6 +253,83 @@ def test_a_strangers_message_is_sealed(office):
         ("city.vn", "mail.city.vn; spf=pass smtp.mailfrom=xa.example")
     ]
     assert zone(office).run(verify(read_message(fields + stranger), office.now())) == ()  # and never signed by us
+
+
+def receive(office, dns: DnsTable, *recipients: str, octets: bytes):
+    """As the session of a stranger's server does it: look, judge, take."""
+    mail = MailCommand("la@xa.example")
+    taken = [inbound.offer_recipient(office, mail, RcptCommand(path)) for path in recipients]
+    subject = checks.envelope_subject(office, ORIGIN, mail.reverse_path)
+    assert subject is not None
+    found = dns.run(checks.look_at_envelope(subject, office.config.trust))
+    found = dns.run(checks.look_at_octets(office, subject, octets, found))
+    return inbound.receive(office, ORIGIN, mail, taken, octets, judge(found, office.config.trust)).result()
+
+
+@pytest.mark.parametrize("recipient", ["everyone@city.vn", "ngoai@city.vn"])
+def test_what_a_group_or_alias_passes_on_is_sealed_with_what_was_found(office, recipient):
+    dns = zone(office)
+    dns.records |= DnsTable(
+        {
+            ("s-rsa._domainkey.example.org", "TXT"): [record()],
+            ("xa.example", "TXT"): [b"v=spf1 ip4:192.0.2.9 -all"],
+        }
+    ).records
+    letter = MESSAGE.replace(b"an@city.vn", b"la@example.org")
+    letter = sign(read_message(letter), (signer(),), office.now()) + letter
+    receive(office, dns, recipient, octets=letter)
+    (sent,) = as_relayed(office)
+    assert sent.endswith(letter)
+    assert sent.startswith(b"ARC-Seal: i=1;")
+    message = read_message(sent)
+    found = dns.run(validate(message))
+    assert (found.status, found.reason) == ("pass", "")
+    (link,) = found.sets
+    assert link.domain == "city.vn"
+    assert link.results.startswith("mail.city.vn; spf=pass smtp.mailfrom=xa.example")
+    assert "dkim=pass header.d=example.org" in link.results
+    # the author's own signature is as it was, and we did not add ours
+    assert [(one.status, one.domain) for one in dns.run(verify(message, office.now()))] == [("pass", "example.org")]
+
+
+def test_a_chain_goes_on(office):
+    dns = zone(office)
+    dns.records |= zone_of("rsa").records
+    letter = MESSAGE.replace(b"an@city.vn", b"la@example.org")
+    letter = seal(read_message(letter), ArcResult("none"), "mx.example.org; none", signer(), office.now()) + letter
+    receive(office, dns, "ngoai@city.vn", octets=letter)
+    (sent,) = as_relayed(office)
+    found = dns.run(validate(read_message(sent)))
+    assert (found.status, [link.domain for link in found.sets]) == ("pass", ["example.org", "city.vn"])
+    assert "arc=pass" in found.sets[1].results
+
+
+def test_a_broken_chain_is_told_to_be_one(office):
+    dns = zone(office)
+    dns.records |= zone_of("rsa").records
+    letter = MESSAGE.replace(b"an@city.vn", b"la@example.org")
+    letter = seal(read_message(letter), ArcResult("none"), "mx.example.org; none", signer(), office.now()) + letter
+    receive(office, dns, "ngoai@city.vn", octets=letter.replace(b"body", b"other"))
+    (sent,) = as_relayed(office)
+    assert b"cv=fail" in sent.partition(b"\r\nARC-Message-Signature")[0]
+    found = dns.run(validate(read_message(sent)))
+    assert (found.status, found.ended) == ("fail", True)
+
+
+def test_a_strangers_mail_that_stays_is_not_sealed(office):
+    receive(office, zone(office), "an@city.vn", octets=MESSAGE.replace(b"an@city.vn", b"la@example.org"))
+    assert b"ARC-" not in mails(office.store, "an")[0]
+
+
+def test_a_report_that_leaves_is_signed(office):
+    letter = MESSAGE.replace(b"an@city.vn", b"la@example.org")
+    mail = MailCommand("la@xa.example", ret="FULL")
+    rcpt = RcptCommand("an@city.vn", notify="SUCCESS")
+    taken = [inbound.offer_recipient(office, mail, rcpt)]
+    inbound.receive(office, ORIGIN, mail, taken, letter).result()
+    (sent,) = as_relayed(office)
+    assert b"multipart/report" in sent
+    assert results(office, sent) == BOTH
 
 
 def test_without_keys_nothing_is_sealed(office):
