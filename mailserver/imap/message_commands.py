@@ -60,8 +60,9 @@ def bracketed(mailbox_id: int, job: Callable[[Transaction], T]) -> Callable[[Tra
 def load(session: Session) -> SelectedMailbox:
     """The view, its UIDs known."""
     view = session.view
-    with session.services.store.read() as connection:
-        view.load(connection)
+    if not view.is_loaded:
+        with session.services.store.read() as connection:
+            view.load(connection)
     return view
 
 

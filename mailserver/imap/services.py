@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from directory.database import Directory
@@ -16,6 +17,15 @@ from mailserver.config import Config, Network
 from mailserver.imap.recent import RecentMail
 from mailserver.store import Store
 from security.headcount import Headcount
+
+# Seconds: clocks are put forward or back at a quarter of an hour.
+_QUARTER = 900
+
+
+@lru_cache(maxsize=16)
+def _utc_offset(timezone: str, at: int) -> int:
+    offset = datetime.fromtimestamp(at, ZoneInfo(timezone)).utcoffset()
+    return int((offset or timedelta()).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +46,7 @@ class SessionServices:
     @property
     def utc_offset(self) -> int:
         """Seconds east of Greenwich, now: in it internal dates are shown, and days begin for SEARCH."""
-        now = datetime.fromtimestamp(self.clock(), ZoneInfo(self.config.city.timezone))
-        return int((now.utcoffset() or timedelta()).total_seconds())
+        return _utc_offset(self.config.city.timezone, int(self.clock() // _QUARTER) * _QUARTER)
 
     @property
     def reads_block(self) -> bool:

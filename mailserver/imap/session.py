@@ -147,7 +147,11 @@ class Session:
             return self.watcher.news(may_expunge=may_expunge, between=between)
         if self.selected is None:
             return b""
-        with self.services.store.read() as connection:
+        store = self.services.store
+        with store.glance() as connection:
+            if self.selected.is_current(connection):
+                return b""
+        with store.read() as connection:
             return self.selected.catch_up(connection, may_expunge=may_expunge, manner=self.manner)
 
     def events(self) -> bytes:

@@ -8,6 +8,7 @@ the command's text whether it is better run away from the event loop.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +51,7 @@ from mailserver.imap.grammar.search import parse_search
 from mailserver.imap.grammar.selecting import parse_select
 from mailserver.imap.grammar.sort import parse_sort, parse_thread
 from mailserver.imap.grammar.syntax import Cursor
+from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Session, State
 from mailserver.imap.steps import Steps
 
@@ -84,9 +86,31 @@ def _many(session: Session, framed: Framed) -> bool:
     return view is not None and view.count > _MANY and (b":" in framed.text or b"$" in framed.text)
 
 
-def _many_or_octets(session: Session, framed: Framed) -> bool:
+# FETCH of one range; items whose octets may be many; items that are some hundred octets of each message.
+_ONE_RANGE = re.compile(rb"[^ ]+ (UID )?FETCH (\d{1,10}):(?:(\d{1,10})|\*) ", re.IGNORECASE)
+_OCTETS = re.compile(rb"BODY(?:\.PEEK)?\[|BINARY|RFC822(?!\.SIZE)", re.IGNORECASE)
+_LARGE_ITEMS = re.compile(rb"BODY|ENVELOPE|ALL|FULL|PREVIEW", re.IGNORECASE)
+_SOME = 100
+
+
+def _fetches_much(session: Session, framed: Framed) -> bool:
     """Ranges may be long; bodies may be large."""
-    return b":" in framed.text and (_many(session, framed) or b"BODY" in framed.text.upper())
+    view, text = session.selected, framed.text
+    if view is None or (b":" not in text and b"$" not in text):
+        return False
+    if _OCTETS.search(text):
+        return True
+    return _most(view, text) > (_SOME if _LARGE_ITEMS.search(text) else _MANY)
+
+
+def _most(view: SelectedMailbox, text: bytes) -> int:
+    """How many messages it names at the most."""
+    match = _ONE_RANGE.match(text)
+    if match is None:
+        return view.count
+    last = view.uid_next - 1 if match[1] else view.count
+    first, end = int(match[2]), last if match[3] is None else int(match[3])
+    return min(view.count, abs(end - first) + 1)
 
 
 def _searches_much(session: Session, framed: Framed) -> bool:
@@ -207,10 +231,10 @@ COMMANDS: dict[bytes, Spec] = {
     b"CANCELUPDATE": Spec(parse_cancel_update, multisearch.cancel_update, SELECTED, "5267 §4.3.5"),
     b"FETCH": Spec(
         partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",
-        uses_msn=True, by_number=True, is_heavy=_many_or_octets,
+        uses_msn=True, by_number=True, is_heavy=_fetches_much,
     ),
     b"UID FETCH": Spec(
-        partial(parse_fetch, by_uid=True), fetching.fetch, SELECTED, "9051 §6.4.9", is_heavy=_many_or_octets
+        partial(parse_fetch, by_uid=True), fetching.fetch, SELECTED, "9051 §6.4.9", is_heavy=_fetches_much
     ),
     b"STORE": Spec(
         partial(parse.parse_store, by_uid=False), message_commands.store, SELECTED, "9051 §6.4.6",

@@ -19,6 +19,9 @@ log = logging.getLogger("citymail.worker")
 
 # Seconds that sessions have to end by themselves after SIGTERM.
 DRAIN = 10.0
+# The loop takes one connection of a socket in a turn, and a turn is long when all are busy: so many times it waits at
+# the same one, that a crowd does not stand outside.
+DOORS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ async def _serve(start: Callable[[], Awaitable[tuple[Sequence[Service], Lifecycl
         if service.proxies
         else await loop.create_server(
             service.factory,
-            sock=service.listener,
+            sock=door,
             ssl=service.tls,
             ssl_handshake_timeout=30 if service.tls else None,
             backlog=4096,
         )
         for service in services
+        for door in _doors(service)
     ]
     lifecycle.on_ready()
     await ending.wait()
@@ -75,3 +79,8 @@ async def _serve(start: Callable[[], Awaitable[tuple[Sequence[Service], Lifecycl
             await lifecycle.drain()
     except TimeoutError:
         log.warning("sessions did not end in %.0f s; they are cut off", DRAIN)
+
+
+def _doors(service: Service) -> list[socket.socket]:
+    more = 0 if service.proxies else DOORS - 1
+    return [service.listener, *(service.listener.dup() for _ in range(more))]

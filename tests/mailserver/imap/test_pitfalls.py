@@ -388,7 +388,7 @@ def test_an_idle_that_fails_is_over(an, monkeypatch, caplog):
         raise RuntimeError("on purpose")
 
     with monkeypatch.context() as broken:
-        broken.setattr(type(an.session.view), "catch_up", fail)
+        broken.setattr(type(an.session.view), "is_current", fail)
         assert an.ask("IDLE")[-1].startswith("t NO [SERVERBUG]")
     assert an.ask("NOOP") == ["t OK NOOP completed"]
     assert "on purpose" in caplog.text

@@ -428,10 +428,10 @@ def test_batches_have_a_bound(make_store: Any, hire: Any) -> None:
     store = make_store()
     hire(store)
     gate = threading.Event()
-    sizes: dict[int, int] = {}
+    sizes: dict[Any, int] = {}
 
     def job(tx: Any) -> None:
-        sizes[id(tx)] = sizes.get(id(tx), 0) + 1
+        sizes[tx] = sizes.get(tx, 0) + 1
 
     held = store.write(lambda _tx: gate.wait(30))
     futures = [store.write(job) for _ in range(2 * database.MAX_BATCH + 10)]
