@@ -21,6 +21,7 @@ DEBIAN_PACKAGES = {
     "clamd": "clamav-daemon",
     "rspamd": "rspamd",
     "opendkim": "opendkim",
+    "opendkim-testmsg": "opendkim-tools",
 }
 
 
