@@ -1,7 +1,8 @@
 """Transcripts of SMTP, in the form of IMAP's (``tests.mailserver.imap.dialogues``).
 
-``service`` names who is called; ``ehlo`` says EHLO, and hears the answer, whatever it is; ``tls`` makes the handshake.  ``⟨cr⟩``, ``⟨lf⟩`` and ``⟨nul⟩`` are octets that a line
-of a file cannot hold.  They are played over a port, and against a session whose transport is in memory.
+``service`` names who is called; ``ehlo`` says EHLO, and hears the answer, whatever it is; ``tls`` makes the handshake.
+``⟨cr⟩``, ``⟨lf⟩`` and ``⟨nul⟩`` are octets that a line of a file cannot hold.  They are played over a port, and against
+a session whose transport is in memory.
 """
 
 from __future__ import annotations
