@@ -269,6 +269,40 @@ imported = Table(
     sqlite_with_rowid=False,
 )
 
+# What is remembered of other servers (delivery.peers): when a host last spoke TLS, and MTA-STS policies.
+tls_peer = Table(
+    "tls_peer",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("spoke_tls_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sts_policy = Table(
+    "sts_policy",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("policy_id", Text, nullable=False),
+    Column("policy", LargeBinary, nullable=False),
+    Column("binds_until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How TLS to other servers went, until it is reported to them (delivery.tls_outcomes, RFC 8460).
+tls_outcome = Table(
+    "tls_outcome",
+    metadata,
+    Column("day", Text, primary_key=True),  # in UTC
+    Column("domain", Text, primary_key=True),
+    Column("policy", Text, primary_key=True),  # RFC 8460 §4.2, as JSON
+    Column("result", Text, primary_key=True),  # RFC 8460 §4.3; empty for a success
+    Column("host", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("detail", Text, primary_key=True),
+    Column("sessions", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What each login sent within the last hour (delivery.allowance): kind 0 a message by its reference, 1 a recipient by
 # forward-path, 2 that postmaster was told.
 sending = Table(
