@@ -1,6 +1,6 @@
 """CATENATE: a message put together from texts and from parts of messages that are here already.
 
-Standards: RFC 4469 §3, §4; RFC 5092 (which URLs: ``grammar.urls``).
+Standards: RFC 4469 §3, §4; RFC 5092 §6, §7 (which URLs: ``grammar.urls``).
 Limits: pieces come to ``[imap] append_limit`` together at most.
 """
 

@@ -21,13 +21,10 @@ from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox, NotPermitted
-from mailserver.store import mailboxes, messages, reading, recent
+from mailserver.store import mailboxes, messages, recent, unseen
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
-
-# UNSEEN needs a walk through the mailbox.  A client may not rely on it (RFC 3501 §7.1), so a large one is not walked.
-_COUNTED_FOR_UNSEEN = 1000
 
 
 def mailbox_id(mailbox: Mailbox) -> bytes:
@@ -58,16 +55,8 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         recents = _recents(session, connection, mailbox, takes=not command.read_only)
         if not session.rev2:
             view.recents = recents
-        if (
-            mailbox.unseen
-            and not session.rev2
-            and not session.manner.uid_only
-            and mailbox.messages <= _COUNTED_FOR_UNSEEN
-        ):
-            uid = reading.first_unseen(connection, place.key)
-            if uid is not None:
-                view.load(connection)
-                first_unseen = view.msn_of(uid)
+        if not session.rev2 and not session.manner.uid_only:
+            first_unseen = unseen.first_unseen(connection, place.key, messages=mailbox.messages, unseen=mailbox.unseen)
         attributes = mailbox_line(session, connection, place, name) if session.rev2 else b""
         missed = b""
         if command.resync is not None:

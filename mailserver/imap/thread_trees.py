@@ -4,7 +4,7 @@ A tree's nodes are numbers below ``len(messages)`` for messages, and others for 
 subjects that several threads share, without a message.  Nothing here recurses: a thread may be as deep as a mailbox
 is long.
 
-Standards: RFC 5256 §3 (ORDEREDSUBJECT, REFERENCES); draft-ietf-morg-inthread-01 (REFS: REFERENCES without its step 5,
+Standards: RFC 5256 §3 (ORDEREDSUBJECT, REFERENCES); draft-ietf-morg-inthread-01 §4 (REFS: REFERENCES without step 5,
 threads in the order of their newest internal date).
 Limits: 20 million steps in search of loops, and 4 million ids beside the messages: so tangled is no mail.
 """

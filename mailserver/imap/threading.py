@@ -1,6 +1,6 @@
 """THREAD: the search's messages as trees of conversations.
 
-Standards: RFC 5256 §3, §4 (THREAD=ORDEREDSUBJECT, THREAD=REFERENCES); draft-ietf-morg-inthread-01 (THREAD=REFS).
+Standards: RFC 5256 §3, §4 (THREAD=ORDEREDSUBJECT, THREAD=REFERENCES); draft-ietf-morg-inthread-01 §4 (THREAD=REFS).
 Limits: 500,000 messages with four references each take about 250 MB while they are threaded.
 """
 

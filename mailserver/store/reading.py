@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from mailserver.refusals import NoSuchMessage
-from mailserver.store import flags as flag_bits
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.tables import message, message_octets, message_order, placement
@@ -180,25 +179,6 @@ _UIDS = Prepared(
 def uids(connection: Connection, mailbox_id: int) -> list[int]:
     """All UIDs of a mailbox, ascending."""
     return [uid for (uid,) in _UIDS.rows(connection, {"mailbox_id": mailbox_id})]
-
-
-_FIRST_UNSEEN = Prepared(
-    select(func.min(placement.c.uid))
-    .where(placement.c.mailbox_id == bindparam("mailbox_id"))
-    .where(case((placement.c.flags.op("&")(flag_bits.SEEN) == 0, 1), else_=0) == 1)
-)
-
-
-def first_unseen(connection: Connection, mailbox_id: int) -> int | None:
-    """UID of the oldest message without \\Seen (IMAP4rev1's UNSEEN response code)."""
-    if isinstance(mailbox_id, ReadersMailbox):
-        unseen = placement.c.flags.op("&")(flag_bits.SEEN) == 0
-        oldest: int | None = connection.execute(
-            as_read(select(func.min(placement.c.uid)).where(unseen), mailbox_id)
-        ).scalar_one()
-        return oldest
-    found: int | None = _FIRST_UNSEEN.row(connection, {"mailbox_id": mailbox_id})[0]
-    return found
 
 
 _OCTETS = Prepared(

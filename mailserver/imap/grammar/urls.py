@@ -3,7 +3,7 @@
 Only those without a server in front: what they name is in the session's own reach.  A path that begins with "/" is
 the mailbox; one that does not is beside the selected one; none at all is the selected one.
 
-Standards: RFC 2192 §6 to §8, §12; RFC 5092 (its update: the same forms, and ``/;PARTIAL=``); RFC 4469 §3.
+Standards: RFC 5092 §5, §6, §7.1, §7.2, §11; RFC 2192 §6 to §8, §12 (before it: no slash before SECTION); RFC 4469 §3.
 """
 
 from __future__ import annotations

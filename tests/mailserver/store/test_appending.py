@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailserver.refusals import CannotDo, NoSuchMailbox
-from mailserver.store import Store, broadcast, mailboxes, messages, quota, reading
+from mailserver.store import Store, broadcast, mailboxes, messages, quota, reading, unseen
 from mailserver.store.messages import Target
 
 
@@ -142,11 +142,25 @@ def test_pages_are_newest_first(clerk: Any) -> None:
     assert clerk.ask(reading.page, clerk.inbox.id, ("uid",), offset=7, limit=3) == []
 
 
-def test_first_unseen(clerk: Any, mail: Any) -> None:
-    clerk.fill(2, flags=("\\Seen",))
-    assert clerk.ask(reading.first_unseen, clerk.inbox.id) is None
-    clerk.append(mail())
-    assert clerk.ask(reading.first_unseen, clerk.inbox.id) == 3
+def test_first_unseen_as_far_as_is_looked(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailserver.store.unseen.WINDOW", 3)
+
+    def first() -> int | None:
+        now = clerk.mailbox(clerk.inbox.id)
+        return clerk.ask(unseen.first_unseen, now.id, messages=now.messages, unseen=now.unseen)
+
+    assert first() is None
+    clerk.fill(8, flags=("\\Seen",))
+    clerk.do(messages.remove, clerk.inbox.id, [(2, 2)])  # numbers are no UIDs: 1 3 4 5 6 7 8
+    assert first() is None
+    for uid, number in ((8, 7), (7, 6), (6, 5)):  # all that is unseen is among the newest
+        clerk.do(messages.set_flags, clerk.inbox.id, [(uid, uid)], "remove", ("\\Seen",))
+        assert first() == number
+    clerk.do(messages.set_flags, clerk.inbox.id, [(5, 5)], "remove", ("\\Seen",))
+    assert first() is None  # it is in the middle
+    for uid, number in ((4, 3), (3, 2), (1, 1)):  # the first is among the oldest
+        clerk.do(messages.set_flags, clerk.inbox.id, [(uid, uid)], "remove", ("\\Seen",))
+        assert first() == number
 
 
 # Broadcast

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailserver.store import changes, mailboxes, messages, readers, reading
+from mailserver.store import changes, mailboxes, messages, readers, reading, unseen
 from mailserver.store.flags import DELETED, FLAGGED, SEEN
 from mailserver.store.messages import Target
 
@@ -38,7 +38,7 @@ def keys(store, mailbox_id, *names):
         return [readers.key_of(connection, mailbox_id, name) for name in names]
 
 
-def test_what_was_seen_before_stays_seen_and_what_comes_is_new_to_each(store, inbox):
+def test_what_was_seen_before_stays_seen_and_what_comes_is_new_to_each(store, inbox, monkeypatch):
     old, unread = put(store, inbox, ("\\Seen",)), put(store, inbox)
     assert keys(store, inbox, "an") == [inbox]
     store.write(lambda tx: readers.make_private(tx, inbox)).result()
@@ -52,7 +52,14 @@ def test_what_was_seen_before_stays_seen_and_what_comes_is_new_to_each(store, in
     assert flags_of(store, inbox) == {old: SEEN, unread: 0, new: FLAGGED}
     with store.read() as connection:
         assert [readers.unseen(connection, each) for each in (an, binh)] == [1, 2]
-        assert [reading.first_unseen(connection, each) for each in (an, binh)] == [unread, unread]
+        counts = [(an, 1), (binh, 2)]
+        assert [unseen.first_unseen(connection, each, messages=3, unseen=count) for each, count in counts] == [2, 2]
+        monkeypatch.setattr(unseen, "WINDOW", 1)
+        # The owner has seen the newest; to the reader it is new, but not all that is.
+        assert [unseen.first_unseen(connection, each, messages=3, unseen=count) for each, count in counts] == [
+            None,
+            None,
+        ]
     store.write(lambda tx: readers.make_shared(tx, inbox)).result()
     assert flags_of(store, inbox) == {old: SEEN, unread: 0, new: FLAGGED}
 
