@@ -15,8 +15,8 @@ from tests.security.keyring import DOMAIN, key, record, signer, zone
 
 LETTER = (
     "From: Nguyễn Văn An <joe@example.org>\r\nTo: sue@example.net\r\nSubject: Bữa\r\n\ttối \r\n"
-    "Received: from x by y\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@example.org>\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    "\r\nChào\t bạn, \r\n\r\n .\r\n..\r\nhết  \r\n \r\n\r\n"
+    "Received: from x by y\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n\r\nChào\t bạn, \r\n\r\n .\r\n..\r\nhết  \r\n \r\n\r\n"
 ).encode()
 
 COMMON = """\
