@@ -12,6 +12,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from mailserver.imap import fetching
 from mailserver.servers import imap as shell
 from mailserver.store import mailboxes
 from security.tls import server_context
@@ -372,6 +373,52 @@ def test_a_slow_reader_holds_up_only_himself(live):
         got = (got + octets_read)[-100:]
     assert size > 20 * len(octets)
     slow.close()
+
+
+def test_a_slow_reader_of_one_long_answer(live):
+    """Threads run ahead of the loop, but not of the client."""
+    octets = large_message(2_900_000)
+    slow = live.connect()
+    slow.log_in()
+    slow.ask(b"APPEND INBOX {%d+}\r\n%b" % (len(octets), octets))
+    slow.ask("SELECT INBOX")
+    for _ in range(4):
+        assert slow.ask("COPY 1:* INBOX")[-1].startswith("t OK")
+    slow.say(b"f FETCH 1:16 BODY.PEEK[]\r\n")
+    connection = the_connection(live)
+    wait_until(lambda: connection._is_paused_writing and not connection._waits)
+    assert connection._transport.get_write_buffer_size() < 4_000_000  # of 46 MB
+    got, size = b"", 0
+    while not got.endswith(b"f OK FETCH completed\r\n"):
+        octets_read = slow.socket.recv(1 << 20)
+        assert octets_read
+        size += len(octets_read)
+        got = (got + octets_read)[-100:]
+    assert 16 * len(octets) < size < 16 * len(octets) + 10_000
+    slow.close()
+
+
+@pytest.mark.parametrize(("gather", "ahead", "pieces"), [(1, 1, 3), (100, 10_000, 2), (400_000, 1_000_000, 32)])
+def test_long_answers_arrive_whole_and_in_order(live, monkeypatch, gather, ahead, pieces):
+    """However a thread and the loop share the work."""
+    monkeypatch.setattr(shell, "GATHER", gather)
+    monkeypatch.setattr(shell, "AHEAD", ahead)
+    monkeypatch.setattr(shell, "PIECES", pieces)
+    monkeypatch.setattr(fetching, "LARGE", 1)
+    monkeypatch.setattr(fetching, "FIRST_ROWS", 3)
+    monkeypatch.setattr(fetching, "PIECE", 500)
+    with live.connect() as client:
+        client.log_in()
+        message = b"Subject: x\r\n\r\n" + b"0123456789abcdef\r\n" * 300
+        client.ask(b"APPEND INBOX" + b" {%d+}\r\n%b" % (len(message), message) * 40)
+        client.ask("SELECT INBOX")
+        for _ in range(3):
+            lines = client.ask("FETCH 1:* (UID ENVELOPE BODY.PEEK[HEADER])")
+            assert [line.split()[1] for line in lines if " FETCH (UID" in line] == [str(n) for n in range(1, 41)]
+            assert lines[-1] == "t OK FETCH completed"
+            lines = client.ask("FETCH 1:* BODY.PEEK[]")
+            assert sum("0123456789abcdef" in line for line in lines) == 40 * 300
+            assert [line.split()[1] for line in lines if " FETCH (BODY" in line] == [str(n) for n in range(1, 41)]
 
 
 def test_a_reader_who_stopped_is_cut_off(live):
