@@ -25,10 +25,14 @@ from mailserver.message.terms import key_pairs, words_and_pairs
 from mailserver.smtp.commands import SyntaxFault as SmtpFault
 from mailserver.smtp.commands import parse_mail, parse_rcpt
 from mailserver.store.fulltext.attachments import AttachmentReader
+from security.arc import ArcResult, seal, validate
 from security.bearer import Bearer
+from security.dkim import read_message, sign, verify
+from security.dkim.verifying import MOST_SIGNATURES
 from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
 from security.scram import Scram, ScramProof, make_verifier
 from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
+from tests.security.keyring import NOW, signer, zone
 
 _TESTS = Path(__file__).parents[1]
 
@@ -171,6 +175,36 @@ _PIECES: list[bytes] = [
 ]
 
 Target = Callable[[bytes], None]
+
+
+def signatures(octets: bytes) -> None:
+    """DKIM and ARC: a result for each signature whatever it says, and never a pass for other words than were signed."""
+    message = read_message(octets)
+    dns = zone()
+    results = dns.run(verify(message, NOW))
+    assert len(results) <= MOST_SIGNATURES
+    chain = dns.run(validate(message))
+    assert len(chain.sets) == (chain.highest if chain.status == "pass" else 0)
+    passed = chain.status == "pass" or any(result.status == "pass" for result in results)
+    if passed:  # both cover Subject and the body
+        subjects = [message.canonical(place, "relaxed") for place in message.named("subject")]
+        assert subjects == [b"subject:Dinner\r\n"]
+        assert message.digest_of_body("relaxed") == _SIGNED.digest_of_body("relaxed")
+
+
+_LETTER = b"From: Joe <joe@example.org>\r\nSubject: Dinner\r\nTo: sue@example.net\r\n\r\nHi  Sue. \r\n.\r\n\r\n"
+_SIGNED = read_message(_LETTER)
+
+
+def _signed_letters() -> list[bytes]:
+    signed = sign(_SIGNED, (signer("ed25519"), signer("rsa")), NOW) + _LETTER
+    sealed = signed
+    for highest in range(3):
+        found = ArcResult("pass" if highest else "none", highest=highest)
+        sealed = seal(read_message(sealed), found, "mx.example.net; spf=pass", signer("ed25519"), NOW) + sealed
+    return [signed, sealed, _LETTER]
+
+
 TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "imap": (imap_commands, _transcript_lines),
     "message": (messages, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
@@ -191,6 +225,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
             b"biwsbj1hbixyPWFiYw==",
         ],
     ),
+    "signatures": (signatures, _signed_letters),
     "smtp": (
         smtp_commands,
         lambda: [
