@@ -73,7 +73,7 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
             continue
         if marks:
             yield from _mark_seen(session, chunk)
-        told, lines = _rows(session, chunk, row_items, columns)
+        told, lines, read = _rows(session, chunk, row_items, columns)
         missing += count_of(chunk) - len(lines)
         yield told
         size = sum(map(len, lines))
@@ -81,7 +81,7 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
         for start in range(0, len(lines), step):
             yield b"".join(lines[start : start + step])
         # Rows are small, but what somebody sent may not be: one portion is to fit into memory with ease.
-        portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (size + 1)), 1)
+        portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (max(size, read) + 1)), 1)
     if missing and not command.by_uid:
         if limited:
             # RFC 9738 §3.1: two response codes need two responses.
@@ -155,8 +155,9 @@ def _numbers(session: Session, spans: Spans, rows: Sequence[Any]) -> Sequence[in
 
 def _rows(
     session: Session, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]
-) -> tuple[bytes, list[bytes]]:
-    """What must be told first, and the responses for a chunk, one for each message that was found."""
+) -> tuple[bytes, list[bytes], int]:
+    """What must be told first, the responses for a chunk, one for each message that was found, and how many octets of
+    headers were read for them."""
     view, offset = session.view, session.services.utc_offset
     render = renderer(items, columns, uid_only=session.manner.uid_only)
     told = b""
@@ -168,7 +169,8 @@ def _rows(
         except KeywordsGrew:
             told = view.keywords_changed(connection)
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
-    return told, lines
+    read = sum(len(row[columns.index("header")]) for row in rows) if "header" in columns else 0
+    return told, lines, read
 
 
 # \Seen
