@@ -24,6 +24,7 @@ SAY_LHLO = Reply(500, "5.5.1", "This is LMTP; say LHLO")
 
 class LmtpSession(MxSession):
     is_lmtp = True
+    serves_strangers = False
     error_budget = 1000
 
     def __init__(self, services: SmtpServices, *, offers_tls: bool) -> None:

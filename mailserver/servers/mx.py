@@ -34,6 +34,8 @@ from security.spf import Spf
 class MxSession(SmtpSession):
     """``dns`` is None where nobody is checked."""
 
+    serves_strangers = True
+
     def __init__(self, services: SmtpServices, *, offers_tls: bool, dns: Dns | None = None) -> None:
         super().__init__(services, offers_tls=offers_tls)
         self._dns = dns

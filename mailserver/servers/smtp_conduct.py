@@ -46,7 +46,7 @@ class Conduct:
 
     def is_harvesting(self, source: str) -> bool:
         """Whether it has asked for more unknown recipients than anybody needs."""
-        return bool(self.unknown) and self._level("unknown", source, self.unknown / HOUR) >= self.unknown
+        return bool(self.unknown) and self._level("unknown", source, self.unknown / HOUR) > self.unknown - 1
 
     def _level(self, kind: str, source: str, leak: float) -> float:
         level, at = self.memory.get(kind, source) or (0.0, 0.0)

@@ -16,7 +16,7 @@ from typing import Any
 
 from mailserver.delivery.envelopes import release_time
 from mailserver.delivery.post_office import Origin
-from mailserver.refusals import LimitReached, TooLarge
+from mailserver.refusals import LimitReached, NoSuchRecipient, TooLarge
 from mailserver.servers.smtp import TOO_MANY_CONNECTIONS
 from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_stream import Hangup
@@ -43,6 +43,7 @@ NEEDS_TLS = Reply(530, "5.7.10", "REQUIRETLS is taken only under TLS; say STARTT
 NO_HOLDING = Reply(555, "5.5.4", "Messages are not held back here")
 HELD_TOO_LONG = Reply(501, "5.5.4", "That is longer than messages are held back; EHLO tells how long")
 GOODBYE = Reply(221, "2.0.0", "Goodbye")
+HARVESTING = Reply(450, "4.7.1", "Too many unknown recipients from your address; try again in a while")
 CANNOT_VERIFY = Reply(252, "2.5.0", "Cannot say whether that address exists; send, and see")
 VERIFY_WHAT = Reply(501, "5.5.4", "VRFY takes an address")
 NO_EXPANSION = Reply(502, "5.5.1", "EXPN is not given here")
@@ -54,6 +55,9 @@ OK = b"250 2.0.0 OK\r\n"
 
 class SmtpSession(TransactionWire):
     """The verbs.  Subclasses answer ``check_sender``, ``offer`` and ``receive``."""
+
+    # Whether who asks for unknown recipients may be looking for known ones.
+    serves_strangers = False
 
     @property
     def offers_dsn(self) -> bool:
@@ -228,7 +232,15 @@ class SmtpSession(TransactionWire):
         if len(transaction.offers) >= self.office.config.smtp.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
             raise LimitReached("Too many recipients in one transaction")
-        answer = await self.offer(transaction.mail, rcpt)
+        if self.serves_strangers and self.clients.is_harvesting(self.client):
+            self.say(HARVESTING)
+            return
+        try:
+            answer = await self.offer(transaction.mail, rcpt)
+        except NoSuchRecipient:
+            if self.serves_strangers:
+                self.clients.asked_unknown(self.client)
+            raise
         if rcpt.forward_path not in transaction.offers or self.is_lmtp:
             transaction.offers[self._offer_key(rcpt)] = Offer(rcpt, answer)
         self._out.append(RCPT_OK)

@@ -1,0 +1,113 @@
+"""What one client may have of us: connections of a network and a login, unknown recipients, errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailserver.servers.smtp_clients import Clients, site_of
+from tests.mailserver.mailroom import LOOPBACK, Talk
+
+
+class Nobody:
+    def retire(self):
+        pass
+
+    def leave(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("client", "site"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2::7", "2001:db8:1::/48"),
+        ("", ""),
+    ],
+)
+def test_sites(client, site):
+    assert site_of(client) == site
+
+
+def test_a_network_has_a_limit_of_its_own():
+    clients = Clients(2, per_network=3)
+    sessions = [Nobody() for _ in range(6)]
+    admitted = [clients.admit(f"192.0.2.{number}", each) for number, each in enumerate(sessions[:4])]
+    assert admitted == [True, True, True, False]
+    assert clients.admit("192.0.3.1", sessions[4])
+    clients.release("192.0.2.0", sessions[0])
+    assert clients.admit("192.0.2.9", sessions[5])
+
+
+def test_networks_that_are_exempt():
+    clients = Clients(1, LOOPBACK, per_network=1)
+    assert all(clients.admit("127.0.0.1", Nobody()) for _ in range(5))
+
+
+def test_connections_of_one_login(make_room):
+    room = make_room(reception={"max_connections_per_account": 2})
+    open_ = []
+    for _ in range(2):
+        talk = Talk(room, "submissions")
+        talk.hello()
+        assert talk.log_in().startswith("235")
+        open_.append(talk)
+    with Talk(room, "submissions") as talk:
+        talk.hello()
+        assert talk.log_in().startswith("421 4.7.0")
+        assert talk.has_hung_up()
+    with Talk(room, "submissions") as talk:
+        talk.hello()
+        assert talk.log_in("binh").startswith("235")
+    assert open_[0].ask("QUIT").startswith("221")
+    assert open_[0].has_hung_up()
+    with Talk(room, "submissions") as talk:
+        talk.hello()
+        assert talk.log_in().startswith("235")
+    for talk in open_:
+        talk.socket.close()
+
+
+def test_a_harvester_learns_nothing_more(make_room):
+    room = make_room(reception={"unknown_recipients": 5, "tarpit_milliseconds": 0})
+    with Talk(room) as talk:
+        talk.hello()
+        talk.ask("MAIL FROM:<x@y.example>")
+        assert all(talk.ask(f"RCPT TO:<no{number}@city.vn>").startswith("550 5.1.1") for number in range(5))
+        assert talk.ask("RCPT TO:<no6@city.vn>").startswith("450 4.7.1")
+        assert talk.ask("RCPT TO:<an@city.vn>").startswith("450 4.7.1")
+    with Talk(room) as talk:  # nor does it by calling again
+        talk.hello()
+        talk.ask("MAIL FROM:<x@y.example>")
+        assert talk.ask("RCPT TO:<an@city.vn>").startswith("450 4.7.1")
+    with Talk(room, "lmtp") as talk:  # programs of the house are no strangers
+        talk.ask("LHLO x")
+        talk.ask("MAIL FROM:<x@y.example>")
+        assert talk.ask("RCPT TO:<an@city.vn>").startswith("250")
+
+
+def test_connections_of_a_minute(make_room):
+    room = make_room(reception={"connections_per_minute": 3})
+    greetings = []
+    for _ in range(5):
+        with Talk(room) as talk:
+            greetings.append(talk.greeting[:3])
+    assert greetings == ["220", "220", "220", "421", "421"]
+
+
+def test_who_errs_much_waits_and_is_sent_away_in_the_end(make_room):
+    room = make_room(reception={"tarpit_milliseconds": 1})
+    with Talk(room) as talk:
+        talk.send(b"FOO\r\n" * 50)
+        replies = []
+        while reply := talk.reply():
+            replies.append(reply[:9])
+        assert replies == ["500 5.5.1"] * 21 + ["421 4.7.0"]
+
+
+def test_who_waits_keeps_nobody_from_leaving(make_room):
+    room = make_room(reception={"tarpit_milliseconds": 10_000})
+    with Talk(room) as talk:
+        talk.send(b"FOO\r\n" * 15)
+        with Talk(room) as other:
+            assert other.is_alive()
