@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import allowance, greylist, tracing
+from mailserver.delivery import allowance, greylist, peers, tracing
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
@@ -372,6 +372,8 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
 def _forget(system: System) -> None:
     gone = system.store.housekeep()
     system.store.write(allowance.sweep).result()
+    remember_days = system.config.relay.remember_tls_days
+    system.store.write(lambda tx: peers.sweep(tx, remember_days)).result()
     trust = system.config.trust
     before = int(time.time()) - trust.trace_days * 86_400
     gone["traces"] = gone["strangers"] = 0

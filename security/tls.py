@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from security.channel_binding import ServerContext
 
@@ -32,6 +33,16 @@ def server_context(
         context.load_verify_locations(str(client_authorities))
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def peer_chain(connection: ssl.SSLObject) -> list[bytes]:
+    """The certificates that the peer showed, in DER, its own first; not one of them is believed."""
+    # Public from Python 3.13 on; before that the same function under its inner name.
+    inner: Any = getattr(connection, "_sslobj", connection)
+    return [
+        each if isinstance(each, bytes) else ssl.PEM_cert_to_DER_cert(each.public_bytes())
+        for each in inner.get_unverified_chain() or ()
+    ]
 
 
 def client_context(verify: bool = True, *, ca_file: Path | str | None = None) -> ssl.SSLContext:

@@ -83,6 +83,13 @@ class Relay:
         'Files with our login at hosts of routes: { "mail.bo.example:587" = "bo.login" }; the first line is the\n'
         "login, the second the password.",
     )
+    mta_sts: bool = option(True, "Look for and obey MTA-STS policies of other domains (RFC 8461).")
+    remember_tls_days: int = option(
+        30,
+        "Days for which a server that spoke TLS must go on doing so; without it mail waits, and goes back in the end.\n"
+        "0: never.",
+        low=0,
+    )
     authorities: str = option("", "PEM file: authorities for verified TLS. Empty: those this machine trusts.")
     concurrency: int = option(200, "Connections to other servers at a time.", low=1)
     per_destination: int = option(5, "Connections to one server at a time.", low=1)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailserver.address import AddressFault, domain_to_ascii
 from mailserver.config import Relay
 from mailserver.smtp.replies import Reply
 from security.dns import Asking, Mx, Status, ask
+from security.mta_sts import Policy
 
 VIA = "via:"  # in the place of a domain: what an operator sent another way (``delivery.queue.reroute``)
 MAX_HOSTS = 12  # of one domain; more are not tried (RFC 5321 §5.1 asks for two at least)
@@ -41,12 +42,20 @@ class Host:
 class Route:
     """Hosts to try, best first.  ``key`` is the same for all domains that are served by the same hosts.
 
-    ``is_fixed``: the configuration names it, not the DNS.
+    ``is_fixed``: the configuration names it, not the DNS.  ``is_validated``: DNSSEC vouches that these are the domain's
+    hosts.  ``sts`` is the policy that the ``domain`` has published, if it binds.
     """
 
     key: str
     hosts: tuple[Host, ...]
     is_fixed: bool = False
+    is_validated: bool = False
+    domain: str = ""
+    sts: Policy | None = None
+
+    def under(self, policy: Policy) -> Route:
+        """The route of a domain with an MTA-STS policy: not to be shared with domains that have none."""
+        return replace(self, key=f"{self.key} sts {self.domain}", sts=policy)
 
 
 def fixed_route(settings: Relay, domain: str) -> Route | None:
@@ -86,7 +95,11 @@ def find_route(
     if not hosts:
         raise Unroutable(Reply(554, "5.4.6", f"The mail of {domain} is led to this server, which does not take it"))
     ordered = tuple(Host(host, settings.port) for host in hosts)
-    return Route(",".join(sorted(hosts)) + f":{settings.port}", ordered)
+    key = ",".join(sorted(hosts)) + f":{settings.port}"
+    if answer.validated:
+        # What is proven of a host is proven for this domain (RFC 7672 §3.2.2).
+        return Route(f"{key} dane {name}", ordered, is_validated=True, domain=name)
+    return Route(key, ordered, domain=name)
 
 
 def order_hosts(records: Sequence[Mx], our_names: frozenset[str], random: Callable[[], float]) -> list[str]:

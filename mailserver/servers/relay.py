@@ -38,6 +38,8 @@ from mailserver.servers.relay_connector import Connector
 from mailserver.servers.relay_desk import Desk, Errand
 from mailserver.servers.relay_destination import Destination
 from mailserver.servers.relay_intake import Fetched, Intake, OpenLane
+from mailserver.servers.relay_peers import Peers
+from mailserver.servers.sts import StsPolicies
 from mailserver.smtp.replies import Reply, fault_reply
 
 log = logging.getLogger("citymail.relay")
@@ -91,7 +93,9 @@ class RelayServer:
         self.office = office
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
         self.dns = dns or Dns.from_config(office.config)
-        self.connector = Connector(office.config, self.dns, context=tls_context)
+        self.peers = Peers(office)
+        self.connector = Connector(office.config, self.dns, self.peers, context=tls_context)
+        self._policies = StsPolicies(office, self.dns)
         self.slots = Slots(office.config.relay.concurrency)
         self.probes = asyncio.Semaphore(PROBES)
         self.desk = Desk(office, self.owner, self._settled, self.wake)
@@ -112,7 +116,7 @@ class RelayServer:
     async def run(self) -> None:
         """Until ``end`` is called."""
         watch = self.office.store.watch_spool(self._wake_from_any_thread)
-        extender = self._loop.create_task(self._keep_leases())
+        background = [self._loop.create_task(each) for each in (self._keep_leases(), self.peers.keep_writing())]
         try:
             await self._free_leases_of_the_dead()
             while not self.is_ending:
@@ -131,7 +135,8 @@ class RelayServer:
                             await self._wake.wait()
         finally:
             watch.close()
-            extender.cancel()
+            for task in background:
+                task.cancel()
             await self._finish()
 
     async def _round(self) -> float:
@@ -206,7 +211,11 @@ class RelayServer:
     async def _route(self, domain: str) -> Route:
         office = self.office
         asking = find_route(domain, office.config.relay, our_names=office.our_names, random=office.random)
-        return await self.dns.answer(asking)
+        route = await self.dns.answer(asking)
+        if route.is_fixed or not route.domain or not office.config.relay.mta_sts:
+            return route
+        policy = await self._policies.policy_of(route.domain)
+        return route if policy is None else route.under(policy)
 
     def want(self, lane: OpenLane) -> None:
         """More of a lane is to be read, as soon as there is room."""
@@ -372,6 +381,7 @@ class RelayServer:
             for task in late:
                 task.cancel()
         await self.desk.close(_LAST_WORDS)
+        await self.peers.flush()
         self._reader.shutdown(wait=False)
         with contextlib.suppress(Exception):
             await self._on_disk(self.office.store.write(lambda tx: lanes.release(tx, self.owner)))

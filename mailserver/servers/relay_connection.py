@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar, cast
 
 from mailserver.smtp.client import Client, ConnectionLost, Receive, Send, StartTls, Step, TlsFailed
+from security.dane import NotProven
+from security.tls import peer_chain
 
 log = logging.getLogger("citymail.relay")
 
@@ -21,14 +23,22 @@ T = TypeVar("T")
 
 
 class Connection(asyncio.Protocol):
-    """An open conversation with one host."""
+    """An open conversation with one host.  ``check`` is shown the server's certificates, and raises NotProven."""
 
-    def __init__(self, client: Client, host: str, address: str, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        client: Client,
+        host: str,
+        address: str,
+        context: ssl.SSLContext,
+        check: Callable[[Sequence[bytes]], None] | None = None,
+    ) -> None:
         self.client = client
         self.host = host
         self.address = address
         self.messages = 0  # that were sent on it
         self._context = context
+        self._check = check
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._input = bytearray()
@@ -128,13 +138,19 @@ class Connection(asyncio.Protocol):
                 self._transport, self, self._context, server_hostname=self.host, ssl_handshake_timeout=step.timeout
             )
         except (OSError, EOFError) as fault:  # TimeoutError and ssl.SSLError are OSErrors
-            self._advance(b"", TlsFailed(_describe(fault)))
+            self._advance(b"", TlsFailed(_describe(fault), _result_of(fault)))
         else:
             if secured is None:  # the transport was closed meanwhile
                 self._advance(b"", TlsFailed("the server closed the connection"))
                 return
             self._transport = secured
-            self._advance(b"")
+            try:
+                if self._check is not None:
+                    self._check(peer_chain(secured.get_extra_info("ssl_object")))
+            except NotProven as fault:
+                self._advance(b"", TlsFailed(str(fault), "validation-failure"))
+            else:
+                self._advance(b"")
 
     def _take_input(self) -> bytes:
         octets = bytes(self._input)
@@ -195,6 +211,16 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether another message may be sent on it."""
         return self.client.alive and self._ended is None
+
+
+# What OpenSSL calls a fault of a certificate → RFC 8460 §4.3.2.
+_VERIFICATION = {10: "certificate-expired", 62: "certificate-host-mismatch"}
+
+
+def _result_of(fault: BaseException) -> str:
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return _VERIFICATION.get(fault.verify_code, "certificate-not-trusted")
+    return "validation-failure"
 
 
 def _describe(fault: BaseException) -> str:

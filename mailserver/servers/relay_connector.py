@@ -9,16 +9,21 @@ import asyncio
 import errno
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
 from mailserver.config import Config
 from mailserver.delivery.routing import MAX_ADDRESSES, Host, Route
-from mailserver.delivery.tls_policy import ConfigurationFault, credentials_for, policy_for
+from mailserver.delivery.tls_policy import ConfigurationFault, HostMistrusted, credentials_for, policy_for
 from mailserver.servers.dns import Dns
 from mailserver.servers.relay_connection import Connection
+from mailserver.servers.relay_peers import Peers
 from mailserver.smtp.client import Client, ConnectionLost, Credentials, HostRefused, LoginRefused, TlsFailed
 from mailserver.smtp.replies import Reply
 from mailserver.smtp.tls_policy import IN_CLEAR, TlsPolicy
+from security import dane
 from security.dns import Status
 from security.tls import client_context
 
@@ -47,9 +52,10 @@ class NoHost(Exception):
 class Connector:
     """Opens connections.  ``context`` is for TLS that vouches for nobody, for the tests."""
 
-    def __init__(self, config: Config, dns: Dns, *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, config: Config, dns: Dns, peers: Peers, *, context: ssl.SSLContext | None = None) -> None:
         self._config = config
         self._dns = dns
+        self._peers = peers
         self._any = context or client_context(verify=False)
         self._verifying: ssl.SSLContext | None = None
 
@@ -59,7 +65,15 @@ class Connector:
         tried = 0
         for host in route.hosts:
             name = host.name
-            policy = await self._dns.answer(policy_for(self._config, route, host, require_tls=require_tls))
+            spoke_tls = await self._peers.spoke_tls(host.name)
+            asking = policy_for(self._config, route, host, require_tls=require_tls, spoke_tls=spoke_tls)
+            try:
+                policy = await self._dns.answer(asking)
+            except HostMistrusted as fault:
+                log.warning("route=%s host=%s is passed over: %s", route.key, host.name, fault.reply)
+                self._peers.failed(route, host, "", TlsPolicy(basis=fault.basis), fault.result, fault.reply.text)
+                last = fault.reply
+                continue
             try:
                 credentials = credentials_for(self._config, route, host)
             except ConfigurationFault as fault:
@@ -73,7 +87,7 @@ class Connector:
                 last = Reply(451, "4.4.3", f"The address of {host.name} cannot be found ({found.fault})")
             for address in found.names[:MAX_ADDRESSES]:
                 tried += 1
-                outcome = await self._try(host, address, policy, credentials)
+                outcome = await self._try(route, host, address, policy, credentials)
                 if isinstance(outcome, Connection):
                     return outcome
                 last = outcome
@@ -81,15 +95,22 @@ class Connector:
         raise NoHost(last, name)
 
     async def _try(
-        self, host: Host, address: str, policy: TlsPolicy, credentials: Credentials | None
+        self, route: Route, host: Host, address: str, policy: TlsPolicy, credentials: Credentials | None
     ) -> Connection | Reply:
         """One address: under its policy, then in clear if the handshake failed and the policy lets it."""
         place = f"{host.name}[{address}]"
-        for each in (policy, IN_CLEAR) if policy.may_go_without else (policy,):
+        has_failed = False
+        for each in _weaker(policy):
             try:
-                return await self._open(host, address, each, credentials)
+                connection = await self._open(host, address, each, credentials)
+                if not has_failed:
+                    self._peers.succeeded(route, host, address, policy, secured=connection.client.secured)
+                return connection
             except TlsFailed as fault:
                 log.info("host=%s TLS failed: %s", place, fault)
+                if not has_failed:
+                    self._peers.failed(route, host, address, policy, fault.result, str(fault))
+                has_failed = True
                 failure = Reply(451, "4.7.5", f"{place}: TLS failed: {fault}")
             except HostRefused as refusal:
                 # A host that refuses to talk has not refused a recipient: another host, or another day.
@@ -104,7 +125,8 @@ class Connector:
     async def _open(self, host: Host, address: str, policy: TlsPolicy, credentials: Credentials | None) -> Connection:
         context = self._verifying_context() if policy.verifies else self._any
         client = Client(self._config.city.hostname, tls=policy, credentials=credentials)
-        make: Callable[[], Connection] = lambda: Connection(client, host.name, address, context)  # noqa: E731
+        check = partial(_hold_against, policy) if policy.records else None
+        make: Callable[[], Connection] = lambda: Connection(client, host.name, address, context, check)  # noqa: E731
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 _, connection = await asyncio.get_running_loop().create_connection(make, address, host.port)
@@ -125,3 +147,16 @@ class Connector:
             named = self._config.relay.authorities
             self._verifying = client_context(ca_file=self._config.resolve(named) if named else None)
         return self._verifying
+
+
+def _weaker(policy: TlsPolicy) -> Iterator[TlsPolicy]:
+    """A policy, and what may be tried where its handshake fails: TLS with anybody, then none (RFC 7435 §3)."""
+    yield policy
+    if policy.may_go_without:
+        if policy.verifies:
+            yield replace(policy, verifies=False)
+        yield IN_CLEAR
+
+
+def _hold_against(policy: TlsPolicy, chain: Sequence[bytes]) -> None:
+    dane.verify(policy.records, chain, policy.names, datetime.now(UTC))

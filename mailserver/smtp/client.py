@@ -69,7 +69,14 @@ class ConnectionLost(Exception):
 
 
 class TlsFailed(ConnectionLost):
-    """The handshake after STARTTLS failed: the connection is of no more use, but another without TLS may be."""
+    """The handshake after STARTTLS failed: the connection is of no more use, but another without TLS may be.
+
+    ``result`` is what a report calls it (RFC 8460 §4.3).
+    """
+
+    def __init__(self, text: str, result: str = "validation-failure") -> None:
+        self.result = result
+        super().__init__(text)
 
 
 class HostRefused(ConnectionLost):
@@ -195,7 +202,7 @@ class Client:
                 yield from self._hello()
                 return
         if self.tls.encryption is Encryption.REQUIRED:
-            raise TlsFailed("the server does not offer STARTTLS")
+            raise TlsFailed("the server does not offer STARTTLS", "starttls-not-supported")
 
     def _log_in(self, credentials: Credentials) -> Steps:
         if not self.secured:  # RFC 4954 §9: no password in clear

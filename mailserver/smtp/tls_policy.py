@@ -3,13 +3,15 @@
 It is decided in one place, ``delivery.tls_policy``; the client obeys it, and whoever owns the socket checks the
 certificate by it.
 
-Standards: RFC 7435 (opportunistic), RFC 3207, RFC 8314 §3.3 (implicit TLS).
+Standards: RFC 7435 (opportunistic), RFC 3207, RFC 8314 §3.3 (implicit TLS), RFC 7672 (DANE), RFC 8461 (MTA-STS).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+from security.dns import Tlsa
 
 
 class Encryption(Enum):
@@ -18,15 +20,27 @@ class Encryption(Enum):
     REQUIRED = "required"
 
 
+class Basis(Enum):
+    """Whose wish it is, as RFC 8460 §4.2 names it."""
+
+    NONE = "no-policy-found"
+    STS = "sts"
+    DANE = "tlsa"
+
+
 @dataclass(frozen=True, slots=True)
 class TlsPolicy:
     """``is_implicit``: TLS from the first octet; ``verifies``: the certificate must be for the host, and from an
-    authority that this machine trusts.
+    authority that this machine trusts; ``records``: it must match one of these, and where they ask for a name, one of
+    ``names`` (``security.dane``).
     """
 
     encryption: Encryption = Encryption.OPPORTUNISTIC
     is_implicit: bool = False
     verifies: bool = False
+    records: tuple[Tlsa, ...] = ()
+    names: tuple[str, ...] = ()
+    basis: Basis = Basis.NONE
 
     @property
     def may_go_without(self) -> bool:
