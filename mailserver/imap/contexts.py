@@ -4,6 +4,9 @@ A context is a search and the messages it has found, four octets each.  It looks
 last looked, and only at that; what left the mailbox is told before EXPUNGE shifts numbers, everything else after the
 news that caused it.
 
+News are looked into without the index: they are told within a read of the store, the index would first have to read
+what is new, and of few messages that costs as much as looking into them.
+
 Standards: RFC 5267 §4.3 (UPDATE, NOUPDATE, ADDTO, REMOVEFROM, CANCELUPDATE); RFC 5032 §2 (OLDER and YOUNGER are looked
 at with each news); RFC 7377 §2.2 (UPDATE in ESEARCH), RFC 5465 §7 (items of new messages).
 Limits: 10 contexts a mailbox, and beside the first one 200,000 messages in all of them; 200 changed messages at a
@@ -23,7 +26,22 @@ from mailserver.imap.fetching import fetch
 from mailserver.imap.finding import names, walk
 from mailserver.imap.grammar.fetch import Fetch
 from mailserver.imap.grammar.responses import UNTAGGED, no, number_set, quoted
-from mailserver.imap.grammar.search import NOTHING, And, Contains, Header, Key, Messages, Not, Or, Search, Where, Within
+from mailserver.imap.grammar.search import (
+    NOTHING,
+    And,
+    ChangedFrom,
+    Contains,
+    Flagged,
+    Header,
+    Key,
+    Messages,
+    Not,
+    Or,
+    Recent,
+    Search,
+    Where,
+    Within,
+)
 from mailserver.imap.grammar.sort import Criterion, SortKey
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.search_results import correlator
@@ -40,13 +58,14 @@ MAX_OCTETS = 1 << 20
 # Up to so many messages are put into a sorted result one by one; for more it is sorted anew.
 _FEW = 50
 
+_CHANGING = (Flagged, Recent, ChangedFrom, Within)
 _IN_ROWS = frozenset((Where.SUBJECT, Where.FROM, Where.TO))
 
 Pair = tuple[int, list[int]]
 
 
 class Context:
-    __slots__ = ("by_uid", "charset", "criteria", "fetches", "key", "members", "modseq", "source", "tag")
+    __slots__ = ("asked_to", "by_uid", "charset", "criteria", "fetches", "key", "members", "modseq", "source", "tag")
 
     def __init__(
         self,
@@ -56,6 +75,7 @@ class Context:
         criteria: Sequence[Criterion],
         members: Sequence[int],
         modseq: int,
+        asked_to: int,
         source: bytes,
     ) -> None:
         self.tag = tag
@@ -66,6 +86,7 @@ class Context:
         self.criteria = criteria  # empty for the mailbox's own order
         self.members = array("I", members)  # UIDs in the result's order
         self.modseq = modseq  # what changed up to here is in it
+        self.asked_to = asked_to  # and every message below this UID was asked
         self.source = source
 
     @property
@@ -75,6 +96,11 @@ class Context:
             isinstance(each, Header) or (isinstance(each, Contains) and (each.fuzzy or each.where not in _IN_ROWS))
             for each in walk(self.key)
         )
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it finds a message for ever, if at all: words, sizes and dates do not change as flags do."""
+        return not any(isinstance(each, _CHANGING) for each in walk(self.key))
 
 
 class Contexts:
@@ -125,7 +151,7 @@ class Contexts:
             if state is None or (state.highest_modseq == context.modseq and not by_time):
                 continue
             out.append(self._compare(connection, context, by_time and not context.reads))
-            context.modseq = state.highest_modseq
+            context.modseq, context.asked_to = state.highest_modseq, self._view.uid_next
         return b"".join(out)
 
     def _compare(self, connection: Connection, context: Context, everything: bool) -> bytes:
@@ -134,7 +160,9 @@ class Contexts:
             looked_at: Sequence[int] = range(1, view.uid_next)
         else:
             changed = changes.changed_since(connection, view.mailbox_id, context.modseq)
-            looked_at = [uid for uid, _, _ in changed if uid < view.uid_next]
+            # Of what lasts, a message that was there has been asked already, whatever has happened to it.
+            oldest = context.asked_to if context.lasts else 0
+            looked_at = [uid for uid, _, _ in changed if oldest <= uid < view.uid_next]
         if not looked_at:
             return b""
         if context.reads and len(looked_at) > MAX_READ:
@@ -269,7 +297,7 @@ def begin(
     view = session.view
     if view.contexts is None:
         view.contexts = Contexts(session, view)
-    context = Context(tag, search, _fixed(view, search.key), criteria, found, view.modseq, source)
+    context = Context(tag, search, _fixed(view, search.key), criteria, found, view.modseq, view.uid_next, source)
     return b"" if view.contexts.add(context) else no_update(tag, "Too many contexts")
 
 

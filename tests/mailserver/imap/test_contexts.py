@@ -169,6 +169,30 @@ def test_what_would_have_to_be_read_is_bounded(services, monkeypatch):
     other.close()
 
 
+def test_flags_are_no_reason_to_read_messages_again(services, monkeypatch):
+    monkeypatch.setattr(contexts, "MAX_READ", 3)
+    client = Direct(services).log_in()
+    for letter in b"yzyzy":
+        client.append(b"\r\n%c\r\n" % letter)
+    client.ok("SELECT INBOX")
+    client.ask("UID SEARCH RETURN (UPDATE ALL) BODY y LARGER 1", "words")
+    client.ask("UID SEARCH RETURN (UPDATE ALL) BODY y UNSEEN", "both")
+    other = Direct(services).log_in()
+    other.ok("SELECT INBOX")
+    other.ok("STORE 1:5 +FLAGS (\\Seen)")
+    told = client.ok("NOOP")
+    assert not any("words" in line for line in told)
+    assert any('NOUPDATE "both"' in line for line in told)
+    other.append(b"\r\ny\r\n")
+    other.append(b"\r\nz\r\n")
+    assert '* ESEARCH (TAG "words") UID ADDTO (0 6)' in client.ok("NOOP")
+    other.ok("STORE 5 +FLAGS (\\Deleted)")
+    other.ok("EXPUNGE")
+    assert '* ESEARCH (TAG "words") UID REMOVEFROM (0 5)' in client.ok("NOOP")
+    client.close()
+    other.close()
+
+
 def test_messages_in_all_contexts_are_bounded(services, monkeypatch):
     """But one context is always given (RFC 5267 §4.3.1)."""
     monkeypatch.setattr(contexts, "MAX_MEMBERS", 3)
