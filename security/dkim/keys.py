@@ -1,7 +1,8 @@
 """Public keys as they stand in the DNS, read and written.
 
 Standards: RFC 6376 §3.6.1 (key records), §3.6.2, §6.1.2; RFC 8301 §3.2 (sizes of RSA keys); RFC 8463 §4.2 (Ed25519).
-Limits: RSA keys of more than 8192 bits are not used, for they cost more than a signature is worth.
+Limits: RSA keys of more than 8192 bits, or an exponent of more than 64, are not used: they cost more than a signature
+is worth.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from security.dkim.tags import TagFault, decode_base64, parse_tags
 LEAST_RSA_BITS = 1024
 SOUND_RSA_BITS = 2048
 MOST_RSA_BITS = 8192
+MOST_EXPONENT_BITS = 64
 
 _PREHASHED = Prehashed(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
@@ -105,7 +107,6 @@ def _read_key(kind: str, octets: bytes) -> rsa.RSAPublicKey | ed25519.Ed25519Pub
         # SubjectPublicKeyInfo, which everybody publishes, or the bare RSAPublicKey of RFC 6376 §3.6.1
         key = serialization.load_der_public_key(octets)
     except (ValueError, UnsupportedAlgorithm):
-        # OpenSSL's binding refuses the shortest keys before their size can be asked
         raise KeyFault("the RSA key cannot be read") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise KeyFault("the key is not an RSA key, though it says so")
@@ -114,6 +115,8 @@ def _read_key(kind: str, octets: bytes) -> rsa.RSAPublicKey | ed25519.Ed25519Pub
         raise KeyFault(f"the RSA key has {key.key_size} bits only", policy=True)
     if key.key_size > MOST_RSA_BITS:
         raise KeyFault(f"the RSA key has more than {MOST_RSA_BITS} bits", policy=True)
+    if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
+        raise KeyFault("the RSA key has a giant exponent", policy=True)
     return key
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from security.dkim import Message, Signer, read_message, sign, verify
+from security.dkim.keys import render_record
 from security.dkim.message import LONGEST_HEADER
 from security.dkim.results import DkimResult
 from security.dkim.verifying import MOST_SIGNATURES
@@ -44,9 +46,9 @@ def test_both_algorithms_pass() -> None:
         ("pass", "rsa-sha256"),
         ("pass", "ed25519-sha256"),
     ]
-    rsa, ed25519 = results
-    assert (rsa.domain, rsa.selector, rsa.identity) == (DOMAIN, "s-rsa", "@example.org")
-    assert (rsa.key_bits, rsa.is_weak, ed25519.key_bits, ed25519.is_weak) == (2048, False, 0, False)
+    first, second = results
+    assert (first.domain, first.selector, first.identity) == (DOMAIN, "s-rsa", "@example.org")
+    assert (first.key_bits, first.is_weak, second.key_bits, second.is_weak) == (2048, False, 0, False)
 
 
 def test_the_helper_of_these_tests_signs_rightly() -> None:
@@ -346,12 +348,22 @@ def test_short_rsa_keys() -> None:
     letter = signed(LETTER, signer("1024"))
     (result,) = check(letter, zone("1024"))
     assert (result.status, result.key_bits, result.is_weak) == ("pass", 1024, True)
-    # of 1023 bits and less the libraries make none any more: a modulus of 768 bits, as it was published once
-    short = (
-        b"v=DKIM1; p=MHwwDQYJKoZIhvcNAQEBBQADawAwaAJhALx2AVf6SMYxD0nBV+wWaBScrjyxHyP2EWBVcBHB2hCWjQ4dcuA0vwg7PI"
-        b"7pRr6LS51vpzKp5y0n4CGPwk4kWxmjPTkjTQPa1BIdWfQBmBfbDkhFY5kEMWXHWYfxGrk6wQIDAQAB"
-    )
-    assert one(signed(), DnsTable({("s-rsa._domainkey.example.org", "TXT"): [short]}))[0] in ("policy", "permerror")
+
+
+@pytest.mark.parametrize(
+    ("bits", "exponent", "reason"),
+    [
+        (512, 65537, "the RSA key has 512 bits only"),
+        (1023, 65537, "the RSA key has 1023 bits only"),
+        (8193, 65537, "the RSA key has more than 8192 bits"),
+        (2048, (1 << 64) + 1, "the RSA key has a giant exponent"),
+    ],
+)
+def test_rsa_keys_that_nobody_should_use(bits, exponent, reason) -> None:
+    """RFC 8301 §3.2; and the short keys of VU#268267, which were broken within hours."""
+    numbers = rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) | (1 << (bits // 2)) | 1)
+    text = render_record(numbers.public_key()).encode()
+    assert one(signed(), DnsTable({("s-rsa._domainkey.example.org", "TXT"): [text]})) == ("policy", reason)
 
 
 def test_dnssec_is_told() -> None:
