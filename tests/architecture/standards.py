@@ -28,6 +28,9 @@ What the code cites, where it obeys it, and the test that shows it. Texts of the
 them; this is the way back. Status: `yes` obeyed where it is cited, `partly` only as far as the module's docstring
 says, `differs` on purpose, with the reason at the line, `refers` only named, to explain.
 
+THREAD=REFS is in no RFC: it follows `draft-ietf-morg-inthread-01` §4 as other servers read it, for the text was not at
+hand.
+
 A test fails when the code cites an RFC that is not here, or when a row is not true any more.
 `python -m tests.architecture.standards` brings the table up to the code.
 
