@@ -1,8 +1,8 @@
 """Ways in which signatures were made to vouch for what nobody signed, each tried on ours.
 
-Sources: RFC 6376 §8; VU#268267 (short keys); "Composition Kills" (USENIX Security 2020: names that verifier and resolver
-read differently); "Weak Links in Authentication Chains" (USENIX Security 2021: several From fields); the bodies that were
-appended behind ``l=`` (2024).
+Sources: RFC 6376 §8; VU#268267 (short keys); "Composition Kills" (USENIX Security 2020: names that verifier and
+resolver read differently); "Weak Links in Authentication Chains" (USENIX Security 2021: several From fields); the bodies
+that were appended behind ``l=`` (2024).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from tests.security.keyring import NOW, record, resigned, signer, zone
 
 LETTER = (
     b"From: Bank <service@example.org>\r\nTo: sue@example.net\r\nSubject: Account\r\n"
-    b"Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nAll is well.\r\n"
+    b"Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n"
+    b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nAll is well.\r\n"
 )
 
 
