@@ -8,7 +8,7 @@ them which pages will follow, and asks for exactly those.
 It is a hint and no more: what is read here may be out of date, for the log is not looked at, or torn, and nothing but
 speed depends on it.  Pages that the system has in memory already are left alone.
 
-Standards: https://sqlite.org/fileformat2.html §1.3 (header), §1.6 (b-tree pages), §2.1 (records).
+Standards: SQLite's Database File Format §1.3 (header), §1.6 (b-tree pages), §2.1 (records).
 """
 
 from __future__ import annotations

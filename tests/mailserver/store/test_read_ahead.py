@@ -1,4 +1,4 @@
-"""Which pages of SQLite's file are asked for: those of the rows that will be read, told by SQLite itself (dbstat)."""
+"""Which pages of SQLite's file are asked for: those of the rows that will be read, known by what stands in them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Two tables with rows that grew in between each other, on small pages, so that their trees have many levels."""
     with closing(sqlite3.connect(tmp_path / "trees.db", isolation_level=None)) as connection:
-        try:
-            connection.execute("SELECT 1 FROM dbstat")
-        except sqlite3.OperationalError:
-            pytest.skip("this SQLite does not tell where its pages are")
         connection.execute("PRAGMA page_size=512")
         connection.execute("CREATE TABLE wide (id INTEGER PRIMARY KEY, octets BLOB)")
         connection.execute(
@@ -65,11 +61,24 @@ def ahead_of(connection: sqlite3.Connection) -> tuple[ReadAhead, dict[str, int]]
     return ReadAhead(Path(path)), dict(roots)
 
 
-def leaves_of(connection: sqlite3.Connection, table: str) -> list[int]:
-    rows = connection.execute(
-        "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path", (table,)
-    ).fetchall()
-    return [page for (page,) in rows]
+_LEAF = {"wide": b"\x0d", "narrow": b"\x0a"}
+_MARKER = {"wide": rb"wide(\d{6});", "narrow": rb"narrow(\d)-(\d+);"}
+
+
+def octets_of(connection: sqlite3.Connection) -> bytes:
+    return Path(connection.execute("PRAGMA database_list").fetchone()[2]).read_bytes()
+
+
+def leaves_of(connection: sqlite3.Connection, table: str) -> dict[int, set[tuple[int, ...]]]:
+    """Leaf → the rows that it holds (of a long one its beginning), in the order of their keys."""
+    octets = octets_of(connection)
+    found = {}
+    for page in range(1, len(octets) // 512 + 1):
+        stretch = octets[(page - 1) * 512 : page * 512]
+        rows = {tuple(map(int, marker.groups())) for marker in re.finditer(_MARKER[table], stretch)}
+        if rows and stretch[:1] == _LEAF[table]:
+            found[page] = rows
+    return dict(sorted(found.items(), key=lambda item: min(item[1])))
 
 
 def flat(ahead: ReadAhead, root: int, low: tuple[int, ...], high: tuple[int, ...]) -> list[int]:
@@ -79,25 +88,14 @@ def flat(ahead: ReadAhead, root: int, low: tuple[int, ...], high: tuple[int, ...
 def test_all_leaves_of_a_tree_are_found(database: sqlite3.Connection) -> None:
     ahead, roots = ahead_of(database)
     far = 2**62
-    assert flat(ahead, roots["wide"], (-far,), (far,)) == leaves_of(database, "wide")
-    assert flat(ahead, roots["narrow"], (-far, 0), (far, 0)) == leaves_of(database, "narrow")
+    assert flat(ahead, roots["wide"], (-far,), (far,)) == list(leaves_of(database, "wide"))
+    assert flat(ahead, roots["narrow"], (-far, 0), (far, 0)) == list(leaves_of(database, "narrow"))
     ahead.close()
 
 
 def test_of_a_stretch_the_leaves_that_hold_its_rows_and_no_more(database: sqlite3.Connection) -> None:
     ahead, roots = ahead_of(database)
-    octets = Path(database.execute("PRAGMA database_list").fetchone()[2]).read_bytes()
-
-    def held(table: str, pattern: bytes) -> dict[int, set[tuple[int, ...]]]:
-        """Leaf → the rows that it holds (of a long one its beginning)."""
-        return {
-            page: {
-                tuple(map(int, found.groups())) for found in re.finditer(pattern, octets[page * 512 - 512 : page * 512])
-            }
-            for page in leaves_of(database, table)
-        }
-
-    wide, narrow = held("wide", rb"wide(\d{6});"), held("narrow", rb"narrow(\d)-(\d+);")
+    wide, narrow = leaves_of(database, "wide"), leaves_of(database, "narrow")
     rng = random.Random(6)
     for _ in range(60):
         low = rng.randint(0, 5400)
@@ -118,7 +116,7 @@ def test_of_a_stretch_the_leaves_that_hold_its_rows_and_no_more(database: sqlite
 
 def test_what_is_asked_for(database: sqlite3.Connection, asked: Asked) -> None:
     ahead, roots = ahead_of(database)
-    wide = leaves_of(database, "wide")
+    wide = list(leaves_of(database, "wide"))
     stretch = ahead.ask(roots["wide"], (-(2**62),), (2**62,))
     assert stretch == Stretch(min(wide), max(wide), 512)
     covered = {page for start, length in asked for page in range(start // 512 + 1, (start + length) // 512 + 1)}
@@ -145,8 +143,8 @@ def test_what_is_in_memory_is_not_asked_for(
 def test_a_torn_file_does_no_harm(database: sqlite3.Connection, tmp_path: Path) -> None:
     """It is read while others write it."""
     roots = dict(database.execute("SELECT name, rootpage FROM sqlite_schema").fetchall())
-    whole = Path(database.execute("PRAGMA database_list").fetchone()[2]).read_bytes()
-    inner = [page for (page,) in database.execute("SELECT pageno FROM dbstat WHERE pagetype = 'internal'") if page != 1]
+    whole = octets_of(database)
+    inner = [page for page in range(2, len(whole) // 512 + 1) if whole[(page - 1) * 512] in (2, 5)]
     rng = random.Random(7)
     torn = tmp_path / "torn.db"
     for _ in range(150):
@@ -163,7 +161,7 @@ def test_a_torn_file_does_no_harm(database: sqlite3.Connection, tmp_path: Path) 
 
 def test_a_tree_that_goes_round_has_an_end(database: sqlite3.Connection, tmp_path: Path) -> None:
     root = dict(database.execute("SELECT name, rootpage FROM sqlite_schema").fetchall())["wide"]
-    octets = bytearray(Path(database.execute("PRAGMA database_list").fetchone()[2]).read_bytes())
+    octets = bytearray(octets_of(database))
     octets[(root - 1) * 512 + 8 : (root - 1) * 512 + 12] = root.to_bytes(4, "big")
     for page in range(1, len(octets) // 512 + 1):
         start = (page - 1) * 512 + (100 if page == 1 else 0)
