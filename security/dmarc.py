@@ -4,8 +4,11 @@ The author's organization is found by walking up the tree of the DNS (RFC 9989 �
 only if it says so itself (``psd=n``), which the list of public suffixes decides and not the silence of its record.
 ``pct`` of RFC 7489 is obeyed, and so is ``t`` of its successor.
 
-Standards: RFC 9989 (which replaces RFC 7489 and RFC 9091); RFC 7489 §6.3 (pct), §6.6.1 (several authors: each is
-looked at, the strictest policy holds).
+What SPF or DKIM could not find out because the DNS did not answer makes the result a TEMPERROR only if it would have
+been aligned: nobody escapes a policy by a signature of a domain whose DNS is broken.
+
+Standards: RFC 9989 (which replaces RFC 7489 and RFC 9091), §11.5 (several authors: each is looked at, the strictest
+policy holds); RFC 7489 §6.3 (pct).
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Literal
 
 from publicsuffixlist import PublicSuffixList
 
-from security.dns import Answer, Asking, Question, Status
+from security.dns import Answer, Asking, Question, Status, ask
 
 LONGEST_WALK = 8  # names asked for one domain (RFC 9989 §4.10)
-MAX_AUTHORS = 5  # RFC 7489 §6.6.1: a message with more domains of authors than this is not looked at one by one
+MAX_AUTHORS = 5  # a message with more domains of authors than this is not looked at one by one
 _VERSION = re.compile(r"\s*v\s*=\s*DMARC1\s*(?:;|$)")
 
 
@@ -65,10 +69,13 @@ class PolicyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """The domains that were vouched for, in A-labels: SPF's, if it passed, and those of signatures that passed."""
+    """The domains that were vouched for, in A-labels: SPF's, if it passed, and those of signatures that passed;
+    ``unsure`` are those that might have been, had the DNS answered, each with the method.
+    """
 
     spf: str = ""
     dkim: tuple[str, ...] = ()
+    unsure: tuple[tuple[Literal["spf", "dkim"], str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +196,7 @@ def _walk(domain: str) -> Asking[_Tree | Answer]:
         record = _only_record(answer, name)
         if record is not None:
             records.append(record)
-            if record.public_suffix == "n" or (record.public_suffix == "y" and name != domain):
+            if record.public_suffix != "u":
                 break
     return _Tree(domain, tuple(records))
 
@@ -213,8 +220,13 @@ def check_authors(authors: Sequence[str], vouched: Identifiers, chance: float) -
     results = []
     for domain in domains:
         results.append((yield from check_author(domain, vouched, chance)))  # noqa: PERF401 (no comprehension can ask)
-    # One author that is vouched for says nothing for the others (RFC 7489 §6.6.1).
-    return max(results, key=lambda result: (_STRICTER[result.policy], result.status is not Dmarc.PASS))
+    # One author that is vouched for says nothing for the others (RFC 9989 §11.5).
+    return max(results, key=_severity)
+
+
+def _severity(result: DmarcResult) -> tuple[int, int]:
+    order = (Dmarc.PASS, Dmarc.NONE, Dmarc.PERMERROR, Dmarc.TEMPERROR, Dmarc.FAIL)
+    return _STRICTER[result.policy], order.index(result.status)
 
 
 def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[DmarcResult]:
@@ -235,20 +247,21 @@ def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[Dma
     record = tree.policy_record
     if record is None:
         return DmarcResult(Dmarc.NONE, domain, reason="no policy")
+    vouching = [("spf", vouched.spf), *(("dkim", other) for other in vouched.dkim)]
+    aligned = {"spf": False, "dkim": False}
     fault = ""
-    aligned_spf, aligned_dkim = same_spf, same_dkim
-    for other in dict.fromkeys((vouched.spf, *vouched.dkim)):
-        strict = (other != vouched.spf or record.strict_spf) and (other not in vouched.dkim or record.strict_dkim)
-        if not other or strict or other == domain or not _may_be_kin(other, domain):
-            continue
-        theirs = yield from _walk(other)
-        if isinstance(theirs, Answer):
-            fault = theirs.fault
-        elif theirs.organization == tree.organization:
-            aligned_spf |= other == vouched.spf and not record.strict_spf
-            aligned_dkim |= other in vouched.dkim and not record.strict_dkim
-    if aligned_spf or aligned_dkim:
-        return DmarcResult(Dmarc.PASS, domain, record=record, aligned_spf=aligned_spf, aligned_dkim=aligned_dkim)
+    for is_sure, identifiers in ((True, vouching), (False, vouched.unsure)):
+        for method, other in identifiers:
+            strict = record.strict_spf if method == "spf" else record.strict_dkim
+            kin = yield from _is_aligned(other, domain, tree.organization, strict=strict)
+            if isinstance(kin, Answer):
+                fault = kin.fault
+            elif kin and is_sure:
+                aligned[method] = True
+            elif kin:
+                fault = f"{method} of {other} could not be checked"
+    if any(aligned.values()):
+        return DmarcResult(Dmarc.PASS, domain, record=record, aligned_spf=aligned["spf"], aligned_dkim=aligned["dkim"])
     if fault:
         return DmarcResult(Dmarc.TEMPERROR, domain, record=record, reason=fault)
     wanted = record.policy
@@ -260,16 +273,21 @@ def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[Dma
     return result
 
 
+def _is_aligned(other: str, author: str, organization: str, *, strict: bool) -> Asking[bool | Answer]:
+    """Whether a domain that was vouched for is the author's (RFC 9989 §4.10.2); an Answer if that is not known."""
+    if not other or other == author:
+        return bool(other)
+    # Who has this organization is the organization itself or below it; others need not be asked for.
+    if strict or not other.endswith(f".{organization}"):
+        return not strict and other == organization
+    tree = yield from _walk(other)
+    return tree if isinstance(tree, Answer) else tree.organization == organization
+
+
 def _policy_below(record: PolicyRecord, domain: str) -> Asking[Policy]:
     """What holds for a domain below the one with the record: ``np`` if it does not exist, else ``sp``, else ``p``."""
     below = record.subdomains or record.policy
     if record.missing is None or record.missing is below:
         return below
-    answers = yield tuple(Question(domain, kind) for kind in ("A", "AAAA", "MX"))
-    exists = any(answer.status is Status.FOUND or answer.failed for answer in answers)
-    return below if exists else record.missing
-
-
-def _may_be_kin(one: str, other: str) -> bool:
-    """Whether two names could have one organization: they end in the same label."""
-    return one.rpartition(".")[2] == other.rpartition(".")[2]
+    answer = yield from ask(domain, "A")
+    return record.missing if answer.status is Status.NO_NAME else below  # RFC 9989 §3.2.13

@@ -15,7 +15,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from directory.recipients import is_local_domain
 from mailserver.address import AddressFault, domain_to_ascii
@@ -167,11 +167,16 @@ def _make(checks: tuple[Check, ...], subject: Subject, trust: Trust, found: Find
 
 
 def vouched_domains(found: Findings) -> Identifiers:
-    """The domains that SPF and DKIM vouch for."""
+    """The domains that SPF and DKIM vouch for, and those of which they cannot say now."""
     spf = found.mail_from
+    unsure: list[tuple[Literal["spf", "dkim"], str]] = []
+    if spf is not None and spf.status is Spf.TEMPERROR:
+        unsure.append(("spf", spf.domain))
+    unsure += [("dkim", result.domain) for result in found.dkim if result.status == "temperror"]
     return Identifiers(
         spf=spf.domain if spf is not None and spf.status is Spf.PASS else "",
         dkim=tuple(dict.fromkeys(result.domain for result in found.dkim if result.status == "pass")),
+        unsure=tuple(dict.fromkeys(unsure)),
     )
 
 

@@ -5,8 +5,9 @@ what does its author's domain want, what does its sender's, and what do the list
 ourselves is refused whatever the DNS says about our policy; while the DNS says nothing at all, he is asked to come
 again.
 
-Standards: RFC 9989 §5.4, §8.3 (handling and its replies), RFC 7208 §8 (results), RFC 7372 (codes), RFC 8617 §7.2 (a
-chain's results in place of ours), RFC 8601 §2.7 (what is written down).
+Standards: RFC 9989 §5.4 (handling; that a policy of reject is enough to refuse, which §7.4 advises against, is a
+setting: who runs a city's mail would rather ask a list to seal its messages), RFC 7208 §8 (results), RFC 7372 (codes),
+RFC 8617 §7.2 (a chain's results in place of ours), RFC 8601 §2.7 (what is written down).
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _judge_claim(found: Findings, claimed: Collection[str]) -> Verdict:
     missing = [ours for ours in claimed if not any(is_within_domain(domain, ours) for domain in domains)]
     if not missing:
         return ACCEPTED
-    if _is_unsure(found):
+    if any(is_within_domain(domain, missing[0]) for _, domain in vouched.unsure):
         return defer(PutOff(reason=f"claims to be from {missing[0]}, and the DNS does not answer"))
     text = f"The message claims to be from {missing[0]}, for which only its own servers may send"
     return refuse(Forged(text, reason=f"claims to be from {missing[0]}"))
@@ -134,8 +135,7 @@ def _judge_policy(found: Findings, dmarc: DmarcResult, trust: Trust, sealer: str
         return Verdict(Action.JUNK, dmarc.reason)
     if sealer or trust.dmarc == "accept" or dmarc.status not in (Dmarc.FAIL, Dmarc.TEMPERROR):
         return ACCEPTED
-    unsure = dmarc.status is Dmarc.TEMPERROR or (dmarc.policy is not Policy.NONE and _is_unsure(found))
-    if unsure:
+    if dmarc.status is Dmarc.TEMPERROR:
         if trust.dns_failure == "accept":
             return ACCEPTED
         why = f"DMARC of {dmarc.domain} cannot be known now: {dmarc.reason}"
@@ -144,14 +144,6 @@ def _judge_policy(found: Findings, dmarc: DmarcResult, trust: Trust, sealer: str
     if dmarc.policy is Policy.REJECT and trust.dmarc == "obey":
         return refuse(Forged(f"The DMARC policy of {dmarc.domain} is to reject this message", reason=why))
     return ACCEPTED if dmarc.policy is Policy.NONE else Verdict(Action.JUNK, why)
-
-
-def _is_unsure(found: Findings) -> bool:
-    """Whether SPF or DKIM might have vouched, had the DNS answered."""
-    spf = found.mail_from
-    return (spf is not None and spf.status is Spf.TEMPERROR) or any(
-        result.status == "temperror" for result in found.dkim
-    )
 
 
 def trusted_sealer(found: Findings, sealers: Collection[str]) -> str:

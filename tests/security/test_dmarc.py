@@ -191,6 +191,32 @@ def test_a_public_suffix_with_a_policy_unites_nobody(suffix: str) -> None:
     assert check(records, f"a.{suffix}", spf=f"b.{suffix}", dkim=(f"c.{suffix}",)).status is Dmarc.FAIL
 
 
+@pytest.mark.parametrize(
+    ("records", "unsure", "status"),
+    [
+        (REJECT, ("spf", "a.example"), Dmarc.TEMPERROR),
+        (REJECT, ("spf", "m.a.example"), Dmarc.TEMPERROR),
+        (REJECT, ("dkim", "a.example"), Dmarc.TEMPERROR),
+        (STRICT, ("spf", "m.a.example"), Dmarc.FAIL),
+        (REJECT, ("dkim", "stranger.example"), Dmarc.FAIL),
+        (REJECT, ("spf", ""), Dmarc.FAIL),
+    ],
+)
+def test_what_could_not_be_checked_counts_where_it_would_be_aligned(records, unsure, status) -> None:
+    table = DnsTable({(f"_dmarc.{name}", "TXT"): [text] for name, text in records.items()})
+    assert table.run(check_author("a.example", Identifiers(unsure=(unsure,)), 0.0)).status is status
+    sure = Identifiers("a.example", unsure=(unsure,))
+    assert table.run(check_author("a.example", sure, 0.0)).status is Dmarc.PASS
+
+
+def test_strangers_are_not_walked_for() -> None:
+    """Many signatures of many domains cost no questions each."""
+    table = DnsTable({("_dmarc.a.example", "TXT"): [b"v=DMARC1; p=reject"]})
+    dkim = tuple(f"s{number}.b.example" for number in range(20))
+    assert table.run(check_author("a.example", Identifiers("c.example", dkim), 0.0)).status is Dmarc.FAIL
+    assert len(table.asked) <= 3
+
+
 # -- several authors
 
 
