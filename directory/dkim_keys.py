@@ -9,7 +9,7 @@ nearest domain above it that is the city's too (RFC 6376 §3.10): a unit may hav
 
 They lie in the directory's database because every process that takes mail needs them at the same moment, on all nodes,
 and because a rotation is then one transaction together with its audit record.  Who reads that database may sign: only
-the service may (docs/decisions/0004).
+the service may (docs/decisions/0010).
 """
 
 from __future__ import annotations
