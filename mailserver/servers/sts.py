@@ -23,6 +23,7 @@ from security.tls import client_context
 
 log = logging.getLogger("citymail.relay")
 
+HTTPS_PORT = 443
 FETCH_SECONDS = 30.0
 # A domain whose policy could not be fetched is left alone for so long (RFC 8461 §3.3).
 FAILURE_SECONDS = 300
@@ -30,13 +31,10 @@ _REMEMBERED = 20_000
 
 
 class StsPolicies:
-    """``port`` is HTTPS's, for the tests."""
-
-    def __init__(self, office: PostOffice, dns: Dns, *, context: ssl.SSLContext | None = None, port: int = 443) -> None:
+    def __init__(self, office: PostOffice, dns: Dns) -> None:
         self._office = office
         self._dns = dns
-        self._context = context
-        self._port = port
+        self._context: ssl.SSLContext | None = None
         self._known: OrderedDict[str, Known | None] = OrderedDict()
         self._failed_until: dict[str, int] = {}
         self._fetching: dict[str, asyncio.Task[Known | None]] = {}
@@ -120,7 +118,7 @@ class StsPolicies:
             mta_sts.WELL_KNOWN,
             addresses=found.names,
             context=self._context,
-            port=self._port,
+            port=HTTPS_PORT,
             seconds=FETCH_SECONDS,
             most=mta_sts.MAX_POLICY,
         )

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dns.flags
@@ -153,10 +153,14 @@ class FarServer:
 
 
 class NameServer:
-    """Records by (name, type): lists of texts, ``"NXDOMAIN"``, ``"SERVFAIL"``; what is not there is no data."""
+    """Records by (name, type): lists of texts, ``"NXDOMAIN"``, ``"SERVFAIL"``; what is not there is no data.
 
-    def __init__(self, records: Mapping[tuple[str, str], list[str] | str]) -> None:
+    It calls answers about ``secure`` names and those below them validated.
+    """
+
+    def __init__(self, records: Mapping[tuple[str, str], list[str] | str], *, secure: Sequence[str] = ()) -> None:
         self.records = dict(records)
+        self.secure = tuple(secure)
         self.questions: list[tuple[str, str]] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -182,6 +186,8 @@ class NameServer:
             self.questions.append((name, kind))
             response = dns.message.make_response(query)
             response.flags |= dns.flags.RA
+            if any(name == each or name.endswith(f".{each}") for each in self.secure):
+                response.flags |= dns.flags.AD
             found = self.records.get((name, kind), [])
             if isinstance(found, str):
                 response.set_rcode(dns.rcode.from_text(found))
