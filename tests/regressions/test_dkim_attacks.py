@@ -1,8 +1,8 @@
 """Ways in which signatures were made to vouch for what nobody signed, each tried on ours.
 
 Sources: RFC 6376 §8; VU#268267 (short keys); "Composition Kills" (USENIX Security 2020: names that verifier and
-resolver read differently); "Weak Links in Authentication Chains" (USENIX Security 2021: several From fields); the bodies
-that were appended behind ``l=`` (2024).
+resolver read differently); "Weak Links in Authentication Chains" (USENIX Security 2021: several From fields); bodies
+appended behind ``l=`` (2024).
 """
 
 from __future__ import annotations
