@@ -27,6 +27,7 @@ from aiosmtpd.smtp import Envelope, Session
 from mailserver.refusals import Refusal
 from mailserver.servers.smtp_clients import Clients
 from mailserver.servers.smtp_stream import (
+    ANSWER_TOO_LONG,
     COMMAND_TIMEOUT,
     EARLY_OCTETS,
     GREETED_TIMEOUT,
@@ -218,7 +219,7 @@ class SmtpWire(SmtpStream):
             self.say(UNKNOWN)
             return
         if len(line) + 2 > LINE_LIMITS.get(verb, COMMAND_LIMIT):
-            self.say(TOO_LONG)
+            self.say(ANSWER_TOO_LONG if verb == "AUTH" else TOO_LONG)
             return
         self.commands += verb != "RCPT"
         try:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from aiosmtpd import smtp as aiosmtpd_smtp
 
+from mailserver.smtp.commands import LINE_LIMITS
 from mailserver.smtp.data import DotSink
 from mailserver.smtp.replies import Reply
 
@@ -36,6 +37,7 @@ TLS_TIMEOUT = 60.0
 SYNTAX_CRLF = Reply(500, "5.5.2", "A command line ends in CRLF and has no other CR, LF or NUL")
 SYNTAX_CHARSET = Reply(501, "5.5.4", "Octets that are neither ASCII nor UTF-8")
 TOO_LONG = Reply(500, "5.5.2", "Command line is too long")
+ANSWER_TOO_LONG = Reply(500, "5.5.6", "Authentication exchange line is too long")  # RFC 4954 §6
 TIMED_OUT = Reply(421, "4.4.2", "Waited too long; goodbye")
 EARLY_OCTETS = Reply(554, "5.5.0", "Octets came before they were asked for; goodbye")
 
@@ -161,7 +163,7 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
         self._deadline = math.inf
         return self.transport is not None and sink.has_ended
 
-    async def read_line(self) -> str | None:
+    async def read_line(self, too_long: Reply = TOO_LONG) -> str | None:
         """The next line without its CRLF; None when it was not fit and has been answered.  Sends collected
         replies first.
         """
@@ -174,7 +176,7 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
             line = await reader.readuntil(b"\n")
         except asyncio.LimitOverrunError as overrun:
             await self._skip_line(overrun.consumed)
-            self.say(TOO_LONG)
+            self.say(too_long)
             return None
         if line[-2:] != b"\r\n" or b"\r" in line[:-2] or b"\0" in line:
             # A bare LF must not end a command any more than it may end DATA.
@@ -187,10 +189,15 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
             return None
 
     async def read_answer(self) -> str | None:
-        """The client's answer to a question of ours within a command; its time counts."""
+        """The client's answer to a question of ours within a command; its time counts.  None when it was not fit
+        and has been answered.
+        """
         self._reset_timeout()
-        line = await self.read_line()
+        line = await self.read_line(ANSWER_TOO_LONG)
         self._deadline = math.inf
+        if line is not None and len(line) > LINE_LIMITS["AUTH"]:
+            self.say(ANSWER_TOO_LONG)
+            return None
         return line
 
     async def _skip_line(self, consumed: int) -> None:

@@ -47,6 +47,10 @@ TOO_MANY_OF_LOGIN = Reply(421, "4.7.0", "Too many connections of your login; goo
 EXTENDED_ONLY = Reply(503, "5.5.1", "AUTH needs EHLO")
 
 
+class Answered(Exception):
+    """What the client said in the exchange was no line of it, and has been answered."""
+
+
 class SubmissionSession(SmtpSession):
     _counted = ""  # the account whose connections this one is counted among
 
@@ -137,6 +141,8 @@ class SubmissionSession(SmtpSession):
         try:
             initial = sasl.decode_initial(words[1].encode()) if len(words) == 2 else None
             admission = await self._talk(converse(gate, exchange, initial, self.peer))
+        except Answered:
+            pass
         except sasl.SaslCancelled:
             self.say(CANCELLED)
         except sasl.SaslFault as fault:
@@ -187,7 +193,7 @@ class SubmissionSession(SmtpSession):
         self._out.append(b"334 " + sasl.encode_challenge(challenge) + b"\r\n")
         line = await self.read_answer()
         if line is None:
-            raise sasl.SaslFault("not a response")
+            raise Answered
         return line.encode()
 
     async def _talk(self, conversation: Conversation) -> Admission:

@@ -55,6 +55,14 @@ def test_what_is_offered_before_and_under_tls(room):
             assert talk.ask(f"AUTH {name}").startswith("504 5.5.4")
 
 
+@pytest.mark.parametrize("size", [12_300, 16_000, 40_000])
+def test_an_answer_that_is_too_long_is_answered_once(talk, size):
+    assert talk.ask("AUTH PLAIN").startswith("334")
+    assert talk.ask("A" * size).startswith("500 5.5.6")  # RFC 4954 §6
+    assert talk.ask("AUTH PLAIN " + "A" * size).startswith("500 5.5.")
+    assert talk.is_alive()
+
+
 def test_scram(talk):
     assert scram(talk, "sai").startswith("535 5.7.8")
     assert scram(talk).startswith("235 2.7.0")
