@@ -13,6 +13,7 @@ Standards: SQLite's Database File Format §1.3 (header), §1.6 (b-tree pages), �
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import threading
@@ -20,6 +21,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("citymail.store")
 
 # A key of a rowid table has one number, one of ``placement`` two.
 Key = tuple[int, ...]
@@ -29,7 +32,8 @@ _INTERIOR_INDEX, _INTERIOR_TABLE = 2, 5
 _GAP = 4
 # Inner pages that are read at most: of a file that is torn, they might have no end.
 _MOST = 10_000
-# Octets that follow what was asked for, and are asked for at once.
+# Octets that are asked for at most, for a client may be slow; and in one step.
+_LIMIT = 512 << 20
 _STEP = 2 << 20
 
 
@@ -78,8 +82,12 @@ class ReadAhead:
 
     def _find(self, root: int, low: Key, high: Key, want: Callable[[Sequence[int]], None]) -> Stretch:
         found: list[int] = []
+        room = _LIMIT // self._page_size
         try:
             for leaves in self._leaves(root, low, high):
+                room -= len(leaves)
+                if room < 0:
+                    break
                 if not all(map(self._is_at_hand, {leaves[0], leaves[len(leaves) // 2], leaves[-1]})):
                     want(leaves)
                     found += (min(leaves), max(leaves))
@@ -95,6 +103,8 @@ class ReadAhead:
     def _work(self, work: Callable[[], None]) -> None:
         try:
             work()
+        except OSError:
+            log.debug("reading ahead ended", exc_info=True)
         finally:
             self._busy.release()
 
@@ -103,7 +113,7 @@ class ReadAhead:
         if stretch.size > os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
             return
         start = (stretch.first - 1) * self._page_size
-        for place in range(start, start + stretch.size, _STEP):
+        for place in range(start, start + min(stretch.size, 2 * _LIMIT), _STEP):
             os.posix_fadvise(self._file, place, _STEP, os.POSIX_FADV_WILLNEED)
 
     def _want(self, pages: Sequence[int]) -> None:
