@@ -88,8 +88,8 @@ def test_scram_bound_to_the_channel(room, talk):
         (["AUTH SCRAM-SHA-256 " + encoded("p=tls-unique,,n=an,r=abc")], "501 5.5.2"),
         (["AUTH SCRAM-SHA-256-PLUS " + encoded("p=x,,n=an,r=abc")], "535 5.7.8"),
         (["AUTH SCRAM-SHA-256 " + encoded("y,,n=an,r=abc")], "535 5.7.8"),
-        (["AUTH SCRAM-SHA-256 " + encoded("n,,n=" + "x" * 12000 + ",r=abc")], "500 5.5.2"),
-        (["AUTH SCRAM-SHA-256", encoded("n,,n=" + "x" * 10000 + ",r=abc")], "501 5.5.2"),
+        (["AUTH SCRAM-SHA-256 " + encoded("n,,n=" + "x" * 12000 + ",r=abc")], "500 5.5.6"),
+        (["AUTH SCRAM-SHA-256", encoded("n,,n=" + "x" * 10000 + ",r=abc")], "500 5.5.6"),
     ],
 )
 def test_clients_that_keep_no_rule(talk, lines, reply):
