@@ -17,7 +17,7 @@ import enum
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from publicsuffixlist import PublicSuffixList
@@ -92,6 +92,7 @@ class DmarcResult:
     reason: str = ""
 
 
+@lru_cache(maxsize=2048)
 def parse_policy(text: bytes, domain: str) -> PolicyRecord | None:
     """A TXT record as a policy; None if it is none.  Unknown tags, and values that cannot be read, are passed over."""
     decoded = text.decode("utf-8", "replace")
