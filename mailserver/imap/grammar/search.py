@@ -4,7 +4,7 @@ Strings stay octets here: the charset that the command names is applied when the
 
 Standards: RFC 9051 §6.4.4, RFC 3501 §6.4.4 (NEW, OLD, RECENT), RFC 7162 §3.1.5 (MODSEQ), RFC 8474 §6 (EMAILID,
 THREADID), RFC 5032 (OLDER, YOUNGER), RFC 8514 §4.3 (SAVEDBEFORE and its kin), RFC 6203 §3, §7 (FUZZY).
-Limits: 1,000 keys a command, 50 levels deep.
+Limits: 1,000 keys a command, 50 levels deep; 50 of them that look for words fuzzily.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mailserver.imap.grammar.syntax import MAX_NUMBER, Cursor, SequenceSet, Synt
 
 MAX_KEYS = 1000
 MAX_DEPTH = 50
+MAX_FUZZY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,7 @@ class _Parser:
         self.count = 0
         self.met_fuzzy = False
         self._is_fuzzy = False
+        self._fuzzy_count = 0
 
     def keys(self, end: bytes, depth: int) -> Key:
         """One or more keys, all of which must hold."""
@@ -258,8 +260,12 @@ class _Parser:
             raise SyntaxFault("Unknown search key")
         cursor.space()
         key = _WITH_ARGUMENT[word](cursor)
-        # All other keys are matched exactly, as RFC 6203 §5 leaves to us.
-        return replace(key, fuzzy=True) if self._is_fuzzy and isinstance(key, Contains | Header) else key
+        if not self._is_fuzzy or not isinstance(key, Contains | Header):
+            return key  # all other keys are matched exactly, as RFC 6203 §5 leaves to us
+        self._fuzzy_count += 1
+        if self._fuzzy_count > MAX_FUZZY:
+            raise SyntaxFault("The search is too large")  # RFC 6203 §8
+        return replace(key, fuzzy=True)
 
     def fuzzy(self, depth: int) -> Key:
         """search-key =/ "FUZZY" SP search-key: of all that is in it."""

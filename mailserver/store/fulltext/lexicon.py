@@ -136,8 +136,9 @@ class Draft:
         marked_lines = sorted(filterfalse(str.isascii, self._listed))
         numbers = [*map(self._listed.__getitem__, chain(ascii_lines, marked_lines))]
         return _written(
-            [*ascii_lines, *map(fold, marked_lines)],
+            ascii_lines,
             marked_lines,
+            fold("\n".join(marked_lines)),
             accumulate(map(len, numbers), initial=0),
             array("H", chain.from_iterable(numbers)),
             self._unlisted,
@@ -182,8 +183,9 @@ def merge(lexicons: Sequence[tuple[int, Lexicon, Mapping[int, int] | None]]) -> 
         *map(b"".join, map(marked_lines.__getitem__, last_lines)),
     ]
     return _written(
-        [*first_lines, *map(folded.__getitem__, last_lines)],
+        first_lines,
         last_lines,
+        "\n".join(map(folded.__getitem__, last_lines)),
         [octets // _WIDTH for octets in accumulate(map(len, numbers), initial=0)],
         array("H", b"".join(numbers)),
         unlisted,
@@ -205,12 +207,17 @@ def _staying(numbers: array[int], kept: Mapping[int, int]) -> array[int]:
 
 
 def _written(
-    plain: Sequence[str], exact: Sequence[str], starts: Iterable[int], numbers: array[int], unlisted: list[int]
+    ascii_lines: Sequence[str],
+    marked_lines: Sequence[str],
+    folded: str,
+    starts: Iterable[int],
+    numbers: array[int],
+    unlisted: list[int],
 ) -> Lexicon:
     return Lexicon(
-        _octets("\n".join([*plain, ""])),
-        _octets("\n".join([*exact, ""])),
-        len(plain) - len(exact),
+        _octets("\n".join([*ascii_lines, *([folded] if marked_lines else ()), ""])),
+        _octets("\n".join([*marked_lines, ""])),
+        len(ascii_lines),
         array("I", starts),
         numbers,
         array("H", unlisted),

@@ -232,6 +232,7 @@ def test_read(text, literals, command):
         "SEARCH FUZZY ",
         "SEARCH RETURN (RELEVANCY) SEEN",
         "SEARCH " + "FUZZY " * 60 + "ALL",
+        "SEARCH FUZZY (" + "TO a " * 50 + "TO a)",
         "SEARCH RETURN (OTHER) ALL",
         "SEARCH ON 31-Feb-2026",
         "SEARCH MODSEQ x",
