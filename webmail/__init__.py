@@ -26,6 +26,7 @@ from webmail import (
     login,
     mailboxes,
     message_body,
+    mta_sts,
     pages,
     people,
     reading,
@@ -73,7 +74,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
-        events, recovering, settings, app_passwords,
+        events, recovering, settings, app_passwords, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     return app

@@ -28,7 +28,7 @@ blueprint = Blueprint("login", __name__)
 # Seconds to wait before the answer is given out.  Read and removed by ``mailserver.servers.web``, which waits without
 # holding a thread, so that a slowed guesser costs nothing.
 ANSWER_AFTER = "X-Answer-After"
-OPEN = frozenset({"assets.show", "login.show", "login.sign_in", "settings.switch_language"})
+OPEN = frozenset({"assets.show", "login.show", "login.sign_in", "mta_sts.show", "settings.switch_language"})
 UNTIL_CHANGED = frozenset({"settings.show", "settings.change_password", "login.sign_out", "login.status"})
 ACTING = "acting"  # id of the unit's mailbox that is open instead of one's own
 MUST_CHANGE = "must_change_password"  # set at sign-in with a password that somebody else chose

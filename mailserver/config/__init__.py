@@ -7,6 +7,7 @@ the file does not show.  ``load`` collects every mistake of a file, each named w
 
 from mailserver.config.options import MEBIBYTE, Network
 from mailserver.config.protocols import Imap, Relay, Smtp
+from mailserver.config.published import MtaSts
 from mailserver.config.reading import ConfigFault, load
 from mailserver.config.reception import Reception
 from mailserver.config.scanners import Scanners
@@ -26,6 +27,7 @@ __all__ = [
     "Listen",
     "Log",
     "Login",
+    "MtaSts",
     "Network",
     "Reception",
     "Relay",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailserver.config.protocols import Imap, Relay, Smtp
+from mailserver.config.published import MtaSts
 from mailserver.config.reception import Reception
 from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
@@ -29,6 +30,7 @@ class Config:
     scanners: Scanners = field(default_factory=Scanners, metadata={"doc": "Scanners of other makers"})
     sending: Sending = field(default_factory=Sending, metadata={"doc": "What one login may send"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
+    mta_sts: MtaSts = field(default_factory=MtaSts, metadata={"doc": "What others may rely on when they send to us"})
     webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
     log: Log = field(default_factory=Log, metadata={"doc": "Log"})
     path: Path | None = field(default=None, metadata={"internal": True})
