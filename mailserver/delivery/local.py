@@ -87,6 +87,21 @@ def deliver(tx: Transaction, content: Content, who: Distribution, envelope: spoo
             place_with_accounts(tx, message_id, content.size, who.accounts)
         for target in who.also:
             place(tx, message_id, content.size, target)
+    _let_wait(tx, message_id, envelope, who)
+    return message_id
+
+
+def deliver_kept(tx: Transaction, message_id: int, size: int, who: Distribution, envelope: spool.Envelope) -> None:
+    """The same for a message that the store has already, since it waited."""
+    for inbox in sorted(who.inboxes.values()):
+        place(tx, message_id, size, Target(inbox))
+    if who.accounts and not who.inboxes:
+        place_with_accounts(tx, message_id, size, who.accounts)
+    _let_wait(tx, message_id, envelope, who)
+
+
+def _let_wait(tx: Transaction, message_id: int, envelope: spool.Envelope, who: Distribution) -> None:
+    """Whom this does not reach now waits in the spool: those elsewhere, and those without room."""
     if who.remote:
         spool.put(tx, message_id, envelope, who.remote)
     if who.full:
@@ -98,7 +113,6 @@ def deliver(tx: Transaction, content: Content, who: Distribution, envelope: spoo
             due_at=tx.now + FULL_RETRY_SECONDS,
             reply="452 4.2.2 Mailbox is full",
         )
-    return message_id
 
 
 def _without_room(office: PostOffice, accounts: Collection[str], size: int) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from directory.accounts import find_account
 from directory.addresses import is_local_domain
-from mailserver.delivery import spool
+from mailserver.delivery import local, spool
 from mailserver.delivery.inbound import look_up
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.settling import Attempt, Judgement, judge
@@ -22,7 +22,6 @@ from mailserver.refusals import NoSuchRecipient, NotPermitted
 from mailserver.smtp.client import Envelope, ForwardPath
 from mailserver.smtp.replies import Reply
 from mailserver.store.database import Transaction
-from mailserver.store.messages import Target, place
 
 CHUNK = 256 * 1024
 
@@ -86,32 +85,35 @@ def envelope_for(item: spool.Item, recipients: Sequence[spool.Waiting], size: in
 
 
 def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spool.Waiting]) -> Judgement:
-    """Recipients in a domain of ours: members whose mailbox was full, and domains that became ours meanwhile."""
+    """Recipients in a domain of ours: those from whom the message was held back, members whose mailbox was full, and
+    domains that became ours meanwhile.  A member of a group who has no room waits by himself.
+    """
     replies: dict[str, Reply] = {}
     accounts: set[str] = set()
     onward: dict[str, spool.SpoolRecipient] = {}
     for recipient in recipients:
         with office.directory.read() as people:
             try:
-                found = look_up(people, recipient.forward_path, office.config.city.domain).recipients
+                addressee = look_up(people, recipient.forward_path, office.config.city.domain)
             except (NoSuchRecipient, NotPermitted):
                 replies[recipient.forward_path] = Reply(550, "5.1.1", "No such recipient here")
                 continue
-            members = [find_account(people, account_id) for account_id in found.accounts]
-        if any(each and not office.has_room(each.id, each.quota_bytes, item.size) for each in members):
+            found = addressee.recipients
+            owners = [] if addressee.is_group else [find_account(people, account_id) for account_id in found.accounts]
+        if any(each and not office.has_room(each.id, each.quota_bytes, item.size) for each in owners):
             replies[recipient.forward_path] = Reply(452, "4.2.2", "Mailbox is full")
             continue
         replies[recipient.forward_path] = Reply(250, "2.1.5", "Delivered")
         accounts |= found.accounts
         for address in found.external:
-            onward[address] = spool.SpoolRecipient(address, recipient.notify, recipient.original_recipient)
-    inboxes = {office.inbox_of(account_id) for account_id in accounts}
+            if addressee.is_group:  # RFC 3461 §5.2.7.3, as at once
+                onward.setdefault(address, spool.SpoolRecipient(address, "FAILURE"))
+            else:
+                onward[address] = spool.SpoolRecipient(address, recipient.notify, recipient.original_recipient)
+    who = local.plan(office, accounts, onward.values(), size=item.size)
 
     def job(tx: Transaction) -> None:
-        for inbox in sorted(inboxes):
-            place(tx, item.message_id, item.size, Target(inbox))
-        if onward:
-            spool.put(tx, item.message_id, item.envelope, onward.values())
+        local.deliver_kept(tx, item.message_id, item.size, who, item.envelope)
 
     attempt = Attempt(replies, office.config.city.hostname, is_final=True)
     return judge(office, item, recipients, attempt, also=job)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from mailserver.delivery import spool
-from tests.mailserver.mailroom import Talk, mails
+from tests.mailserver.mailroom import Talk, mails, set_quota
 
 MESSAGE = b"From: an@city.vn\r\nSubject: x\r\n\r\nbody\r\n"
 BINARY = b"From: an@city.vn\r\nSubject: x\r\n\r\n" + bytes(range(256)) + b"\r\n.\r\n\n.\n\r"
@@ -267,3 +268,29 @@ def test_what_was_asked_for_goes_along_with_what_is_passed_on(room):
     (recipient,) = item.recipients
     assert recipient.notify == "SUCCESS,DELAY"
     assert recipient.original_recipient == "rfc822;ngoai@city.vn"
+
+
+def test_what_was_held_back_is_delivered_when_its_time_has_come(make_room, clock):
+    room = make_room(with_relay=True)
+    set_quota(room.office, "chi", 10)
+    submit(room, "HOLDFOR=3600", "binh@city.vn", "everyone@city.vn")
+    assert mails(room.office.store, "dung") == []
+    clock.pass_by(3601)
+    room.call(room.relay.wake)
+    watch_until(lambda: all(len(mails(room.office.store, name)) == 1 for name in ("an", "binh", "dung")))
+    # Of the group, one has no room, and one is elsewhere.
+    watch_until(
+        lambda: {path for item in items(room) for path in paths(item)} == {"chi@city.vn", "khach@ngoai.example"}
+    )
+
+
+def paths(item):
+    return [each.forward_path for each in item.recipients if each.state in spool.WAITING]
+
+
+def watch_until(holds):
+    """Wait for a state, not for a time."""
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
