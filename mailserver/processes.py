@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -54,6 +55,10 @@ _CALLED = 0.5
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005
+
+# So many more objects were made than given back when garbage is looked for.  Commands leave none, and each look at the
+# young ones costs as much as a command.
+_GARBAGE = 5_000
 
 # <malloc.h>
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -394,6 +399,7 @@ def _adopt_process(listeners: Listeners, mine: Sequence[str]) -> None:
         if name not in mine:
             listener.close()
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    gc.set_threshold(_GARBAGE)
     _return_memory()
 
 
@@ -437,3 +443,6 @@ def _share_memory(config: Config) -> None:
 
     load_suffixes()
     rehearse(config)
+    # What is here now stays: no child looks through it for garbage, which would also copy its pages.
+    gc.collect()
+    gc.freeze()

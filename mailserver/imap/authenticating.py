@@ -106,7 +106,7 @@ def _talk(conversation: Conversation) -> Steps[Admission]:
 def _open_maildrop(session: Session, account_id: str) -> Steps[None]:
     """At the first login an account gets its mailboxes."""
     store = session.services.store
-    with store.read() as connection:
+    with store.glance() as connection:
         if mailboxes.has_standard(connection, account_id):
             return
     yield store.write(lambda tx: mailboxes.ensure_maildrop(tx, account_id))

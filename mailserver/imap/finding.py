@@ -55,7 +55,7 @@ def find_with_scores(
 ) -> Steps[tuple[list[int], Scores]]:
     """The same, and the scores of all that is found; none unless they are wanted."""
     if not scored and is_lasting(key) and not isinstance(view.mailbox_id, ReadersMailbox):
-        with session.services.store.read() as connection:
+        with session.services.store.glance() as connection:
             rows = _lasting(key, view.flags.keywords).tuples(connection, {"mailbox_id": view.mailbox_id})
         return known(view, [uid for (uid,) in rows], in_order=True), {}
     finder = _Finder(session, view, key, charset)
