@@ -11,8 +11,11 @@ Standards: RFC 9051 §6.4.5, §7.5.2; RFC 7162 §3.1.4, §3.2.4, §3.2.6; RFC 95
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import Connection
 
 from mailserver.imap import message_limit, resync, sections
 from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch, without_nul
@@ -27,7 +30,8 @@ from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbe
 from mailserver.imap.steps import Steps
 from mailserver.store import changes, messages, reading
 from mailserver.store.flags import SEEN
-from mailserver.store.reading import as_ranges
+from mailserver.store.reading import Ranges, as_ranges
+from mailserver.store.store import Store
 
 # Messages of a portion: the first one, and the most, of rows and of those with more.  Octets that one should come to,
 # and of a piece of it: what is larger the allocator takes from the system anew each time, page by page.
@@ -161,8 +165,9 @@ def _rows(
     view, offset = session.view, session.services.utc_offset
     render = renderer(items, columns, uid_only=session.manner.uid_only)
     told = b""
-    with session.services.store.read() as connection:
-        rows = reading.tuples(connection, view.mailbox_id, view.uid_ranges(spans), columns)
+    ranges = view.uid_ranges(spans)
+    with _reading(session.services.store, ranges) as connection:
+        rows = reading.tuples(connection, view.mailbox_id, ranges, columns)
         numbers = _numbers(session, spans, rows)
         try:
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
@@ -171,6 +176,11 @@ def _rows(
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
     read = sum(len(row[columns.index("header")]) for row in rows) if "header" in columns else 0
     return told, lines, read
+
+
+def _reading(store: Store, ranges: Ranges) -> AbstractContextManager[Connection]:
+    """One range is one statement.  A keyword that is looked up beside it may as well be newer than the message."""
+    return store.glance() if len(ranges) == 1 else store.read()
 
 
 # \Seen
@@ -256,8 +266,9 @@ class _Batch:
         more = [*COLUMNS] + ["parts"] * needs_tree
         self.columns = (*columns, *(column for column in more if column not in columns))
         render = renderer(row_items, self.columns, whole=False, uid_only=session.manner.uid_only)
-        with self.store.read() as connection:
-            self.rows = list(reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), self.columns))
+        ranges = view.uid_ranges(spans)
+        with _reading(self.store, ranges) as connection:
+            self.rows = list(reading.fetch(connection, view.mailbox_id, ranges, self.columns))
             numbers = _numbers(session, spans, self.rows)
             rows = view.marked(self.rows, self.columns)
             try:
