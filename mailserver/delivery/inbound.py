@@ -29,6 +29,7 @@ from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLar
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
 from security.authresults import render_results
+from security.spf import Spf
 
 log = logging.getLogger("citymail.delivery")
 
@@ -175,7 +176,9 @@ def receive(
     is_junk = judgement is not None and judgement.verdict.action is Action.JUNK
     who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
-    reports = bounce.report_success(office, mail, taken, content.header)
+    reports = []
+    if _may_be_told(judgement):
+        reports = bounce.report_success(office, mail, taken, content.header)
     trace = trace_of(stamped.reference, origin, mail, content.size, judgement, _fates(taken, who))
 
     def job(tx: Transaction) -> Arrival:
@@ -240,6 +243,17 @@ def our_names(office: PostOffice) -> frozenset[str]:
     """Whoever speaks of results under one of these speaks in our name."""
     city = office.config.city
     return frozenset(name.lower() for name in (city.hostname, city.domain, *city.domains))
+
+
+def _may_be_told(judgement: Judgement | None) -> bool:
+    """Deviation from RFC 3461 §5.2.6: no report of success goes where a forger wants it, to a sender whose own domain
+    disowns the message (SPF), or whose message is junk.
+    """
+    if judgement is None:
+        return True
+    sender = judgement.found.mail_from
+    disowned = sender is not None and sender.status in (Spf.FAIL, Spf.SOFTFAIL)
+    return judgement.verdict.action is Action.ACCEPT and not disowned
 
 
 def _note(done: Future[Arrival], mail: MailCommand, origin: Origin, size: int, trace: Trace) -> None:
