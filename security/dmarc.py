@@ -242,17 +242,22 @@ def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[Dma
     if record is not None and (same_spf or same_dkim):
         # The very domain is vouched for: no need to know the organization.
         return DmarcResult(Dmarc.PASS, domain, record=record, aligned_spf=same_spf, aligned_dkim=same_dkim)
-    tree = yield from _walk(domain)
-    if isinstance(tree, Answer):
-        return DmarcResult(Dmarc.TEMPERROR, domain, record=record, reason=tree.fault)
+    identifiers = (vouched.spf, *vouched.dkim, *(other for _, other in vouched.unsure))
+    if record is not None and not any(_may_be_kin(other, domain) for other in identifiers):
+        tree = _Tree(domain, (record,))  # whatever stands above it, nobody would be aligned
+    else:
+        walked = yield from _walk(domain)
+        if isinstance(walked, Answer):
+            return DmarcResult(Dmarc.TEMPERROR, domain, record=record, reason=walked.fault)
+        tree = walked
     record = tree.policy_record
     if record is None:
         return DmarcResult(Dmarc.NONE, domain, reason="no policy")
     vouching = [("spf", vouched.spf), *(("dkim", other) for other in vouched.dkim)]
     aligned = {"spf": False, "dkim": False}
     fault = ""
-    for is_sure, identifiers in ((True, vouching), (False, vouched.unsure)):
-        for method, other in identifiers:
+    for is_sure, methods in ((True, vouching), (False, vouched.unsure)):
+        for method, other in methods:
             strict = record.strict_spf if method == "spf" else record.strict_dkim
             kin = yield from _is_aligned(other, domain, tree.organization, strict=strict)
             if isinstance(kin, Answer):
@@ -272,6 +277,16 @@ def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[Dma
     if record.testing or chance * 100 >= record.percent:  # RFC 9989 §4.7 "t", RFC 7489 §6.6.4
         return replace(result, policy=_MILDER[wanted], sampled_out=wanted is not Policy.NONE)
     return result
+
+
+def _may_be_kin(one: str, other: str) -> bool:
+    """Whether two names have more in common than a public suffix."""
+    common: list[str] = []
+    for mine, theirs in zip(reversed(one.split(".")), reversed(other.split(".")), strict=False):
+        if mine != theirs:
+            break
+        common.insert(0, mine)
+    return bool(common) and not is_public_suffix(".".join(common))
 
 
 def _is_aligned(other: str, author: str, organization: str, *, strict: bool) -> Asking[bool | Answer]:

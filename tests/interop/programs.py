@@ -21,6 +21,7 @@ DEBIAN_PACKAGES = {
     "clamd": "clamav-daemon",
     "rspamd": "rspamd",
     "opendkim": "opendkim",
+    "unbound": "unbound",
     "opendkim-testmsg": "opendkim-tools",
 }
 

@@ -214,7 +214,13 @@ def test_strangers_are_not_walked_for() -> None:
     table = DnsTable({("_dmarc.a.example", "TXT"): [b"v=DMARC1; p=reject"]})
     dkim = tuple(f"s{number}.b.example" for number in range(20))
     assert table.run(check_author("a.example", Identifiers("c.example", dkim), 0.0)).status is Dmarc.FAIL
-    assert len(table.asked) <= 3
+    assert [question.name for question in table.asked] == ["_dmarc.a.example"]
+
+
+def test_nobody_needs_the_tree_who_has_a_policy_and_no_kin() -> None:
+    table = DnsTable({("_dmarc.a.vn", "TXT"): [b"v=DMARC1; p=reject"], ("_dmarc.vn", "TXT"): Status.FAILED})
+    assert table.run(check_author("a.vn", Identifiers("b.vn"), 0.0)).status is Dmarc.FAIL
+    assert table.run(check_author("a.vn", Identifiers("b.a.vn"), 0.0)).status is Dmarc.TEMPERROR
 
 
 # -- several authors
