@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -144,6 +144,51 @@ def renderer(
     source = _source(verb, tuple(names.values()), forms, arguments, prepared, whole)
     exec(compile(source, "<fetch>", "exec"), scope)  # noqa: S102  (made from the table above)
     render: Render = scope["render"]
+    return render
+
+
+# Items that are numbers, where the columns come as texts.
+_TEXT_FORMS = {
+    Attribute.UID: ("uid", "UID {uid}"),
+    Attribute.FLAGS: ("flags", "FLAGS {lists[flags]}"),
+    Attribute.MODSEQ: ("modseq", "MODSEQ ({modseq})"),
+}
+
+
+class FlagTexts(dict[str, str]):
+    """A mask as it is written → flags as IMAP writes them, of one set of keywords."""
+
+    def __init__(self, lists: Mapping[int, bytes]) -> None:
+        super().__init__()
+        self._lists = lists
+
+    def __missing__(self, mask: str) -> str:
+        text = self[mask] = self._lists[int(mask)].decode("latin-1")
+        return text
+
+
+TextRender = Callable[[Iterable[Any], Sequence[Sequence[str]], FlagTexts], list[str]]
+
+
+@lru_cache(maxsize=64)
+def text_renderer(items: tuple[RowItem, ...], columns: tuple[str, ...], uid_only: bool = False) -> TextRender | None:
+    """``render(numbers, columns, flag_texts)`` where the columns come as lists of texts; None if other items are asked
+    for.  What every client asks of all messages when it looks for changes:
+
+        def render(numbers, columns, lists):
+            return [f'* {n} FETCH (UID {uid} FLAGS {lists[flags]})\r\n' for n, uid, flags in zip(numbers, *columns)]
+    """
+    if not _TEXT_FORMS.keys() >= set(items):
+        return None
+    form = " ".join(_TEXT_FORMS[item][1] for item in items if isinstance(item, Attribute))
+    line = f"f'* {{n}} {'UIDFETCH' if uid_only else 'FETCH'} ({form})\\r\\n'"
+    source = (
+        f"def render(numbers, columns, lists):\n"
+        f"    return [{line} for n, {', '.join(columns)} in zip(numbers, *columns)]\n"
+    )
+    scope: dict[str, Any] = {}
+    exec(compile(source, "<fetch>", "exec"), scope)  # noqa: S102  (made from the table above)
+    render: TextRender = scope["render"]
     return render
 
 

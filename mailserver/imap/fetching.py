@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from mailserver.imap import message_limit, resync, sections
 from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch, without_nul
-from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
+from mailserver.imap.fetch_plan import FlagTexts, RowItem, columns_of, renderer, text_renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
 from mailserver.imap.grammar.responses import Expunged, no
 from mailserver.imap.grammar.syntax import SyntaxFault
@@ -83,7 +83,7 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
         size = sum(map(len, lines))
         step = max(len(lines) * PIECE // (size + 1), 1)
         for start in range(0, len(lines), step):
-            yield b"".join(lines[start : start + step])
+            yield _octets(lines[start : start + step])
         # Rows are small, but what somebody sent may not be: one portion is to fit into memory with ease.
         portions.size = max(min(portions.size * 4, MOST_ROWS, portions.size * ENOUGH // (max(size, read) + 1)), 1)
     if missing and not command.by_uid:
@@ -159,7 +159,7 @@ def _numbers(session: Session, spans: Spans, rows: Sequence[Any]) -> Sequence[in
 
 def _rows(
     session: Session, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]
-) -> tuple[bytes, list[bytes], int]:
+) -> tuple[bytes, list[bytes] | list[str], int]:
     """What must be told first, the responses for a chunk, one for each message that was found, and how many octets of
     headers were read for them."""
     view, offset = session.view, session.services.utc_offset
@@ -167,6 +167,9 @@ def _rows(
     told = b""
     ranges = view.uid_ranges(spans)
     with _reading(session.services.store, ranges) as connection:
+        written = _from_texts(session, connection, spans, items, columns)
+        if written is not None:
+            return b"", written, 0
         rows = reading.tuples(connection, view.mailbox_id, ranges, columns)
         numbers = _numbers(session, spans, rows)
         try:
@@ -176,6 +179,33 @@ def _rows(
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
     read = sum(len(row[columns.index("header")]) for row in rows) if "header" in columns else 0
     return told, lines, read
+
+
+def _from_texts(
+    session: Session, connection: Connection, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]
+) -> list[str] | None:
+    """The responses where numbers and flags alone are asked for; None if it cannot be done so."""
+    view = session.view
+    render = text_renderer(items, columns, session.manner.uid_only)
+    if render is None or (view.recents is not None and view.recents.ranges):
+        return None
+    found = reading.texts(connection, view.mailbox_id, view.uid_ranges(spans), columns)
+    if found is None:
+        return None
+    uids = found[0]
+    numbers: Sequence[Any] = uids
+    if not session.manner.uid_only:
+        all_there = len(uids) == count_of(spans)
+        numbers = numbers_of(spans) if all_there else view.numbers_of(list(map(int, uids)))
+    try:
+        return render(numbers, found, FlagTexts(view.flags))
+    except KeywordsGrew:
+        return None
+
+
+def _octets(lines: list[bytes] | list[str]) -> bytes:
+    pieces: list[Any] = list(lines)
+    return "".join(pieces).encode("latin-1") if isinstance(pieces[0], str) else b"".join(pieces)
 
 
 def _reading(store: Store, ranges: Ranges) -> AbstractContextManager[Connection]:

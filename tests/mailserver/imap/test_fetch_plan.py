@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.imap.fetch_plan import columns_of, internal_date, renderer, thread_id, zone_name
+from mailserver.imap.fetch_plan import (
+    FlagTexts,
+    columns_of,
+    internal_date,
+    renderer,
+    text_renderer,
+    thread_id,
+    zone_name,
+)
 from mailserver.imap.grammar.fetch import Attribute, Piece, Section
 from mailserver.imap.selected import FlagLists, KeywordsGrew
 
@@ -51,6 +59,33 @@ def test_by_uid_alone():
         b"* 7 UIDFETCH (FLAGS (\\Seen))\r\n",
         b"* 9 UIDFETCH (FLAGS ())\r\n",
     ]
+
+
+NUMBERS = (Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ)
+
+
+@given(
+    st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4).map(tuple),
+    st.lists(st.tuples(st.integers(1, 2**32 - 1), st.integers(0, 127), st.integers(1, 2**63 - 1)), max_size=5),
+    st.booleans(),
+)
+def test_texts_become_what_rows_become(items, rows, uid_only):
+    columns = columns_of(items)
+    rows = [tuple(row[("uid", "flags", "modseq").index(column)] for column in columns) for row in rows]
+    numbers = [row[0] for row in rows]
+    flags = FlagLists(("$K",))
+    texts = [[str(row[place]) for row in rows] for place in range(len(columns))]
+    render = text_renderer(items, columns, uid_only)
+    assert [line.encode("latin-1") for line in render(numbers, texts, FlagTexts(flags))] == renderer(
+        items, columns, uid_only=uid_only
+    )(numbers, rows, flags, 0)
+
+
+def test_other_items_need_rows():
+    assert text_renderer((Attribute.UID, Attribute.SIZE), ("uid", "size")) is None
+    assert text_renderer((Attribute.UID, SUBJECT), ("uid", "header")) is None
+    with pytest.raises(KeywordsGrew):
+        text_renderer((Attribute.FLAGS,), ("uid", "flags"))([1], [["1"], ["128"]], FlagTexts(FlagLists(("one",))))
 
 
 def test_more_may_follow():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailserver.store import Store, broadcast, changes, mailboxes, messages, reading
+from mailserver.store import Store, broadcast, changes, mailboxes, messages, readers, reading
 from mailserver.store.messages import Target
 
 MAIL = (
@@ -43,3 +43,26 @@ def test_broadcast_is_one_message_for_all(any_store: Store) -> None:
     any_store.maildrop("account7")
     with any_store.read() as connection:
         assert len(mailboxes.list_mailboxes(connection, "account7")) == 6
+
+
+def test_numbers_as_texts_are_those_of_the_rows(any_store: Store) -> None:
+    """Where only rows can be had (PostgreSQL, a reader's own \\Seen, many ranges) there are none."""
+    inbox = any_store.maildrop("an")
+    content = any_store.prepare(MAIL)
+    for _ in range(30):
+        any_store.write(lambda tx: messages.append(tx, content, [Target(inbox.id, ())])).result()
+    any_store.write(lambda tx: messages.set_flags(tx, inbox.id, [(3, 9)], "add", ("\\Seen", "$K"))).result()
+    any_store.write(lambda tx: messages.remove(tx, inbox.id, [(5, 6)])).result()
+    columns = ("uid", "flags", "modseq")
+    with any_store.read() as connection:
+        for ranges in ([(1, 30)], [(20, 25), (2, 7)], [(5, 6)], [(100, 200)], [(9, 9), (100, 200)]):
+            texts = reading.texts(connection, inbox.id, ranges, columns)
+            rows = reading.tuples(connection, inbox.id, ranges, columns)
+            if connection.dialect.name == "sqlite":
+                assert texts is not None
+                assert [tuple(map(int, row)) for row in zip(*texts, strict=True)] == rows
+            else:
+                assert texts is None
+        reader = readers.ReadersMailbox(inbox.id, "binh", 1)
+        assert reading.texts(connection, reader, [(1, 30)], columns) is None
+        assert reading.texts(connection, inbox.id, [(uid, uid) for uid in range(1, 60, 2)], columns) is None
