@@ -160,8 +160,10 @@ def make_roles(config: Config, listeners: Listeners) -> list[Role]:
     shared = Shared(proven_logins(config))
     roles = [
         Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, shared, ready)),
-        Role("steward", 1, lambda ready: steward(config, ready)),
+        Role("steward", 1, lambda ready: steward(config, listeners, ready)),
     ]
+    if config.relay.enabled and config.relay.processes > 1:
+        roles.append(Role("relay", config.relay.processes - 1, lambda ready: relay_worker(config, listeners, ready)))
     if config.workers.web:
         roles.append(Role("web", config.workers.web, lambda ready: web_worker(config, listeners, shared, ready)))
     return roles
@@ -300,11 +302,21 @@ def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Read
     system.close()
 
 
-def steward(config: Config, ready: Ready) -> None:
+def relay_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
+    """Sends to other servers, as the steward does: each lane of the spool belongs to one of them at a time."""
+    from mailserver.servers.relay import run_relay
+
+    _adopt_process(listeners, ())
+    system = build(config)
+    run_relay(system.office, on_ready=ready)
+    system.close()
+
+
+def steward(config: Config, listeners: Listeners, ready: Ready) -> None:
     """Sends what is due to other servers; beside that, on threads, forgets what may be forgotten and indexes."""
     from mailserver.servers.relay import run_relay
 
-    _adopt_process({}, ())
+    _adopt_process(listeners, ())
     if not config.relay.enabled:
         # Waited for, not handled; blocked before the store's threads begin, so that they inherit it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -99,4 +99,4 @@ class Relay:
         'Domains with limits of their own, connections and messages a minute: { "bo.example" = "2/60" }',
         form=(r"[1-9]\d{0,4}/\d{1,7}", "connections/messages a minute, as 2/60 or 2/0"),
     )
-    processes: int = option(1, "Processes that relay.", low=1, high=64)
+    processes: int = option(1, "Processes that send. One fills one core.", low=1, high=64)
