@@ -1,7 +1,8 @@
 """Is a message's Authenticated Received Chain whole?
 
-All keys of all sets are asked for at once; the body is hashed once with DKIM's signatures where their form is the
-same.  Whether a sealer is believed is decided elsewhere: that a chain is whole makes nobody honest (RFC 8617 §9.4).
+The newest set's keys are asked for first, those of all others at once when it holds: whoever invents a chain to have us
+ask for a hundred names must seal it with his own (RFC 8617 §9.2).  The body is hashed once with DKIM's signatures.
+Whether a sealer is believed is decided elsewhere: that a chain is whole makes nobody honest (§9.4).
 
 Standards: RFC 8617 §5.2.  Every failure is final, also the DNS's (§5.2.1).
 Limits: 50 sets.
@@ -10,6 +11,7 @@ Limits: 50 sets.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 
 from security.arc.chain import ChainFault, Link, collect, highest_instance, is_ended, payload, sealed_octets
@@ -38,22 +40,33 @@ def validate(message: Message) -> Asking[ArcResult]:
         newest = read_signature(links[-1].signature_tags, chained=True)
     except SignatureFault as fault:
         return ArcResult("fail", highest=highest, reason=f"set {highest}: {fault}")
-    older = [_older(link) for link in links[:-1]]
-    names = [key_name(link.selector, link.domain) for link in links]
-    names += [signature.key_name for signature in [*older, newest] if signature is not None]
-    questions = tuple(Question(name, "TXT") for name in dict.fromkeys(names))
-    answers = yield questions
-    keys = {question.name: answer for question, answer in zip(questions, answers, strict=True)}
-
-    reason = _why_broken(message, links[-1], newest, keys)  # step 4
+    last = links[-1]
+    keys = yield from _keys({key_name(last.selector, last.domain), newest.key_name})
+    reason = _why_broken(message, last, newest, keys)  # step 4
     if reason:
         return ArcResult("fail", highest=highest, reason=f"set {highest}: {reason}")
-    for link in reversed(links):  # step 6
-        reason = _why_unsealed(message, links, link, keys[key_name(link.selector, link.domain)])
+    reason = _why_unsealed(message, links, last, keys)
+    if reason:
+        return ArcResult("fail", highest=highest, reason=f"seal {highest}: {reason}")
+    older = [_older(link) for link in links[:-1]]
+    names = {key_name(link.selector, link.domain) for link in links}
+    names.update(signature.key_name for signature in older if signature is not None)
+    keys |= yield from _keys(names.difference(keys))
+    for link in reversed(links[:-1]):  # step 6
+        reason = _why_unsealed(message, links, link, keys)
         if reason:
             return ArcResult("fail", highest=highest, reason=f"seal {link.instance}: {reason}")
     sets = tuple(ArcSet(link.instance, link.domain, link.selector, payload(message, link.results)) for link in links)
     return ArcResult("pass", sets, _oldest_pass(message, links, older, keys), highest)
+
+
+def _keys(names: Collection[str]) -> Asking[dict[str, Answer]]:
+    """What the DNS says under each name."""
+    if not names:
+        return {}
+    questions = tuple(Question(name, "TXT") for name in sorted(names))
+    answers = yield questions
+    return {question.name: answer for question, answer in zip(questions, answers, strict=True)}
 
 
 def _older(link: Link) -> Signature | None:
@@ -93,9 +106,10 @@ def _readings(link: Link, signature: Signature) -> tuple[Signature, ...]:
     return signature, replace(signature, header_form="relaxed", body_form="relaxed")
 
 
-def _why_unsealed(message: Message, links: list[Link], link: Link, answer: Answer) -> str:
+def _why_unsealed(message: Message, links: list[Link], link: Link, keys: dict[str, Answer]) -> str:
+    """Why a seal does not verify; empty when it does."""
     try:
-        key = usable_key(answer, link.algorithm)
+        key = usable_key(keys[key_name(link.selector, link.domain)], link.algorithm)
         signature = link.seal_tags.octets("b")
     except (KeyFault, TagFault) as fault:
         return str(fault)

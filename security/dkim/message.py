@@ -4,7 +4,7 @@ The body is read once for all signatures that want the same form, and once more 
 which only one piece is in memory at a time.
 
 Standards: RFC 6376 §3.4 (canonicalisation), §3.7 (hashes).
-Limits: a header block of up to 1 MiB.
+Limits: a header block of up to 1 MiB and 10,000 fields.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Literal
 Form = Literal["simple", "relaxed"]
 
 LONGEST_HEADER = 1 << 20
+MOST_FIELDS = 10_000
 PIECE = 1 << 17
 
 _NAME = re.compile(rb"([!-9;-~]++)[ \t]*:")
@@ -115,6 +116,8 @@ def _message(block: bytes, body: Callable[[], Iterable[bytes]]) -> Message:
     fault = ""
     if len(block) > LONGEST_HEADER:
         fault = "the header is too large"
+    elif block.count(b"\n") > MOST_FIELDS and sum(1 for _ in _FOLD.finditer(block)) > MOST_FIELDS:
+        fault = "the header has too many fields"
     elif _BARE.search(block):
         # RFC 6376 §5.3: lines end in CRLF, else programs disagree on what a field is
         fault = "the header has a bare CR or LF"

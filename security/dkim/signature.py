@@ -155,7 +155,7 @@ def _identity(tags: TagList, domain: str) -> tuple[str, str]:
         return f"@{domain}", domain
     local, at, given = decode_quoted(tags.text("i")).rpartition("@")
     found = to_ascii(given)
-    if not at or not found:
+    if not at or not found or not local.isprintable():  # =0D=0A would end a field that tells it
         raise SignatureFault("the signature has an i= that is no identity")
     if not is_within(found, domain):
         # RFC 6376 §6.1.1: domain mismatch

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from security.dkim.keys import SOUND_RSA_BITS, KeyFault, KeyRecord, looks_like_key, read_record
@@ -33,7 +32,7 @@ from security.dkim.signature import (
     read_tags,
     signed_digest,
 )
-from security.dkim.tags import TagList, without_blanks
+from security.dkim.tags import TagList
 from security.dns import Answer, Asking, Question, Status
 
 MOST_SIGNATURES = 10
@@ -41,6 +40,9 @@ MOST_SIGNATURES = 10
 _MOST_READ = 100
 # How far our clock and the signer's may be apart.
 LEEWAY = 300
+# So much of b= is told at the most.
+_MOST_TOLD = 64
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]+")
 _DOMAIN = re.compile(rb"@([^\s<>@,;()\"]+)")
 
 
@@ -107,7 +109,7 @@ def _read(message: Message, number: int, now: int) -> _Candidate | DkimResult:
         domain, selector, algorithm = claims(tags)
         identity = f"@{domain}" if domain else ""
         known = replace(known, domain=domain, selector=selector, identity=identity, algorithm=algorithm)
-        known = replace(known, signature=without_blanks(tags.text("b")))
+        known = replace(known, signature=_start_of(tags))
         signature = read_signature(tags)
         known = replace(known, identity=signature.identity)
         if signature.expires_at is not None and signature.expires_at + LEEWAY < now:
@@ -118,6 +120,10 @@ def _read(message: Message, number: int, now: int) -> _Candidate | DkimResult:
     except SignatureFault as fault:
         return replace(known, status=_status(fault.status), reason=str(fault))
     return _Candidate(number, tags, signature)
+
+
+def _start_of(tags: TagList) -> str:
+    return _NOT_BASE64.sub("", tags.text("b")[: 2 * _MOST_TOLD])[:_MOST_TOLD]
 
 
 def _status(text: str) -> DkimStatus:
@@ -146,7 +152,7 @@ def _judge(message: Message, one: _Candidate, answer: Answer) -> DkimResult:
         selector=signature.selector,
         identity=signature.identity,
         algorithm=signature.algorithm,
-        signature=without_blanks(one.tags.text("b")),
+        signature=_start_of(one.tags),
         validated=answer.validated,
     )
     if answer.failed:
@@ -205,9 +211,8 @@ def why_not(message: Message, signature: Signature, key: KeyRecord, digest: byte
 
 def _told_apart(results: list[DkimResult]) -> list[DkimResult]:
     """``header.b``: as much of each signature as tells it from the others, eight characters at least (RFC 6008 §4)."""
-    texts: Mapping[int, str] = {number: result.signature for number, result in enumerate(results)}
+    distinct = len({result.signature for result in results})
     length = 8
-    longest = max(map(len, texts.values()), default=0)
-    while length < longest and len({text[:length] for text in texts.values()}) < len(set(texts.values())):
+    while length < _MOST_TOLD and len({result.signature[:length] for result in results}) < distinct:
         length += 4
     return [replace(result, signature=result.signature[:length]) for result in results]

@@ -63,6 +63,22 @@ def test_a_chain_holds(length: int) -> None:
     assert len(dns.asked) == 1
 
 
+def test_the_newest_set_must_hold_before_others_are_asked_for() -> None:
+    """RFC 8617 §9.2: nobody has us ask for names of others with a chain that he made up."""
+    invented = chain(1, LETTER).replace(b"d=example.org", b"d=victim.example")
+    for highest in (1, 2, 3):
+        found = ArcResult("pass", highest=highest)
+        by = Signer(f"d{highest}.example.net", "s-rsa", signer().key)
+        invented = seal(read_message(invented), found, FOUND, by, NOW) + invented
+    dns = zone()
+    assert check(invented, dns).status == "fail"
+    assert {question.name for question in dns.asked} == {"s-rsa._domainkey.d3.example.net"}
+    dns.records |= zone("rsa", domain="d3.example.net").records
+    dns.asked.clear()
+    assert check(invented, dns).reason == "seal 3: there is no such key"
+    assert len(dns.asked) == len({question.name for question in dns.asked}) == 4
+
+
 def test_a_chain_with_ed25519_in_it() -> None:
     assert check(sealed(sealed(LETTER, signer("ed25519")))).status == "pass"
 

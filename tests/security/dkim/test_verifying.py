@@ -178,6 +178,7 @@ def test_the_body_is_read_once_for_all_signatures() -> None:
         (b"v=1;", b"v=1; i=joe@notexample.org;", "permerror", "outside of its d="),
         (b"v=1;", b"v=1; i=joe;", "neutral", "no identity"),
         (b"v=1;", b"v=1; i==ZZ@example.org;", "neutral", "encodes nothing"),
+        (b"v=1;", b"v=1; i==0D=0AX-Evil:=20yes@example.org;", "neutral", "no identity"),
         # time (§3.5, t= and x=)
         (b"t=1795000000", b"t=yesterday", "neutral", "t= is not a number"),
         (b"t=1795000000", b"t=-1", "neutral", "t= is not a number"),
@@ -383,6 +384,13 @@ def test_a_header_without_end_is_not_read_on() -> None:
     assert one(octets) == ("permerror", "the header is too large")
 
 
+def test_a_header_of_nothing_but_fields_is_not_read() -> None:
+    many = b"X:\r\n" * 10_001
+    assert one(many + signed()) == ("permerror", "the header has too many fields")
+    folded = b"X:\r\n" + b" y\r\n" * 20_000
+    assert one(folded + signed()) == ("pass", "")
+
+
 @pytest.mark.parametrize("octets", [b"", b"\r\n", b"DKIM-Signature:", b"DKIM-Signature: \r\n\r\n", b" \r\n\r\n", b"x"])
 def test_next_to_nothing(octets) -> None:
     assert all(result.status == "neutral" for result in check(octets))
@@ -403,6 +411,10 @@ def test_signatures_are_told_apart() -> None:
         b"DKIM-Signature: v=1; a=x-y; d=a.b; s=c; b=AAAAAAAAAAAA%s\r\n" % tail for tail in (b"AAAA", b"BBBB")
     )
     assert [result.signature for result in check(alike + LETTER)] == ["AAAAAAAAAAAAAAAA", "AAAAAAAAAAAABBBB"]
+    long = alike.replace(b"AAAAAAAAAAAA", b"A" * 60_000)
+    assert [result.signature for result in check(long + LETTER)] == ["A" * 8] * 2  # so much alike is not told apart
+    odd = alike.replace(b"AAAAAAAAAAAA", b'A"\\(\xc3\xa0?x')
+    assert [result.signature for result in check(odd + LETTER)] == ["AxAAAA", "AxBBBB"]
 
 
 def test_many_signatures_are_limited_and_the_authors_own_come_first() -> None:
