@@ -1,4 +1,8 @@
-"""What clients may ask for, all the way: into the mailbox, the trace, and the spool as the relay will find it."""
+"""What clients may ask for, all the way: into the mailbox, the trace, and the spool as the relay will find it.
+
+RFC 3030 (BDAT), RFC 8689 (TLS), RFC 6710 and RFC 6758 (priority), RFC 2852 (deadline), RFC 4865 (later release), RFC
+9422 (limits), RFC 3461 (reports).
+"""
 
 from __future__ import annotations
 
