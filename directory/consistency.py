@@ -15,6 +15,7 @@ from directory.tables import (
     account,
     address,
     appointment,
+    dkim_key,
     domain,
     group_account,
     group_nested,
@@ -37,6 +38,7 @@ def problems(conn: Reading) -> Iterator[str]:
     yield from _groups(conn)
     yield from _search(conn)
     yield from _units(conn)
+    yield from _keys(conn)
     broken = check(conn)
     if broken is not None:
         yield f"audit record: entry {broken.number} {broken.reason}"
@@ -205,3 +207,21 @@ def _units(conn: Reading) -> Iterator[str]:
     )
     for row in conn.execute(overlapping):
         yield f"unit {row.unit_id} has two versions on one day"
+
+
+def _keys(conn: Reading) -> Iterator[str]:
+    """A key signs with its private half, one of a kind for each domain; what was removed has none."""
+    is_odd = or_(
+        and_(dkim_key.c.state == "removed", dkim_key.c.secret.is_not(None)),
+        and_(dkim_key.c.state != "removed", dkim_key.c.secret.is_(None)),
+    )
+    for row in conn.execute(select(dkim_key.c.domain, dkim_key.c.selector).where(is_odd).limit(_SHOWN)):
+        yield f"DKIM key {row.selector} of {row.domain} has a private half that it should not have, or lacks it"
+    doubled = (
+        select(dkim_key.c.domain, dkim_key.c.kind)
+        .where(dkim_key.c.state == "active")
+        .group_by(dkim_key.c.domain, dkim_key.c.kind)
+        .having(func.count() > 1)
+    )
+    for row in conn.execute(doubled):
+        yield f"more than one {row.kind} key signs for {row.domain}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from directory import groups, mailboxes, provisioning
+from directory import dkim_keys, groups, mailboxes, provisioning
 from directory.database import Directory
 from directory.record import seal
 
@@ -22,6 +22,9 @@ def full(any_city: City) -> Directory:
         for number in (1, 2):
             group = groups.add_group(conn, "test", address_text=f"g{number}", name="Nhóm")
             groups.add_member(conn, "test", group.id, an.login)
+        for selector in ("mot", "hai"):
+            dkim_keys.make(conn, "test", "city.gov.vn", ("ed25519",), selector=selector)
+            dkim_keys.activate(conn, "test", "city.gov.vn", selector, unseen=True)
     assert any_city.directory.check_consistency() == []
     return any_city.directory
 
@@ -53,6 +56,9 @@ def full(any_city: City) -> Directory:
             "INSERT INTO group_account SELECT g.id, a.id FROM mail_group g, account a WHERE a.status = 'closed'",
             "still named",
         ),
+        ("UPDATE dkim_key SET state = 'active'", "more than one ed25519 key signs for city.gov.vn"),
+        ("UPDATE dkim_key SET state = 'removed' WHERE selector = 'mot'", "has a private half"),
+        ("UPDATE dkim_key SET secret = NULL WHERE selector = 'hai'", "or lacks it"),
     ],
 )
 def test_damage_is_found(full: Directory, damage: str, complaint: str) -> None:
