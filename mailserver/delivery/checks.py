@@ -12,7 +12,8 @@ Standards: RFC 7208 §2.3, §2.4 (HELO and MAIL FROM), RFC 6376, RFC 8617 §5.2,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from mailserver.config import Trust
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.message.addresses import address_text, mailboxes, parse_addresses
 from mailserver.message.headers import find_all, find_field, header_end
+from mailserver.refusals import MalformedMessage
 from security.arc import validate
 from security.arc.results import ArcResult
 from security.blocklists import Listing, look_up_address, look_up_domains
@@ -33,6 +35,10 @@ from security.iprev import IprevResult, check_reverse
 from security.spf import Spf, SpfResult, check_helo, check_mail_from
 
 HEADER_LIMIT = 1024 * 1024
+
+_NAMES = re.compile(r'"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)', re.DOTALL)
+_ADDRESS_DOMAIN = re.compile(r"@[ \t]*([^\s@<>()\[\],;:\"\\]+)")
+_MOST_STRAYS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,8 @@ def read_letter(office: PostOffice, octets: bytes | Path) -> Letter:
     else:
         start = octets
     header = start[: header_end(start)]
+    if len(header) >= HEADER_LIMIT:
+        raise MalformedMessage("Header is too large", reason=f"no end of the header within {HEADER_LIMIT} octets")
     fields = find_all(header, "from")
     entries = [entry for value in fields for entry in mailboxes(parse_addresses(value))]
     authors = tuple(dict.fromkeys(_ascii_domain(_as_text(entry.domain or "")) for entry in entries))
@@ -217,9 +225,18 @@ def read_letter(office: PostOffice, octets: bytes | Path) -> Letter:
         author=address_text(entries[0]) if entries else "",
         authors=authors,
         author_fields=len(fields),
-        claimed=_ours(office, authors),
+        claimed=_ours(office, (*authors, *_stray_domains(fields))),
         message_id=find_field(header, "message-id") or "",
     )
+
+
+def _stray_domains(fields: Sequence[str]) -> tuple[str, ...]:
+    """Domains of whatever else in From looks like an address to a program that reads it otherwise than we do: text in
+    front of the brackets, a second pair of them.  What stands in quotes or in parentheses is a name.
+    """
+    plain = (_NAMES.sub(" ", field) for field in fields)
+    found = [domain for text in plain for domain in _ADDRESS_DOMAIN.findall(text)]
+    return tuple(dict.fromkeys(_ascii_domain(_as_text(domain)) for domain in found[:_MOST_STRAYS]))
 
 
 def _as_text(raw: str) -> str:
@@ -240,10 +257,10 @@ def _ours(office: PostOffice, authors: tuple[str, ...]) -> tuple[str, ...]:
     configured = {_ascii_domain(name) for name in (office.config.city.domain, *office.config.city.domains)}
     found = []
     with office.directory.read() as people:
-        for author in authors:
+        for author in dict.fromkeys(authors):
             labels = author.split(".")
             names = (".".join(labels[start:]) for start in range(len(labels)))
             ours = next((name for name in names if name in configured or is_local_domain(people, name)), None)
             if ours is not None:
                 found.append(ours)
-    return tuple(found)
+    return tuple(dict.fromkeys(found))

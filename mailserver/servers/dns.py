@@ -49,6 +49,8 @@ PAYLOAD = 1232  # octets of an answer over UDP that is not fragmented on its way
 LONGEST_MEMORY = 86_400
 FAILURE_MEMORY = 5  # seconds; RFC 2308 §7.1 allows five minutes
 LARGEST_REMEMBERED = 8192  # octets of records; longer answers are asked for again
+MEMORY = 48 * 1024 * 1024  # octets of all answers that are remembered, about
+_ENTRY = 500  # what one takes without its records
 MOST_RECORDS = 1000
 
 # Extended errors that say that a signature was looked at and is wrong (RFC 8914 §4.7 to §4.13).
@@ -63,7 +65,8 @@ class Dns:
         self._servers = [_split_address(each) for each in resolvers] or _system_servers()
         self._timeout = timeout
         self._entries = entries
-        self._memory: OrderedDict[Question, tuple[float, Answer]] = OrderedDict()
+        self._memory: OrderedDict[Question, tuple[float, Answer, int]] = OrderedDict()
+        self._remembered = 0  # octets
         self._asked: dict[Question, asyncio.Task[Answer]] = {}
         self._room = asyncio.Semaphore(MOST_AT_A_TIME)
 
@@ -125,18 +128,26 @@ class Dns:
         if entry is None:
             return None
         if entry[0] <= now:
-            del self._memory[question]
+            self._forget(question)
             return None
         self._memory.move_to_end(question)
         return entry[1]
 
     def _remember(self, question: Question, answer: Answer) -> None:
         seconds = FAILURE_MEMORY if answer.failed else min(answer.ttl, LONGEST_MEMORY)
-        if seconds <= 0 or sum(_weigh(record) for record in answer.records) > LARGEST_REMEMBERED:
+        octets = sum(_weigh(record) for record in answer.records)
+        if seconds <= 0 or octets > LARGEST_REMEMBERED:
             return
-        self._memory[question] = (asyncio.get_running_loop().time() + seconds, answer)
-        while len(self._memory) > self._entries:
-            self._memory.popitem(last=False)
+        self._forget(question)
+        self._memory[question] = (asyncio.get_running_loop().time() + seconds, answer, octets + _ENTRY)
+        self._remembered += octets + _ENTRY
+        while len(self._memory) > self._entries or self._remembered > MEMORY:
+            self._forget(next(iter(self._memory)))
+
+    def _forget(self, question: Question) -> None:
+        entry = self._memory.pop(question, None)
+        if entry is not None:
+            self._remembered -= entry[2]
 
     # -- the network
 

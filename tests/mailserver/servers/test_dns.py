@@ -15,6 +15,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from mailserver.servers import dns as dns_shell
 from mailserver.servers.dns import Dns
 from security.dns import Answer, Mx, Question, Status, Tlsa, ask, together
 from tests.mailserver.servers.far_away import NameServer
@@ -193,6 +194,22 @@ def test_the_memory_is_bounded(serve) -> None:
         return len(shell._memory)
 
     assert asyncio.run(run()) == 10
+
+
+def test_the_memory_is_bounded_by_octets_too(serve, monkeypatch) -> None:
+    monkeypatch.setattr(dns_shell, "MEMORY", 10_000)
+    large = " ".join(f'"{"x" * 200}"' for _ in range(10))
+    server = serve(OddServer(lambda query: respond(query, f"{query.question[0].name} TXT {large}")))
+
+    async def run() -> tuple[int, int, int]:
+        shell = Dns([server.address])
+        for number in range(10):
+            await shell.ask([Question(f"n{number}.example", "TXT")])
+        return len(shell._memory), shell._remembered, sum(entry[2] for entry in shell._memory.values())
+
+    kept, counted, weighed = asyncio.run(run())
+    assert 1 <= kept < 10
+    assert counted == weighed <= 10_000
 
 
 def test_a_silent_server_costs_its_time_and_no_more(serve) -> None:
