@@ -47,6 +47,8 @@ WEB_SERVICES = ("http", "https")
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
+# Messages of one process that scanners look at, at a time.
+_SCANS = 16
 # Seconds between looks for mail that the indexes of accounts that are searched do not know yet; at least, when much of
 # it has gathered; and to answer a search that found one far behind.
 _INDEXING = 30.0
@@ -231,6 +233,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             clients=clients,
             executor=executor,
             login_executor=login_executor,
+            scan_executor=ThreadPoolExecutor(_SCANS, thread_name_prefix="scan"),
         )
         imap = ImapServices(
             store=system.store,

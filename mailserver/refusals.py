@@ -65,6 +65,12 @@ class Distrusted(Refusal):
     default_text = "Message is not trusted here"
 
 
+class Unwanted(Refusal):
+    """A scanner found something in the message that nobody is to get."""
+
+    default_text = "The message was refused for what is in it"
+
+
 class Forged(Distrusted):
     """Nothing vouches for the author that the message names."""
 

@@ -15,6 +15,7 @@ from directory.database import Directory
 from directory.login import Gate, LoginRules
 from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
+from mailserver.scanning.asking import Panel
 from mailserver.store import Store
 from security.proven import ProvenLogins
 from security.throttle import Throttle, ThrottleMemory
@@ -73,6 +74,7 @@ def build(config: Config, proven: ProvenLogins | None = None, guesses: ThrottleM
         directory=directory,
         config=config,
         clock=time.time,
+        panel=Panel(config.scanners, our_name=config.city.hostname, monotonic=time.monotonic),
         in_place=config.store_url.startswith("sqlite"),
     )
     return System(config, directory, store, gate, office)

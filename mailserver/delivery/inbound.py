@@ -18,7 +18,7 @@ from directory.accounts import find_account
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, local, signing, spool
+from mailserver.delivery import bounce, local, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
@@ -26,6 +26,7 @@ from mailserver.delivery.tracing import Fate, Trace, record, record_refusal
 from mailserver.delivery.verdict import Action, Judgement, results_field, results_of
 from mailserver.message.headers import header_end
 from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
+from mailserver.scanning.opinion import Opinion
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
 from security.authresults import render_results
@@ -158,14 +159,17 @@ def receive(
     taken: Sequence[Taken],
     octets: bytes | Path,
     judgement: Judgement | None = None,
+    opinions: Sequence[Opinion] = (),
 ) -> Future[Arrival]:
     """Take a stranger's message for accepted recipients: all of them in one transaction.
 
-    ``judgement`` is None for whom we trust.  Raises Refusal.  The future has a result once everything is on disk.
+    ``judgement`` is None for whom we trust; ``opinions`` are the scanners', who have had their say in it.  Raises
+    Refusal.  The future has a result once everything is on disk.
     """
     stamped = stamp(office, origin, mail, taken, read_header(octets), judgement)
     if judgement is not None:
         octets = without_claims(octets, our_names(office))
+    octets = scanning.apply(octets, opinions)
     accounts, remote = gather(taken)
     front = stamped.trace
     if remote and judgement is not None and judgement.found.arc is not None:  # a group or an alias leads it outside
@@ -174,7 +178,10 @@ def receive(
         front = signing.below_return_path(front, seal)
     content = office.store.prepare(octets, prefix=front)
     is_junk = judgement is not None and judgement.verdict.action is Action.JUNK
-    who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
+    if judgement is not None and judgement.verdict.action is Action.QUARANTINE:
+        who = local.Distribution(quarantined=held_back(taken), quarantine=judgement.verdict.reason)
+    else:
+        who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
     reports = []
     if _may_be_told(judgement):
@@ -230,7 +237,9 @@ def _fates(taken: Sequence[Taken], who: local.Distribution) -> tuple[Fate, ...]:
     fates = []
     for each in taken:
         accounts = each.addressee.recipients.accounts
-        if accounts:
+        if who.quarantined:
+            outcome = "quarantine"
+        elif accounts:
             outcome = place if not who.accounts.isdisjoint(accounts) else "waiting"
         else:
             outcome = "relay"

@@ -40,6 +40,8 @@ class Distribution:
     also: tuple[Target, ...] = ()  # further mailboxes, such as the submitter's Sent
     inboxes: dict[str, int] = field(default_factory=dict)
     is_junk: bool = False
+    quarantined: tuple[spool.SpoolRecipient, ...] = ()  # everybody, until an administrator has looked at it
+    quarantine: str = ""  # why
 
 
 def plan(
@@ -102,6 +104,8 @@ def deliver_kept(tx: Transaction, message_id: int, size: int, who: Distribution,
 
 def _let_wait(tx: Transaction, message_id: int, envelope: spool.Envelope, who: Distribution) -> None:
     """Whom this does not reach now waits in the spool: those elsewhere, and those without room."""
+    if who.quarantined:
+        spool.put(tx, message_id, envelope, who.quarantined, quarantine=who.quarantine)
     if who.remote:
         spool.put(tx, message_id, envelope, who.remote)
     if who.full:

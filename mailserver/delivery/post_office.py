@@ -17,6 +17,7 @@ from pathlib import Path
 
 from directory.database import Directory
 from mailserver.config import Config
+from mailserver.scanning.asking import Panel
 from mailserver.store import Store
 from mailserver.store.quota import usage
 
@@ -42,6 +43,7 @@ class PostOffice:
     config: Config
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
+    panel: Panel | None = None  # scanners of other makers
     # Whether a look-up is so quick that an event loop may do it: on the embedded engines, not over a network.
     in_place: bool = True
     _inboxes: dict[str, int] = field(default_factory=dict)

@@ -19,12 +19,14 @@ from mailserver.store.database import Transaction
 from mailserver.store.tables import message, spool_item, spool_lane, spool_recipient
 
 _BATCH = 500
+QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which messages: all that fit everything that is said.  ``before`` is the youngest time of arrival; ``state`` is
-    held, sending (a relay has it), failing (the domain's servers cannot be reached) or waiting.
+    held, sending (a relay has it), failing (the domain's servers cannot be reached), waiting, or quarantined: such
+    messages are meant by no other choice.
     """
 
     ids: tuple[int, ...] = ()
@@ -57,6 +59,7 @@ class Queued:
     priority: int
     subject: str
     recipients: tuple[QueuedRecipient, ...]
+    quarantine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def list_queued(store: Store, choice: Choice = Choice(), *, limit: int | None = 
         chosen = list(connection.execute(_chosen(choice).limit(limit)).scalars())
         items = spool.load_items(connection, chosen)
         subjects = _subjects(connection, [item.message_id for item in items])
+        reasons = _reasons(connection, chosen) if choice.state == QUARANTINED else {}
         owned = _owned(
             connection, {(each.domain, item.envelope.priority) for item in items for each in item.recipients}
         )
@@ -102,6 +106,7 @@ def list_queued(store: Store, choice: Choice = Choice(), *, limit: int | None = 
                 )
                 for each in item.recipients
             ),
+            quarantine=reasons.get(item.id, ""),
         )
         for item in items
     ]
@@ -149,19 +154,21 @@ def header_of(store: Store, item_id: int) -> bytes:
 def _chosen(choice: Choice, after: int = 0) -> Select[int]:
     """Ids of items, the oldest first."""
     found = select(spool_item.c.id).where(spool_item.c.id > after).order_by(spool_item.c.id)
+    is_quarantined = spool_item.c.quarantine != ""
+    found = found.where(is_quarantined if choice.state == QUARANTINED else ~is_quarantined)
     if choice.ids:
         found = found.where(spool_item.c.id.in_(choice.ids))
     if choice.sender:
         found = found.where(spool_item.c.reverse_path == ("" if choice.sender == "<>" else choice.sender))
     if choice.before:
         found = found.where(spool_item.c.created_at <= choice.before)
-    if not choice.domain and choice.state in ("", "held"):
+    if not choice.domain and choice.state in ("", "held", QUARANTINED):
         return found.where(spool_item.c.held) if choice.state else found
     lane = (spool_lane.c.domain == spool_recipient.c.domain) & (spool_lane.c.priority == spool_recipient.c.priority)
     some = select(spool_recipient.c.item_id).where(spool_recipient.c.state.in_(WAITING))
     if choice.domain:
         some = some.where(spool_recipient.c.domain == choice.domain.lower())
-    if choice.state == "held":
+    if choice.state in ("held", QUARANTINED):
         some = some.where(spool_recipient.c.state == HELD)
     elif choice.state:
         some = some.join(spool_lane, lane).where(
@@ -191,6 +198,16 @@ def _subjects(connection: Connection, message_ids: Sequence[int]) -> dict[int, s
     for start in range(0, len(message_ids), 500):
         chunk = message_ids[start : start + 500]
         rows = connection.execute(select(message.c.id, message.c.subject).where(message.c.id.in_(chunk)))
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def _reasons(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Why messages are in quarantine."""
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        rows = connection.execute(select(spool_item.c.id, spool_item.c.quarantine).where(spool_item.c.id.in_(chunk)))
         found.update((row[0], row[1]) for row in rows)
     return found
 
@@ -243,7 +260,9 @@ def release(store: Store, choice: Choice) -> int:
 
     def change(tx: Transaction, ids: list[int]) -> int:
         changed = tx.connection.execute(
-            update(spool_item).where(spool_item.c.id.in_(ids), spool_item.c.held.is_(True)).values(held=False)
+            update(spool_item)
+            .where(spool_item.c.id.in_(ids), spool_item.c.held.is_(True))
+            .values(held=False, quarantine="")
         ).rowcount
         keys = _keys(tx, ids, HELD)
         tx.connection.execute(

@@ -106,6 +106,7 @@ class Result:
     is_attempt: bool = True
 
 
+_LONGEST_REASON = 1000
 _INSERT_ITEM = insert(spool_item)
 _INSERT_RECIPIENT = insert(spool_recipient)
 
@@ -119,11 +120,14 @@ def put(
     due_at: int | None = None,
     held: bool = False,
     reply: str = "",
+    quarantine: str = "",
 ) -> int:
     """Spool a message of the store for these recipients; the item's id.
 
-    ``due_at`` is now unless given, and never before the envelope's release.
+    ``due_at`` is now unless given, and never before the envelope's release.  ``quarantine`` is why it is held until an
+    administrator has looked at it.
     """
+    held = held or bool(quarantine)
     item_id = take_numbers(tx, "spool_item", 1)
     rows = {recipient.forward_path: recipient for recipient in recipients}
     tx.connection.execute(
@@ -148,6 +152,7 @@ def put(
             "held": held,
             "delay_reported": False,
             "unfinished": len(rows),
+            "quarantine": quarantine[:_LONGEST_REASON],
         },
     )
     due = NEVER if held else max(envelope.release_at, tx.now if due_at is None else due_at)

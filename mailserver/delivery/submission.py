@@ -21,7 +21,7 @@ from directory.accounts import Account
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, local, signing
+from mailserver.delivery import allowance, bounce, local, scanning, signing
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
@@ -35,6 +35,7 @@ from mailserver.delivery.inbound import (
 )
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields
+from mailserver.delivery.verdict import Action
 from mailserver.message.addresses import mailboxes, parse_addresses
 from mailserver.message.dates import format_date
 from mailserver.message.headers import add_fields, find_all, find_field, remove_fields
@@ -47,6 +48,7 @@ from mailserver.refusals import (
     SendingLimit,
     TooLarge,
 )
+from mailserver.scanning.opinion import Opinion
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import special_mailbox
@@ -70,6 +72,7 @@ class Submission:
     mail: MailCommand | None = None  # with the DSN and 8-bit parameters, when they came over SMTP
     rcpts: tuple[RcptCommand, ...] = ()
     trace: Origin | None = None
+    opinions: tuple[Opinion, ...] | None = None  # the scanners', where they were asked already
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,10 @@ def send(
     taken: Sequence[Taken],
     refused: dict[str, Refusal] | None = None,
 ) -> Future[Submitted]:
-    """Send to recipients that were accepted already.  Raises Refusal."""
+    """Send to recipients that were accepted already.  Raises Refusal.
+
+    Scanners are asked here, unless they were before; that takes its time.
+    """
     submitter = submission.submitter
     header = read_header(submission.octets)
     if isinstance(submission.octets, bytes) and not (submission.mail and submission.mail.body == "BINARYMIME"):
@@ -155,15 +161,31 @@ def send(
     _check_author(office, submitter, header)
     reference = office.new_reference()
     mail = submission.mail or MailCommand(submission.reverse_path, smtputf8=not header.isascii())
+    origin = submission.trace or Origin(submission.client, "webmail", "HTTPS")
+    paths = [each.rcpt.forward_path for each in taken]
+    opinions = submission.opinions
+    if opinions is None:
+        opinions = scanning.ask(
+            office,
+            origin,
+            submission.octets,
+            reverse_path=mail.reverse_path,
+            recipients=paths,
+            reference=reference,
+            login=submitter.login,
+        )
+    scanned = scanning.verdict_of(opinions)
+    if scanned.refusal is not None:
+        raise scanned.refusal
     trace = trace_fields(
-        submission.trace or Origin(submission.client, "webmail", "HTTPS"),
+        origin,
         hostname=office.config.city.hostname,
         reference=reference,
         reverse_path=mail.reverse_path,
         forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
         now=office.now(),
     )
-    outgoing, own_copy = _complete(office, submission.octets, header, reference)
+    outgoing, own_copy = _complete(office, scanning.apply(submission.octets, opinions), header, reference)
     accounts, remote = gather(taken)
     later = release_time(mail, office.now())
     if remote or later:  # what stays here is not signed: nobody asks for a proof that we were we
@@ -183,7 +205,9 @@ def send(
         mail, content.text, content.header, now=office.now(), submitter=submitter.id, priority=priority
     )
     reports = []
-    if envelope.release_at:  # RFC 4865: everybody gets it then, and is reported on then
+    if scanned.action is Action.QUARANTINE:
+        who = local.Distribution(quarantined=held_back(taken), quarantine=scanned.reason, also=also)
+    elif envelope.release_at:  # RFC 4865: everybody gets it then, and is reported on then
         who = local.Distribution(remote=held_back(taken), also=also)
     else:
         who = local.plan(
@@ -196,8 +220,6 @@ def send(
         )
         reports = bounce.report_success(office, mail, taken, content.header)
     draft = submission.replaces_draft
-
-    paths = [each.rcpt.forward_path for each in taken]
 
     def job(tx: Transaction) -> Submitted:
         allowance.spend(tx, office.config.sending, submitter, reference, paths)

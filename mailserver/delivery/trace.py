@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -65,19 +65,27 @@ def without_claims(octets: bytes | Path, names: Collection[str]) -> bytes | Path
     def is_claim(name: str, field: bytes) -> bool:
         return name == _RESULTS and claims_to_be(unfold(field.partition(b":")[2].decode("latin-1")), names)
 
+    return with_header(octets, lambda header: remove_if(header, is_claim))
+
+
+def with_header(octets: bytes | Path, edit: Callable[[bytes], bytes]) -> bytes | Path:
+    """A message with its header block edited.  A file is written anew in its folder if that changes anything; the old
+    one goes.
+    """
     if isinstance(octets, bytes):
-        return remove_if(octets, is_claim)
+        end = header_end(octets)
+        return edit(octets[:end]) + octets[end:]
     path = octets
     with path.open("rb") as file:
         start = file.read(_HEADER_LIMIT)
         header = start[: header_end(start)]
-        clean = remove_if(header, is_claim)
-        if len(clean) == len(header):
+        edited = edit(header)
+        if edited == header:
             return path
         file.seek(len(header))
         handle, name = tempfile.mkstemp(prefix="data-", dir=path.parent)
         with os.fdopen(handle, "wb") as copy:
-            copy.write(clean)
+            copy.write(edited)
             shutil.copyfileobj(file, copy)
     path.unlink()
     return Path(name)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
-from mailserver.delivery import greylist, inbound
+from mailserver.delivery import greylist, inbound, scanning
 from mailserver.delivery.checks import (
     Findings,
     Subject,
@@ -21,6 +23,7 @@ from mailserver.delivery.checks import (
 )
 from mailserver.delivery.verdict import Action, Judgement, Verdict, judge, judge_envelope
 from mailserver.refusals import PutOff
+from mailserver.scanning.opinion import Opinion
 from mailserver.servers.dns import Dns
 from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_session import SmtpSession
@@ -108,15 +111,19 @@ class MxSession(SmtpSession):
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         taken = [offer.answer for offer in offers]
         judgement = await self._judge(sink)
+        paths = [offer.rcpt.forward_path for offer in offers]
+        opinions: tuple[Opinion, ...] = ()
+        if self.office.panel and (judgement is None or judgement.verdict.is_taken):
+            opinions = await self._scan(mail, paths, sink)
+            judgement = _weigh(judgement, scanning.verdict_of(opinions))
         if judgement is not None and judgement.verdict.refusal is not None:
-            paths = [offer.rcpt.forward_path for offer in offers]
             inbound.note_refusal(self.office, self.origin(mail), mail, paths, sink.size, judgement)
             return [refusal_reply(judgement.verdict.refusal)]
         reach = sum(len(each.addressee.recipients.accounts) for each in taken)
         arrival = await self.work(
             sink,
             reach,
-            lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over(), judgement),
+            lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over(), judgement, opinions),
         )
         return [Reply(250, "2.0.0", f"Taken as {arrival.reference}")]
 
@@ -133,6 +140,18 @@ class MxSession(SmtpSession):
         found = await self._dns.answer(look, within=trust.check_seconds, executor=executor)
         return judge(found, trust)
 
+    async def _scan(self, mail: MailCommand, paths: Sequence[str], sink: MessageSink) -> tuple[Opinion, ...]:
+        """Scanners are waited for on a thread."""
+        ask = partial(
+            scanning.ask,
+            self.office,
+            self.origin(mail),
+            sink.path or sink.octets,
+            reverse_path=mail.reverse_path,
+            recipients=paths,
+        )
+        return await self.loop.run_in_executor(self.services.scan_executor, ask)
+
     def ended(self) -> None:
         self._forget_checks()
         super().ended()
@@ -141,6 +160,13 @@ class MxSession(SmtpSession):
         if self._looking is not None:
             self._looking.cancel()
         self._looking = self._subject = None
+
+
+def _weigh(judgement: Judgement | None, scanned: Verdict) -> Judgement | None:
+    """The checks' judgement with the scanners' verdict; whom we trust is judged by scanners alone."""
+    if judgement is not None:
+        return replace(judgement, verdict=scanning.graver(judgement.verdict, scanned))
+    return None if scanned.action is Action.ACCEPT else Judgement(Findings(), scanned)
 
 
 def _see(looking: asyncio.Task[Findings]) -> None:

@@ -57,7 +57,8 @@ DISK_FULL = Reply(452, "4.3.1", "No room to take the message now")
 class SmtpServices:
     """What all SMTP sessions of a process share; wiring fills it.
 
-    Logins are judged on threads of their own, so that however many come, mail does not wait for them.
+    Logins are judged on threads of their own, so that however many come, mail does not wait for them; and scanners are
+    waited for on others.
     """
 
     office: PostOffice
@@ -66,6 +67,7 @@ class SmtpServices:
     clients: Clients
     executor: Executor | None = None
     login_executor: Executor | None = None
+    scan_executor: Executor | None = None
     hello_replies: dict[tuple[Any, ...], bytes] = field(default_factory=dict)
 
 

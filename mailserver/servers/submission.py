@@ -20,7 +20,7 @@ from directory.accounts import Account
 from directory.admission import Admission
 from directory.login import LoginRefused
 from directory.sasl_login import Away, Conversation, Wait, converse
-from mailserver.delivery import inbound, submission
+from mailserver.delivery import inbound, scanning, submission
 from mailserver.delivery.envelopes import may_raise_priority
 from mailserver.servers.smtp_session import HELLO_FIRST, SmtpSession
 from mailserver.servers.smtp_stream import Hangup
@@ -108,6 +108,18 @@ class SubmissionSession(SmtpSession):
         assert account is not None
         taken = [offer.answer for offer in offers]
         reach = sum(len(each.addressee.recipients.accounts) for each in taken)
+        opinions = None
+        if self.office.panel:
+            ask = functools.partial(
+                scanning.ask,
+                self.office,
+                self.origin(mail),
+                sink.path or sink.octets,
+                reverse_path=mail.reverse_path,
+                recipients=[offer.rcpt.forward_path for offer in offers],
+                login=account.login,
+            )
+            opinions = await self.loop.run_in_executor(self.services.scan_executor, ask)
         octets = sink.hand_over()
         order = submission.Submission(
             submitter=account,
@@ -118,6 +130,7 @@ class SubmissionSession(SmtpSession):
             client=self.client,
             mail=mail,
             trace=self.origin(mail),
+            opinions=opinions,
         )
         submitted = await self.work(sink, reach, lambda: submission.send(self.office, order, taken))
         return [Reply(250, "2.0.0", f"Taken as {submitted.reference}")]

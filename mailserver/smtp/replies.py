@@ -27,6 +27,7 @@ from mailserver.refusals import (
     SendingLimit,
     TooLarge,
     TryLater,
+    Unwanted,
 )
 
 MAX_REPLY_LINES = 128
@@ -87,6 +88,7 @@ REFUSALS: dict[type[Refusal], tuple[int, str]] = {
     TooLarge: (552, "5.3.4"),
     MalformedMessage: (554, "5.6.0"),
     Distrusted: (550, "5.7.1"),
+    Unwanted: (554, "5.7.1"),
     Forged: (550, "5.7.26"),  # RFC 7372 §3.4
     TryLater: (451, "4.3.0"),
     PutOff: (451, "4.7.1"),

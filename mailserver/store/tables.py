@@ -338,6 +338,7 @@ spool_item = Table(
     Column("deliver_by_mode", Text, nullable=False, server_default=""),  # N or R, with T for a trace
     Column("release_at", BigInteger, nullable=False, server_default="0"),  # RFC 4865; 0: at once
     Column("unfinished", Integer, nullable=False, server_default="0"),  # recipients without a last word
+    Column("quarantine", Text, nullable=False, server_default=""),  # why an administrator is to look at it
     Index(None, "message_id"),
 )
 
