@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, insert
 
 from directory import tables
-from mailserver.store import mailboxes, readers, reading
+from mailserver.store import mailboxes, marking, readers, reading
 from mailserver.store.flags import flag_names
 from tests.mailserver.imap.talk import Direct
 
@@ -133,6 +133,12 @@ class Picture:
         news, self.client.buffer = self.client.buffer, b""
         self.read(news.decode().split("\r\n"), may_expunge=True)
         assert self.client.send(b"DONE\r\n").startswith(b"t OK")
+
+
+@pytest.fixture(autouse=True)
+def ranges_of_few(monkeypatch):
+    """Mailboxes are small here, and both ways to note changed flags are to be taken."""
+    monkeypatch.setattr(marking, "MANY", 2)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox
-from mailserver.store import Store, broadcast, changes, flags, mailboxes, messages, quota, reading
+from mailserver.store import Store, broadcast, changes, flags, mailboxes, marking, messages, quota, reading
 from mailserver.store.messages import Target
 from mailserver.store.reading import as_ranges
 
@@ -344,6 +344,12 @@ class Histories(RuleBasedStateMachine):
                     assert mailbox is not None
                     for row in reading.placements(connection, mailbox.id):
                         assert self.store.octets(connection, row.message_id) == self.bodies[box.mails[row.uid].number]
+
+
+@pytest.fixture(autouse=True)
+def ranges_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mailboxes are small here, and both ways to note changed flags are to be taken."""
+    monkeypatch.setattr(marking, "MANY", 2)
 
 
 @pytest.mark.parametrize(("engine", "examples", "steps"), [("sqlite", 80, 30), ("postgresql", 12, 25)])
