@@ -34,6 +34,7 @@ from security.dkim import Message, Signer, read_message, sign
 log = logging.getLogger("citymail.delivery")
 
 _LARGEST_ENCODED = 64 * 1024 * 1024
+_PIECE = 1 << 18
 _LONGEST_LINE = 1000  # RFC 5321 §4.5.3.1.6, with CRLF: relays may break longer ones
 
 
@@ -104,17 +105,22 @@ def _signers(office: PostOffice, message: Message) -> tuple[Signer, ...]:
 
 def _encoded(octets: bytes | Path) -> bytes | None:
     """The message in seven bits and lines of moderate length; None if it is that already, or must stay as it is."""
-    if isinstance(octets, Path):
-        if octets.stat().st_size > _LARGEST_ENCODED:
-            return None
-        with octets.open("rb") as file:
-            if all(map(_is_plain, file)):
-                return None
-        return to_seven_bit(octets.read_bytes())
-    if octets.isascii() and max(map(len, octets.split(b"\n"))) < _LONGEST_LINE:
+    if isinstance(octets, bytes):
+        return None if _is_plain(octets) else to_seven_bit(octets)
+    if octets.stat().st_size > _LARGEST_ENCODED:
         return None
-    return to_seven_bit(octets)
+    with octets.open("rb") as file:
+        if all(map(_is_plain, iter(lambda: b"".join(file.readlines(_PIECE)), b""))):
+            return None
+    return to_seven_bit(octets.read_bytes())
 
 
-def _is_plain(line: bytes) -> bool:
-    return len(line) <= _LONGEST_LINE and line.isascii()
+def _is_plain(lines: bytes) -> bool:
+    """Whether every transport takes whole lines as they are (RFC 2045 §2.7)."""
+    pairs, returns, feeds = (lines.count(mark) for mark in (b"\r\n", b"\r", b"\n"))
+    return (
+        lines.isascii()
+        and pairs == returns == feeds
+        and b"\0" not in lines
+        and max(map(len, lines.split(b"\n"))) < _LONGEST_LINE
+    )

@@ -177,6 +177,22 @@ def test_long_lines_are_encoded_before_the_signature(office):
     assert results(office, sent) == BOTH
 
 
+@pytest.mark.parametrize("odd", [b"a\rb\r\n", b"a\nb\r\n", b"a\0b\r\n"])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_what_only_binary_transport_takes_is_encoded_before_the_signature(office, odd, in_file):
+    octets = MESSAGE.replace(b"8bit", b"binary").replace(b"text/plain", b"application/x") + odd
+    octets += b"z" * 70 + b"\r\n" if not in_file else (b"z" * 70 + b"\r\n") * 6000
+    given: bytes | Path = octets
+    if in_file:
+        given = office.incoming / "binary"
+        given.write_bytes(octets)
+    submit(office, "ban@ngoai.example", octets=given, mail=MailCommand("an@city.vn", body="BINARYMIME"))
+    (sent,) = as_relayed(office)
+    assert b"Content-Transfer-Encoding: base64" in sent
+    assert sent.count(b"\r") == sent.count(b"\n") == sent.count(b"\r\n")
+    assert results(office, sent) == BOTH
+
+
 def test_mail_that_goes_later_is_signed_for_then(office):
     mail = MailCommand("an@city.vn", hold_for=20 * 86_400)
     submit(office, "ban@ngoai.example", "binh@city.vn", mail=mail, rcpts=(RcptCommand("ban@ngoai.example"),))
