@@ -6,13 +6,14 @@ import click
 
 
 def commands() -> dict[str, click.Command]:
-    """The directory's groups, the queue, the indexes; and under ``mailbox`` what is done to the mail in one."""
+    """The directory's groups, queue, indexes, traces; and under ``mailbox`` what is done to the mail in one."""
     from directory.cli import commands as directory_commands
     from mailserver.cli.importing import import_command
     from mailserver.cli.index import index
     from mailserver.cli.queue import queue
     from mailserver.cli.restoring import restore_command
     from mailserver.cli.sharing import seen_command, share_command, shares_command, unshare_command
+    from mailserver.cli.tracing import trace
 
     found = {command.name: command for command in directory_commands if command.name}
     mailbox = found["mailbox"]
@@ -23,4 +24,5 @@ def commands() -> dict[str, click.Command]:
         mailbox.add_command(command)
     found["queue"] = queue
     found["index"] = index
+    found["trace"] = trace
     return found

@@ -7,7 +7,7 @@ for.  The housekeeper forgets it after ``[trust] trace_days``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -109,27 +109,40 @@ def _fit(raw: str) -> str:
     return raw[:LONGEST_TEXT].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def find(connection: Connection, *, reference: str = "", forward_path: str = "") -> list[Mapping[str, Any]]:
-    """Records by their reference, or of one recipient, newest first; each with its ``fates``."""
-    statement = select(message_trace).order_by(message_trace.c.at.desc()).limit(_BATCH)
-    if reference:
-        statement = statement.where(message_trace.c.reference == reference)
-    if forward_path:
-        statement = statement.where(
-            message_trace.c.reference.in_(
-                select(recipient_trace.c.reference).where(recipient_trace.c.forward_path == forward_path)
-            )
-        )
-    found = connection.execute(statement).mappings().all()
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records; what is empty does not matter."""
+
+    reference: str = ""
+    forward_path: str = ""
+    reverse_path: str | None = None  # empty for reports
+    since: int = 0
+    action: str = ""
+
+
+def find(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+    """Records, newest first; each with its ``fates``."""
+    columns = message_trace.c
+    statement = select(message_trace).where(columns.at >= wanted.since).order_by(columns.at.desc()).limit(limit)
+    if wanted.reference:
+        statement = statement.where(columns.reference == wanted.reference)
+    if wanted.reverse_path is not None:
+        statement = statement.where(columns.reverse_path == wanted.reverse_path)
+    if wanted.action:
+        statement = statement.where(columns.action == wanted.action)
+    if wanted.forward_path:
+        whose = select(recipient_trace.c.reference).where(recipient_trace.c.forward_path == wanted.forward_path)
+        statement = statement.where(columns.reference.in_(whose))
+    found = [dict(row) for row in connection.execute(statement).mappings()]
     fates = _fates(connection, [row["reference"] for row in found])
     return [{**row, "fates": fates.get(row["reference"], [])} for row in found]
 
 
-def _fates(connection: Connection, references: Iterable[str]) -> dict[str, list[Fate]]:
+def _fates(connection: Connection, references: Sequence[str]) -> dict[str, list[Fate]]:
     fates: dict[str, list[Fate]] = {}
-    for reference in references:
-        rows = connection.execute(select(recipient_trace).where(recipient_trace.c.reference == reference))
-        fates[reference] = [Fate(row.forward_path, row.outcome, row.account_id) for row in rows]
+    rows = connection.execute(select(recipient_trace).where(recipient_trace.c.reference.in_(references)))
+    for row in rows:
+        fates.setdefault(row.reference, []).append(Fate(row.forward_path, row.outcome, row.account_id))
     return fates
 
 

@@ -82,6 +82,7 @@ def test_help_names_every_command_and_imports_no_database(citymail: Citymail) ->
         "official",
         "queue",
         "serve",
+        "trace",
         "unit",
     ):
         assert f"\n  {command} " in said

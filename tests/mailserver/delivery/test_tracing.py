@@ -10,7 +10,7 @@ import pytest
 from mailserver.config import Trust
 from mailserver.delivery import greylist, tracing
 from mailserver.delivery.post_office import Origin
-from mailserver.delivery.tracing import Fate, Trace
+from mailserver.delivery.tracing import Fate, Trace, Wanted
 
 ORIGIN = Origin("192.0.2.1", "mx.a.example", "ESMTPS")
 TRUST = Trust(grey_delay=300, grey_hours=2, grey_days=3)
@@ -32,9 +32,9 @@ def do(store: Any, job: Any, now: int = NOON) -> Any:
     return store.write(at_that_moment).result(60)
 
 
-def found(store: Any, **wanted: str) -> Any:
+def found(store: Any, **wanted: Any) -> Any:
     with store.read() as connection:
-        return tracing.find(connection, **wanted)
+        return tracing.find(connection, Wanted(**wanted), 100)
 
 
 def test_a_record_is_found_again(any_store: Any) -> None:
@@ -51,7 +51,9 @@ def test_a_record_is_found_again(any_store: Any) -> None:
     assert (row["reason"], len(row["results"]), row["author"]) == ("b\ufffdd ?", 1000, "ă@a.example")
     assert row["fates"] == list(fates[:2])
     assert [each["reference"] for each in found(any_store, forward_path="chi@city.vn")] == ["R2"]
-    assert found(any_store, forward_path="nobody@city.vn") == []
+    assert found(any_store, forward_path="nobody@city.vn") == found(any_store, reverse_path="") == []
+    assert len(found(any_store, reverse_path="x@a.example", action="accept", since=NOON)) == 2
+    assert found(any_store, action="refuse") == found(any_store, since=NOON + 1) == []
 
 
 def test_old_records_are_forgotten(any_store: Any) -> None:

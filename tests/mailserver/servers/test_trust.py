@@ -72,7 +72,7 @@ def traces(room):
         lambda tx: None
     ).result()  # nobody waits for the record of a refusal; behind it, it is there
     with room.office.store.read() as connection:
-        return tracing.find(connection)
+        return tracing.find(connection, tracing.Wanted(), 100)
 
 
 def test_a_good_message_and_what_is_written_of_it(trusting):
@@ -230,7 +230,7 @@ def test_a_slow_dns_costs_only_those_who_need_it(make_room):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         resolver = f"127.0.0.1:{silent.getsockname()[1]}"
-        room = make_room(trust={"networks": (), "dns_failure": "accept"}, dns={"resolvers": (resolver,), "timeout": 5})
+        room = make_room(trust={"networks": (), "dns_failure": "accept"}, dns={"resolvers": (resolver,), "timeout": 2})
         replies: list[str] = []
         waiting = threading.Thread(target=lambda: replies.append(send(room, letter())))
         waiting.start()

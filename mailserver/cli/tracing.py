@@ -1,0 +1,109 @@
+"""``citymail trace``: what became of messages that came here, and why, also of those that were not taken.
+
+Exit status: 0 found; 1 nothing found.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from directory.cli.texts import environment_language
+from mailserver.cli.options import config_option, read_config, speaker
+
+# key: (English, Vietnamese)
+_TEXTS = {
+    "nothing": ("No such message is recorded.", "Không có thư nào như vậy được ghi lại."),
+    "from": ("from <{path}> by {client} ({hello}), {size} octets", "từ <{path}> qua {client} ({hello}), {size} byte"),
+    "author": ("author {author}", "người viết {author}"),
+    "accept": ("taken", "đã nhận"),
+    "junk": ("taken as junk", "đã nhận, là thư rác"),
+    "quarantine": ("kept for administrators", "giữ lại chờ quản trị viên"),
+    "refuse": ("refused", "bị từ chối"),
+    "defer": ("put off", "bị hoãn"),
+    "inbox": ("in the mailbox", "trong hộp thư"),
+    "waiting": ("waits for room", "chờ chỗ trống"),
+    "relay": ("on its way elsewhere", "đang chuyển đi nơi khác"),
+}
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+_ACTIONS = ("accept", "junk", "quarantine", "refuse", "defer")
+
+
+def _read_age(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
+    if value is None:
+        return 0
+    found = re.fullmatch(r"(\d{1,6})([mhd])", value)
+    if not found:
+        raise click.BadParameter("must be minutes, hours or days: 30m, 4h, 2d")
+    return int(time.time()) - int(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@click.argument("reference", default="")
+@click.option("--to", "forward_path", default="", help="For this recipient.")
+@click.option("--sender", default=None, help="From this reverse-path; <> for reports.")
+@click.option("--since", callback=_read_age, help="Not older than: 30m, 4h, 2d.")
+@click.option("--action", type=click.Choice(_ACTIONS), default=None, help="Of which this was the verdict.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at most.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
+@config_option
+def trace(
+    config_path: Path,
+    reference: str,
+    forward_path: str,
+    sender: str | None,
+    since: int,
+    action: str | None,
+    limit: int,
+    as_json: bool,
+    lang: str | None,
+) -> None:
+    """What became of messages that came in, newest first; or of the one whose REFERENCE its Received field tells."""
+    from mailserver.delivery.tracing import Wanted, find
+    from mailserver.store import Store
+
+    config = read_config(config_path)
+    say = speaker(_TEXTS, lang or environment_language())
+    reverse_path = None if sender is None else sender.strip("<>")
+    wanted = Wanted(reference.upper(), forward_path, reverse_path, since, action or "")
+    store = Store(config.store_url, config.data)
+    try:
+        with store.read() as connection:
+            found = find(connection, wanted, limit)
+    finally:
+        store.close()
+    if as_json:
+        rows = [{**row, "fates": [asdict(fate) for fate in row["fates"]]} for row in found]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        for row in found:
+            _show(row, say)
+        if not found:
+            click.echo(f"citymail: {say('nothing')}", err=True)
+    sys.exit(0 if found else 1)
+
+
+def _show(row: Mapping[str, Any], say: Callable[..., str]) -> None:
+    at = datetime.fromtimestamp(row["at"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    reason = f": {row['reason']}" if row["reason"] else ""
+    click.echo(f"{row['reference']}  {at}  {say(row['action'])}{reason}")
+    click.echo(
+        f"    {say('from', path=row['reverse_path'], client=row['client'], hello=row['hello'], size=row['size'])}"
+    )
+    if row["author"]:
+        click.echo(f"    {say('author', author=row['author'])}  {row['message_id_header']}")
+    if row["results"]:
+        click.echo(f"    {row['results']}")
+    for fate in row["fates"]:
+        outcome = say(fate.outcome) if fate.outcome in _TEXTS else fate.outcome
+        click.echo(f"    → {fate.forward_path}: {outcome}")
