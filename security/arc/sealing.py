@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import re
 
-from security.arc.chain import MOST_SETS, collect
+from security.arc.chain import MOST_SETS, ChainFault, collect
 from security.arc.results import ArcResult
 from security.dkim.message import Message, read_fields
 from security.dkim.signature import SINGLE, covered_fields
@@ -28,7 +28,7 @@ def seal(message: Message, found: ArcResult, results: str, signer: Signer, now: 
 
     ``found`` is what ``validate`` said of this very message.  ``results`` is the authres-payload: the content of our
     Authentication-Results field, with our name in front and without the field's own (RFC 8601 §2.2).  Raises
-    ValueError for a message that no signature holds for.
+    ValueError for a message that no signature holds for, or whose chain is another by now.
     """
     if message.fault:
         raise ValueError(message.fault)
@@ -43,7 +43,7 @@ def seal(message: Message, found: ArcResult, results: str, signer: Signer, now: 
     signature = _signature_field(message, number, signer, now)
     new = [told, signature]
     # §5.1.2: of a chain that failed, the seal covers its own set alone
-    before = b"" if status == "fail" else _chain(message)
+    before = b"" if status == "fail" else _chain(message, found.highest)
     before += b"".join(read_fields(field)[0].canonical("relaxed") for field in new)
     tags = [
         ("i", number),
@@ -77,10 +77,14 @@ def _signature_field(message: Message, number: str, signer: Signer, now: int) ->
     return signed_field("ARC-Message-Signature", tags, signer, before)
 
 
-def _chain(message: Message) -> bytes:
+def _chain(message: Message, highest: int) -> bytes:
     """The sets before ours, in order (§5.1.1)."""
+    try:
+        links = collect(message)
+    except ChainFault as fault:
+        raise ValueError(f"the chain is not what was validated: {fault}") from None
+    if len(links) != highest:
+        raise ValueError("the chain is not what was validated")
     return b"".join(
-        message.canonical(place, "relaxed")
-        for link in collect(message)
-        for place in (link.results, link.signature, link.seal)
+        message.canonical(place, "relaxed") for link in links for place in (link.results, link.signature, link.seal)
     )

@@ -43,7 +43,7 @@ def seal_theirs(octets: bytes) -> bytes:
     return b"".join(made) + octets
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(STEPS)
 def test_both_say_the_same_of_a_chain(steps: list[str]) -> None:
     octets = LETTER
@@ -62,7 +62,7 @@ def test_each_verifies_the_others_seal(sealer) -> None:
         assert (ours(octets), theirs(octets)) == ("pass", "pass")
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_neither_takes_a_field_that_was_changed(data: st.DataObject) -> None:
     octets = seal_ours(seal_theirs(LETTER))

@@ -396,6 +396,15 @@ def test_what_cannot_be_sealed(letter: bytes) -> None:
         seal(read_message(letter), ArcResult("none"), FOUND, signer(), NOW)
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_chain_that_somebody_changed_meanwhile_is_not_sealed(number: int) -> None:
+    octets = chain(1)
+    found = check(octets)
+    for changed in (octets.replace(fields(octets)[number], b""), LETTER):
+        with pytest.raises(ValueError, match="not what was validated"):
+            seal(read_message(changed), found, FOUND, signer(), NOW)
+
+
 def test_the_body_is_read_once_for_dkim_and_arc() -> None:
     octets = sealed(sign(read_message(LETTER), (signer(),), NOW) + LETTER)
     reads = []

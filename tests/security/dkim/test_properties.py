@@ -45,6 +45,7 @@ def essence(octets: bytes) -> tuple[list[bytes], tuple[bytes, int]]:
     return sorted(signed), (body.digest, body.length)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(SIGNED) - 1), st.binary(max_size=3), st.integers(0, 3))
 def test_no_change_passes_that_a_reader_would_see(place: int, inserted: bytes, removed: int) -> None:
     changed = SIGNED[:place] + inserted + SIGNED[place + removed :]
@@ -56,6 +57,7 @@ def test_no_change_passes_that_a_reader_would_see(place: int, inserted: bytes, r
         assert essence(changed)[1] == essence(SIGNED)[1]
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*SINGLE, "received"]), st.booleans())
 def test_no_field_can_be_added_that_counts(name: str, above: bool) -> None:
     field = name.encode() + b": x\r\n"
@@ -63,6 +65,7 @@ def test_no_field_can_be_added_that_counts(name: str, above: bool) -> None:
     assert statuses(changed) in ([["pass"]] if name == "received" else [["fail"], ["policy"]])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_header_raises(octets: bytes) -> None:
     assert set(statuses(b"DKIM-Signature: " + octets)) <= STATUSES
@@ -71,6 +74,7 @@ def test_no_header_raises(octets: bytes) -> None:
     assert b"".join(field.octets for field in read_fields(block)) == block
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_no_key_record_raises(octets: bytes) -> None:
     for text in (octets, b"v=DKIM1; p=" + octets, b"v=DKIM1; k=ed25519; p=" + octets, record() + octets):
@@ -82,6 +86,7 @@ def test_no_key_record_raises(octets: bytes) -> None:
         assert result.reason.isascii()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,5}", fullmatch=True), st.text("ab /=+:.@", max_size=9)))
 def test_tag_lists_come_back(tags: dict[str, str]) -> None:
     written = "; ".join(f"{name} = {value}" for name, value in tags.items()).encode()
@@ -95,7 +100,7 @@ def test_tag_lists_come_back(tags: dict[str, str]) -> None:
         assert written[tag.start : tag.end].strip().decode() == tag.value
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.sampled_from([b"\r\n", b" ", b"\t", b"\r", b"\n", b"x"]), max_size=30),
     st.sampled_from(["simple", "relaxed"]),
