@@ -24,12 +24,14 @@ from mailserver.imap.steps import Steps
 from mailserver.refusals import NoSuchMailbox, NotPermitted, OverQuota
 from mailserver.store import changes, messages, quota, reading
 from mailserver.store.database import Transaction
-from mailserver.store.flags import DELETED
+from mailserver.store.flags import DELETED, known_mask
 from mailserver.store.messages import ALL_FLAGS, FlagsResult, Tell
 from mailserver.store.reading import Ranges, as_ranges
 
 T = TypeVar("T")
 
+# So few are looked at before they are changed: a commit for nothing would hold up everybody.
+FEW = 20
 # So many messages at once are not held back behind others' commits, nor hold theirs back.
 HEAVY_WRITE = 5000
 
@@ -104,6 +106,12 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         # RFC 4314 §4: with the right to one of the flags that are named, the command does what it may.
         raise NotPermitted
 
+    if wanted <= FEW and command.unchanged_since is None:
+        answer = _already_so(session, command, ranges, wanted, flags)
+        if answer is not None:
+            yield answer
+            return (yield from message_limit.told(Reply(), limited))
+
     def job(tx: Transaction) -> FlagsResult:
         tell: Tell = "rows"
         if command.silent:
@@ -142,6 +150,26 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         gone = Reply("Some of the messages no longer exist", code or b"EXPUNGEISSUED", is_no=True)
         return (yield from message_limit.told(gone, limited))
     return (yield from message_limit.told(Reply(code=code), limited))
+
+
+def _already_so(session: Session, command: Store, ranges: Ranges, wanted: int, flags: Sequence[str]) -> bytes | None:
+    """The answer if all messages have the flags that the command would give them; None if there is work to do."""
+    view, allowed = session.view, allowed_flags(session)
+    mask = known_mask(flags, view.flags.keywords)
+    if mask is None:
+        return None
+    with session.services.store.read() as connection:
+        rows = reading.tuples(connection, view.mailbox_id, ranges, ("uid", "flags", "modseq"))
+    affected = allowed if command.change is Change.REPLACE else mask & allowed
+    having = 0 if command.change is Change.REMOVE else mask & allowed
+    if len(rows) < wanted or any(old & affected != having for _, old, _ in rows):
+        return None
+    if command.silent:
+        return b""
+    try:
+        return view.render_flags(rows, session.manner, with_uid=command.by_uid)
+    except KeywordsGrew:
+        return None
 
 
 def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:

@@ -7,7 +7,7 @@ Limits: 57 keywords a mailbox (63 bits of a BIGINT).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from sqlalchemy import bindparam, insert, select
@@ -50,6 +50,18 @@ def flag_names(mask: int, keywords: tuple[str, ...]) -> tuple[str, ...]:
 def system_bit(name: str) -> int:
     """The bit of a system flag in any case, 0 for anything else."""
     return _BY_FOLDED_NAME.get(name.lower(), 0)
+
+
+def known_mask(names: Iterable[str], keywords: Sequence[str]) -> int | None:
+    """The mask for flags by name where a mailbox has these keywords; None if one is not among them."""
+    mask = 0
+    folded = {keyword.lower(): 1 << bit for bit, keyword in enumerate(keywords, FIRST_KEYWORD_BIT)}
+    for name in names:
+        bit = _BY_FOLDED_NAME.get(name.lower(), 0) or folded.get(name.lower(), 0)
+        if not bit:
+            return None
+        mask |= bit
+    return mask
 
 
 def mask_of(tx: Transaction, mailbox_id: int, names: Iterable[str], *, create: bool = True) -> int:
