@@ -10,6 +10,7 @@ def commands() -> dict[str, click.Command]:
     from directory.cli import commands as directory_commands
     from mailserver.cli.importing import import_command
     from mailserver.cli.index import index
+    from mailserver.cli.quarantine import quarantine
     from mailserver.cli.queue import queue
     from mailserver.cli.restoring import restore_command
     from mailserver.cli.sharing import seen_command, share_command, shares_command, unshare_command
@@ -23,6 +24,7 @@ def commands() -> dict[str, click.Command]:
     for command in (share_command, unshare_command, shares_command, seen_command):
         mailbox.add_command(command)
     found["queue"] = queue
+    found["quarantine"] = quarantine
     found["index"] = index
     found["trace"] = trace
     return found

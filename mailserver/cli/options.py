@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mailserver.config import Config, ConfigFault, load
 
 if TYPE_CHECKING:
     from directory.accounts import Account
+    from mailserver.store import Store
 
 DEFAULT_CONFIG = "/etc/citymail/citymail.toml"
 
@@ -37,6 +39,19 @@ def read_config(path: Path) -> Config:
     except OSError as fault:
         click.echo(f"{path}: {fault.strerror}. `citymail init` makes one.", err=True)
         raise SystemExit(2) from None
+
+
+@contextmanager
+def open_store(path: Path) -> Iterator[Store]:
+    """The mail store of the installation that the configuration at ``path`` describes."""
+    from mailserver.store import Store
+
+    config = read_config(path)
+    store = Store(config.store_url, config.data)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def speaker(texts: Mapping[str, tuple[str, str]], language: str) -> Callable[..., str]:

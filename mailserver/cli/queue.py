@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +20,11 @@ import click
 
 from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, read_config, speaker
+from mailserver.cli.options import config_option, open_store, read_config, speaker
 from mailserver.config.options import TARGET
 
 if TYPE_CHECKING:
     from mailserver.delivery.queue import Choice, Queued, QueuedRecipient
-    from mailserver.store import Store
 
 # key: (English, Vietnamese)
 _TEXTS = {
@@ -114,18 +112,6 @@ class _Filter:
         return bool(self.domain or self.sender or self.older_than or self.state)
 
 
-@contextmanager
-def _store(config_path: Path) -> Iterator[Store]:
-    from mailserver.store import Store
-
-    config = read_config(config_path)
-    store = Store(config.store_url, config.data)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def _speaker(lang: str | None) -> Say:
     return speaker(_TEXTS, lang or environment_language())
 
@@ -139,7 +125,7 @@ def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int,
     from mailserver.delivery.queue import count_waiting, list_queued
 
     say = _speaker(lang)
-    with _store(config_path) as store:
+    with open_store(config_path) as store:
         items = list_queued(store, _Filter(**chosen).choice(), limit=limit or None)
         waiting = count_waiting(store)
     if as_json:
@@ -163,7 +149,7 @@ def domains_command(config_path: Path, as_json: bool, lang: str | None, limit: i
     from mailserver.delivery.queue import list_domains
 
     say = _speaker(lang)
-    with _store(config_path) as store:
+    with open_store(config_path) as store:
         found = list_domains(store, limit)
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=1))
@@ -182,7 +168,7 @@ def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> No
     from mailserver.delivery.queue import Choice, header_of, list_queued
 
     say = _speaker(lang)
-    with _store(config_path) as store:
+    with open_store(config_path) as store:
         items = list_queued(store, Choice(ids=(item_id,)))
         header = header_of(store, item_id).decode("utf-8", "replace")
     if not items:
@@ -221,7 +207,7 @@ def _change(name: str, doc: str) -> Callable[[Callable[..., dict[str, str]]], No
             if bool(ids or chosen.says_something) == everything:
                 raise click.UsageError(say("name-some"))
             more = function(say, **rest)
-            with _store(config_path) as store:
+            with open_store(config_path) as store:
                 count = getattr(functions, name)(store, chosen.choice(ids), **more)
             if count:
                 _record(config_path, by, name, count, ids, chosen, more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from directory.database import open_directory
 from mailserver.delivery.post_office import PostOffice
+from mailserver.scanning.asking import Panel
 from mailserver.store import Store
 from tests.mailserver.mailroom import Clock, found_city, make_config
 
@@ -43,10 +45,12 @@ def make_office(
         directory = open_directory(f"sqlite:///{folder / 'directory.db'}", clock=clock, notice_within=0.0)
         opened.append(directory)
         store = make_store(folder, clock=clock)
+        config = make_config(folder, **sections)  # type: ignore[arg-type]
         return PostOffice(
             store=store,
             directory=directory,
-            config=make_config(folder, **sections),  # type: ignore[arg-type]
+            config=config,
+            panel=Panel(config.scanners, our_name=config.city.hostname, monotonic=time.monotonic),
             clock=clock,
             random=lambda: 0.5,
         )
