@@ -417,6 +417,20 @@ recipient_trace = Table(
     sqlite_with_rowid=False,
 )
 
+# The last word of another server about a recipient, or ours when there was none (delivery.settling).
+relay_trace = Table(
+    "relay_trace",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("forward_path", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # sent or failed
+    Column("host", Text, nullable=False),
+    Column("reply", Text, nullable=False),
+    Index(None, "at"),
+    sqlite_with_rowid=False,
+)
+
 # Strangers that were put off at their first try, and those who came again (delivery.greylist).
 greylist = Table(
     "greylist",
