@@ -96,8 +96,10 @@ def _signers(office: PostOffice, message: Message) -> tuple[Signer, ...]:
     places = message.named("from")
     if len(places) != 1:
         return ()
+    # header values are octets, each as one character, until a part of them is wanted as text (RFC 6532)
     text = unfold(message.fields[places[0]].value.decode("latin-1"))
-    domains = [entry.domain for entry in mailboxes(parse_addresses(text)) if entry.domain]
+    raw = [entry.domain for entry in mailboxes(parse_addresses(text)) if entry.domain]
+    domains = [domain.encode("latin-1", "replace").decode("utf-8", "replace") for domain in raw]
     with office.directory.read() as people:
         found = [signers_of(people, domain) for domain in dict.fromkeys(domains)]
     return found[0] if found and all(found) else ()

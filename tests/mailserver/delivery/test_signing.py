@@ -252,6 +252,17 @@ def test_a_unit_with_keys_of_its_own(office):
     assert signer() == {"soyte.city.vn"}
 
 
+def test_an_internationalised_domain(office):
+    with office.directory.write() as conn:
+        provisioning.add_domain(conn, "test", "thànhphố.vn")
+        for key in dkim_keys.make(conn, "test", "thànhphố.vn", ("ed25519",)):
+            dkim_keys.activate(conn, "test", key.domain, key.selector, unseen=True)
+    message = MESSAGE.replace(b"an@city.vn", "an@ThànhPhố.vn".encode())
+    signed = signing.sign_ours(office, message, at=office.now())
+    (result,) = zone(office).run(verify(read_message(signed.fields + message), office.now()))
+    assert (result.status, result.domain) == ("pass", "xn--thnhph-jta8342d.vn")
+
+
 def test_a_message_whose_header_no_signature_holds_for_goes_unsigned(office):
     octets = MESSAGE.replace(b"Subject: x\r\n", b"Subject: x\ny\r\n")
     assert signing.sign_ours(office, octets, at=office.now()).fields == b""

@@ -57,7 +57,7 @@ def letter_of(fields: list[tuple[bytes, bytes, bytes]], body: bytes) -> bytes:
     return b"From: joe@example.org\r\n" + b"".join(field_of(*one) for one in fields) + b"\r\n" + body
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(BODIES, st.sampled_from(FORMS), st.lists(st.integers(0, 60), max_size=5))
 def test_bodies_have_the_same_canonical_form(body: bytes, form: Form, cuts: list[int]) -> None:
     ours, theirs = BodyHash(form), BodyHash("simple")
@@ -74,7 +74,7 @@ def test_bodies_have_the_same_canonical_form(body: bytes, form: Form, cuts: list
     assert ours.finish() == theirs.finish()
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(FIELDS, st.sampled_from(FORMS))
 def test_fields_have_the_same_canonical_form(fields: list[tuple[bytes, bytes, bytes]], form: Form) -> None:
     header = b"".join(field_of(*one) for one in fields)
@@ -85,7 +85,7 @@ def test_fields_have_the_same_canonical_form(fields: list[tuple[bytes, bytes, by
     assert found == expected
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(FIELDS, BODIES, st.sampled_from(["rsa", "ed25519"]))
 def test_dkimpy_verifies_what_we_sign(fields: list[tuple[bytes, bytes, bytes]], body: bytes, kind: str) -> None:
     letter = letter_of(fields, body + b"\r\n")
@@ -93,7 +93,7 @@ def test_dkimpy_verifies_what_we_sign(fields: list[tuple[bytes, bytes, bytes]], 
     assert dkim.verify(octets, dnsfunc=ask)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     FIELDS,
     BODIES,
