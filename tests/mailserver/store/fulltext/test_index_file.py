@@ -77,7 +77,7 @@ NEAR = st.lists(
 PLACES = [(100, "subject"), (75, "header"), (50, "body")]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(NEAR, min_size=len(FIELDS), max_size=len(FIELDS)), max_size=9), st.lists(NEAR, min_size=6))
 @example([["a nguyn", "", "", "", "", "nguyễn", ""]], ["nguyen", "nguyễn", "ngyuen a", "nguye", "gun"])
 def test_scores_of_index_and_scan_are_the_same(documents: list[list[str]], keys: list[str]) -> None:
