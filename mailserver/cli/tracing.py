@@ -1,4 +1,4 @@
-"""``citymail trace``: what became of messages that came here, and why, also of those that were not taken.
+"""``citymail trace``: what became of messages that came here or were sent, and why, also of those not taken.
 
 Exit status: 0 found; 1 nothing found.
 """
@@ -32,6 +32,8 @@ _TEXTS = {
     "defer": ("put off", "bị hoãn"),
     "inbox": ("in the mailbox", "trong hộp thư"),
     "waiting": ("waits for room", "chờ chỗ trống"),
+    "sent": ("sent", "đã gửi"),
+    "failed": ("failed", "không gửi được"),
     "relay": ("on its way elsewhere", "đang chuyển đi nơi khác"),
 }
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
@@ -83,7 +85,8 @@ def trace(
     finally:
         store.close()
     if as_json:
-        rows = [{**row, "fates": [asdict(fate) for fate in row["fates"]]} for row in found]
+        lists = ("fates", "relayed")
+        rows = [{**row, **{name: [asdict(each) for each in row[name]] for name in lists}} for row in found]
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
         for row in found:
@@ -107,3 +110,6 @@ def _show(row: Mapping[str, Any], say: Callable[..., str]) -> None:
     for fate in row["fates"]:
         outcome = say(fate.outcome) if fate.outcome in _TEXTS else fate.outcome
         click.echo(f"    → {fate.forward_path}: {outcome}")
+    for word in row["relayed"]:
+        at = datetime.fromtimestamp(word.at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+        click.echo(f"    ⇒ {word.forward_path}: {say(word.state)} {at} {word.host}: {word.reply}")

@@ -18,7 +18,7 @@ from directory.accounts import find_account
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, local, scanning, signing, spool
+from mailserver.delivery import bounce, forwarding, local, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
@@ -103,8 +103,14 @@ def is_known(office: PostOffice, forward_path: str) -> bool:
 
 def offer_recipient(office: PostOffice, mail: MailCommand, rcpt: RcptCommand) -> Taken:
     """Decide about one recipient of a stranger's message.  Raises Refusal."""
+    original = forwarding.original_sender(office, rcpt.forward_path)
+    if original is not None:
+        if mail.reverse_path:
+            raise NotPermitted("Only reports on delivery are taken for this address")
+        return Taken(rcpt, Addressee(rcpt.forward_path, Recipients(frozenset(), frozenset((original,))), False))
     with office.directory.read() as people:
         addressee = look_up(people, rcpt.forward_path, office.config.city.domain)
+        addressee = forwarding.only_permitted(office, addressee)
         if addressee.is_group:
             if not may_post(people, addressee.address, None):
                 raise NotPermitted(
@@ -182,11 +188,12 @@ def receive(
         who = local.Distribution(quarantined=held_back(taken), quarantine=judgement.verdict.reason)
     else:
         who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
+    who.remote_sender = forwarding.sender_for(office, mail.reverse_path)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
     reports = []
     if _may_be_told(judgement):
         reports = bounce.report_success(office, mail, taken, content.header)
-    trace = trace_of(stamped.reference, origin, mail, content.size, judgement, _fates(taken, who))
+    trace = trace_of(stamped.reference, origin, mail, content.size, judgement, fates_of(taken, who))
 
     def job(tx: Transaction) -> Arrival:
         message_id = local.deliver(tx, content, who, envelope)
@@ -232,7 +239,8 @@ def trace_of(
     )
 
 
-def _fates(taken: Sequence[Taken], who: local.Distribution) -> tuple[Fate, ...]:
+def fates_of(taken: Sequence[Taken], who: local.Distribution) -> tuple[Fate, ...]:
+    """What becomes of the message for each forward-path, for the trace."""
     place = "junk" if who.is_junk else "inbox"
     fates = []
     for each in taken:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from mailserver.delivery import bounce, spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.retry import next_attempt
+from mailserver.delivery.tracing import LastWord, record_last_words
 from mailserver.message.report import DELAYED, DELIVERED, FAILED, RELAYED, Outcome
 from mailserver.smtp.replies import Reply
 from mailserver.store.database import Transaction
@@ -54,6 +55,7 @@ class Judgement:
     tells_delay: bool = False
     tells_more: bool = False
     also: Callable[[Transaction], None] | None = None
+    host: str = ""
 
 
 def judge(
@@ -67,7 +69,7 @@ def judge(
     kept now.
     """
     now = office.now()
-    judgement = Judgement(item, [], also=also)
+    judgement = Judgement(item, [], also=also, host=attempt.host)
     outcomes: list[Outcome] = []
     lost: list[spool.Waiting] = []
     for recipient in recipients:
@@ -98,8 +100,17 @@ def judge_overdue(office: PostOffice, item: spool.Item, last_reply: Callable[[sp
 
 
 def write_down(tx: Transaction, owner: str, judgements: Sequence[Judgement]) -> None:
-    """Results first; reports only of what took effect."""
+    """Results first; reports, and the trace, only of what took effect."""
     took = spool.record(tx, owner, [result for judgement in judgements for result in judgement.results])
+    record_last_words(
+        tx,
+        (
+            (judgement.item.message_id, LastWord(result.forward_path, result.state, judgement.host, result.reply))
+            for judgement in judgements
+            for result in judgement.results
+            if result.state not in spool.WAITING and (result.item_id, result.forward_path) in took
+        ),
+    )
     for judgement in judgements:
         if not any((result.item_id, result.forward_path) in took for result in judgement.results):
             continue

@@ -21,22 +21,25 @@ from directory.accounts import Account
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, local, scanning, signing
+from mailserver.delivery import allowance, bounce, forwarding, local, scanning, signing
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
     Taken,
     check_room,
+    fates_of,
     gather,
     held_back,
     look_up,
     may_wait,
+    our_names,
     read_header,
 )
 from mailserver.delivery.post_office import Origin, PostOffice
-from mailserver.delivery.trace import refuse_loops, trace_fields
-from mailserver.delivery.verdict import Action
-from mailserver.message.addresses import mailboxes, parse_addresses
+from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
+from mailserver.delivery.tracing import Fate, Trace, record
+from mailserver.delivery.verdict import Action, Verdict
+from mailserver.message.addresses import address_text, mailboxes, parse_addresses
 from mailserver.message.dates import format_date
 from mailserver.message.headers import add_fields, find_all, find_field, remove_fields
 from mailserver.refusals import (
@@ -50,9 +53,11 @@ from mailserver.refusals import (
 )
 from mailserver.scanning.opinion import Opinion
 from mailserver.smtp.commands import MailCommand, RcptCommand
+from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import special_mailbox
 from mailserver.store.messages import Target, append, remove
+from security.authresults import Result
 
 log = logging.getLogger("citymail.delivery")
 
@@ -111,7 +116,7 @@ def _take(office: PostOffice, people: Reading, submitter: Account, size: int, rc
         if not office.config.relay.enabled:
             raise NotPermitted("Mail to other servers is turned off")
         return Taken(rcpt, Addressee(path, Recipients(frozenset(), frozenset((path,))), is_group=False))
-    addressee = look_up(people, path, office.config.city.domain)
+    addressee = forwarding.only_permitted(office, look_up(people, path, office.config.city.domain))
     if addressee.is_group:
         if not may_post(people, addressee.address, submitter.id):
             raise NotPermitted("You may not write to this group", reason=f"{submitter.login} to <{addressee.address}>")
@@ -185,7 +190,9 @@ def send(
         forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
         now=office.now(),
     )
-    outgoing, own_copy = _complete(office, scanning.apply(submission.octets, opinions), header, reference)
+    # Nor may one of ours say in our name what we have found out.
+    octets = without_claims(scanning.apply(submission.octets, opinions), our_names(office))
+    outgoing, own_copy = _complete(office, octets, header, reference)
     accounts, remote = gather(taken)
     later = release_time(mail, office.now())
     if remote or later:  # what stays here is not signed: nobody asks for a proof that we were we
@@ -220,6 +227,7 @@ def send(
         )
         reports = bounce.report_success(office, mail, taken, content.header)
     draft = submission.replaces_draft
+    record_of_it = _trace(submission, reference, origin, content, fates_of(taken, who), scanned)
 
     def job(tx: Transaction) -> Submitted:
         allowance.spend(tx, office.config.sending, submitter, reference, paths)
@@ -229,6 +237,7 @@ def send(
         if draft is not None:
             remove(tx, draft[0], [(draft[1], draft[1])])
         bounce.deliver(tx, reports)
+        record(tx, record_of_it, message_id)
         return Submitted(reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote))
 
     touched = {
@@ -240,6 +249,25 @@ def send(
     future = office.store.write(job, sorted(touched), heavy=len(who.accounts) > local.FEW)
     future.add_done_callback(lambda done: _note(office, done, submission, content.size))
     return future
+
+
+def _trace(
+    submission: Submission, reference: str, origin: Origin, content: Content, fates: tuple[Fate, ...], scanned: Verdict
+) -> Trace:
+    """The record of a message that one of ours sends."""
+    authors = mailboxes(parse_addresses(find_field(content.header, "From") or ""))
+    return Trace(
+        reference=reference,
+        origin=origin,
+        reverse_path=submission.reverse_path,
+        fates=fates,
+        size=content.size,
+        action=scanned.action.value,
+        reason=scanned.reason,
+        results=Result("auth", "pass", (("smtp.auth", submission.submitter.login),)).text,
+        author=address_text(authors[0]) if authors else "",
+        message_id_header=find_field(content.header, "Message-ID") or "",
+    )
 
 
 def _note(office: PostOffice, done: Future[Submitted], submission: Submission, size: int) -> None:

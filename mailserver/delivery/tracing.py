@@ -1,13 +1,14 @@
-"""One record of each message from outside: where it came from, what was found out, what became of it for whom.
+"""One record of each message: where it came from, what was found out, what became of it for whom.
 
 What is taken is written in the transaction that delivers it; what is not taken, in one of its own that nobody waits
-for.  The housekeeper forgets it after ``[trust] trace_days``.
+for.  What other servers said at last comes with the relay's own results (``delivery.settling``).  The housekeeper
+forgets all of it after ``[trust] trace_days``.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, select, text
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.store.database import Transaction
 from mailserver.store.prepared import Prepared, Rows
-from mailserver.store.tables import message_trace, recipient_trace
+from mailserver.store.tables import message_trace, recipient_trace, relay_trace
 
 log = logging.getLogger("citymail.delivery")
 
@@ -27,6 +28,20 @@ _MESSAGES = Rows(message_trace)
 _RECIPIENTS = Rows(recipient_trace)
 _BATCH = 2000
 _OLD = Prepared(text("SELECT reference FROM message_trace WHERE at < :before ORDER BY at LIMIT :count"))
+_LAST_WORD = Prepared(
+    text(
+        "INSERT INTO relay_trace (message_id, forward_path, at, state, host, reply)"
+        " VALUES (:message_id, :forward_path, :at, :state, :host, :reply)"
+        " ON CONFLICT (message_id, forward_path)"
+        " DO UPDATE SET at = excluded.at, state = excluded.state, host = excluded.host, reply = excluded.reply"
+    )
+)
+_FORGET_WORDS = Prepared(
+    text(
+        "DELETE FROM relay_trace WHERE (message_id, forward_path) IN"
+        " (SELECT message_id, forward_path FROM relay_trace WHERE at < :before LIMIT :count)"
+    )
+)
 _FORGET = tuple(
     Prepared(text(f"DELETE FROM {table} WHERE reference = :reference"))  # noqa: S608 (names of ours)
     for table in ("recipient_trace", "message_trace")
@@ -43,6 +58,17 @@ class Fate:
     forward_path: str
     outcome: str
     account_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """What another server said about a recipient, or we when none would; ``state`` is sent or failed."""
+
+    forward_path: str
+    state: str
+    host: str
+    reply: str
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +114,24 @@ def record(tx: Transaction, trace: Trace, message_id: int = 0) -> None:
     _RECIPIENTS.add(tx.connection, rows)
 
 
+def record_last_words(tx: Transaction, words: Iterable[tuple[int, LastWord]]) -> None:
+    """By the store's id of the message."""
+    _LAST_WORD.run_many(
+        tx.connection,
+        [
+            {
+                "message_id": message_id,
+                "forward_path": word.forward_path,
+                "at": tx.now,
+                "state": word.state,
+                "host": word.host,
+                "reply": _fit(word.reply),
+            }
+            for message_id, word in words
+        ],
+    )
+
+
 def record_refusal(office: PostOffice, trace: Trace) -> None:
     """Of a message that is not taken; a store that cannot write now costs the record and nothing else."""
     log.info(
@@ -121,7 +165,7 @@ class Wanted:
 
 
 def find(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
-    """Records, newest first; each with its ``fates``."""
+    """Records, newest first; each with its ``fates``, and with what other servers said in ``relayed``."""
     columns = message_trace.c
     statement = select(message_trace).where(columns.at >= wanted.since).order_by(columns.at.desc()).limit(limit)
     if wanted.reference:
@@ -135,7 +179,10 @@ def find(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, A
         statement = statement.where(columns.reference.in_(whose))
     found = [dict(row) for row in connection.execute(statement).mappings()]
     fates = _fates(connection, [row["reference"] for row in found])
-    return [{**row, "fates": fates.get(row["reference"], [])} for row in found]
+    words = _last_words(connection, [row["message_id"] for row in found if row["message_id"]])
+    return [
+        {**row, "fates": fates.get(row["reference"], []), "relayed": words.get(row["message_id"], [])} for row in found
+    ]
 
 
 def _fates(connection: Connection, references: Sequence[str]) -> dict[str, list[Fate]]:
@@ -146,9 +193,16 @@ def _fates(connection: Connection, references: Sequence[str]) -> dict[str, list[
     return fates
 
 
+def _last_words(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[LastWord]]:
+    words: dict[int, list[LastWord]] = {}
+    for row in connection.execute(select(relay_trace).where(relay_trace.c.message_id.in_(message_ids))):
+        words.setdefault(row.message_id, []).append(LastWord(row.forward_path, row.state, row.host, row.reply, row.at))
+    return words
+
+
 def sweep(tx: Transaction, before: int) -> int:
     """Forget some of what is older; how many."""
     old: Sequence[tuple[str]] = _OLD.tuples(tx.connection, {"before": before, "count": _BATCH})
     for statement in _FORGET:
         statement.run_many(tx.connection, [{"reference": reference} for (reference,) in old])
-    return len(old)
+    return len(old) + _FORGET_WORDS.run(tx.connection, {"before": before, "count": _BATCH})

@@ -80,6 +80,8 @@ class MxSession(SmtpSession):
         trust = self.office.config.trust
         if self._looking is None or not (trust.greylisting or "refuse" in trust.address_lists.values()):
             return
+        if _is_for_postmaster(rcpt.forward_path):
+            return
         found = await self._looking
         verdict = judge_envelope(found, trust)
         if verdict.is_taken and trust.greylisting and not await self._is_known(mail, rcpt, found):
@@ -110,8 +112,8 @@ class MxSession(SmtpSession):
 
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:
         taken = [offer.answer for offer in offers]
-        judgement = await self._judge(sink)
         paths = [offer.rcpt.forward_path for offer in offers]
+        judgement = await self._judge(sink, may_be_listed=all(map(_is_for_postmaster, paths)))
         opinions: tuple[Opinion, ...] = ()
         if self.office.panel and (judgement is None or judgement.verdict.is_taken):
             opinions = await self._scan(mail, paths, sink)
@@ -127,12 +129,14 @@ class MxSession(SmtpSession):
         )
         return [Reply(250, "2.0.0", f"Taken as {arrival.reference}")]
 
-    async def _judge(self, sink: MessageSink) -> Judgement | None:
+    async def _judge(self, sink: MessageSink, *, may_be_listed: bool) -> Judgement | None:
         """What becomes of the message; None where nothing is checked."""
         if self._looking is None or self._subject is None or self._dns is None:
             return None
         trust = self.office.config.trust
         found = await self._looking
+        if may_be_listed:
+            found = replace(found, addresses=())
         # A large message is hashed on a thread, so that nobody else on the loop waits for it.
         is_small = sink.path is None and sink.size <= IN_PLACE_SIZE
         executor = None if is_small and self.office.in_place else self.services.executor
@@ -167,6 +171,11 @@ def _weigh(judgement: Judgement | None, scanned: Verdict) -> Judgement | None:
     if judgement is not None:
         return replace(judgement, verdict=scanning.graver(judgement.verdict, scanned))
     return None if scanned.action is Action.ACCEPT else Judgement(Findings(), scanned)
+
+
+def _is_for_postmaster(forward_path: str) -> bool:
+    """RFC 5321 §4.5.1, RFC 2142 §4: whoever is on a list must be able to tell somebody."""
+    return forward_path.partition("@")[0].lower() in ("postmaster", "abuse")
 
 
 def _see(looking: asyncio.Task[Findings]) -> None:

@@ -13,7 +13,7 @@ from mailserver.cli import main
 from mailserver.config import load, render
 from mailserver.delivery import tracing
 from mailserver.delivery.post_office import Origin
-from mailserver.delivery.tracing import Fate, Trace
+from mailserver.delivery.tracing import Fate, LastWord, Trace
 from mailserver.installation import install
 from mailserver.store import Store
 
@@ -29,8 +29,10 @@ def config_path(tmp_path: Path) -> Path:
     store = Store(config.store_url, config.data)
     taken = Trace("A1", ORIGIN, "x@a.example", (Fate("an@city.vn", "inbox", "an"),), 99, "accept", results="spf=pass")
     refused = Trace("A2", ORIGIN, "", (Fate("an@city.vn", "refuse"), Fate("b@city.vn", "refuse")), 7, "refuse", "DMARC")
-    for each in (taken, refused):
-        store.write(lambda tx, each=each: tracing.record(tx, each)).result()  # type: ignore[misc]
+    for number, each in enumerate((taken, refused), 1):
+        store.write(lambda tx, each=each, number=number: tracing.record(tx, each, number)).result()  # type: ignore[misc]
+    word = LastWord("x@far.example", "sent", "mx.far.example", "250 2.0.0 OK")
+    store.write(lambda tx: tracing.record_last_words(tx, [(1, word)])).result()
     store.close()
     return path
 
@@ -46,6 +48,8 @@ def test_a_message_by_its_reference(config_path: Path) -> None:
     assert "  taken\n" in said.output
     assert "from <x@a.example> by 192.0.2.1 (mx.a.example), 99 octets" in said.output
     assert "→ an@city.vn: in the mailbox" in said.output
+    assert "⇒ x@far.example: sent " in said.output
+    assert "mx.far.example: 250 2.0.0 OK\n" in said.output
     assert "A2" not in said.output
 
 

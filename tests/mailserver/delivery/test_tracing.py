@@ -10,7 +10,7 @@ import pytest
 from mailserver.config import Trust
 from mailserver.delivery import greylist, tracing
 from mailserver.delivery.post_office import Origin
-from mailserver.delivery.tracing import Fate, Trace, Wanted
+from mailserver.delivery.tracing import Fate, LastWord, Trace, Wanted
 
 ORIGIN = Origin("192.0.2.1", "mx.a.example", "ESMTPS")
 TRUST = Trust(grey_delay=300, grey_hours=2, grey_days=3)
@@ -65,6 +65,17 @@ def test_old_records_are_forgotten(any_store: Any) -> None:
     assert {row["reference"] for row in found(any_store)} == {"R1", "R2"}
     with any_store.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM recipient_trace").scalar() == 2
+
+
+def test_last_words_of_other_servers(any_store: Any) -> None:
+    do(any_store, lambda tx: tracing.record(tx, trace("R1", Fate("an@city.vn", "relay")), 7))
+    for state, reply in (("failed", "550 no"), ("sent", "250 yes")):
+        word = LastWord("x@far.example", state, "mx.far.example", reply)
+        do(any_store, lambda tx, word=word: tracing.record_last_words(tx, [(7, word), (8, word)]))
+    (row,) = found(any_store, reference="R1")
+    assert row["relayed"] == [LastWord("x@far.example", "sent", "mx.far.example", "250 yes", NOON)]
+    assert do(any_store, lambda tx: tracing.sweep(tx, NOON + 1)) == 3
+    assert do(any_store, lambda tx: tracing.sweep(tx, NOON + 1)) == 0
 
 
 # -- greylisting

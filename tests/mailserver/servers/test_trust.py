@@ -12,7 +12,7 @@ from mailserver.delivery import tracing
 from security.dkim import Signer, read_message, sign
 from security.dkim.keys import render_record
 from security.dkim.signing import make_key
-from tests.mailserver.mailroom import Talk, mails
+from tests.mailserver.mailroom import Talk, add_address, mails
 from tests.mailserver.servers.far_away import NameServer
 from tests.mailserver.servers.test_mx import deliver
 
@@ -279,6 +279,21 @@ def test_a_list_that_refuses_does_so_at_rcpt(trusting):
     assert (trace["action"], trace["reason"]) == ("refuse", "127.0.0.1 is listed by bl.example")
 
 
+def test_whoever_is_listed_may_write_to_postmaster(trusting):
+    room, _ = trusting(LISTED, address_lists={"bl.example": "refuse"}, greylisting=True)
+    with room.office.directory.write() as conn:
+        add_address(conn, "postmaster@city.vn", account_id="dung")
+    assert send(room, letter(), "Postmaster@city.vn").startswith("250")
+    assert len(mails(room.office.store, "dung")) == 1
+
+
+def test_on_a_database_over_a_network_the_loop_asks_threads(trusting):
+    room, _ = trusting(greylisting=True)
+    room.office.in_place = False
+    assert send(room, letter()).startswith("250")
+    assert send(room, letter("an@city.vn")).startswith("550 5.7.26")
+
+
 @pytest.mark.parametrize(
     ("addresses", "domains", "place"),
     [
@@ -332,3 +347,21 @@ def test_a_network_that_comes_again_is_known(trusting, clock):
         assert reply.startswith("250")
         talk.ask("MAIL FROM:<y@other.example>")
         assert talk.ask("RCPT TO:<binh@city.vn>").startswith("250")
+
+
+# -- our own people
+
+
+def test_what_an_official_sends_is_recorded_and_says_nothing_in_our_name(make_room):
+    room = make_room()
+    forged = letter("an@city.vn", more="Authentication-Results: mail.city.vn; dmarc=pass header.from=bank.example\r\n")
+    with Talk(room, "submissions") as talk:
+        talk.hello()
+        assert talk.log_in().startswith("235")
+        reply = deliver(talk, forged, "binh@city.vn", "x@far.example", sender="an@city.vn")
+    assert reply.startswith("250")
+    (mail,) = mails(room.office.store, "binh")
+    assert b"Authentication-Results" not in mail
+    (trace,) = traces(room)
+    assert (trace["author"], trace["results"]) == ("an@city.vn", "auth=pass smtp.auth=an@city.vn")
+    assert trace["fates"] == [tracing.Fate("binh@city.vn", "inbox", "binh"), tracing.Fate("x@far.example", "relay")]
