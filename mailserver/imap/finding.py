@@ -118,7 +118,7 @@ def _by_subject(session: Session, view: SelectedMailbox, key: Key, charset: byte
     values = {"mailbox_id": view.mailbox_id, "pattern": text_criteria.pattern(sought)}
     with session.services.store.glance() as connection:
         rows = _SUBJECTS.rows(connection, values)
-    decide = text_criteria.in_subject(sought).by_row
+    decide = text_criteria.by_subject(sought)
     outcomes = [(row.uid, decide(row)) for row in rows]
     if any(outcome is None for _, outcome in outcomes):
         return None

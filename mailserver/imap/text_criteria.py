@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_
 
 from directory.names import fold
-from mailserver.imap.criterion import Test, everything, unknown
+from mailserver.imap.criterion import ByRow, Test, everything, unknown
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.search import Contains, Header, Key, Where
 from mailserver.message.matching import Needle, needle
@@ -118,20 +118,26 @@ def _in_body(sought: Needle) -> Test:
 
 def _in_subject(sought: Needle) -> Test:
     return Test(
-        _in_columns(sought),
+        may_hold(pattern(sought)),
         False,
-        lambda row: None if len(row.subject) >= TEXT_LIMIT else sought.holds(row.subject),
+        by_subject(sought),
         lambda found: any(map(sought.holds, found.field("subject"))),
         frozenset(("subject",)),
     )
 
 
-def _in_columns(sought: Needle) -> ColumnElement[bool]:
+def by_subject(sought: Needle) -> ByRow:
+    return lambda row: None if len(row.subject) >= TEXT_LIMIT else sought.holds(row.subject)
+
+
+def pattern(sought: Needle) -> str:
+    escaped = fold(sought.form).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def may_hold(like: str | ColumnElement[str]) -> ColumnElement[bool]:
     """A necessary condition for a word in the subject; a column that was cut short proves nothing."""
-    pattern = fold(sought.form).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return or_(
-        message.c.search_text.like(f"%{pattern}%", escape="\\"), func.length(message.c.search_text) >= SEARCH_LIMIT
-    )
+    return or_(message.c.search_text.like(like, escape="\\"), func.length(message.c.search_text) >= SEARCH_LIMIT)
 
 
 def _in_author(sought: Needle) -> Test:
