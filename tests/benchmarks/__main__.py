@@ -32,11 +32,12 @@ from tests.benchmarks.logins import Logins
 from tests.benchmarks.mixed import Mixed
 from tests.benchmarks.postfix_dovecot import PostfixDovecot
 from tests.benchmarks.profiling import find_profiler, profiled
+from tests.benchmarks.relay import Relay
 from tests.benchmarks.series import Series, take_turns
 from tests.benchmarks.store_level import StoreLevel
 from tests.benchmarks.sync import Sync
 
-NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "store", "mixed")
+NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "mixed")
 # What `all` means: the mixed load takes long to prepare and is asked for by name.
 STANDARD = NAMES[:-1]
 # Seconds after which the peer may give up the process of an idle session, in its second set-up.
@@ -68,6 +69,12 @@ FULL = Plan(
         "idle": (Idle(5000, 300),),
         "logins": (Logins(2000),),
         "sync": (Sync(50_000, marked=10_000, moved=5_000, appended=2_000),),
+        "relay": (
+            Relay(50_000),
+            Relay(50_000, backlog=True),
+            Relay(50_000, backlog=True, living_only=True),
+            Relay(50_000, backlog=True, dead=True),
+        ),
         "store": (StoreLevel(10_000, 50_000, (5_000, 20_000, 200_000)),),
         "mixed": (Mixed(200, 30, 500),),
     },
@@ -84,6 +91,12 @@ QUICK = Plan(
         "idle": (Idle(500, 60),),
         "logins": (Logins(300),),
         "sync": (Sync(5_000, marked=1_000, moved=500, appended=300),),
+        "relay": (
+            Relay(5000),
+            Relay(5000, backlog=True),
+            Relay(5000, backlog=True, living_only=True),
+            Relay(5000, backlog=True, dead=True),
+        ),
         "store": (StoreLevel(2_000, 5_000, (5_000, 20_000)),),
         "mixed": (Mixed(50, 10, 100),),
     },

@@ -16,7 +16,8 @@ from directory.intake import Intake, Joiner
 from directory.names import split_name
 from security.passwords import hash_password
 from security.scram import new_verifier
-from tests.benchmarks.contender import COLLECTOR, DOMAIN, PASSWORD, Contender, address, group
+from tests.benchmarks import far_side
+from tests.benchmarks.contender import COLLECTOR, DOMAIN, PASSWORD, Contender, address, group, without_listeners
 from tests.live import LiveServer
 
 _ACTOR = "bench"
@@ -26,6 +27,7 @@ _BATCH = 20_000
 
 class CityMail(Contender):
     name = "CityMail"
+    asks_for_login = True
 
     def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...]) -> None:
         super().__init__(folder, accounts, groups)
@@ -51,10 +53,13 @@ class CityMail(Contender):
                 "city": {"domain": DOMAIN, "hostname": f"mail.{DOMAIN}"},
                 "workers": {"web": 0},
                 "imap": {"max_connections_per_account": 10_000},
+                "relay": {"routes": far_side.routes()},
+                "sending": {"unlimited": [address(0)]},
                 "log": {"level": "warning"},
             },
         )
         self.smtp_port, self.imap_port = self._live.ports["smtp"], self._live.ports["imap"]
+        self.outgoing_port = self._live.ports["submissions"]
         directory = open_directory(self._live.config.directory_url)
         try:
             self._fill(directory)
@@ -97,6 +102,10 @@ class CityMail(Contender):
 
     def roots(self) -> list[int]:
         return [self.live.process.pid] if self.live.process is not None else []
+
+    def senders(self) -> list[int]:
+        """Whoever relays has no port."""
+        return without_listeners(self.roots())
 
     def settle(self) -> None:
         for name in ("mail.db", "directory.db"):

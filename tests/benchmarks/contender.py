@@ -35,6 +35,9 @@ class Contender(abc.ABC):
     name: str
     smtp_port: int
     imap_port: int
+    # Where officials hand in what goes elsewhere, and whether they must say who they are, under TLS.
+    outgoing_port: int
+    asks_for_login = False
 
     def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...]) -> None:
         self.folder = folder
@@ -55,6 +58,10 @@ class Contender(abc.ABC):
     @abc.abstractmethod
     def roots(self) -> list[int]:
         """The processes from which all of the server's others descend."""
+
+    @abc.abstractmethod
+    def senders(self) -> list[int]:
+        """The processes without which nothing is sent to other servers."""
 
     @property
     @abc.abstractmethod
@@ -99,6 +106,33 @@ def end_processes(roots: Iterable[int], patience: float = 20.0) -> None:
             os.kill(pid, 9)
         except ProcessLookupError:
             continue
+
+
+def named(roots: Iterable[int], name: str) -> list[int]:
+    """Of the processes that descend from the roots those with a name."""
+    found = []
+    for pid in tree(roots):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(pid)
+    return found
+
+
+def without_listeners(roots: Iterable[int]) -> list[int]:
+    """Of the processes that descend from the roots, the roots not among them, those that listen on no TCP port."""
+    listening = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":  # LISTEN
+                listening.add(f"socket:[{fields[9]}]")
+    found = []
+    for pid in set(tree(roots)) - set(roots):
+        with contextlib.suppress(OSError):
+            held = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()}
+            if not held & listening:
+                found.append(pid)
+    return found
 
 
 def _is_alive(pid: int) -> bool:

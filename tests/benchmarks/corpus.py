@@ -289,10 +289,10 @@ def message(number: int, to: str = "canbo@bench.example") -> bytes:
     return "\r\n".join([*fields, *content_fields, "", ""]).encode() + body
 
 
-def sized(number: int, size: int, to: str) -> bytes:
+def sized(number: int, size: int, to: str, author: str = "vanthu@bench.example") -> bytes:
     """A plain message of exactly ``size`` octets, with a Message-ID of its own every time."""
     head = (
-        f"From: Van thu <vanthu@bench.example>\r\nTo: <{to}>\r\nSubject: {_SUBJECTS[number % len(_SUBJECTS)]}\r\n"
+        f"From: Van thu <{author}>\r\nTo: <{to}>\r\nSubject: {_SUBJECTS[number % len(_SUBJECTS)]}\r\n"
         f"Date: {_date(number % 50_000)}\r\nMessage-ID: <s{time.time_ns():x}.{number}@bench.example>\r\n"
         f"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=UTF-8\r\n{_B64}\r\n\r\n"
     ).encode()

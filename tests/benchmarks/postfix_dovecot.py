@@ -25,7 +25,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from security.passwords import hash_password
-from tests.benchmarks.contender import COLLECTOR, DOMAIN, PASSWORD, Contender, address, end_processes, free_ports, group
+from tests.benchmarks import far_side
+from tests.benchmarks.contender import (
+    COLLECTOR,
+    DOMAIN,
+    PASSWORD,
+    Contender,
+    address,
+    end_processes,
+    free_ports,
+    group,
+    named,
+)
 
 PROGRAMS = ("/usr/sbin/postfix", "/usr/sbin/dovecot", "/usr/bin/doveadm", "/usr/sbin/postmap")
 _TEMPLATES = Path(__file__).parent / "peer"
@@ -55,6 +66,7 @@ class PostfixDovecot(Contender):
     def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...]) -> None:
         super().__init__(folder, accounts, groups)
         self.smtp_port, self.imap_port = free_ports(2)
+        self.outgoing_port = self.smtp_port
         self._inotify_before = ""
 
     @property
@@ -94,7 +106,7 @@ class PostfixDovecot(Contender):
             elif source.exists():
                 shutil.copy(source, self.folder / "postfix" / name)
         self.configure()
-        for name in ("mailboxes", "aliases"):
+        for name in ("mailboxes", "aliases", "transports"):
             _run("postmap", "-c", str(self.folder / "postfix"), f"hash:{self.folder / 'maps' / name}")
 
     def _write_users(self) -> None:
@@ -117,6 +129,10 @@ class PostfixDovecot(Contender):
             mailboxes.writelines(f"{name} x\n" for name in self._everybody())
         with open(self.folder / "maps/aliases", "w", encoding="utf-8") as aliases:
             aliases.writelines(f"{group(count)} {','.join(map(address, range(count)))}\n" for count in self.groups)
+        with open(self.folder / "maps/transports", "w", encoding="utf-8") as transports:
+            for domain, target in far_side.routes().items():
+                host, _, port = target.partition(":")
+                transports.write(f"{domain} smtp:[{host}]:{port}\n")
 
     def hibernating(self, seconds: int) -> PostfixDovecot:
         """The same server, so set up that an idle session gives up its process; in force from ``restart`` on."""
@@ -181,6 +197,9 @@ class PostfixDovecot(Contender):
         if self._inotify_before:
             _INOTIFY.write_text(self._inotify_before)
             self._inotify_before = ""
+
+    def senders(self) -> list[int]:
+        return named(self.roots(), "qmgr")
 
     def settle(self) -> None:
         os.sync()

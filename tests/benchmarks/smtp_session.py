@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import cast
 
+from security.tls import client_context
 from tests.benchmarks.refused import RefusedByServer
 
 
@@ -42,6 +44,11 @@ class SmtpSession(asyncio.Protocol):
         await self._expect(b"220")
         self.transport.write(b"EHLO bench.example\r\n")
         self._pipelining = any(b"PIPELINING" in line.upper() for line in await self._expect(b"250"))
+
+    async def log_in(self, login: str, password: str) -> None:
+        answer = b64encode(f"\0{login}\0{password}".encode()).decode()
+        self.transport.write(f"AUTH PLAIN {answer}\r\n".encode())
+        await self._expect(b"235")
 
     async def send(self, reverse_path: str, forward_paths: Sequence[str], stuffed: bytes) -> tuple[float, float]:
         """Send a dot-stuffed message; when its body went out, and when the 250 was there."""
@@ -84,7 +91,8 @@ class SmtpSession(asyncio.Protocol):
         return lines
 
 
-async def open_session(port: int) -> SmtpSession:
-    _, session = await asyncio.get_running_loop().create_connection(SmtpSession, "127.0.0.1", port)
+async def open_session(port: int, *, tls: bool = False) -> SmtpSession:
+    context = client_context(verify=False) if tls else None
+    _, session = await asyncio.get_running_loop().create_connection(SmtpSession, "127.0.0.1", port, ssl=context)
     await session.greet()
     return session
