@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -92,6 +93,15 @@ def test_chosen_fields_as_the_message_package_chooses_them(fields, end, wanted):
     item = section(f"HEADER.FIELDS ({' '.join(name.decode() for name in wanted)})")
     careful = select_fields(header, [name.decode() for name in wanted])
     assert header_selector(item)(header) == careful
+
+
+@pytest.mark.parametrize(
+    "wanted", [(b"^x", b"]Y"), (b"-Z", b"^x"), (b"X-\\Q",), (b"none", b"\\A"), (b"",), (b"", b"]y")]
+)
+def test_odd_names_of_fields(wanted):
+    header = b"Subject: a\r\n b\r\n^x: 1\r\n]y : 2\r\n-z: 3\r\nX-\\q: 4\r\n\r\n"
+    item = replace(section("HEADER.FIELDS (x)"), fields=wanted)
+    assert header_selector(item)(header) == select_fields(header, [name.decode() for name in wanted])
 
 
 def test_a_partial_of_chosen_fields():
