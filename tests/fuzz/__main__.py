@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,8 +23,12 @@ from mailserver.message.searchable import texts_of
 from mailserver.message.structure import scan
 from mailserver.message.summary import summarize
 from mailserver.message.terms import key_pairs, words_and_pairs
+from mailserver.smtp.chunking import ChunkSink
 from mailserver.smtp.commands import SyntaxFault as SmtpFault
-from mailserver.smtp.commands import parse_mail, parse_rcpt
+from mailserver.smtp.commands import parse_chunk, parse_mail, parse_rcpt
+from mailserver.smtp.data import DotSink
+from mailserver.smtp.proxy_protocol import ProxyFault, ProxyReader
+from mailserver.smtp.xclient import parse_xclient
 from mailserver.store.fulltext.attachments import AttachmentReader
 from security.arc import ArcResult, seal, validate
 from security.bearer import Bearer
@@ -87,6 +92,41 @@ def smtp_commands(octets: bytes) -> None:
     for parse in (parse_mail, lambda argument: parse_rcpt(argument, smtputf8=True)):
         with contextlib.suppress(SmtpFault):
             parse(text)
+
+
+def smtp_streams(octets: bytes) -> None:
+    """A message in any pieces is the same message, by DATA and by BDAT; a proxy's header an address or a fault."""
+    with tempfile.TemporaryDirectory() as folder:
+        for make in (DotSink, ChunkSink):
+            assert _sink(make, octets, 1_000_000, Path(folder)) == _sink(make, octets, 3, Path(folder))
+    reader, place = ProxyReader(), 0
+    with contextlib.suppress(ProxyFault):
+        while place < len(octets):
+            piece = octets[place : place + reader.wanted]
+            place += len(piece)
+            if reader.feed(piece) is not None:
+                break
+    text = octets.decode("utf-8", "replace")
+    parse_chunk(text)
+    with contextlib.suppress(SmtpFault):
+        parse_xclient(text)
+
+
+def _sink(make: type[DotSink | ChunkSink], octets: bytes, step: int, folder: Path) -> tuple[object, ...]:
+    sink = make(100_000, folder, memory_limit=64)
+    if isinstance(sink, ChunkSink):
+        sink.expect(len(octets) // 2)
+    left = b""
+    for at in range(0, len(octets), step):
+        used = sink.feed(octets[at : at + step])
+        if used is not None:
+            left = octets[at + used :]
+            break
+    sink.finish()
+    whole = sink.path.read_bytes() if sink.path else sink.octets
+    found = (whole, left, sink.has_ended, sink.size, sink.has_bare_line_end, sink.has_nul)
+    sink.discard()
+    return found
 
 
 def searching(octets: bytes) -> None:
@@ -226,12 +266,26 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
         ],
     ),
     "signatures": (signatures, _signed_letters),
+    "smtp-streams": (
+        smtp_streams,
+        lambda: [
+            b"Subject: x\r\n\r\n..body\r\n.\r\nRSET\r\n",
+            b"Subject: x\r\n\r\n\0\r\n.\n.\r\n",
+            b"PROXY TCP4 192.0.2.1 198.51.100.2 4321 25\r\nEHLO a\r\n",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12),
+            b"100 LAST",
+            b"ADDR=192.0.2.1 NAME=[UNAVAILABLE] HELO=a+2Bb",
+        ],
+    ),
     "smtp": (
         smtp_commands,
         lambda: [
             b"FROM:<an@thanhpho.example> SIZE=100 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By",
             b'TO:<"an b"@[127.0.0.1]> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@b',
             "FROM:<ấn@tỉnh.example>".encode(),
+            b"FROM:<a@b.example> BODY=BINARYMIME REQUIRETLS MT-PRIORITY=-3 BY=120;RT HOLDFOR=60",
+            b"FROM:<a@b.example> HOLDUNTIL=2030-01-31T07:00:00+07:00 AUTH=an+40thanhpho.example",
+            rb"TO:<a@b.example> ORCPT=utf-8;ng\x{E2}n@b.example",
         ],
     ),
 }

@@ -17,6 +17,7 @@ from mailserver.servers import smtp_stream as stream
 from tests.mailserver.mailroom import Talk, mails
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+CHUNK = b"EHLO a\r\nMAIL FROM:<x@y.example>\r\nRCPT TO:<an@city.vn>\r\nBDAT 300000\r\n" + b"x" * 290_000
 OPENING = b"MAIL FROM:<x@y.example>\r\nRCPT TO:<an@city.vn>\r\nDATA\r\n"
 
 
@@ -274,7 +275,9 @@ def impatient(monkeypatch):
     monkeypatch.setattr(stream, "DATA_TIMEOUT", 1.2)
 
 
-@pytest.mark.parametrize("start", [b"", b"EH", b"EHLO a\r\n", b"EHLO a\r\nMAIL FROM:<>\r\n", b"EHLO a\r\n" + OPENING])
+@pytest.mark.parametrize(
+    "start", [b"", b"EH", b"EHLO a\r\n", b"EHLO a\r\nMAIL FROM:<>\r\n", b"EHLO a\r\n" + OPENING, CHUNK]
+)
 def test_a_silent_client_is_sent_away(impatient, room, start):
     with Talk(room) as talk:
         talk.send(start)
@@ -295,6 +298,39 @@ def test_a_slow_client_with_data_is_sent_away(impatient, room):
                 talk.send(b"x")  # each in time, all together too slow
                 time.sleep(0.1)
     assert mails(room.office.store, "an") == []
+
+
+def test_a_slow_client_with_a_chunk_is_sent_away(impatient, room):
+    with Talk(room) as talk:
+        talk.send(CHUNK.replace(b"300000", b"1000")[:-290_000])
+        with pytest.raises(OSError):  # noqa: PT012
+            for _ in range(100):
+                talk.send(b"x")
+                time.sleep(0.1)
+    assert mails(room.office.store, "an") == []
+
+
+def test_a_client_that_reads_nothing_is_owed_little_and_sent_away(impatient, room, monkeypatch):
+    monkeypatch.setattr(stream, "TLS_TIMEOUT", 0.5)
+    message = b"MAIL FROM:<x@y.example>\r\nRCPT TO:<an@city.vn>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\n"
+    with Talk(room) as talk:
+        talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        talk.hello()
+        (session,) = room.clients._open
+        transport = session.transport
+        for _ in range(1000):
+            talk.send(b"HELP\r\n" * 300 + message)  # some 50 MB of answers
+            assert transport.get_write_buffer_size() < 300_000
+            if not len(room.clients):
+                break
+        until_nobody_is_there(room)
+
+
+def until_nobody_is_there(room):
+    deadline = time.monotonic() + 20
+    while len(room.clients) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(room.clients) == 0
 
 
 def test_a_busy_client_is_not_sent_away(impatient, room):
@@ -321,7 +357,7 @@ def test_our_own_time_is_not_the_clients(impatient, room, monkeypatch):
 # -- clients that go away
 
 
-@pytest.mark.parametrize("start", [b"", b"EHLO a\r\nMAI", b"EHLO a\r\n" + OPENING])
+@pytest.mark.parametrize("start", [b"", b"EHLO a\r\nMAI", b"EHLO a\r\n" + OPENING, CHUNK])
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_client_that_goes_away_leaves_nothing(room, start, reset):
     with Talk(room) as talk:
