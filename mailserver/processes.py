@@ -26,7 +26,8 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import allowance, greylist, peers, tracing
+from mailserver.delivery import allowance, greylist, peers, queue, tracing
+from mailserver.delivery.queue import QUARANTINED, Choice
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
@@ -392,6 +393,10 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
 def _forget(system: System) -> None:
     gone = system.store.housekeep()
     system.store.write(allowance.sweep).result()
+    if days := system.config.scanners.quarantine_days:
+        old = Choice(before=int(time.time()) - days * 86_400, state=QUARANTINED)
+        if count := queue.remove(system.store, old):
+            log.info("housekeeping: %d messages gone from quarantine", count)
     remember_days = system.config.relay.remember_tls_days
     system.store.write(lambda tx: peers.sweep(tx, remember_days)).result()
     trust = system.config.trust

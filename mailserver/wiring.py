@@ -5,6 +5,7 @@ Time, chance and the network are given to the pieces here; nobody below asks for
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import ssl
 import time
@@ -74,6 +75,7 @@ def build(config: Config, proven: ProvenLogins | None = None, guesses: ThrottleM
         directory=directory,
         config=config,
         clock=time.time,
+        srs_secret=_derived_key(config, b"srs"),
         panel=Panel(config.scanners, our_name=config.city.hostname, monotonic=time.monotonic),
         in_place=config.store_url.startswith("sqlite"),
     )
@@ -122,6 +124,13 @@ def tls_context(config: Config, *, for_officials: bool = False) -> ssl.SSLContex
 def secret_key(config: Config) -> bytes:
     """The installation's secret for signed tokens, made by ``citymail init``."""
     return (config.data / "secret.key").read_bytes()
+
+
+def _derived_key(config: Config, purpose: bytes) -> bytes:
+    """A key for one purpose; empty where there is no secret yet."""
+    if not secret_key_path(config.data).exists():
+        return b""
+    return hmac.digest(secret_key(config), purpose, "sha256")
 
 
 def secret_key_path(data: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailserver.config.options import MEBIBYTE, TARGET, Network, option
+from mailserver.config.options import DOMAIN, MEBIBYTE, TARGET, Network, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,12 @@ class Relay:
         "Address of ours that gets reports which nobody else takes. Empty: they are dropped, and the log says so.",
         form=(r"[^@\s]+@[^@\s]+", "an address, as postmaster@thanhpho.example"),
         empty=True,
+    )
+    rewrite_senders: bool = option(
+        True, "Send strangers' mail on under an address of ours (SRS), so that it passes SPF; bounces find back."
+    )
+    forward_domains: tuple[str, ...] = option(
+        (), "Domains to which aliases may lead mail elsewhere. Empty: any.", form=DOMAIN
     )
     tls: Mapping[str, str] = option(
         {},

@@ -36,4 +36,7 @@ class Scanners:
         "Larger messages are not shown to scanners, octets; clamd's StreamMaxLength should be more.",
         low=1,
     )
+    quarantine_days: int = option(
+        30, "Days for which messages in quarantine are kept. 0: until somebody decides.", low=0
+    )
     own_mail: bool = option(True, "Scan also what our own officials send.")

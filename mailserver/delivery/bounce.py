@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from directory.addresses import is_local_domain
-from mailserver.delivery import local, signing, spool
+from mailserver.delivery import forwarding, local, signing, spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import without_return_path
 from mailserver.message.report import DELIVERED, EXPANDED, FAILED, Outcome, delivery_report
@@ -172,6 +172,9 @@ def _addressees(office: PostOffice, reverse_path: str) -> tuple[frozenset[str], 
             # RFC 3461 §5.2: a report asks for no report.
             return frozenset(), [spool.SpoolRecipient(reverse_path, notify="NEVER")]
         try:
+            original = forwarding.original_sender(office, reverse_path)
+            if original is not None:
+                return frozenset(), [spool.SpoolRecipient(original, notify="NEVER")]
             found = look_up(people, reverse_path, office.config.city.domain)
         except Refusal as refusal:
             log.warning("report to <%s> dropped: %s", reverse_path, refusal.reason)

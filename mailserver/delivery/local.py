@@ -10,7 +10,7 @@ Junk goes to each recipient's \\Junk mailbox (RFC 6154 §2), to INBOX where he h
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from directory.accounts import find_account, smallest_quota
 from mailserver.delivery import spool
@@ -39,6 +39,7 @@ class Distribution:
     full: tuple[spool.SpoolRecipient, ...] = ()  # local, no room now
     also: tuple[Target, ...] = ()  # further mailboxes, such as the submitter's Sent
     inboxes: dict[str, int] = field(default_factory=dict)
+    remote_sender: str | None = None  # the reverse-path for those elsewhere, if it is another
     is_junk: bool = False
     quarantined: tuple[spool.SpoolRecipient, ...] = ()  # everybody, until an administrator has looked at it
     quarantine: str = ""  # why
@@ -107,7 +108,8 @@ def _let_wait(tx: Transaction, message_id: int, envelope: spool.Envelope, who: D
     if who.quarantined:
         spool.put(tx, message_id, envelope, who.quarantined, quarantine=who.quarantine)
     if who.remote:
-        spool.put(tx, message_id, envelope, who.remote)
+        sender = envelope.reverse_path if who.remote_sender is None else who.remote_sender
+        spool.put(tx, message_id, replace(envelope, reverse_path=sender), who.remote)
     if who.full:
         spool.put(
             tx,

@@ -44,6 +44,7 @@ class PostOffice:
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     panel: Panel | None = None  # scanners of other makers
+    srs_secret: bytes = b""  # for reverse-paths of ours; without it none is rewritten
     # Whether a look-up is so quick that an event loop may do it: on the embedded engines, not over a network.
     in_place: bool = True
     _inboxes: dict[str, int] = field(default_factory=dict)

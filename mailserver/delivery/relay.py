@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from directory.accounts import find_account
 from directory.addresses import is_local_domain
-from mailserver.delivery import local, spool
+from mailserver.delivery import forwarding, local, spool
 from mailserver.delivery.inbound import look_up
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.settling import Attempt, Judgement, judge
@@ -95,6 +95,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
         with office.directory.read() as people:
             try:
                 addressee = look_up(people, recipient.forward_path, office.config.city.domain)
+                addressee = forwarding.only_permitted(office, addressee)
             except (NoSuchRecipient, NotPermitted):
                 replies[recipient.forward_path] = Reply(550, "5.1.1", "No such recipient here")
                 continue
@@ -111,6 +112,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
             else:
                 onward[address] = spool.SpoolRecipient(address, recipient.notify, recipient.original_recipient)
     who = local.plan(office, accounts, onward.values(), size=item.size)
+    who.remote_sender = forwarding.sender_for(office, item.envelope.reverse_path)
 
     def job(tx: Transaction) -> None:
         local.deliver_kept(tx, item.message_id, item.size, who, item.envelope)

@@ -34,7 +34,7 @@ class Panel:
     """All scanners of the installation.  ``monotonic`` gives seconds; ``our_name`` is what milters are told."""
 
     def __init__(self, settings: Scanners, *, our_name: str, monotonic: Callable[[], float]) -> None:
-        self._settings = settings
+        self._settings: Scanners = settings
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._down_until: dict[str, float] = {}

@@ -1,0 +1,114 @@
+"""Mail that an alias leads elsewhere: whose name it bears, how bounces find back, and where it may not go."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailserver.delivery import bounce, forwarding, inbound
+from mailserver.message.report import FAILED, Outcome
+from mailserver.refusals import NoSuchRecipient, NotPermitted
+from mailserver.smtp.commands import MailCommand, RcptCommand
+from security.srs import MAX_AGE_DAYS, is_rewritten
+from tests.mailserver.delivery.test_delivery import ORIGIN, items, webmail
+from tests.mailserver.mailroom import add_group, mails
+
+MESSAGE = b"From: x@ngoai.example\r\nTo: weg@city.vn\r\nSubject: x\r\n\r\nbody\r\n"
+
+
+@pytest.fixture
+def make_forwarding(make_office):
+    """``weg`` leads to two servers elsewhere; ``both`` to Binh as well."""
+
+    def make(**relay):
+        office = make_office(relay=relay)
+        office.srs_secret = b"secret"
+        with office.directory.write() as people:
+            add_group(people, "liste", "anyone", ["binh"], outside=["z@dritte.example"])
+        return office
+
+    return make
+
+
+def receive(office, *recipients, sender="x@ngoai.example"):
+    mail = MailCommand(sender)
+    taken = [inbound.offer_recipient(office, mail, RcptCommand(each)) for each in recipients]
+    return inbound.receive(office, ORIGIN, mail, taken, MESSAGE).result()
+
+
+def reverse_paths(office):
+    return {each.forward_path: item.envelope.reverse_path for item in items(office) for each in item.recipients}
+
+
+def test_a_strangers_mail_goes_on_under_an_address_of_ours(make_forwarding):
+    office = make_forwarding()
+    receive(office, "liste@city.vn")
+    ((path, sender),) = reverse_paths(office).items()
+    assert path == "z@dritte.example"
+    local, _, domain = sender.rpartition("@")
+    assert domain == "city.vn"
+    assert is_rewritten(local)
+    assert mails(office.store, "binh")[0].startswith(b"Return-Path: <x@ngoai.example>")
+
+
+def test_our_own_people_and_reports_keep_their_names(make_forwarding):
+    office = make_forwarding()
+    webmail(office, "liste@city.vn", name="an")
+    receive(office, "liste@city.vn", sender="")
+    assert [item.envelope.reverse_path for item in items(office)] == ["an@city.vn", ""]
+
+
+def test_it_can_be_turned_off(make_forwarding):
+    office = make_forwarding(rewrite_senders=False)
+    receive(office, "liste@city.vn")
+    assert reverse_paths(office) == {"z@dritte.example": "x@ngoai.example"}
+
+
+def test_a_bounce_finds_back(make_forwarding, clock):
+    office = make_forwarding()
+    ours = forwarding.sender_for(office, "x@ngoai.example")
+    receive(office, ours, sender="")
+    assert reverse_paths(office) == {"x@ngoai.example": ""}
+    # Nothing but reports, nothing forged, nothing old.
+    with pytest.raises(NotPermitted):
+        receive(office, ours, sender="y@ngoai.example")
+    with pytest.raises(NoSuchRecipient):
+        receive(office, ours.replace("x@", "y@").replace("=x", "=y"), sender="")
+    clock.pass_by((MAX_AGE_DAYS + 2) * 86_400)
+    with pytest.raises(NoSuchRecipient):
+        receive(office, ours, sender="")
+
+
+def test_our_own_report_finds_back_too(make_forwarding):
+    office = make_forwarding()
+    receive(office, "liste@city.vn")
+    (item,) = items(office)
+    reports = bounce.report(office, item, [Outcome("z@dritte.example", FAILED, "5.1.1")])
+    office.store.write(lambda tx: bounce.deliver(tx, reports)).result()
+    assert reverse_paths(office)["x@ngoai.example"] == ""
+
+
+def test_other_domains_addresses_of_that_form_are_left_alone(make_forwarding):
+    office = make_forwarding()
+    assert forwarding.original_sender(office, "SRS0=AAAAAA=22=a.example=x@other.example") is None
+    assert forwarding.original_sender(office, "an@city.vn") is None
+
+
+def addressee(*external, accounts=(), is_group=False):
+    recipients = inbound.Recipients(frozenset(accounts), frozenset(external))
+    return inbound.Addressee("weg@city.vn", recipients, is_group)
+
+
+def test_only_permitted_domains_get_forwarded_mail(make_forwarding):
+    office = make_forwarding(forward_domains=("Gut.example", "đúng.example"))
+    kept = forwarding.only_permitted(office, addressee("a@gut.example", "b@schlecht.example", "c@xn--ng-eia7w.example"))
+    assert "a@gut.example" in kept.recipients.external
+    assert "b@schlecht.example" not in kept.recipients.external
+    assert (
+        forwarding.only_permitted(office, addressee("b@schlecht.example", accounts=["an"])).recipients.external
+        == frozenset()
+    )
+    with pytest.raises(NotPermitted):
+        forwarding.only_permitted(office, addressee("b@schlecht.example"))
+    group = addressee("b@schlecht.example", is_group=True)
+    assert forwarding.only_permitted(office, group) == group
+    assert forwarding.only_permitted(make_forwarding(), addressee("b@x.example")).recipients.external == {"b@x.example"}
