@@ -17,7 +17,7 @@ MESSAGE = b"From: x@ngoai.example\r\nTo: weg@city.vn\r\nSubject: x\r\n\r\nbody\r
 
 @pytest.fixture
 def make_forwarding(make_office):
-    """``weg`` leads to two servers elsewhere; ``both`` to Binh as well."""
+    """``liste`` leads to Binh, and to somebody elsewhere."""
 
     def make(**relay):
         office = make_office(relay=relay)
@@ -100,9 +100,8 @@ def addressee(*external, accounts=(), is_group=False):
 
 def test_only_permitted_domains_get_forwarded_mail(make_forwarding):
     office = make_forwarding(forward_domains=("Gut.example", "đúng.example"))
-    kept = forwarding.only_permitted(office, addressee("a@gut.example", "b@schlecht.example", "c@xn--ng-eia7w.example"))
-    assert "a@gut.example" in kept.recipients.external
-    assert "b@schlecht.example" not in kept.recipients.external
+    kept = forwarding.only_permitted(office, addressee("a@gut.example", "b@schlecht.example", "c@xn--ng-qka5g.example"))
+    assert kept.recipients.external == {"a@gut.example", "c@xn--ng-qka5g.example"}
     assert (
         forwarding.only_permitted(office, addressee("b@schlecht.example", accounts=["an"])).recipients.external
         == frozenset()
