@@ -22,14 +22,20 @@ _UPGRADE_LOCK = 0x6D696772
 
 def upgrade(url: str) -> None:
     parsed = make_url(url)
+    file: Path | None = None
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(parsed.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # password hashes and private keys are in it; what SQLite puts beside it gets the same mode
+        file.touch(mode=0o600)
     engine = create_directory_engine(url)
     try:
         if engine.dialect.name == "sqlite":
             with engine.connect() as connection:
                 if _revision(connection) == HEAD:
                     return
+                if file is not None:
+                    file.chmod(0o600)
                 with ALEMBIC:
                     connection.exec_driver_sql("BEGIN EXCLUSIVE")
                     try:

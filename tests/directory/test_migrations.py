@@ -76,6 +76,20 @@ def test_several_processes_may_migrate_at_once(request: pytest.FixtureRequest, t
     created.dispose()
 
 
+def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """Password hashes and the keys of signatures are in it."""
+    path = tmp_path / "new" / "d.db"
+    migrate(f"sqlite:///{path}")
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    # one that was made before there were keys in it
+    path.chmod(0o644)
+    with create_directory_engine(f"sqlite:///{path}").connect() as connection:
+        connection.exec_driver_sql("DROP TABLE dkim_key")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+    migrate(f"sqlite:///{path}")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_on_postgresql_the_tables_have_a_schema_of_their_own(postgres_url: str) -> None:
     migrate(postgres_url)
     created = create_directory_engine(postgres_url)
