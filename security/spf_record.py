@@ -4,6 +4,8 @@ A record is read whole before anything of it is used: a fault anywhere makes it 
 (RFC 7208 §4.6).
 
 Standards: RFC 7208 §4.5, §4.6.1, §5, §6, §7, §12; RFC 8616 §4 (local parts outside ASCII).
+Limits: records of 8 KiB, explanations of 2 KiB, 100 macros in one domain: what is larger is no policy but an attack
+(§3.4 asks for 450 octets).
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Mechanism = Literal["all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists"]
 
 MAX_NAME = 253
+MAX_RECORD = 8192
+MAX_EXPLANATION = 2048
+MAX_MACROS = 100
 
 _EXPANSION = re.compile(r"%\{([A-Za-z])([0-9]*)([rR]?)([.\-+,/_=]*)\}|%([%_-])")
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9\-_.]*)=(.*)", re.DOTALL)
@@ -30,7 +35,7 @@ _DIRECTIVE = re.compile(r"([+\-?~]?)([A-Za-z][A-Za-z0-9]*)(.*)", re.DOTALL)
 _DUAL_LENGTH = re.compile(r"(.*?)(?:/(0|[1-9][0-9]?))?(?://(0|[1-9][0-9]{0,2}))?", re.DOTALL)
 _NETWORK = re.compile(r":([0-9A-Fa-f:.]+)(?:/(0|[1-9][0-9]{0,2}))?")
 # §7.1: domain-end; a digit-only top label is none.
-_TOP_LABEL = re.compile(r"\.(?:[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9])\.?")
+_TOP_LABEL = re.compile(r"\.(?![0-9]*+\.?+$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?")
 
 _TERM_LETTERS = frozenset("slodiphv")
 _TEXT_LETTERS = _TERM_LETTERS | frozenset("crt")
@@ -81,6 +86,8 @@ def is_record(text: bytes) -> bool:
 @lru_cache(maxsize=2048)
 def parse_record(octets: bytes) -> Record:
     """Raises PermanentFault."""
+    if len(octets) > MAX_RECORD:
+        raise PermanentFault(f"the record has {len(octets)} octets")
     try:
         text = octets.decode("ascii")
     except UnicodeDecodeError:
@@ -156,6 +163,8 @@ def parse_domain(text: str) -> MacroString:
 @lru_cache(maxsize=512)
 def parse_explanation(octets: bytes) -> MacroString:
     """An explain-string: macros and blanks (§6.2, §7.1)."""
+    if len(octets) > MAX_EXPLANATION:
+        raise PermanentFault(f"the explanation has {len(octets)} octets")
     try:
         return _parse_macros(octets.decode("ascii"), _TEXT_LETTERS, blanks=True)
     except UnicodeDecodeError:
@@ -184,6 +193,8 @@ def _parse_macros(text: str, letters: frozenset[str], *, blanks: bool = False) -
         letter, count = match[1].lower(), match[2]
         if letter not in letters or len(count) > 9 or (count and int(count) == 0):
             raise PermanentFault(f"unknown macro {_shown(match[0])}")
+        if len(parts) > 2 * MAX_MACROS:
+            raise PermanentFault("too many macros")
         delimiters = match[4] or "."
         parts.append(Macro(letter, int(count or 0), bool(match[3]), delimiters, escape=match[1].isupper()))
     return tuple(parts)
@@ -210,9 +221,9 @@ def _expand_macro(macro: Macro, value: str) -> str:
 def shorten(name: str) -> str:
     """A name for the DNS: whole labels go from the left until it fits (§7.3)."""
     name = name.removesuffix(".")
-    while len(name) > MAX_NAME and "." in name:
-        name = name.partition(".")[2]
-    return name
+    if len(name) <= MAX_NAME:
+        return name
+    return name[-MAX_NAME - 1 :].partition(".")[2] or name
 
 
 def _shown(text: str) -> str:

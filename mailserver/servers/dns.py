@@ -43,15 +43,15 @@ log = logging.getLogger("citymail.dns")
 T = TypeVar("T")
 
 FIRST_TRY = 2.0  # seconds for one server, twice that in the second round
-MOST_AT_A_TIME = 500  # questions on the wire; each holds a socket
-MOST_WAITING = 5000
+MOST_AT_A_TIME = 2000  # questions on the wire; each holds a socket
+MOST_WAITING = 20_000
 PAYLOAD = 1232  # octets of an answer over UDP that is not fragmented on its way
 LONGEST_MEMORY = 86_400
 FAILURE_MEMORY = 5  # seconds; RFC 2308 §7.1 allows five minutes
 LARGEST_REMEMBERED = 8192  # octets of records; longer answers are asked for again
 MEMORY = 48 * 1024 * 1024  # octets of all answers that are remembered, about
 _ENTRY = 500  # what one takes without its records
-MOST_RECORDS = 1000
+MOST_RECORDS = 300
 
 # Extended errors that say that a signature was looked at and is wrong (RFC 8914 §4.7 to §4.13).
 _BOGUS_ERRORS = frozenset(range(6, 13))

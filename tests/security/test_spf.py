@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from security.dns import Mx, Status
 from security.spf import Spf, check_helo, check_mail_from, is_within_domain, to_query_name
-from security.spf_record import PermanentFault, parse_record
+from security.spf_record import PermanentFault, parse_record, shorten
 from tests.dns_table import DnsTable
 
 CLIENT = ipaddress.ip_address("192.0.2.1")
@@ -159,6 +159,38 @@ def test_any_octets_are_a_record_or_a_fault(octets: bytes) -> None:
         parse_record(b"v=spf1 " + octets)
     except PermanentFault:
         return
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"v=spf1 a:x." + b"a" * 8000 + b"!",
+        b"v=spf1 a:x." + b"1" * 8000,
+        b"v=spf1 exists:" + b"%{ir}." * 1300 + b"example",
+        b"v=spf1 " + b"a " * 4000 + b"!",
+        b"v=spf1 a:" + b"x/" * 4000,
+        b"v=spf1 " + b"ip4:192.0.2.0/24 " * 5000,
+    ],
+)
+def test_records_that_want_to_keep_us_busy(record: bytes) -> None:
+    _, result = check({("a.example", "TXT"): [record]})
+    assert result.status is Spf.PERMERROR
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("a.example", "a.example"),
+        ("a.example.", "a.example"),
+        ("x" * 60 + "." + "y" * 192, "x" * 60 + "." + "y" * 192),  # 253
+        ("x" * 60 + "." + "y" * 193, "y" * 193),
+        ("z." * 200 + "example", "z." * 123 + "example"),
+        (".".join(["abc"] * 100), ".".join(["abc"] * 63)),
+        ("q" * 300, "q" * 300),
+    ],
+)
+def test_names_are_shortened_from_the_left(name: str, short: str) -> None:
+    assert shorten(name) == short
 
 
 def test_within_a_domain() -> None:
