@@ -26,8 +26,9 @@ def upgrade(url: str) -> None:
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         file = Path(parsed.database)
         file.parent.mkdir(parents=True, exist_ok=True)
-        # password hashes and private keys are in it; what SQLite puts beside it gets the same mode
-        file.touch(mode=0o600)
+        if not file.exists():
+            # password hashes and private keys will be in it; what SQLite puts beside it gets the same mode
+            file.touch(mode=0o600)
     engine = create_directory_engine(url)
     try:
         if engine.dialect.name == "sqlite":
