@@ -24,7 +24,7 @@ log = logging.getLogger("citymail.relay")
 # Errands in one transaction, and errands that may wait to be written down before whoever sends has to wait.  The less,
 # the fewer messages are sent twice after a crash.
 MOST_AT_ONCE = 400
-MOST_WAITING = 400
+MOST_WAITING = 128
 STORE_PAUSE = 5.0
 
 

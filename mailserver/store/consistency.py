@@ -94,6 +94,23 @@ _INVARIANTS: dict[str, str] = {
         SELECT item_id FROM spool_recipient r WHERE NOT EXISTS (SELECT 1 FROM spool_item i WHERE i.id = r.item_id)
         UNION ALL
         SELECT id FROM spool_item i WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = i.message_id)""",
+    "a spooled item counts its recipients wrongly": """
+        SELECT i.id, i.unfinished, coalesce(c.waiting, 0) FROM spool_item i LEFT JOIN (
+            SELECT item_id, count(*) AS waiting FROM spool_recipient WHERE state IN ('due', 'held') GROUP BY item_id
+        ) AS c ON c.item_id = i.id WHERE i.unfinished <> coalesce(c.waiting, 0)""",
+    "a lane of the spool counts what waits wrongly, or is not there": """
+        SELECT l.domain, l.priority, l.waiting, coalesce(c.waiting, 0) FROM spool_lane l LEFT JOIN (
+            SELECT domain, priority, count(*) AS waiting FROM spool_recipient WHERE state IN ('due', 'held')
+            GROUP BY domain, priority
+        ) AS c ON c.domain = l.domain AND c.priority = l.priority WHERE l.waiting <> coalesce(c.waiting, 0)
+        UNION ALL
+        SELECT domain, priority, 0, 1 FROM spool_recipient r WHERE state IN ('due', 'held')
+        AND NOT EXISTS (SELECT 1 FROM spool_lane l WHERE l.domain = r.domain AND l.priority = r.priority)""",
+    "a lane of the spool sleeps while something in it is due": """
+        SELECT l.domain, l.priority, l.ready_at, c.due FROM spool_lane l JOIN (
+            SELECT domain, priority, min(next_attempt_at) AS due FROM spool_recipient GROUP BY domain, priority
+        ) AS c ON c.domain = l.domain AND c.priority = l.priority
+        WHERE l.owner = '' AND l.failures = 0 AND c.due < l.ready_at""",
 }
 _UNNAMED_FLAGS = """
     SELECT p.mailbox_id, max(p.flags), coalesce(max(k.keywords), 0) FROM placement p
