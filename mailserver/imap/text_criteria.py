@@ -137,7 +137,11 @@ def pattern(sought: Needle) -> str:
 
 def may_hold(like: str | ColumnElement[str]) -> ColumnElement[bool]:
     """A necessary condition for a word in the subject; a column that was cut short proves nothing."""
-    return or_(message.c.search_text.like(like, escape="\\"), func.length(message.c.search_text) >= SEARCH_LIMIT)
+    return or_(
+        message.c.search_text.like(like, escape="\\"),
+        func.length(message.c.search_text) >= SEARCH_LIMIT,
+        func.length(message.c.subject) >= TEXT_LIMIT,
+    )
 
 
 def _in_author(sought: Needle) -> Test:

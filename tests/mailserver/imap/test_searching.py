@@ -137,3 +137,14 @@ def test_fuzzy_finds_what_the_exact_search_finds(connect):
 def _account(client):
     with client.services.store.read() as connection:
         return mailboxes.get_mailbox(connection, int(client.session.view.mailbox_id)).account_id
+
+
+def test_a_subject_longer_than_its_column_is_read_in_the_message(an):
+    an.append(b"Subject: " + b"so long " * 150 + b"needle\r\n\r\nb\r\n", "INBOX")
+    an.append(b"Subject: a needle\r\n\r\nb\r\n", "INBOX")
+    an.append(b"Subject: none\r\n\r\nb\r\n", "INBOX")
+    an.ok("SELECT INBOX")
+    assert an.ok("SEARCH SUBJECT needle")[0] == "* SEARCH 1 2"
+    assert an.ok("SEARCH SUBJECT none")[0] == "* SEARCH 3"
+    assert an.ok('SEARCH SUBJECT "%"')[0] == "* SEARCH"
+    assert an.ok("SEARCH NOT SEEN")[0] == "* SEARCH 1 2 3"
