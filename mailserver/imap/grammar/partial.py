@@ -16,11 +16,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """Places in a result, counted from 1, or back from -1, which is the last.  ``written`` is sent back."""
+    """Places in a result, counted from 1, or back from -1, which is the last."""
 
     first: int
     last: int
-    written: bytes
+
+    @property
+    def written(self) -> bytes:
+        """As it is told with the result: the nearer end first, whichever way it was asked for (4:2 is 2:4)."""
+        return b"%d:%d" % tuple(sorted((self.first, self.last), key=abs))
 
     def of(self, found: Sequence[T]) -> Sequence[T]:
         """The part, in the result's own order."""
@@ -37,11 +41,10 @@ class Partial:
 
 def parse_partial(cursor: Cursor) -> Partial:
     """partial-range = nz-number ":" nz-number / "-" nz-number ":" "-" nz-number"""
-    start = cursor.at
     sign = -1 if cursor.skip(b"-") else 1
     first = cursor.nz_number()
     cursor.need(b":")
     if sign < 0:
         cursor.need(b"-")
     last = cursor.nz_number()
-    return Partial(sign * first, sign * last, cursor.text[start : cursor.at])
+    return Partial(sign * first, sign * last)

@@ -67,6 +67,8 @@ def parse_sort(cursor: Cursor, by_uid: bool) -> Sort:
     criteria = _criteria(cursor)
     cursor.space()
     charset = _charset(cursor)
+    # Some programs say RETURN only here; no search key is called so.
+    returns = returns or parse_returns(cursor)
     sort = Sort(criteria, parse_program(cursor, by_uid, charset, returns))
     if sort.by_relevancy and not sort.search.fuzzy:
         raise SyntaxFault("RELEVANCY is for FUZZY searches")  # RFC 6203 §6

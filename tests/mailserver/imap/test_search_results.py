@@ -15,7 +15,7 @@ from mailserver.imap.search_results import extended, numbers_of, plain, saved, t
 
 FOUND = [10, 11, 12, 15, 20]
 SORTED = [15, 20, 10, 12, 11]
-PART = Partial(2, 3, b"2:3")
+PART = Partial(2, 3)
 
 
 def returns(*items, partial=None):
