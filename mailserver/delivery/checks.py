@@ -36,7 +36,6 @@ from security.spf import Spf, SpfResult, check_helo, check_mail_from
 
 HEADER_LIMIT = 1024 * 1024
 
-_NAMES = re.compile(r'"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)', re.DOTALL)
 _ADDRESS_DOMAIN = re.compile(r"@[ \t]*([^\s@<>()\[\],;:\"\\]+)")
 _MOST_STRAYS = 50
 
@@ -234,9 +233,36 @@ def _stray_domains(fields: Sequence[str]) -> tuple[str, ...]:
     """Domains of whatever else in From looks like an address to a program that reads it otherwise than we do: text in
     front of the brackets, a second pair of them.  What stands in quotes or in parentheses is a name.
     """
-    plain = (_NAMES.sub(" ", field) for field in fields)
-    found = [domain for text in plain for domain in _ADDRESS_DOMAIN.findall(text)]
+    found = [domain for field in fields for domain in _ADDRESS_DOMAIN.findall(_without_names(field))]
     return tuple(dict.fromkeys(_ascii_domain(_as_text(domain)) for domain in found[:_MOST_STRAYS]))
+
+
+def _without_names(field: str) -> str:
+    """What stands neither in quotes nor in parentheses; of those that are never closed, everything."""
+    if '"' not in field and "(" not in field:
+        return field
+    out: list[str] = []
+    began, depth, quoted, position = 0, 0, False, 0
+    while position < len(field):
+        character = field[position]
+        inside = quoted or depth > 0
+        if character == "\\" and inside:
+            position += 1
+        elif quoted:
+            quoted = character != '"'
+        elif character == "(" or (character == ")" and depth):
+            depth += 1 if character == "(" else -1
+        elif character == '"' and not depth:
+            quoted = True
+        is_inside = quoted or depth > 0
+        if is_inside and not inside:
+            out.append(field[began:position])
+            began = position
+        elif inside and not is_inside:
+            out.append(" ")
+            began = position + 1
+        position += 1
+    return "".join([*out, field[began:]])
 
 
 def _as_text(raw: str) -> str:
