@@ -55,7 +55,7 @@ def test_nothing_is_lost_and_no_life_sends_twice(tmp_path: Path) -> None:
     settings = {
         "workers": {"mail": 1, "web": 0},
         "sending": {"unlimited": ["an@thanhpho.example"]},
-        "relay": {"routes": {domain: f"127.0.0.1:{far.port}" for domain in DOMAINS}, "processes": 2, "schedule": [1]},
+        "relay": {"routes": dict.fromkeys(DOMAINS, f"127.0.0.1:{far.port}"), "processes": 2, "schedule": [1]},
         "log": {"level": "warning"},
     }
     server = LiveServer(tmp_path, ["an"], settings)
