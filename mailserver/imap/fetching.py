@@ -36,7 +36,7 @@ from mailserver.store.store import Store
 # Messages of a portion: the first one, and the most, of rows and of those with more.  Octets that one should come to,
 # and of a piece of it: what is larger the allocator takes from the system anew each time, page by page.
 FIRST_ROWS, MOST_ROWS, MOST_MESSAGES = 50, 2000, 1000
-ENOUGH, PIECE = 1 << 20, 1 << 17
+ENOUGH, PIECE = 1 << 19, 1 << 17
 # Of so many messages and more the disk is told beforehand.
 LARGE = 2000
 # Octets of one message from which on they are sent as they are; of what is gathered of many.
