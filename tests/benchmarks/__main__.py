@@ -42,6 +42,8 @@ NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "mix
 STANDARD = NAMES[:-1]
 # Seconds after which the peer may give up the process of an idle session, in its second set-up.
 _HIBERNATE = 2
+# Sessions that a process of the peer's serves, and processes that wait for some, in the set-up that is quickest here.
+_SESSIONS, _SPARE = 500, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,11 @@ def _run(name: str, plan: Plan, contenders: Sequence[Contender], options: argpar
             _measure(series, [*contenders, *(peer.hibernating(_HIBERNATE) for peer in peers)], plan, options)
         for peer in peers:
             peer.restart()
+    elif name == "mixed":
+        for series in plan.series[name]:
+            _measure(series, [*contenders, *(peer.reusing(_SESSIONS, _SPARE) for peer in peers)], plan, options)
+        for peer in peers:
+            peer.take_over()
     else:
         for series in plan.series[name]:
             _measure(series, ours if name == "store" else contenders, plan, options)

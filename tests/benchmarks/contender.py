@@ -80,6 +80,12 @@ class Contender(abc.ABC):
         """The login of an account whose password is kept as an Argon2id hash."""
         return address(number)
 
+    # Whether it is another one with another set-up, and has its accounts and its mail.
+    is_variant = False
+
+    def take_over(self) -> None:  # noqa: B027  (most have one set-up, and nothing to do)
+        """Bring this set-up into force, where one server has several that take turns."""
+
     def restart(self) -> None:
         self.stop()
         self.start()

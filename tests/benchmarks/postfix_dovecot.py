@@ -62,12 +62,17 @@ class PostfixDovecot(Contender):
 
     # Seconds until an idle session gives up its process; 0, the default, for never.
     hibernate = 0
+    # Sessions that one process serves, one after the other, and processes that wait for some; defaults.
+    sessions = 1
+    spare = 0
 
     def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...]) -> None:
         super().__init__(folder, accounts, groups)
         self.smtp_port, self.imap_port = free_ports(2)
         self.outgoing_port = self.smtp_port
         self._inotify_before = ""
+        # The set-up that is in force, known to all copies of this.
+        self._in_force: list[tuple[int, int, int]] = []
 
     @property
     def stores(self) -> tuple[Path, ...]:
@@ -139,9 +144,27 @@ class PostfixDovecot(Contender):
         other = copy.copy(self)
         other.hibernate = seconds
         other.name = "… hibernating"
+        other.is_variant = True
         return other
 
+    def reusing(self, sessions: int, spare: int) -> PostfixDovecot:
+        """The same server, so set up that a process serves many sessions of anybody, as its manual warns of."""
+        other = copy.copy(self)
+        other.sessions, other.spare = sessions, spare
+        other.name = "… reusing processes"
+        other.is_variant = True
+        return other
+
+    @property
+    def _set_up(self) -> tuple[int, int, int]:
+        return self.hibernate, self.sessions, self.spare
+
+    def take_over(self) -> None:
+        if self._in_force != [self._set_up]:
+            self.restart()
+
     def configure(self) -> None:
+        self._in_force[:] = [self._set_up]
         owner = pwd.getpwnam(_MAIL_USER)
         values = {
             "STATE": str(self.folder),
@@ -150,6 +173,8 @@ class PostfixDovecot(Contender):
             "IMAP": str(self.imap_port),
             "LOCATION": "mdbox:~/mdbox",
             "HIBERNATE": f"{self.hibernate}s",
+            "SESSIONS": str(self.sessions),
+            "SPARE": str(self.spare),
             "UID": str(owner.pw_uid),
             "GID": str(owner.pw_gid),
             "GROUP": grp.getgrgid(owner.pw_gid).gr_name,
