@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
 from mailserver.delivery import greylist, inbound, scanning
+from mailserver.delivery.binary_mail import as_kept
 from mailserver.delivery.checks import (
     Findings,
     Subject,
@@ -122,11 +124,12 @@ class MxSession(SmtpSession):
             inbound.note_refusal(self.office, self.origin(mail), mail, paths, sink.size, judgement)
             return [refusal_reply(judgement.verdict.refusal)]
         reach = sum(len(each.addressee.recipients.accounts) for each in taken)
-        arrival = await self.work(
-            sink,
-            reach,
-            lambda: inbound.receive(self.office, self.origin(mail), mail, taken, sink.hand_over(), judgement, opinions),
-        )
+
+        def take() -> Future[inbound.Arrival]:
+            kept, octets = as_kept(mail, sink.hand_over())
+            return inbound.receive(self.office, self.origin(mail), kept, taken, octets, judgement, opinions)
+
+        arrival = await self.work(sink, reach, take)
         return [Reply(250, "2.0.0", f"Taken as {arrival.reference}")]
 
     async def _judge(self, sink: MessageSink, *, may_be_listed: bool) -> Judgement | None:

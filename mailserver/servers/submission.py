@@ -14,6 +14,7 @@ import functools
 import logging
 import ssl
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from directory.accounts import Account
@@ -21,6 +22,7 @@ from directory.admission import Admission
 from directory.login import LoginRefused
 from directory.sasl_login import Away, Conversation, Wait, converse
 from mailserver.delivery import inbound, scanning, submission
+from mailserver.delivery.binary_mail import as_kept
 from mailserver.delivery.envelopes import may_raise_priority
 from mailserver.servers.smtp_session import HELLO_FIRST, SmtpSession
 from mailserver.servers.smtp_stream import Hangup
@@ -120,19 +122,23 @@ class SubmissionSession(SmtpSession):
                 login=account.login,
             )
             opinions = await self.loop.run_in_executor(self.services.scan_executor, ask)
-        octets = sink.hand_over()
-        order = submission.Submission(
-            submitter=account,
-            reverse_path=mail.reverse_path,
-            forward_paths=tuple(offer.rcpt.forward_path for offer in offers),
-            octets=octets,
-            origin="smtp",
-            client=self.client,
-            mail=mail,
-            trace=self.origin(mail),
-            opinions=opinions,
-        )
-        submitted = await self.work(sink, reach, lambda: submission.send(self.office, order, taken))
+
+        def send() -> Future[submission.Submitted]:
+            kept, octets = as_kept(mail, sink.hand_over())
+            order = submission.Submission(
+                submitter=account,
+                reverse_path=mail.reverse_path,
+                forward_paths=tuple(offer.rcpt.forward_path for offer in offers),
+                octets=octets,
+                origin="smtp",
+                client=self.client,
+                mail=kept,
+                trace=self.origin(mail),
+                opinions=opinions,
+            )
+            return submission.send(self.office, order, taken)
+
+        submitted = await self.work(sink, reach, send)
         return [Reply(250, "2.0.0", f"Taken as {submitted.reference}")]
 
     # -- login

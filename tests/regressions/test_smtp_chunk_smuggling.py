@@ -40,7 +40,7 @@ def test_the_end_of_data_is_text_in_a_chunk(room):
 
 
 def test_the_lines_of_a_binary_message_are_no_commands_either(room):
-    whole = HEADER + b"\n.\n\r.\r\0" + SMUGGLED
+    whole = HEADER + b"\n.\n\r.\r" + SMUGGLED
     with Talk(room) as talk:
         talk.hello()
         talk.send(OPENING.replace(b"ple>", b"ple> BODY=BINARYMIME") + chunk(whole) + b"NOOP\r\n")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 
@@ -55,12 +57,47 @@ def receive(room, parameters, *recipients, message=MESSAGE, rcpt=""):
 
 
 def test_a_binary_body_keeps_every_octet_and_the_relay_is_told(room):
-    receive(room, "BODY=BINARYMIME", "an@city.vn", OUTSIDE, message=BINARY)
+    message = BINARY.replace(b"\0", b"")
+    receive(room, "BODY=BINARYMIME", "an@city.vn", OUTSIDE, message=message)
     (kept,) = mails(room.office.store, "an")
-    assert kept.endswith(b"\r\n" + BINARY)
+    assert kept.endswith(b"\r\n" + message)
     (item,) = items(room)
     assert item.envelope.is_binary
     assert item.envelope.eight_bit
+
+
+PARTS = (
+    b"From: an@city.vn\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+    b"Content-Transfer-Encoding: binary\r\n\r\n--b\r\n\r\nSee.\r\n--b\r\nContent-Type: image/x\r\n"
+    b"Content-Transfer-Encoding: binary\r\n\r\n%b\r\n--b--\r\n"
+)
+
+
+@pytest.mark.parametrize("door", ["stranger", "official"])
+@pytest.mark.parametrize("times", [1, 2000], ids=["in memory", "in a file"])
+def test_a_part_with_nul_is_kept_in_base64_which_everybody_can_take(room, door, times):
+    image = bytes(range(256)) * times
+    if door == "stranger":
+        receive(room, "BODY=BINARYMIME", "binh@city.vn", OUTSIDE, message=PARTS % image)
+    else:
+        submit(room, "BODY=BINARYMIME", "binh@city.vn", OUTSIDE, message=PARTS % image, by_chunk=True)
+    (kept,) = mails(room.office.store, "binh")
+    assert b"\0" not in kept
+    text, picture = message_from_bytes(kept, policy=default).iter_parts()
+    assert text.get_content().strip() == "See."
+    assert picture.get_payload(decode=True) == image
+    (item,) = items(room)
+    assert not item.envelope.is_binary
+    assert list(room.office.incoming.iterdir()) == []
+
+
+def test_a_nul_that_no_part_can_hold_is_refused(room):
+    with Talk(room) as talk:
+        talk.hello()
+        talk.asks("MAIL FROM:<x@far.example> BODY=BINARYMIME", "RCPT TO:<an@city.vn>")
+        message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\npre\0amble\r\n--b\r\n\r\nx\r\n--b--\r\n"
+        talk.send(b"BDAT %d LAST\r\n%b" % (len(message), message))
+        assert talk.reply().startswith("554 5.6.0")
 
 
 def test_chunks_of_a_text_are_no_binary(room):
@@ -70,7 +107,7 @@ def test_chunks_of_a_text_are_no_binary(room):
 
 
 def test_a_binary_message_in_a_file_is_judged_by_its_header(room):
-    big = BINARY * 1500  # goes through a file
+    big = BINARY.replace(b"\0", b"") * 1500  # goes through a file
     receive(room, "BODY=BINARYMIME", "an@city.vn", message=big)
     assert mails(room.office.store, "an")[0].endswith(big)
     with Talk(room) as talk:
