@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, make_url, text
 
 from mailserver.store import Store, open_store
@@ -30,6 +31,10 @@ def _runtime_folder() -> None:
 
 
 _runtime_folder()
+
+# A busy machine is no fault of what is tested: no example is measured by the clock.
+settings.register_profile("citymail", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("citymail")
 
 
 # Foreign programs are driven by the clock, and a busy machine may keep one waiting too long: these tests get a second

@@ -225,7 +225,7 @@ RECORD = st.lists(
 RECORDS = RECORD.filter(lambda terms: terms.count("x=y") < 2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(NAMES), RECORDS, min_size=1), st.sampled_from(ADDRESSES), st.data())
 def test_we_agree_with_pyspf(policies: dict[str, list[str]], client: str, data: st.DataObject) -> None:
     records: dict[Any, Any] = {
