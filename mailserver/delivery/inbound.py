@@ -292,14 +292,16 @@ def gather(taken: Sequence[Taken]) -> tuple[set[str], list[spool.SpoolRecipient]
         recipients = each.addressee.recipients
         accounts |= recipients.accounts
         for address in recipients.external:
-            if each.addressee.is_group:
-                # RFC 3461 §5.2.7.3: what a list sends on carries no DSN request of the sender's; an alias passes it
-                # on.
-                onward = spool.SpoolRecipient(address, notify="FAILURE")
-            else:
-                onward = spool.SpoolRecipient(address, each.rcpt.notify, original_recipient(each.rcpt))
-            remote.setdefault(address, onward)
+            notify = member_notify(each.rcpt.notify) if each.addressee.is_group else each.rcpt.notify
+            remote.setdefault(address, spool.SpoolRecipient(address, notify, original_recipient(each.rcpt)))
     return accounts, list(remote.values())
+
+
+def member_notify(notify: str) -> str:
+    """RFC 3461 §5.2.7.3 (c): a success was told when the group was expanded; all else is asked of its members too."""
+    if not notify:
+        return ""
+    return ",".join(word for word in notify.split(",") if word != "SUCCESS") or "NEVER"
 
 
 def held_back(taken: Sequence[Taken]) -> tuple[spool.SpoolRecipient, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from directory.accounts import find_account
 from directory.addresses import is_local_domain
 from mailserver.delivery import forwarding, local, spool
-from mailserver.delivery.inbound import look_up
+from mailserver.delivery.inbound import look_up, member_notify
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.settling import Attempt, Judgement, judge
 from mailserver.delivery.trace import without_return_path
@@ -107,10 +107,8 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
         replies[recipient.forward_path] = Reply(250, "2.1.5", "Delivered")
         accounts |= found.accounts
         for address in found.external:
-            if addressee.is_group:  # RFC 3461 §5.2.7.3, as at once
-                onward.setdefault(address, spool.SpoolRecipient(address, "FAILURE"))
-            else:
-                onward[address] = spool.SpoolRecipient(address, recipient.notify, recipient.original_recipient)
+            notify = member_notify(recipient.notify) if addressee.is_group else recipient.notify
+            onward.setdefault(address, spool.SpoolRecipient(address, notify, recipient.original_recipient))
     who = local.plan(office, accounts, onward.values(), size=item.size)
     who.remote_sender = forwarding.sender_for(office, item.envelope.reverse_path)
 

@@ -311,6 +311,27 @@ def test_what_was_asked_for_goes_along_with_what_is_passed_on(room):
     assert recipient.original_recipient == "rfc822;ngoai@city.vn"
 
 
+@pytest.mark.parametrize(
+    ("asked", "of_members", "reports"),
+    [
+        ("", "", 0),
+        ("NOTIFY=NEVER", "NEVER", 0),
+        ("NOTIFY=SUCCESS", "NEVER", 1),
+        ("NOTIFY=SUCCESS,FAILURE", "FAILURE", 1),
+        ("NOTIFY=DELAY", "DELAY", 0),
+    ],
+)
+def test_what_members_of_a_group_are_asked(room, asked, of_members, reports):
+    """RFC 3461 §5.2.7.3 (c)."""
+    receive(room, "ENVID=abc", "everyone@city.vn", rcpt=asked)
+    passed_on, *told = sorted(items(room), key=lambda item: item.envelope.reverse_path == "")
+    (recipient,) = passed_on.recipients
+    assert (recipient.forward_path, recipient.notify) == ("khach@ngoai.example", of_members)
+    assert recipient.original_recipient == "rfc822;everyone@city.vn"
+    assert passed_on.envelope.envelope_id == "abc"
+    assert len(told) == reports
+
+
 def test_what_was_held_back_is_delivered_when_its_time_has_come(make_room, clock):
     room = make_room(with_relay=True)
     set_quota(room.office, "chi", 10)
