@@ -274,18 +274,33 @@ def next_ready_at(connection: Connection) -> int | None:
     return found if found is not None and found < NEVER else None
 
 
-_OVERDUE = Prepared(
-    select(*RECIPIENT_COLUMNS, *ITEM_COLUMNS)
-    .select_from(spool_recipient)
-    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
-    .join(message, message.c.id == spool_item.c.message_id)
-    .join(
-        spool_lane,
-        and_(spool_lane.c.domain == spool_recipient.c.domain, spool_lane.c.priority == spool_recipient.c.priority),
+# First the few rows that count, by their index; then what belongs to them.
+_LATE = (
+    select(spool_recipient.c.item_id, spool_recipient.c.forward_path)
+    .where(
+        spool_recipient.c.deadline_at <= bindparam("now"),
+        ~select(spool_lane.c.owner)
+        .where(
+            spool_lane.c.domain == spool_recipient.c.domain,
+            spool_lane.c.priority == spool_recipient.c.priority,
+            spool_lane.c.owner != "",
+            spool_lane.c.owner != bindparam("me"),
+        )
+        .exists(),
     )
-    .where(spool_recipient.c.deadline_at <= bindparam("now"), spool_lane.c.owner.in_(["", bindparam("me")]))
     .order_by(spool_recipient.c.deadline_at)
     .limit(bindparam("count"))
+    .subquery()
+)
+_OVERDUE = Prepared(
+    select(*RECIPIENT_COLUMNS, *ITEM_COLUMNS)
+    .select_from(_LATE)
+    .join(
+        spool_recipient,
+        and_(spool_recipient.c.item_id == _LATE.c.item_id, spool_recipient.c.forward_path == _LATE.c.forward_path),
+    )
+    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
+    .join(message, message.c.id == spool_item.c.message_id)
 )
 
 

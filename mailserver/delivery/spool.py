@@ -18,10 +18,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, text, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, text, tuple_, update
 
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
+from mailserver.store.prepared import Prepared
 from mailserver.store.tables import message, spool_item, spool_lane, spool_recipient
 
 DUE, HELD, SENT, FAILED = "due", "held", "sent", "failed"
@@ -280,27 +281,52 @@ def record(tx: Transaction, owner: str, results: Sequence[Result]) -> set[tuple[
     return took
 
 
-def _record(tx: Transaction, owner: str, results: Sequence[Result]) -> set[tuple[int, str]]:
-    known = {(result.item_id, result.forward_path): result for result in results}
-    rows = tx.connection.execute(
-        select(
-            spool_recipient.c.item_id,
-            spool_recipient.c.forward_path,
-            spool_recipient.c.state,
-            spool_recipient.c.domain,
-            spool_recipient.c.priority,
-            spool_item.c.unfinished,
-            spool_lane.c.owner,
-        )
-        .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
-        .outerjoin(
-            spool_lane,
-            and_(spool_lane.c.domain == spool_recipient.c.domain, spool_lane.c.priority == spool_recipient.c.priority),
-        )
-        .where(_IDENTITY.in_(list(known)), spool_recipient.c.state.in_(WAITING))
+_FOUND = (
+    select(
+        spool_recipient.c.item_id,
+        spool_recipient.c.forward_path,
+        spool_recipient.c.state,
+        spool_recipient.c.domain,
+        spool_recipient.c.priority,
+        spool_item.c.unfinished,
+        spool_lane.c.owner,
+    )
+    .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
+    .outerjoin(
+        spool_lane,
+        and_(spool_lane.c.domain == spool_recipient.c.domain, spool_lane.c.priority == spool_recipient.c.priority),
+    )
+    .where(or_(spool_recipient.c.state == DUE, spool_recipient.c.state == HELD))
+)
+_FOUND_ONE = Prepared(
+    _FOUND.where(
+        spool_recipient.c.item_id == bindparam("at_item"),
+        spool_recipient.c.forward_path == bindparam("at_path"),
+    )
+)
+
+
+def _found(tx: Transaction, identities: Sequence[tuple[int, str]]) -> list[Any]:
+    """Recipients that wait for a last word.  SQLite, which finds pairs only by looking through everything, is asked for
+    one after the other; elsewhere the rows are kept from others until the commit.
+    """
+    if tx.connection.dialect.name == "sqlite":
+        return [
+            row
+            for item_id, path in identities
+            for row in _FOUND_ONE.tuples(tx.connection, {"at_item": item_id, "at_path": path})
+        ]
+    statement = (
+        _FOUND.where(_IDENTITY.in_(identities))
         .order_by(spool_recipient.c.item_id, spool_recipient.c.forward_path)
         .with_for_update(of=[spool_item, spool_recipient])
-    ).all()
+    )
+    return list(tx.connection.execute(statement).all())
+
+
+def _record(tx: Transaction, owner: str, results: Sequence[Result]) -> set[tuple[int, str]]:
+    known = {(result.item_id, result.forward_path): result for result in results}
+    rows = _found(tx, sorted(known))
     changes, finished, unfinished = [], Counter[int](), dict[int, int]()
     took = set()
     for item_id, path, state, domain, priority, left, holder in rows:

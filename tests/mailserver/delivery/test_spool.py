@@ -265,6 +265,25 @@ def test_spooling_wakes_the_relay(store):
     watch.close()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [lanes._READY, lanes._NEXT_PRIORITY, lanes._DUE, lanes._OVERDUE, spool._FOUND_ONE],
+    ids=["ready", "priorities", "due", "overdue", "found"],
+)
+def test_what_the_relay_asks_is_answered_from_indexes(store, asked):
+    """Whatever waits, nothing is looked through."""
+    put(store, *(f"{number}@{number}.vn" for number in range(50)))
+    with store.read() as connection:
+        sql, parameters = asked._question.prepare(connection.dialect, {})
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {sql}", tuple(1 if each is None else each for each in parameters)
+        )
+        steps = [row[3] for row in plan]
+    looked_through = [step for step in steps if step.startswith("SCAN") and "anon" not in step]
+    assert looked_through == [], steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
 # -- the operator
 
 
