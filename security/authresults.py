@@ -60,15 +60,14 @@ class Statement:
     results: tuple[Result, ...]
 
 
-def render_results(service: str, results: Sequence[Result]) -> str:
+def render_results(service: str, texts: Sequence[str]) -> str:
     """The field's value, one result a line, for this field or ARC's; lines end in CRLF but for the last."""
-    texts = [result.text for result in results] or ["none"]  # no-result
-    return ";\r\n\t".join([_value(service), *texts])
+    return ";\r\n\t".join([_value(service), *(texts or ("none",))])  # no-result
 
 
-def field_octets(service: str, results: Sequence[Result]) -> bytes:
-    """The whole field."""
-    return f"{FIELD}: {render_results(service, results)}\r\n".encode("ascii")
+def field_octets(service: str, texts: Sequence[str]) -> bytes:
+    """The whole field; ``texts`` are those of ``Result``."""
+    return f"{FIELD}: {render_results(service, texts)}\r\n".encode("ascii")
 
 
 def parse_results(value: str) -> Statement | None:
@@ -166,6 +165,8 @@ def _unquoted(quoted: str | None, plain: str | None) -> str:
 
 
 def _ascii(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(character if " " <= character <= "~" else "?" for character in text)
 
 

@@ -71,4 +71,4 @@ class Trust:
     grey_delay: int = option(300, "Seconds for which a stranger is put off.", low=1)
     grey_hours: int = option(48, "Hours within which he must have come again.", low=1)
     grey_days: int = option(36, "Days for which one who came again is remembered.", low=1)
-    trace_days: int = option(90, "Days for which it is kept what became of each message.", low=1)
+    trace_days: int = option(30, "Days for which it is kept what became of each message (0.6 KB each).", low=1)

@@ -68,9 +68,9 @@ class Subject:
     letter: Letter | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Findings:
-    """What was found out; None where it was not looked."""
+    """What was found out; None where it was not looked.  The checks fill it in."""
 
     reverse: IprevResult | None = None
     helo: SpfResult | None = None
@@ -150,7 +150,9 @@ LAST_CHECKS = (Check("dmarc", _dmarc),)
 
 
 def look_at_envelope(subject: Subject, trust: Trust) -> Asking[Findings]:
-    return (yield from _make(ENVELOPE_CHECKS, subject, trust, Findings()))
+    found = Findings()
+    yield from _make(ENVELOPE_CHECKS, subject, trust, found)
+    return found
 
 
 def look_at_octets(office: PostOffice, subject: Subject, octets: bytes | Path, found: Findings) -> Asking[Findings]:
@@ -160,15 +162,16 @@ def look_at_octets(office: PostOffice, subject: Subject, octets: bytes | Path, f
 
 
 def look_at_message(subject: Subject, trust: Trust, found: Findings) -> Asking[Findings]:
-    found = replace(found, letter=subject.letter)
+    found = replace(found, letter=subject.letter)  # that of the envelope stays as it is
     for checks in (MESSAGE_CHECKS, LAST_CHECKS):
-        found = yield from _make(checks, subject, trust, found)
+        yield from _make(checks, subject, trust, found)
     return found
 
 
-def _make(checks: tuple[Check, ...], subject: Subject, trust: Trust, found: Findings) -> Asking[Findings]:
+def _make(checks: tuple[Check, ...], subject: Subject, trust: Trust, found: Findings) -> Asking[None]:
     values = yield from together(*(check.look(subject, trust, found) for check in checks))
-    return replace(found, **{check.name: value for check, value in zip(checks, values, strict=True)})
+    for check, value in zip(checks, values, strict=True):
+        setattr(found, check.name, value)
 
 
 def vouched_domains(found: Findings) -> Identifiers:

@@ -23,13 +23,13 @@ from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
 from mailserver.delivery.tracing import Fate, Trace, record, record_refusal
-from mailserver.delivery.verdict import Action, Judgement, results_field, results_of
+from mailserver.delivery.verdict import Action, Judgement
 from mailserver.message.headers import header_end
 from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
 from mailserver.scanning.opinion import Opinion
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
-from security.authresults import render_results
+from security.authresults import field_octets, render_results
 from security.spf import Spf
 
 log = logging.getLogger("citymail.delivery")
@@ -153,7 +153,7 @@ def stamp(
         reverse_path=mail.reverse_path,
         forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
         now=office.now(),
-        results=results_field(hostname, judgement) if judgement is not None else b"",
+        results=field_octets(hostname, judgement.results) if judgement is not None else b"",
     )
     return Stamp(reference, trace)
 
@@ -179,7 +179,7 @@ def receive(
     accounts, remote = gather(taken)
     front = stamped.trace
     if remote and judgement is not None and judgement.found.arc is not None:  # a group or an alias leads it outside
-        results = render_results(office.config.city.hostname, results_of(judgement))
+        results = render_results(office.config.city.hostname, judgement.results)
         seal = signing.seal_foreign(office, octets, judgement.found.arc, results)
         front = signing.below_return_path(front, seal)
     content = office.store.prepare(octets, prefix=front)
@@ -233,7 +233,7 @@ def trace_of(
         size=size,
         action=verdict.action.value,
         reason=verdict.reason,
-        results="; ".join(result.text for result in results_of(judgement)),
+        results="; ".join(judgement.results),
         author=letter.author if letter is not None else "",
         message_id_header=letter.message_id if letter is not None else "",
     )

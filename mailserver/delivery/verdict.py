@@ -15,11 +15,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mailserver.config import Trust
 from mailserver.delivery.checks import Findings, vouched_domains
 from mailserver.refusals import Distrusted, Forged, MalformedMessage, PutOff, Refusal
-from security.authresults import Result, field_octets, parse_results
+from security.authresults import Result, parse_results
 from security.blocklists import Listing
 from security.dkim import DkimResult
 from security.dmarc import Dmarc, DmarcResult, Policy
@@ -51,12 +52,17 @@ class Verdict:
         return self.refusal is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judgement:
     """What was found out, and what follows."""
 
     found: Findings
     verdict: Verdict
+
+    @cached_property
+    def results(self) -> tuple[str, ...]:
+        """As Authentication-Results tells it, one text for each result."""
+        return tuple(result.text for result in results_of(self))
 
 
 ACCEPTED = Verdict(Action.ACCEPT)
@@ -81,7 +87,8 @@ def judge_envelope(found: Findings, trust: Trust) -> Verdict:
 def judge(found: Findings, trust: Trust) -> Judgement:
     """What becomes of the message."""
     sealer = trusted_sealer(found, trust.sealers)
-    return Judgement(found, replace(_judge(found, trust, sealer), sealer=sealer))
+    verdict = _judge(found, trust, sealer)
+    return Judgement(found, replace(verdict, sealer=sealer) if sealer else verdict)
 
 
 def _judge(found: Findings, trust: Trust, sealer: str) -> Verdict:
@@ -239,8 +246,3 @@ def _disposition(verdict: Verdict) -> str:
 
 def _short(reason: str) -> str:
     return reason[:200]
-
-
-def results_field(hostname: str, judgement: Judgement) -> bytes:
-    """Our Authentication-Results field."""
-    return field_octets(hostname, results_of(judgement))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mailserver.config import Trust
 from mailserver.delivery import checks
 from mailserver.delivery.checks import Findings, Letter
-from mailserver.delivery.verdict import Action, judge, judge_envelope, results_field
+from mailserver.delivery.verdict import Action, judge, judge_envelope
 from mailserver.smtp.replies import refusal_reply
 from security.arc.results import ArcResult, ArcSet
-from security.authresults import parse_results
+from security.authresults import field_octets, parse_results
 from security.blocklists import Listing
 from security.dkim import DkimResult, read_message
 from security.dmarc import Dmarc, DmarcResult, Policy, PolicyRecord
@@ -210,7 +210,7 @@ def test_any_findings_have_a_verdict_and_a_field(found: Findings, trust: Trust) 
         assert refusal_reply(verdict.refusal).code // 100 == (5 if verdict.action is Action.REFUSE else 4)
     if not judge_envelope(found, trust).is_taken:
         assert not verdict.is_taken
-    field = results_field("mail.city.vn", judgement)
+    field = field_octets("mail.city.vn", judgement.results)
     assert field.isascii()
     assert field.count(b"\n") == field.count(b"\r\n\t") + 1
     statement = parse_results(field.decode().partition(":")[2].replace("\r\n", ""))
