@@ -8,6 +8,7 @@ import click
 def commands() -> dict[str, click.Command]:
     """The directory's groups, queue, indexes, traces; and under ``mailbox`` what is done to the mail in one."""
     from directory.cli import commands as directory_commands
+    from mailserver.cli.doctor import doctor
     from mailserver.cli.importing import import_command
     from mailserver.cli.index import index
     from mailserver.cli.quarantine import quarantine
@@ -27,4 +28,5 @@ def commands() -> dict[str, click.Command]:
     found["quarantine"] = quarantine
     found["index"] = index
     found["trace"] = trace
+    found["doctor"] = doctor
     return found

@@ -1,0 +1,43 @@
+"""HTTPS for those who have no event loop: the command line, and the thread that sends reports."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from mailserver.config import Config
+from mailserver.servers.dns import Dns
+from mailserver.servers.https import Answer, HttpsFailed, request
+from security.tls import client_context
+
+
+def request_once(
+    config: Config,
+    method: str,
+    host: str,
+    target: str,
+    *,
+    port: int = 443,
+    content_type: str = "",
+    body: bytes = b"",
+) -> Answer:
+    """One request, on a loop of its own, to a host that is looked up first.  Raises HttpsFailed."""
+    named = config.relay.authorities
+    context: ssl.SSLContext = client_context(ca_file=config.resolve(named) if named else None)
+
+    async def run() -> Answer:
+        found = await Dns.from_config(config).addresses(host)
+        if not found.names:
+            raise HttpsFailed(f"{host} has no address ({found.fault or found.status.value})")
+        return await request(
+            method,
+            host,
+            target,
+            addresses=found.names,
+            context=context,
+            port=port,
+            content_type=content_type,
+            body=body,
+        )
+
+    return asyncio.run(run())
