@@ -40,7 +40,7 @@ class Reception:
         0, "New SMTP connections of one address in a minute; a few may come at once. 0: no limit.", low=0
     )
     unknown_recipients: int = option(
-        50,
+        1000,
         "Unknown recipients that one address may ask for in an hour; then it is turned away until it has waited.\n"
         "0: no limit.",
         low=0,

@@ -89,7 +89,7 @@ class SmtpSession(TransactionWire):
     # -- greetings
 
     async def _hello(self, arg: str | None, *, extended: bool) -> None:
-        if not arg or not arg.isprintable():
+        if not arg or not arg.isprintable() or not arg.isascii():  # RFC 6531 §3.7.1: A-labels, if any
             self.say(HELLO_NAME)
             return
         self._set_rset_state()
@@ -276,7 +276,9 @@ class SmtpSession(TransactionWire):
         self.say(NO_EXPANSION)
 
     async def smtp_HELP(self, arg: str | None) -> None:  # noqa: N802
-        self.say(Reply(214, "2.0.0", f"Commands: {' '.join(sorted(self.VERBS))}\nRFC 5321 tells what they do"))
+        hidden = set() if self.offers_xclient else {"XCLIENT"}
+        verbs = " ".join(sorted(self.VERBS.keys() - hidden))
+        self.say(Reply(214, "2.0.0", f"Commands: {verbs}\nRFC 5321 tells what they do"))
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
         self.say(Reply(502, "5.5.1", "AUTH is not offered here; send your mail through the submission port"))

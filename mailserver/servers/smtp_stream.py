@@ -117,6 +117,10 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
         if used < len(data):
             asyncio.StreamReaderProtocol.data_received(self, data[used:])
 
+    def is_too_slow(self, sink: Taker, began: float) -> bool:
+        """Whether a message in chunks has taken longer than one by DATA may."""
+        return self.loop.time() > began + DATA_TIMEOUT + sink.received / LEAST_RATE
+
     def _end_sink(self) -> None:
         self._sink = None
         if self._sink_waiter is not None and not self._sink_waiter.done():

@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 from aiosmtpd.smtp import Envelope
 
 from directory.login import Gate
+from mailserver.address import domain_to_ascii
 from mailserver.delivery.inbound import read_header
 from mailserver.delivery.post_office import PostOffice
 from mailserver.refusals import MalformedMessage, Refusal, TooLarge, TryLater
 from mailserver.servers.smtp import SmtpWire
 from mailserver.servers.smtp_clients import Clients
-from mailserver.servers.smtp_stream import Hangup
+from mailserver.servers.smtp_stream import TIMED_OUT, Hangup
 from mailserver.smtp.chunking import ChunkSink, Skipped
 from mailserver.smtp.commands import MailCommand, RcptCommand, parse_chunk
 from mailserver.smtp.data import DotSink, MessageSink
@@ -89,6 +90,7 @@ class MailTransaction(Envelope):
         self.mail: MailCommand | None = None
         self.offers: dict[str, Offer] = {}
         self.chunks: ChunkSink | None = None  # once BDAT has begun
+        self.chunks_began = 0.0
         self.has_failed = False
 
 
@@ -100,7 +102,7 @@ class TransactionWire(SmtpWire):
     def __init__(self, services: SmtpServices, *, offers_tls: bool) -> None:
         office = services.office
         super().__init__(
-            hostname=office.config.city.hostname,
+            hostname=domain_to_ascii(office.config.city.hostname),  # RFC 6531 §3.7.1
             clients=services.clients,
             tls_context=services.tls_context if offers_tls else None,
         )
@@ -206,6 +208,10 @@ class TransactionWire(SmtpWire):
         sink = transaction.chunks
         if sink is None:
             sink = transaction.chunks = ChunkSink(self.office.config.smtp.max_message_size, self.office.incoming)
+            transaction.chunks_began = self.loop.time()
+        elif self.is_too_slow(sink, transaction.chunks_began):
+            self.say(TIMED_OUT)
+            raise Hangup
         if not await self.read_chunk(sink, chunk.size):
             raise Hangup
         if chunk.is_last:

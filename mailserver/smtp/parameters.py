@@ -85,9 +85,10 @@ def ret(value: str | None) -> Literal["FULL", "HDRS"]:
 
 
 def envelope_id(value: str | None) -> str:
-    if value is None or len(value) > 100:  # RFC 3461 §4.4
-        raise fault(501, "5.5.4", "ENVID takes up to 100 characters of xtext")
-    return decode_xtext(value)
+    text = decode_xtext(value) if value else ""
+    if not 0 < len(text) <= 100:  # RFC 3461 §4.4: before it is encoded
+        raise fault(501, "5.5.4", "ENVID takes up to 100 characters")
+    return text
 
 
 def author(value: str | None) -> str:

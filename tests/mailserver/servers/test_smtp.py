@@ -310,6 +310,21 @@ def test_a_slow_client_with_a_chunk_is_sent_away(impatient, room):
     assert mails(room.office.store, "an") == []
 
 
+def test_chunks_that_come_whole_and_seldom_end_too(impatient, room):
+    with Talk(room) as talk:
+        talk.hello()
+        talk.asks("MAIL FROM:<x@y.example>", "RCPT TO:<an@city.vn>")
+        replies = []
+        for _ in range(100):
+            talk.send(b"BDAT 20\r\n" + b"x" * 20)
+            if not (reply := talk.reply()).startswith("250"):
+                break
+            replies.append(reply)
+            time.sleep(0.3)
+        assert reply.startswith("421 4.4.2")
+        assert replies
+
+
 def test_a_client_that_reads_nothing_is_owed_little_and_sent_away(impatient, room, monkeypatch):
     monkeypatch.setattr(stream, "TLS_TIMEOUT", 0.5)
     message = b"MAIL FROM:<x@y.example>\r\nRCPT TO:<an@city.vn>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\n"
