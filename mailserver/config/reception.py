@@ -33,9 +33,12 @@ class Reception:
         "can have reports of success sent to whom he names as the sender.",
     )
     max_connections_per_network: int = option(
-        200, "Connections of one network at a time: 256 IPv4 addresses (/24), or what a site has of IPv6 (/48).", low=1
+        200,
+        "Connections of one network at a time: 256 IPv4 addresses (/24), or what a site has of IPv6 (/48). Never fewer\n"
+        "than one address may have.",
+        low=1,
     )
-    max_connections_per_account: int = option(50, "SMTP connections of one account at a time.", low=1)
+    max_connections_per_account: int = option(200, "SMTP connections of one account at a time.", low=1)
     connections_per_minute: int = option(
         0, "New SMTP connections of one address in a minute; a few may come at once. 0: no limit.", low=0
     )

@@ -43,7 +43,8 @@ class Clients:
         self._exempt = tuple(exempt)
         self._total = total
         self._headcount = headcount or Headcount()
-        self._per_network = per_network  # 0, here and below: any number
+        # 0, here and below: any number
+        self._per_network = max(per_network, per_client) if per_network else 0
         self._per_account = per_account
         self._conduct = conduct
         self._open: set[Retirable] = set()
