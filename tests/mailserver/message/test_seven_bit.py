@@ -44,7 +44,7 @@ def test_parts_are_converted_each_in_its_own_way() -> None:
         + b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n\x89PNG\r\n\x00\n\r\xff\r\n"
         + b"--b\r\nContent-Type: text/plain\r\n\r\nplain\r\n"
         + b"--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-        + b"Subject: i\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xc3\xa1\r\n"
+        + b"Subject: i\r\nContent-Type: text/plain; charset=utf8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xc3\xa1\r\n"
         + b"--b--\r\nepilogue\r\n"
     )
     converted = to_seven_bit(whole)
