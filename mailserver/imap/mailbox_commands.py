@@ -21,7 +21,7 @@ from mailserver.imap.selected import SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox, NotPermitted
-from mailserver.store import mailboxes, messages, recent, unseen
+from mailserver.store import mailboxes, messages, recent
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
@@ -56,7 +56,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         if not session.rev2:
             view.recents = recents
         if not session.rev2 and not session.manner.uid_only:
-            first_unseen = unseen.first_unseen(connection, place.key, messages=mailbox.messages, unseen=mailbox.unseen)
+            first_unseen = session.services.unseen.first(connection, place.key, mailbox)
         attributes = mailbox_line(session, connection, place, name) if session.rev2 else b""
         missed = b""
         if command.resync is not None:

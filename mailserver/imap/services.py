@@ -15,7 +15,7 @@ from directory.database import Directory
 from directory.login import Gate
 from mailserver.config import Config, Network
 from mailserver.imap.recent import RecentMail
-from mailserver.store import Store
+from mailserver.store import Store, unseen
 from security.headcount import Headcount
 
 # Seconds: clocks are put forward or back at a quarter of an hour.
@@ -42,6 +42,7 @@ class SessionServices:
     new_reference: Callable[[], str] = lambda: secrets.token_hex(4)
     presence: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
+    unseen: unseen.Memory = field(default_factory=unseen.Memory)
 
     @property
     def utc_offset(self) -> int:

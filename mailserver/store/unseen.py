@@ -8,16 +8,39 @@ Standards: RFC 3501 §7.1 (UNSEEN may be left out; who needs it then searches).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from mailserver.store.flags import SEEN
+from mailserver.store.mailboxes import Mailbox
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.tables import placement
 
 WINDOW = 500
+_REMEMBERED = 10_000
+
+
+class Memory:
+    """What was found in mailboxes that have not changed since; one for each process."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[int, int | None]] = OrderedDict()
+
+    def first(self, connection: Connection, key: int, mailbox: Mailbox) -> int | None:
+        """As ``first_unseen``; ``key`` is the mailbox's for its reader."""
+        if isinstance(key, ReadersMailbox):
+            return first_unseen(connection, key, messages=mailbox.messages, unseen=mailbox.unseen)
+        known = self._known.get(key)
+        if known is not None and known[0] == mailbox.highest_modseq:
+            return known[1]
+        found = first_unseen(connection, key, messages=mailbox.messages, unseen=mailbox.unseen)
+        self._known[key] = (mailbox.highest_modseq, found)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return found
 
 
 def first_unseen(connection: Connection, mailbox_id: int, *, messages: int, unseen: int) -> int | None:
