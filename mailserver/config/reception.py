@@ -34,8 +34,8 @@ class Reception:
     )
     max_connections_per_network: int = option(
         200,
-        "Connections of one network at a time: 256 IPv4 addresses (/24), or what a site has of IPv6 (/48). Never fewer\n"
-        "than one address may have.",
+        "Connections of one network at a time: 256 IPv4 addresses (/24), or what a site has of IPv6 (/48), but no\n"
+        "fewer than of one address.",
         low=1,
     )
     max_connections_per_account: int = option(200, "SMTP connections of one account at a time.", low=1)
