@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mailserver.delivery import downgrade, relay, spool
@@ -243,7 +244,7 @@ class Destination:
             waiting = errand.recipients
             while waiting and connection.is_open:
                 envelope = relay.envelope_for(errand.item, waiting, opening.size, office.now())
-                message = relay.rest_of(office, errand.item, opening)
+                message: Iterable[bytes] = relay.rest_of(office, errand.item, opening)
                 if not client.takes(envelope.body):
                     envelope, message = downgrade.for_seven_bit(envelope, message)
                 outcomes = await connection.run(client.send(envelope, message))
