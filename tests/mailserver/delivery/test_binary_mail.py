@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.delivery.binary_mail import as_kept
+from mailserver.message.binary import NoEncodingHelps, without_nul
 from mailserver.refusals import MalformedMessage
 from mailserver.smtp.commands import MailCommand
 
@@ -34,6 +35,11 @@ def test_every_bit_is_kept(body):
     assert b"\0" not in octets
     assert message_from_bytes(octets).get_payload(decode=True) == body + b"\0"
     assert mail.body == "8BITMIME"
+
+
+def test_what_is_encoded_already_holds_no_nul():
+    with pytest.raises(NoEncodingHelps):
+        without_nul(b"Content-Transfer-Encoding: quoted-printable\r\n\r\na\0")
 
 
 def test_a_file_that_was_taken_over_is_gone(tmp_path):
