@@ -46,6 +46,7 @@ class MxSession(SmtpSession):
         self._dns = dns
         self._subject: Subject | None = None
         self._looking: asyncio.Task[Findings] | None = None
+        self._is_noted = False  # that a list refused this transaction's recipients
 
     @property
     def offers_dsn(self) -> bool:
@@ -90,8 +91,11 @@ class MxSession(SmtpSession):
             delay = PutOff(f"You are new here; come again in {trust.grey_delay} seconds", reason="greylisted")
             verdict = Verdict(Action.DEFER, delay.reason, delay)
         if verdict.refusal is not None:
-            judgement = Judgement(found, verdict)
-            inbound.note_refusal(self.office, self.origin(mail), mail, [rcpt.forward_path], mail.size, judgement)
+            # One record for all recipients whom a list's word concerns alike; each has his own with greylisting.
+            if not self._is_noted:
+                judgement = Judgement(found, verdict)
+                inbound.note_refusal(self.office, self.origin(mail), mail, [rcpt.forward_path], mail.size, judgement)
+            self._is_noted = verdict.action is Action.REFUSE
             raise verdict.refusal
 
     async def _is_known(self, mail: MailCommand, rcpt: RcptCommand, found: Findings) -> bool:
@@ -167,6 +171,7 @@ class MxSession(SmtpSession):
         if self._looking is not None:
             self._looking.cancel()
         self._looking = self._subject = None
+        self._is_noted = False
 
 
 def _weigh(judgement: Judgement | None, scanned: Verdict) -> Judgement | None:

@@ -273,6 +273,7 @@ def test_a_list_that_refuses_does_so_at_rcpt(trusting):
         talk.ask("MAIL FROM:<x@a.example>")
         reply = talk.ask("RCPT TO:<an@city.vn>")
         assert reply == "550 5.7.1 127.0.0.1 is listed by bl.example: See https://bl.example/"
+        assert talk.ask("RCPT TO:<binh@city.vn>").startswith("550 5.7.1")
         # nobody learns whether an address exists by being listed, nor the other way round
         assert talk.ask("RCPT TO:<nobody@city.vn>").startswith("550 5.1.1")
     (trace,) = traces(room)
