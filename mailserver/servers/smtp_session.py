@@ -231,8 +231,10 @@ class SmtpSession(TransactionWire):
                 return
         if len(transaction.offers) >= self.office.config.smtp.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends the rest in another transaction.
+            self.commands += 1
             raise LimitReached("Too many recipients in one transaction")
         if self.serves_strangers and self.clients.is_harvesting(self.client):
+            self.errors += 1  # however often it asks
             self.say(HARVESTING)
             return
         try:
@@ -243,6 +245,8 @@ class SmtpSession(TransactionWire):
             raise
         if rcpt.forward_path not in transaction.offers or self.is_lmtp:
             transaction.offers[self._offer_key(rcpt)] = Offer(rcpt, answer)
+        else:
+            self.commands += 1  # it leads nowhere
         self._out.append(RCPT_OK)
 
     def _offer_key(self, rcpt: RcptCommand) -> str:

@@ -219,7 +219,11 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
         """Answer; the octets go out when no further command is waiting."""
         if reply.code >= 500:
             self.errors += 1
-        self._out.append(reply.octets)
+        octets = reply.octets
+        if not octets.isascii():
+            # RFC 6531 §3.7.4: UTF-8 only for who has said SMTPUTF8; what we say never needs it.
+            octets = octets.decode().encode("ascii", "replace")
+        self._out.append(octets)
 
     async def push(self, status: str | bytes) -> None:
         self._out.append((status.encode() if isinstance(status, str) else status) + b"\r\n")

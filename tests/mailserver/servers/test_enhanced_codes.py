@@ -10,6 +10,8 @@ import pytest
 
 import mailserver.servers
 import mailserver.smtp
+from mailserver.delivery import inbound
+from mailserver.refusals import NotPermitted
 from mailserver.smtp.replies import REFUSALS, Reply, fault_reply, refusal_reply
 from tests.mailserver.mailroom import Talk
 
@@ -65,3 +67,16 @@ def test_a_whole_conversation(room, service):
                 reply = talk.ask(line)
                 assert all(ENHANCED.match(each) for each in reply.split("\n")), line
             assert ENHANCED.match(talk.ask("QUIT"))
+
+
+def test_replies_are_ascii(room, monkeypatch):
+    """RFC 6531 §3.7.4: UTF-8 only for who has said SMTPUTF8."""
+
+    def refuse(*_):
+        raise NotPermitted("Không được")
+
+    monkeypatch.setattr(inbound, "offer_recipient", refuse)
+    with Talk(room) as talk:
+        talk.hello()
+        talk.ask("MAIL FROM:<x@y.example>")
+        assert talk.ask("RCPT TO:<an@city.vn>") == "550 5.7.1 Kh?ng ???c"

@@ -86,6 +86,32 @@ def test_a_harvester_learns_nothing_more(make_room):
         assert talk.ask("RCPT TO:<an@city.vn>").startswith("250")
 
 
+@pytest.mark.parametrize("recipients", [["an@city.vn"], [f"{name}@city.vn" for name in ("an", "binh", "chi")]])
+def test_recipients_without_end_have_an_end(make_room, recipients):
+    """The same ones again and again, or more than one transaction may have."""
+    room = make_room(smtp={"max_recipients": 2})
+    with Talk(room) as talk:
+        talk.hello()
+        lines = ["MAIL FROM:<x@y.example>", *(f"RCPT TO:<{each}>" for each in recipients * 500)]
+        talk.send("".join(f"{line}\r\n" for line in lines).encode())
+        last, count = "", 0
+        while reply := talk.reply():
+            last, count = reply, count + 1
+        assert last.startswith("421 4.7.0")
+        assert count < 1000
+
+
+def test_a_harvester_is_hung_up_on_in_the_end(make_room):
+    room = make_room(reception={"unknown_recipients": 1, "tarpit_milliseconds": 0})
+    with Talk(room) as talk:
+        talk.hello()
+        talk.send(b"MAIL FROM:<x@y.example>\r\n" + b"RCPT TO:<no@city.vn>\r\n" * 100)
+        replies = []
+        while reply := talk.reply():
+            replies.append(reply[:3])
+        assert replies == ["250", "550", *["450"] * 20, "421"]
+
+
 def test_connections_of_a_minute(make_room):
     room = make_room(reception={"connections_per_minute": 3})
     greetings = []
