@@ -287,7 +287,7 @@ _PLACEMENT_COLUMNS = frozenset(("uid", "flags", "modseq", "internal_date", "save
 _COLUMNS: dict[str, Any] = {
     **{name: placement.c[name] for name in _PLACEMENT_COLUMNS},
     **{name: message.c[name] for name in ("size", "sent_at", "envelope", "thread_key")},
-    **{name: message.c[name] for name in ("subject", "author_name", "author_address", "to_text")},
+    **{name: message.c[name] for name in ("subject", "author_name", "author_address", "author_is_plain", "to_text")},
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from mailserver.imap.criterion import Test, unknown
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.search import And, Contains, Header, Key, Or, Where
-from mailserver.imap.text_criteria import LARGE, among, author_text, by_index, field_of
+from mailserver.imap.text_criteria import LARGE, among, by_index, field_of, shown_author
 from mailserver.imap.text_criteria import contains as contains_exactly
 from mailserver.imap.text_criteria import header as header_exactly
 from mailserver.message.fuzzy import PERCENT, Fuzzy, Place, fuzzy
@@ -32,7 +32,7 @@ COLUMNS = (
     *("parts", "format", "prefix_size", "digest", "text"),
 )
 _SHOWN: dict[Where, tuple[tuple[str, ...], Callable[[Any], str]]] = {
-    Where.FROM: (("author_name", "author_address"), author_text),
+    Where.FROM: (("author_name", "author_address"), shown_author),
     Where.TO: (("to_text",), lambda row: str(row.to_text)),
 }
 _WITH_BODY = frozenset((Where.BODY, Where.TEXT))
@@ -100,7 +100,7 @@ def _scan(where: Where, sought: Fuzzy) -> Test:
             return None if len(row.subject) >= TEXT_LIMIT else sought.score([(HIGHEST, [row.subject])]) > 0
 
         return Test(None, False, by_row, by_message, frozenset(("subject",)))
-    columns, _ = _SHOWN.get(where, ((), author_text))
+    columns, _ = _SHOWN.get(where, ((), shown_author))
     return Test(None, False, unknown, by_message, frozenset(columns), needs_body=where in _WITH_BODY)
 
 

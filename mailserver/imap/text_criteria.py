@@ -10,6 +10,7 @@ Standards: RFC 9051 §6.4.4 (BCC, BODY, CC, FROM, HEADER, SUBJECT, TEXT, TO).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
@@ -19,7 +20,7 @@ from mailserver.imap.criterion import ByRow, Test, everything, unknown
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.search import Contains, Header, Key, Where
 from mailserver.message.matching import Needle, needle
-from mailserver.message.summary import SEARCH_LIMIT, TEXT_LIMIT
+from mailserver.message.summary import SEARCH_LIMIT, TEXT_LIMIT, author_text
 from mailserver.store.fulltext import Lookup, Wanted
 from mailserver.store.tables import message, placement
 
@@ -145,7 +146,25 @@ def may_hold(like: str | ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def _in_author(sought: Needle) -> Test:
-    return _in_field("from", sought, ("author_name", "author_address"), lambda row: author_text(row))
+    scan = _in_field("from", sought, ("author_name", "author_address"), shown_author)
+    if '"' in sought.form:
+        return scan
+
+    def by_row(row: Any) -> bool | None:
+        return sought.holds(shown_author(row)) if row.author_is_plain else None
+
+    return replace(scan, sql=_may_be_author(sought), by_row=by_row, columns=scan.columns | {"author_is_plain"})
+
+
+def _may_be_author(sought: Needle) -> ColumnElement[bool] | None:
+    """A necessary condition, where the columns know it: ``search_text`` has names and addresses without brackets."""
+    if "<" in sought.form or ">" in sought.form:
+        return None
+    return or_(
+        message.c.search_text.like(pattern(sought), escape="\\"),
+        func.length(message.c.search_text) >= SEARCH_LIMIT,
+        message.c.author_is_plain.is_(False),
+    )
 
 
 def _in_to(sought: Needle) -> Test:
@@ -171,8 +190,8 @@ def _in_field(name: str, sought: Needle, columns: tuple[str, ...], shown: Callab
     return Test(None, False, unknown, by_message, frozenset(columns))
 
 
-def author_text(row: Any) -> str:
-    return f"{row.author_name} <{row.author_address}>"
+def shown_author(row: Any) -> str:
+    return author_text(row.author_name, row.author_address)
 
 
 _SCANS: dict[Where, Callable[[Needle], Test]] = {

@@ -18,7 +18,8 @@ from mailserver.message.ancestry import ancestry
 from mailserver.message.bodystructure import address_form, envelope_form, structure_forms
 from mailserver.message.dates import parse_date
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.headers import Fields, message_ids, unfold
+from mailserver.message.headers import HEADER_LIMIT, Fields, message_ids, unfold
+from mailserver.message.matching import exact_form
 from mailserver.message.preview import preview
 from mailserver.message.structure import Part, encode_parts, scan
 from mailserver.message.subject import base_subject, casemap
@@ -48,6 +49,7 @@ class MessageSummary(NamedTuple):  # a frozen dataclass of so many fields takes 
     base_subject: str  # RFC 5256, cased alike
     author_name: str
     author_address: str
+    author_is_plain: bool  # From says no more than these two, but for quotation marks
     to_text: str  # "Name <a@b>, …"
     sort_from: str  # RFC 5256 §3: local part of the first address
     sort_to: str
@@ -124,6 +126,8 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
     raw = get("date")
     first = author.entries[0] if author.entries else None
     message_id, thread_key = _thread(fields, octets, root)
+    author_name = author.people[0].name[:TEXT_LIMIT] if author.people else ""
+    author_address = address_text(first)[:TEXT_LIMIT] if first is not None else ""
     return MessageSummary(
         size=root.end,
         header_size=root.body_start,
@@ -142,8 +146,10 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         preview=preview(root, octets),
         subject=subject,
         base_subject=casemap(base_subject(subject))[:KEY_LIMIT],
-        author_name=author.people[0].name[:TEXT_LIMIT] if author.people else "",
-        author_address=address_text(first)[:TEXT_LIMIT] if first is not None else "",
+        author_name=author_name,
+        author_address=author_address,
+        author_is_plain=_says_no_more(get("from", ""), author_name, author_address)
+        and octets[: min(root.body_start, HEADER_LIMIT)].lower().count(b"from:") == 1,
         to_text=to.text(),
         sort_from=author.sort_key(),
         sort_to=to.sort_key(),
@@ -155,6 +161,20 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         has_attachments=has_attachments(root),
         search_text=_search_text(subject, (author, to, cc, bcc)),
     )
+
+
+@lru_cache(maxsize=2048)
+def _says_no_more(raw: str, name: str, address: str) -> bool:
+    """Whether words without quotation marks that a From field holds, the name and the address hold too."""
+    if not raw.isascii() or name != " ".join(name.split()):
+        return False  # of what charset it is, the rest of the header says; search_text has white space as it came
+    written = decode_words(unfold(raw)) if "=?" in raw else unfold(raw)
+    return exact_form(written.replace('"', "")) in exact_form(author_text(name, address))
+
+
+def author_text(name: str, address: str) -> str:
+    """An author as people are shown him, and as searches know him besides the field itself."""
+    return f"{name} <{address}>"
 
 
 def _search_text(subject: str, fields: tuple[_People, ...]) -> str:

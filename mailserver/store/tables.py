@@ -115,6 +115,8 @@ message = Table(
     Column("subject", Text, nullable=False),
     Column("author_name", Text, nullable=False),
     Column("author_address", Text, nullable=False),
+    # From says no more than these two: a search need not read it.
+    Column("author_is_plain", Boolean, nullable=False, server_default=false()),
     Column("to_text", Text, nullable=False),
     Column("message_id_header", Text, nullable=False),
     Column("thread_key", Text, nullable=False),
@@ -300,6 +302,45 @@ tls_outcome = Table(
     Column("address", Text, primary_key=True),
     Column("detail", Text, primary_key=True),
     Column("sessions", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What DMARC made of others' mail, until their domains are told (delivery.dmarc_outcomes, RFC 9990).
+dmarc_outcome = Table(
+    "dmarc_outcome",
+    metadata,
+    Column("day", Text, primary_key=True),  # in UTC
+    Column("domain", Text, primary_key=True),  # where the policy was found
+    Column("digest", Text, primary_key=True),  # SHA-256 of policy and detail, which are too long for a key
+    Column("policy", Text, nullable=False),  # JSON, as are the details
+    Column("detail", Text, nullable=False),
+    Column("messages", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What others report about us (delivery.received_reports): one report, its rows as JSON.
+received_report = Table(
+    "received_report",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of kind, reporter, domain and the reporter's own number
+    Column("kind", Text, nullable=False),  # tls or dmarc
+    Column("domain", Text, nullable=False),
+    Column("reporter", Text, nullable=False),
+    Column("begin_at", BigInteger, nullable=False),
+    Column("end_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("sender", Text, nullable=False),  # the domain that vouches for the message; empty for none
+    Column("content", Text, nullable=False),
+    Index(None, "begin_at"),
+    sqlite_with_rowid=False,
+)
+
+# How far the mailboxes that get reports were read.
+report_mailbox = Table(
+    "report_mailbox",
+    metadata,
+    Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
+    Column("read_to", BigInteger, nullable=False),  # UID
     sqlite_with_rowid=False,
 )
 

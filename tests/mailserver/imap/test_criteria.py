@@ -20,7 +20,8 @@ class Row:
         self.octets = octets
         self.parts = encode_parts(scan(octets))
         for name, value in {"uid": 1, "flags": 0, "modseq": 1, "internal_date": 0, "size": 1, "sent_at": None,
-                            "subject": "", "author_name": "", "author_address": "", "to_text": "", "message_id": 1,
+                            "subject": "", "author_name": "", "author_address": "",
+                            "author_is_plain": False, "to_text": "", "message_id": 1,
                             "thread_key": "", "envelope": b'("" NIL)', **values}.items():  # fmt: skip
             setattr(self, name, value)
 
@@ -86,6 +87,10 @@ def test_names_are_looked_for_in_the_header_and_in_the_columns():
     assert outcome("FROM one", row) == (None, True)
     assert outcome("FROM two", row) == (None, True)
     assert outcome("FROM three", row) == (None, False)
+    plain = Row(b"From: One <one@x>\r\n\r\n", author_name="One", author_address="one@x", author_is_plain=True)
+    assert outcome("FROM one", plain) == (True, True)
+    assert outcome("FROM two", plain) == (False, False)
+    assert outcome('FROM "\\"One"', plain) == (None, False)  # only the field itself knows its quotation marks
     assert outcome("CC three", row) == (None, True)
     assert outcome("TO t@x", row) == (None, True)
 
