@@ -59,29 +59,9 @@ EXTEND_EVERY = lanes.LEASE_SECONDS / 3
 # A lease with less left than this is not begun with.
 LEAST_LEASE = 660.0
 STORE_PAUSE = 5.0
+# Seconds from one look to the next while mail keeps coming.
+PACE = 0.03
 _LAST_WORDS = 8.0
-
-
-class Slots:
-    """So many at a time, in the order in which they came; tells whether others wait."""
-
-    def __init__(self, count: int) -> None:
-        self._semaphore = asyncio.Semaphore(count)
-        self._waiting = 0
-
-    @property
-    def is_wanted(self) -> bool:
-        return self._waiting > 0
-
-    async def __aenter__(self) -> None:
-        self._waiting += 1
-        try:
-            await self._semaphore.acquire()
-        finally:
-            self._waiting -= 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._semaphore.release()
 
 
 class RelayServer:
@@ -94,9 +74,10 @@ class RelayServer:
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
         self.dns = dns or Dns.from_config(office.config)
         self.peers = Peers(office)
-        self.connector = Connector(office.config, self.dns, self.peers, context=tls_context)
+        self.connector = Connector(office.config, self.dns, self.peers, clock=office.clock, context=tls_context)
         self._policies = StsPolicies(office, self.dns)
-        self.slots = Slots(office.config.relay.concurrency)
+        self.slots = asyncio.Semaphore(office.config.relay.concurrency)
+        self.idle = 0  # connections without a message
         self.probes = asyncio.Semaphore(PROBES)
         self.desk = Desk(office, self.owner, self._settled, self.wake)
         self.is_ending = False
@@ -121,6 +102,7 @@ class RelayServer:
             await self._free_leases_of_the_dead()
             while not self.is_ending:
                 self._wake.clear()
+                began = self._loop.time()
                 try:
                     pause = await self._round()
                 except Refusal as refusal:  # the store cannot write now
@@ -129,10 +111,13 @@ class RelayServer:
                 except Exception:
                     log.exception("the relay stumbled")
                     pause = STORE_PAUSE
-                if not self.is_ending:
+                if pause and not self.is_ending:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(pause):
                             await self._wake.wait()
+                # What comes in quick succession is taken together.
+                if not self._wanting and not self.is_ending:
+                    await asyncio.sleep(max(0.0, began + PACE - self._loop.time()))
         finally:
             watch.close()
             for task in background:

@@ -50,9 +50,20 @@ class NoHost(Exception):
 
 
 class Connector:
-    """Opens connections.  ``context`` is for TLS that vouches for nobody, for the tests."""
+    """Opens connections.  ``clock`` gives seconds since 1970; ``context`` is for TLS that vouches for nobody, for the
+    tests.
+    """
 
-    def __init__(self, config: Config, dns: Dns, peers: Peers, *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        dns: Dns,
+        peers: Peers,
+        *,
+        clock: Callable[[], float],
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._clock = clock
         self._config = config
         self._dns = dns
         self._peers = peers
@@ -125,7 +136,7 @@ class Connector:
     async def _open(self, host: Host, address: str, policy: TlsPolicy, credentials: Credentials | None) -> Connection:
         context = self._verifying_context() if policy.verifies else self._any
         client = Client(self._config.city.hostname, tls=policy, credentials=credentials)
-        check = partial(_hold_against, policy) if policy.records else None
+        check = partial(self._hold_against, policy) if policy.records else None
         make: Callable[[], Connection] = lambda: Connection(client, host.name, address, context, check)  # noqa: E731
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -142,6 +153,9 @@ class Connector:
             raise
         return connection
 
+    def _hold_against(self, policy: TlsPolicy, chain: Sequence[bytes]) -> None:
+        dane.verify(policy.records, chain, policy.names, datetime.fromtimestamp(self._clock(), UTC))
+
     def _verifying_context(self) -> ssl.SSLContext:
         if self._verifying is None:
             named = self._config.relay.authorities
@@ -156,7 +170,3 @@ def _weaker(policy: TlsPolicy) -> Iterator[TlsPolicy]:
         if policy.verifies:
             yield replace(policy, verifies=False)
         yield IN_CLEAR
-
-
-def _hold_against(policy: TlsPolicy, chain: Sequence[bytes]) -> None:
-    dane.verify(policy.records, chain, policy.names, datetime.now(UTC))
