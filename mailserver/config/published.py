@@ -13,7 +13,7 @@ _HOST = (r"(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "a host name, or *. and 
 class MtaSts:
     mode: str = option(
         "none",
-        "Our MTA-STS policy, served by the webmail as https://mta-sts.DOMAIN/.well-known/mta-sts.txt: none, testing\n"
+        "Our MTA-STS policy, served by the webmail to the host name mta-sts.DOMAIN: none, testing\n"
         "(others only report what would fail) or enforce. `citymail doctor` says what the DNS needs for it.",
         choices=("none", "testing", "enforce"),
     )

@@ -15,6 +15,7 @@ from tests.webmail import town_hall
 from tests.webmail.town_hall import DOMAIN
 from webmail import create_app
 
+HOST = f"mta-sts.{DOMAIN}"
 PATH = "/.well-known/mta-sts.txt"
 
 
@@ -23,7 +24,7 @@ def client(folder: Path, **settings: Any) -> FlaskClient:
 
 
 def test_whoever_asks_gets_it(tmp_path: Path) -> None:
-    response = client(tmp_path, mode="enforce").get(PATH, base_url=f"https://mta-sts.{DOMAIN}")
+    response = client(tmp_path, mode="enforce").get(PATH, base_url=f"https://{HOST}")
     assert response.status_code == 200
     assert response.mimetype == "text/plain"
     assert read_policy(response.data) == Policy(Mode.ENFORCE, (f"mail.{DOMAIN}",), 604_800)
@@ -32,13 +33,13 @@ def test_whoever_asks_gets_it(tmp_path: Path) -> None:
 
 def test_hosts_of_ones_own(tmp_path: Path) -> None:
     hosts = ("mx1.khac.example", "*.khac.example")
-    response = client(tmp_path, mode="testing", hosts=hosts).get(PATH, base_url=f"https://mta-sts.{DOMAIN}:8443")
+    response = client(tmp_path, mode="testing", hosts=hosts).get(PATH, base_url=f"https://{HOST}:8443")
     assert read_policy(response.data).hosts == hosts
 
 
 @pytest.mark.parametrize(
     ("mode", "host"),
-    [("none", f"mta-sts.{DOMAIN}"), ("enforce", f"mail.{DOMAIN}"), ("enforce", "mta-sts.khac.example")],
+    [("none", HOST), ("enforce", f"mail.{DOMAIN}"), ("enforce", "mta-sts.khac.example")],
 )
 def test_nothing_where_there_is_none(tmp_path: Path, mode: str, host: str) -> None:
     assert client(tmp_path, mode=mode).get(PATH, base_url=f"https://{host}").status_code == 404
