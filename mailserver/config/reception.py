@@ -49,5 +49,5 @@ class Reception:
         low=0,
     )
     tarpit_milliseconds: int = option(
-        500, "Wait before the answer to a client that makes many errors, milliseconds. 0: none.", low=0, high=10_000
+        250, "Wait before the answer to a client that makes many errors, milliseconds. 0: none.", low=0, high=10_000
     )

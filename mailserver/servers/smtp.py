@@ -114,6 +114,7 @@ class SmtpWire(SmtpStream):
         self.commands = 0
         self.tarpit = 0.0
         self._lingered = 0  # errors that have been waited for
+        self._pause: asyncio.Future[None] | None = None
 
     # -- the connection's life
 
@@ -123,7 +124,7 @@ class SmtpWire(SmtpStream):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self.transport = transport
-        peer = self._forwarded or transport.get_extra_info("peername")
+        peer: Any = self._forwarded or transport.get_extra_info("peername")
         self.client = self.neighbour = peer[0] if isinstance(peer, tuple) else ""
         self.session.peer = peer
         # Under implicit TLS (RFC 8314 §3.3) the transport is secured from the start.
@@ -144,6 +145,7 @@ class SmtpWire(SmtpStream):
             self._timeout_handle.cancel()
         self.transport = None
         self._end_sink()
+        self._end_pause()
         # The reader's end wakes whoever waits for a command.  The handler is not cancelled: it may be waiting
         # for a commit.
         asyncio.StreamReaderProtocol.connection_lost(self, error)
@@ -155,6 +157,7 @@ class SmtpWire(SmtpStream):
     def retire(self) -> None:
         """End with 421 as soon as no command is in progress."""
         self._retiring = True
+        self._end_pause()
         if not self._busy:
             self._turn_away(RETIRING)
 
@@ -239,8 +242,14 @@ class SmtpWire(SmtpStream):
     async def _linger(self) -> None:
         """Who makes many errors waits for each further answer; a sleeping task is all that it costs."""
         errors, self._lingered = self.errors - self._lingered, self.errors
-        if errors > 0:
-            await asyncio.sleep(self.tarpit)
+        if errors > 0 and self.transport is not None and not self._retiring:
+            self._pause = pause = self.loop.create_future()
+            self.loop.call_later(self.tarpit, self._end_pause)
+            await pause
+
+    def _end_pause(self) -> None:
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
 
     async def greet(self) -> None:
         self.say(Reply(220, "", f"{self.hostname} ESMTP CityMail"))

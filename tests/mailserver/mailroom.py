@@ -72,6 +72,7 @@ def make_config(folder: Path, **sections: Mapping[str, Any]) -> settings.Config:
         storage=settings.Storage(data=str(folder)),
         login=settings.Login(never_slowed=LOOPBACK),
         smtp=settings.Smtp(lmtp_networks=LOOPBACK, max_recipients=100, max_message_size=1_000_000),
+        reception=settings.Reception(tarpit_milliseconds=5),
         dns=settings.Dns(resolvers=("127.0.0.1:1",), timeout=1),
     )
     changed = {name: replace(getattr(base, name), **values) for name, values in sections.items()}
