@@ -49,8 +49,10 @@ class Conduct:
         return bool(self.unknown) and self._level("unknown", source, self.unknown / HOUR) > self.unknown - 1
 
     def _level(self, kind: str, source: str, leak: float) -> float:
+        level: float
+        at: float
         level, at = self.memory.get(kind, source) or (0.0, 0.0)
-        return max(0.0, float(level) - (self.monotonic() - at) * leak)
+        return max(0.0, level - (self.monotonic() - at) * leak)
 
     def _add(self, kind: str, source: str, limit: int, period: float) -> bool:
         """One more, up to the limit: who keeps on trying is let in again as soon as one who gave up."""
