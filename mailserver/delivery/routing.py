@@ -10,7 +10,7 @@ RFC 7505 (null MX), RFC 3463 for what is reported.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailserver.address import AddressFault, domain_to_ascii
@@ -60,10 +60,22 @@ class Route:
 
 def fixed_route(settings: Relay, domain: str) -> Route | None:
     """The route that the configuration gives: its own for the domain, or the smarthost for all."""
-    # The names of routes were written by a person, in any case and any script.
-    routes = {_ascii_name(name): target for name, target in settings.routes.items()}
-    target = routes.get(domain) or settings.smarthost
+    target = _table(settings.routes).get(domain) or settings.smarthost
     return _parse_target(target, settings.port) if target else None
+
+
+# The last table of routes that was asked for, as it stands in the configuration and as it is looked up.
+_tables: list[tuple[Mapping[str, str], dict[str, str]]] = []
+
+
+def _table(routes: Mapping[str, str]) -> dict[str, str]:
+    """The names of routes were written by a person, in any case and any script."""
+    for written, known in _tables:
+        if written is routes:
+            return known
+    known = {_ascii_name(name): target for name, target in routes.items()}
+    _tables[:] = [(routes, known)]
+    return known
 
 
 def find_route(

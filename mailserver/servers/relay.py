@@ -246,9 +246,9 @@ class RelayServer:
 
     def dismiss(self, destination: Destination) -> None:
         """It has nothing to do any more."""
-        for key, each in list(self._destinations.items()):
-            if each is destination:
-                del self._destinations[key]
+        key = destination.route.key, destination.require_tls
+        if self._destinations.get(key) is destination:
+            del self._destinations[key]
 
     def _look_after(self, lane: OpenLane) -> None:
         """Read on where little is left, give back what is done with."""

@@ -25,6 +25,9 @@ log = logging.getLogger("citymail.relay")
 # the fewer messages are sent twice after a crash.
 MOST_AT_ONCE = 400
 MOST_WAITING = 128
+# Errands for which a transaction is begun at once, and seconds to wait for so many.
+_WORTH_WRITING = 32
+GATHER = 0.01
 STORE_PAUSE = 5.0
 
 
@@ -122,6 +125,8 @@ class Desk:
     async def _work(self) -> None:
         try:
             while self._pile:
+                if len(self._pile.settled) < _WORTH_WRITING and not self._is_closing:
+                    await asyncio.sleep(GATHER)
                 pile, self._pile = self._pile, _Pile()
                 self._pile.settled = pile.settled[MOST_AT_ONCE:]
                 del pile.settled[MOST_AT_ONCE:]

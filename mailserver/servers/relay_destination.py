@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("citymail.relay")
 
 # An idle connection is kept this long for the next message to the same hosts.
-LINGER = 2.0
-# Messages that a connection carries before it makes room, if others wait for room.
+LINGER = 4.0
+# So many connections are kept idle at a time.
+MOST_IDLE = 1000
+# Messages that a connection carries before it queues up for its place again.
 TURN = 30
 # Messages that wait for each open connection before another is opened, and seconds that they may wait.
 _BACKLOG = 10
@@ -47,7 +49,7 @@ class Destination:
         self.route = route
         self.limit = limit
         self.per_minute = per_minute
-        self._require_tls = require_tls
+        self.require_tls = require_tls
         self._queues: dict[spool.LaneKey, deque[Errand]] = {}
         self._turns: dict[int, deque[spool.LaneKey]] = {}  # by priority
         self._unbegun: dict[int, Errand] = {}  # by item, to which recipients of other domains may be added
@@ -159,12 +161,17 @@ class Destination:
             if connection is None:
                 return
             self._open += 1
-            async with server.slots:
-                while (errand := await self._next(connection)) is not None:
-                    if not await self._send(connection, errand):
-                        return
-                    if server.slots.is_wanted and connection.messages >= TURN:
-                        return
+            errand = await self._next(connection)
+            while errand is not None:
+                async with server.slots:
+                    for _ in range(TURN):
+                        if not await self._send(connection, errand):
+                            return
+                        errand = await self._next(connection, patience=0.0)
+                        if errand is None:
+                            break
+                # Idle, it takes nobody's place.
+                errand = errand or await self._next(connection)
         except Exception:
             log.exception("route=%s a carrier failed", self.route.key)
         finally:
@@ -176,7 +183,7 @@ class Destination:
         """A connection; None if there is nothing to send any more, or nobody to send it to."""
         while self._waiting and not self._server.is_ending:
             try:
-                return await self._server.connector.connect(self.route, require_tls=self._require_tls)
+                return await self._server.connector.connect(self.route, require_tls=self.require_tls)
             except NoHost as none:
                 if self._open:  # it talks to us, but not on so many connections
                     self._allowed = max(1, self._open)
@@ -192,7 +199,7 @@ class Destination:
         """Nobody is there: everything waits.  Who requires TLS that is not to be had is told at once."""
         self._allowed = 1
         # RFC 8689 §4.2.1: a message that requires TLS is returned where it cannot be had.
-        lacks_tls = self._require_tls and none.reply.enhanced == "4.7.5"
+        lacks_tls = self.require_tls and none.reply.enhanced == "4.7.5"
         while (errand := self._pop()) is not None:
             if lacks_tls:
                 self._server.return_all(
@@ -201,9 +208,10 @@ class Destination:
             else:
                 self._server.put_off(errand, none.reply, none.host)
 
-    async def _next(self, connection: Connection) -> Errand | None:
+    async def _next(self, connection: Connection, patience: float | None = None) -> Errand | None:
         """The next errand, or one that comes within the linger."""
         server = self._server
+        patience = LINGER if patience is None else patience
         while True:
             if not connection.is_open or server.is_ending:
                 return None
@@ -213,14 +221,17 @@ class Destination:
                     await self._pace()
                     return errand
                 server.forget(errand)
-            if server.slots.is_wanted:
+            if not patience or server.idle >= MOST_IDLE:
                 return None
             self._arrived.clear()
+            server.idle += 1
             try:
-                async with asyncio.timeout(LINGER):
+                async with asyncio.timeout(patience):
                     await self._arrived.wait()
             except TimeoutError:
                 return None
+            finally:
+                server.idle -= 1
 
     async def _pace(self) -> None:
         """Not more than so many a minute."""
