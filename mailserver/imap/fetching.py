@@ -24,7 +24,7 @@ from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Se
 from mailserver.imap.grammar.responses import Expunged, no
 from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.message_commands import allowed_flags, bracketed, load
-from mailserver.imap.selected import KeywordsGrew
+from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of, part_of
 from mailserver.imap.steps import Steps
@@ -77,7 +77,10 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
             continue
         if marks:
             yield from _mark_seen(session, chunk)
-        told, lines, read = _rows(session, chunk, row_items, columns)
+        if row_items == (Attribute.UID,) and not command.by_uid:
+            told, lines, read = _uids(view, chunk)
+        else:
+            told, lines, read = _rows(session, chunk, row_items, columns)
         missing += count_of(chunk) - len(lines)
         yield told
         size = sum(map(len, lines))
@@ -179,6 +182,11 @@ def _rows(
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
     read = sum(len(row[columns.index("header")]) for row in rows) if "header" in columns else 0
     return told, lines, read
+
+
+def _uids(view: SelectedMailbox, spans: Spans) -> tuple[bytes, list[bytes] | list[str], int]:
+    """UIDs by number: of a message that is gone too, as long as this client counts it (RFC 2180 §4.1.1)."""
+    return b"", [b"* %d FETCH (UID %d)\r\n" % (number, view.uids[number - 1]) for number in numbers_of(spans)], 0
 
 
 def _from_texts(
@@ -357,8 +365,10 @@ class _Batch:
 def _value(body: MessageBody, item: Section | BinarySize) -> Pieces | Stretch:
     """A value as it is written, or a large stretch of the message to be sent in slices."""
     if isinstance(item, BinarySize):
-        content = body.decoded(item.part)
-        return (b"0" if content is None else b"%d" % len(content),)
+        counted = body.section(item.section)
+        if counted is None:
+            return (b"0",)
+        return (b"%d" % (counted.size if isinstance(counted, Stretch) else sum(map(len, counted))),)
     found = body.section(item)
     if found is None:
         return (b"NIL",)

@@ -147,7 +147,7 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         code = b"MODIFIED " + number_set(sorted(refused))
     if found < wanted and not command.by_uid and not command.silent:
         # RFC 2180 §4.2.3; RFC 7162 §3.1.3, example 11
-        gone = Reply("Some of the messages no longer exist", code or b"EXPUNGEISSUED", is_no=True)
+        gone = Reply(Expunged.default_text, code or b"EXPUNGEISSUED", is_no=True)
         return (yield from message_limit.told(gone, limited))
     return (yield from message_limit.told(Reply(code=code), limited))
 

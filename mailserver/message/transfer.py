@@ -37,6 +37,17 @@ def _decode_base64_run(run: bytes) -> bytes:
     return binascii.a2b_base64(run + b"=" * (-len(run) % 4))
 
 
+def decode_quoted_printable(octets: bytes) -> bytes:
+    """RFC 2045 §6.7 (3): white space at the end of a line was put there on the way, and is not read."""
+    if b" \n" in octets or b"\t\n" in octets or b" \r\n" in octets or b"\t\r\n" in octets:
+        lines = octets.split(b"\n")
+        ended = [
+            line[:-1].rstrip(b" \t") + b"\r" if line.endswith(b"\r") else line.rstrip(b" \t") for line in lines[:-1]
+        ]
+        octets = b"\n".join([*ended, lines[-1]])
+    return binascii.a2b_qp(octets)
+
+
 def decode_transfer(encoding: str, octets: bytes) -> bytes | None:
     """The octets behind a transfer encoding; None when the encoding is unknown. Damage is read over."""
     if encoding in IDENTITY:
@@ -44,7 +55,7 @@ def decode_transfer(encoding: str, octets: bytes) -> bytes | None:
     if encoding == "base64":
         return decode_base64(octets)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(octets)
+        return decode_quoted_printable(octets)
     if encoding in _UUENCODE:
         return _decode_uuencode(octets)
     return None

@@ -48,7 +48,7 @@ class ReadOnly(NotPermitted):
 class Expunged(Refusal):
     """A message addressed by its number is gone, and this client has not been told yet (RFC 2180 §4)."""
 
-    default_text = "Some of the messages no longer exist"
+    default_text = "Some of the messages no longer exist: they have been deleted"
 
 
 class UnknownCharset(Refusal):

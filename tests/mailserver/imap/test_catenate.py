@@ -78,5 +78,5 @@ def test_somebody_else_was_faster(connect, services):
     other.ok("STORE 1 +FLAGS (\\Deleted)")
     other.ok("EXPUNGE")
     lines = one.ask(b"REPLACE 1 Drafts {6+}\r\na: c\r\n")
-    assert lines == ["* 1 EXPUNGE", "t NO [EXPUNGEISSUED] Some of the messages no longer exist"]
+    assert lines == ["* 1 EXPUNGE", "t NO [EXPUNGEISSUED] Some of the messages no longer exist: they have been deleted"]
     assert one.ok("STATUS Drafts (MESSAGES)")[0] == '* STATUS "Drafts" (MESSAGES 0)'

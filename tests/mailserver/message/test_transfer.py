@@ -22,6 +22,7 @@ from mailserver.message.transfer import canonical_lines, decode_transfer, encode
         ("base64", b"====", b""),
         ("base64", b"A", b""),
         ("quoted-printable", b"a=\r\nb=3D=20\r\n", b"ab= \r\n"),
+        ("quoted-printable", b"a \t\r\nb= \r\nc\t\n\r\n d ", b"a\r\nbc\n\r\n d "),
         ("quoted-printable", b"bad =ZZ and =", b"bad =ZZ and "),
         ("x-uuencode", b"intro\r\nbegin 644 f.txt\r\n%2&5L;&\\ \r\n \r\nend\r\nrest", b"Hello"),
         ("x-uuencode", b"nothing here", b""),

@@ -134,7 +134,11 @@ def parse(text, *literals):
             ),
         ),
         ("FETCH 1 BODY[3.MIME]", [], Fetch(ONE, (Section(b"BODY[3.MIME]", (3,), Piece.MIME),))),
-        ("FETCH 1 BINARY.SIZE[1]", [], Fetch(ONE, (BinarySize(b"BINARY.SIZE[1]", (1,)),))),
+        (
+            "FETCH 1 BINARY.SIZE[1]",
+            [],
+            Fetch(ONE, (BinarySize(b"BINARY.SIZE[1]", Section(b"BINARY.SIZE[1]", (1,), peek=True, binary=True)),)),
+        ),
         ("FETCH 1 PREVIEW (LAZY)", [], Fetch(ONE, (Attribute.PREVIEW,))),
         ("SEARCH ALL", [], Search(All())),
         (
@@ -211,7 +215,8 @@ def test_read(text, literals, command):
         "FETCH 1 BODY[1.HEADER.FIELDS ()]",
         "FETCH 1 BODY[HEADER.FIELDS (a:b)]",
         "FETCH 1 BODY[]<1.0>",
-        "FETCH 1 BINARY[1.HEADER]",
+        "FETCH 1 BINARY[MIME]",
+        "FETCH 1 BINARY.SIZE[1]<0.1>",
         "FETCH 1 FLAGS (CHANGEDSINCE 0)",
         "STORE 1 FLAGS",
         "STORE 1 SILENT ()",
