@@ -19,6 +19,7 @@ import asyncio
 import logging
 import math
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -107,6 +108,7 @@ class SmtpWire(SmtpStream):
         self._sink_waiter: asyncio.Future[None] | None = None
         self._data_began = 0.0
         self._data_before = 0
+        self.most_data = sys.maxsize  # octets of one message, taken or thrown away
         self._deadline = math.inf
         self._busy = False
         self._retiring = False

@@ -38,6 +38,7 @@ SYNTAX_CRLF = Reply(500, "5.5.2", "A command line ends in CRLF and has no other 
 SYNTAX_CHARSET = Reply(501, "5.5.4", "Octets that are neither ASCII nor UTF-8")
 TOO_LONG = Reply(500, "5.5.2", "Command line is too long")
 ANSWER_TOO_LONG = Reply(500, "5.5.6", "Authentication exchange line is too long")  # RFC 4954 §6
+TOO_MUCH = Reply(552, "5.3.4", "Far more than is taken; goodbye")
 TIMED_OUT = Reply(421, "4.4.2", "Waited too long; goodbye")
 EARLY_OCTETS = Reply(554, "5.5.0", "Octets came before they were asked for; goodbye")
 
@@ -66,6 +67,7 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
 
     client: str
     errors: int
+    most_data: int
     _out: list[bytes]
     _sink: Taker | None
     _sink_waiter: asyncio.Future[None] | None
@@ -112,6 +114,14 @@ class SmtpStream(aiosmtpd_smtp.SMTP):
         came = sink.received - self._data_before
         self._deadline = min(now + BLOCK_TIMEOUT, self._data_began + DATA_TIMEOUT + came / LEAST_RATE)
         if used is None:
+            if sink.received > self.most_data:
+                # The rest of what is too large is thrown away, but not for ever.
+                log.info("client=%s sends without end; hung up", self.client)
+                self.say(TOO_MUCH)
+                self._flush()
+                if self.transport is not None:
+                    self.transport.close()
+                self._end_sink()
             return
         self._end_sink()
         if used < len(data):

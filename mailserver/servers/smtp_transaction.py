@@ -43,6 +43,9 @@ IN_PLACE_SIZE = 64 * 1024
 IN_PLACE_RECIPIENTS = 20
 # A chunk that is smaller counts as a command that gets nowhere.
 SMALL_CHUNK = 512
+# Who sends so many times what may be sent, and so many octets, does not mean a message.
+MOST_DATA = 8
+LEAST_MOST = 32 * 1024 * 1024
 
 MAIL_FIRST = Reply(503, "5.5.1", "Say MAIL first")
 RCPT_FIRST = Reply(503, "5.5.1", "No valid recipient; say RCPT first")
@@ -108,6 +111,7 @@ class TransactionWire(SmtpWire):
         )
         self.services = services
         self.office = office
+        self.most_data = max(LEAST_MOST, MOST_DATA * office.config.smtp.max_message_size)
         self.tarpit = office.config.reception.tarpit_milliseconds / 1000
 
     async def receive(self, mail: MailCommand, offers: Sequence[Offer], sink: MessageSink) -> Sequence[Reply]:

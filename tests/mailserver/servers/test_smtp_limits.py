@@ -101,6 +101,24 @@ def test_recipients_without_end_have_an_end(make_room, recipients):
         assert count < 1000
 
 
+@pytest.mark.parametrize("start", [b"DATA\r\n", b"BDAT 99999999999999999999 LAST\r\n"])
+@pytest.mark.parametrize("recipient", ["an", "nobody"])
+def test_who_sends_without_end_is_hung_up_on(make_room, start, recipient):
+    room = make_room(smtp={"max_message_size": 65_536})
+    with Talk(room) as talk:
+        talk.hello()
+        talk.asks("MAIL FROM:<x@y.example>", f"RCPT TO:<{recipient}@city.vn>")
+        talk.send(start)
+        if start.startswith(b"DATA") and not talk.reply().startswith("354"):
+            return
+        with pytest.raises(OSError):  # noqa: PT012
+            for _ in range(1000):
+                talk.send(b"x" * 65_536)
+        while reply := talk.reply():
+            assert reply.startswith("552 5.3.4")
+    assert list(room.office.incoming.iterdir()) == []
+
+
 def test_a_harvester_is_hung_up_on_in_the_end(make_room):
     room = make_room(reception={"unknown_recipients": 1, "tarpit_milliseconds": 0})
     with Talk(room) as talk:
