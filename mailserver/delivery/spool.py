@@ -18,11 +18,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, or_, select, text, tuple_, update
 
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
-from mailserver.store.prepared import Prepared
+from mailserver.store.prepared import Prepared, Rows
 from mailserver.store.tables import message, spool_item, spool_lane, spool_recipient
 
 DUE, HELD, SENT, FAILED = "due", "held", "sent", "failed"
@@ -108,8 +108,12 @@ class Result:
 
 
 _LONGEST_REASON = 1000
-_INSERT_ITEM = insert(spool_item)
-_INSERT_RECIPIENT = insert(spool_recipient)
+_ITEMS, _RECIPIENTS = Rows(spool_item), Rows(spool_recipient)
+_NAMES = {table: tuple(column.name for column in table.columns) for table in (spool_item, spool_recipient)}
+
+
+def _in_order(table: Table, **values: object) -> tuple[object, ...]:
+    return tuple([values[name] for name in _NAMES[table]])
 
 
 def put(
@@ -131,50 +135,54 @@ def put(
     held = held or bool(quarantine)
     item_id = take_numbers(tx, "spool_item", 1)
     rows = {recipient.forward_path: recipient for recipient in recipients}
-    tx.connection.execute(
-        _INSERT_ITEM,
-        {
-            "id": item_id,
-            "message_id": message_id,
-            "reverse_path": envelope.reverse_path,
-            "submitter": envelope.submitter,
-            "envelope_id": envelope.envelope_id,
-            "ret": envelope.ret,
-            "smtputf8": envelope.smtputf8,
-            "eight_bit": envelope.eight_bit,
-            "is_binary": envelope.is_binary,
-            "require_tls": envelope.require_tls,
-            "tls_optional": envelope.tls_optional,
-            "priority": envelope.priority,
-            "deliver_by": envelope.deliver_by,
-            "deliver_by_mode": envelope.deliver_by_mode,
-            "release_at": envelope.release_at,
-            "created_at": tx.now,
-            "held": held,
-            "delay_reported": False,
-            "unfinished": len(rows),
-            "quarantine": quarantine[:_LONGEST_REASON],
-        },
+    _ITEMS.add(
+        tx.connection,
+        [
+            _in_order(
+                spool_item,
+                id=item_id,
+                message_id=message_id,
+                reverse_path=envelope.reverse_path,
+                submitter=envelope.submitter,
+                envelope_id=envelope.envelope_id,
+                ret=envelope.ret,
+                smtputf8=envelope.smtputf8,
+                eight_bit=envelope.eight_bit,
+                is_binary=envelope.is_binary,
+                require_tls=envelope.require_tls,
+                tls_optional=envelope.tls_optional,
+                priority=envelope.priority,
+                deliver_by=envelope.deliver_by,
+                deliver_by_mode=envelope.deliver_by_mode,
+                release_at=envelope.release_at,
+                created_at=tx.now,
+                held=held,
+                delay_reported=False,
+                unfinished=len(rows),
+                quarantine=quarantine[:_LONGEST_REASON],
+            )
+        ],
     )
     due = NEVER if held else max(envelope.release_at, tx.now if due_at is None else due_at)
     first_look = max(tx.now, envelope.release_at) + FIRST_LOOK
     deadline = min(first_look, envelope.deliver_by or first_look)
-    tx.connection.execute(
-        _INSERT_RECIPIENT,
+    _RECIPIENTS.add(
+        tx.connection,
         [
-            {
-                "item_id": item_id,
-                "forward_path": recipient.forward_path,
-                "domain": domain_of(recipient.forward_path),
-                "priority": envelope.priority,
-                "state": HELD if held else DUE,
-                "attempts": 0,
-                "next_attempt_at": due,
-                "deadline_at": NEVER if held else deadline,
-                "last_reply": reply,
-                "notify": recipient.notify,
-                "original_recipient": recipient.original_recipient,
-            }
+            _in_order(
+                spool_recipient,
+                item_id=item_id,
+                forward_path=recipient.forward_path,
+                domain=domain_of(recipient.forward_path),
+                priority=envelope.priority,
+                state=HELD if held else DUE,
+                attempts=0,
+                next_attempt_at=due,
+                deadline_at=NEVER if held else deadline,
+                last_reply=reply,
+                notify=recipient.notify,
+                original_recipient=recipient.original_recipient,
+            )
             for recipient in rows.values()
         ],
     )
