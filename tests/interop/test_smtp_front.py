@@ -93,6 +93,10 @@ def test_imap_behind_a_proxy(server: LiveServer) -> None:
             talk = context.wrap_socket(plain, server_hostname="127.0.0.1") if secured else plain
             with talk:
                 assert talk.recv(4096).startswith(b"* OK ")
+                if secured:
+                    talk.sendall(f"a LOGIN {ADDRESS} wrong\r\n".encode())
+                    assert talk.recv(4096).startswith(b"a NO ")
+    assert "2001:db8::77" in server.log_path.read_text(encoding="utf-8")
 
 
 def test_postfix_sends_many(server: LiveServer, tmp_path: Path) -> None:
