@@ -89,7 +89,7 @@ class SmtpSession(TransactionWire):
     # -- greetings
 
     async def _hello(self, arg: str | None, *, extended: bool) -> None:
-        if not arg or not arg.isprintable() or not arg.isascii():  # RFC 6531 §3.7.1: A-labels, if any
+        if not arg or not arg.isprintable():
             self.say(HELLO_NAME)
             return
         self._set_rset_state()
@@ -301,4 +301,8 @@ class SmtpSession(TransactionWire):
             protocol = f"UTF8{protocol.removeprefix('E')}"
         if protocol != "SMTP":
             protocol += ("S" if self.secured else "") + ("A" if self.session.authenticated else "")
-        return Origin(client=self.client, hello=self.session.host_name or "", protocol=protocol, priority=mail.priority)
+        hello = self.session.host_name or ""
+        if not mail.smtputf8:
+            # RFC 6531 §3.7.1 wants A-labels, but people's computers have names too; the header stays ASCII.
+            hello = hello.encode("ascii", "replace").decode()
+        return Origin(client=self.client, hello=hello, protocol=protocol, priority=mail.priority)

@@ -178,6 +178,18 @@ def test_many_large_chunks_are_no_offence(room):
         assert talk.reply().startswith("250 2.0.0 Taken")
 
 
+def test_a_computer_with_a_vietnamese_name_may_send(room):
+    with Talk(room) as talk:
+        assert talk.hello("máy-của-an").startswith("250-")
+        for parameters in ("", " SMTPUTF8"):
+            talk.asks(f"MAIL FROM:<x@far.example>{parameters}", "RCPT TO:<an@city.vn>")
+            talk.send(b"BDAT 14 LAST\r\nSubject: x\r\n\r\n")
+            assert talk.reply().startswith("250")
+    first, second = mails(room.office.store, "an")
+    assert first.isascii()
+    assert "from máy-của-an " in second.decode()
+
+
 # REQUIRETLS
 
 
