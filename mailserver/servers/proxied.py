@@ -78,6 +78,7 @@ class ProxiedServer:
         client = Forwarded()
         try:
             connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if is_within(peer, self._proxies):
                 async with asyncio.timeout(HEADER_TIME):
                     client = await self._read_header(connection)
