@@ -98,8 +98,7 @@ def _recents(session: Session, connection: Connection, mailbox: Mailbox, *, take
 
 
 def create(session: Session, command: Create, tag: bytes) -> Steps[Reply]:
-    # A trailing separator only says that children are meant (RFC 9051 §6.3.4).
-    name = session.decode_name(command.mailbox).removesuffix(SEPARATOR)
+    name = places.name_of(session, command.mailbox)
     if len(command.special_uses) > 1:
         raise UseRefused
     use = command.special_uses[0] if command.special_uses else None
@@ -119,7 +118,7 @@ def create(session: Session, command: Create, tag: bytes) -> Steps[Reply]:
 
     made = yield session.services.store.write(job)
     if made.name != own_name:
-        yield _renamed_line(session, command.mailbox, places.canonical(session, command.mailbox.removesuffix(b"/")))
+        yield _renamed_line(session, command.mailbox, places.canonical(session, command.mailbox))
     return Reply("CREATE completed", b"MAILBOXID (%b)" % mailbox_id(made))
 
 
@@ -153,7 +152,7 @@ def delete(session: Session, command: OneMailbox, tag: bytes) -> Steps[None]:
 
 
 def rename(session: Session, command: Rename, tag: bytes) -> Steps[None]:
-    new_name = session.decode_name(command.new_name).removesuffix(SEPARATOR)
+    new_name = places.name_of(session, command.new_name)
     with session.services.store.read() as connection, session.services.directory.read() as directory:
         owner, own_name = access.room_for_name(directory, connection, session.member, new_name)
         place = places.need(session, connection, command.mailbox, Act.DELETE)

@@ -10,11 +10,20 @@ from sqlalchemy import Connection
 from mailserver import access
 from mailserver.access import Act, Place
 from mailserver.imap.session import Session
+from mailserver.store.mailboxes import SEPARATOR
+
+
+def name_of(session: Session, octets: bytes) -> str:
+    """A trailing separator only says that children are meant (RFC 9051 §6.3.4).
+
+    Clients that learnt it from CREATE write it elsewhere too, Thunderbird among them; no mailbox is called so.
+    """
+    return session.decode_name(octets).removesuffix(SEPARATOR)
 
 
 def need(session: Session, connection: Connection, octets: bytes, act: Act) -> Place:
     """The mailbox that the client names.  Raises NoSuchMailbox, NotPermitted, CannotDo."""
-    name = session.decode_name(octets)
+    name = name_of(session, octets)
     own = access.find_own(connection, session.member, name)
     if own is not None:
         return own
@@ -24,7 +33,7 @@ def need(session: Session, connection: Connection, octets: bytes, act: Act) -> P
 
 def find(session: Session, connection: Connection, octets: bytes) -> Place | None:
     """The same whatever the rights are."""
-    return find_name(session, connection, session.decode_name(octets))
+    return find_name(session, connection, name_of(session, octets))
 
 
 def find_name(session: Session, connection: Connection, name: str) -> Place | None:
@@ -41,6 +50,6 @@ def visible(session: Session, connection: Connection) -> list[Place]:
 
 def canonical(session: Session, octets: bytes) -> str:
     """The one form of a name.  Raises CannotDo, LimitReached."""
-    name = session.decode_name(octets)
+    name = name_of(session, octets)
     with session.services.directory.read() as directory:
         return access.canonical(directory, session.member, name)
