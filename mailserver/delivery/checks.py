@@ -29,7 +29,7 @@ from security.arc import validate
 from security.arc.results import ArcResult
 from security.blocklists import Listing, look_up_address, look_up_domains
 from security.dkim import DkimResult, Message, read_message, verify
-from security.dmarc import DmarcResult, Identifiers, check_authors
+from security.dmarc import MAX_AUTHORS, DmarcResult, Identifiers, check_authors
 from security.dns import Asking, IpAddress, together
 from security.iprev import IprevResult, check_reverse
 from security.spf import Spf, SpfResult, check_helo, check_mail_from
@@ -38,6 +38,7 @@ HEADER_LIMIT = 1024 * 1024
 
 _ADDRESS_DOMAIN = re.compile(r"@[ \t]*([^\s@<>()\[\],;:\"\\]+)")
 _MOST_STRAYS = 50
+_LONGEST_DOMAIN = 255  # RFC 5321 §4.5.3.1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ def _arc(subject: Subject, _: Trust, __: Findings) -> Asking[ArcResult]:
 
 def _domains(subject: Subject, trust: Trust, _: Findings) -> Asking[tuple[Listing, ...]]:
     assert subject.letter is not None
-    domains = [subject.reverse_path.rpartition("@")[2], *subject.letter.authors]
+    # More authors than DMARC looks at make junk of a message, whoever they are.
+    domains = [subject.reverse_path.rpartition("@")[2], *subject.letter.authors[:MAX_AUTHORS]]
     return look_up_domains(
         [domain for domain in domains if "." in domain and not domain.startswith("[")], tuple(trust.domain_lists)
     )
@@ -274,7 +276,12 @@ def _as_text(raw: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    """In A-labels; what is no name stays as it is, and is nobody's."""
+    """In A-labels; what is no name stays as it is, and is nobody's.  Of what is too long for a name its end counts,
+    which says whose it claims to be.
+    """
+    if len(domain) > _LONGEST_DOMAIN:
+        end = domain[-_LONGEST_DOMAIN:]
+        domain = end.partition(".")[2] or end
     try:
         return domain_to_ascii(domain).rstrip(".")
     except AddressFault:

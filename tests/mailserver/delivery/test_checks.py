@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,24 @@ def test_a_header_without_an_end(office, tmp_path: Path) -> None:
     path.write_bytes(b"X: y\r\n" * 200_000 + b"From: an@city.vn\r\n\r\n")
     with pytest.raises(MalformedMessage):
         read_letter(office, path)
+
+
+def test_a_domain_that_is_too_long_costs_no_more_than_a_name(office, monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(checks, "is_local_domain", lambda _, name: asked.append(name))
+    found = letter(office, "From: x@" + "a." * 30_000 + "a.example, <y@" + "ü." * 9_000 + "b.example>")
+    assert all(len(author) <= 1000 for author in found.authors)
+    assert sum(map(len, asked)) < 100_000
+    assert letter(office, "From: x@" + "a." * 20_000 + "city.vn").claimed == ("city.vn",)
+
+
+def test_lists_are_not_asked_about_a_crowd_of_authors(office) -> None:
+    crowd = ", ".join(f"x@{number}.example" for number in range(500))
+    trust = replace(office.config.trust, domain_lists={"one.list.example": "1", "two.list.example": "1"})
+    subject = envelope_subject(office, ORIGIN, "x@a.example")
+    assert subject is not None
+    asking = checks._domains(replace(subject, letter=letter(office, f"From: {crowd}")), trust, Findings())
+    assert len(next(asking)) <= 12
 
 
 # -- the checks as a whole
