@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import uvloop
 
 from mailserver.delivery import queue, spool
 from mailserver.delivery.queue import Choice
 from mailserver.servers import relay_destination
+from mailserver.servers.relay import RelayServer
 from mailserver.store.messages import insert_message
 from security.authority import ensure_certificate
 from security.tls import server_context
@@ -317,6 +321,48 @@ def test_what_is_rerouted_goes_the_other_way(sending, make_far):
     assert queue.release(room.office.store, Choice(ids=(item,))) == 1
     until(lambda: is_empty(room))
     assert other.messages[0].recipients == ["x@far.example"]
+
+
+# -- both engines, several relays
+
+
+def test_two_relays_share_a_spool(office, any_store, make_far):
+    """On each engine: everything once, and the spool's tallies are right in the end."""
+    fars = [make_far() for _ in range(4)]
+    config = office.config
+    routes = {f"d{number}.example": f"127.0.0.1:{far.port}" for number, far in enumerate(fars)}
+    shared = replace(
+        office,
+        store=any_store,
+        config=replace(config, relay=replace(config.relay, routes=routes)),
+        in_place=any_store.database.engine.name == "sqlite",
+        clock=time.time,
+    )
+    content = any_store.prepare(MESSAGE)
+
+    def put_some(numbers):
+        def job(tx):
+            for number in numbers:
+                paths = [spool.SpoolRecipient(f"x{number}@d{(number + more) % 4}.example") for more in range(3)]
+                spool.put(tx, insert_message(tx, content), spool.Envelope("an@city.vn"), paths)
+
+        return any_store.write(job)
+
+    async def relay_it():
+        relays = [RelayServer(shared) for _ in range(2)]
+        tasks = [asyncio.create_task(relay.run()) for relay in relays]
+        for start in range(0, 120, 10):
+            await asyncio.wrap_future(put_some(range(start, start + 10)))
+        async with asyncio.timeout(60):
+            while queue.count_waiting(any_store):
+                await asyncio.sleep(0.02)
+        for relay in relays:
+            relay.end()
+        await asyncio.gather(*tasks)
+
+    uvloop.run(relay_it())
+    taken = [path for far in fars for message in far.messages for path in message.recipients]
+    assert len(taken) == len(set(taken)) == 360
 
 
 # -- failures of our own
