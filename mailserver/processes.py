@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import allowance, greylist, peers, queue, tracing
+from mailserver.delivery import allowance, greylist, peers, queue, received_reports, tracing
 from mailserver.delivery.queue import QUARANTINED, Choice
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
@@ -55,6 +55,11 @@ _SCANS = 16
 _INDEXING = 30.0
 _GATHERED = 5.0
 _CALLED = 0.5
+# Seconds between looks for reports that are due or have come; the first look comes sooner.
+_REPORTING = 600.0
+_REPORTING_SOON = 20.0
+# Seconds for which the end waits for one who waits for others.
+_PATIENCE = 5.0
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
 # hold the store's writer back for 5 ms at every statement.
 _SWITCH_INTERVAL = 0.0005
@@ -331,6 +336,8 @@ def steward(config: Config, listeners: Listeners, ready: Ready) -> None:
     housekeeping.start()
     indexing = threading.Thread(target=_keep_indexes, args=(system, ending), name="indexer")
     indexing.start()
+    reporting = threading.Thread(target=_keep_reporting, args=(system, ending), name="reporter", daemon=True)
+    reporting.start()
     if config.relay.enabled:
         run_relay(system.office, on_ready=ready)
     else:
@@ -339,6 +346,7 @@ def steward(config: Config, listeners: Listeners, ready: Ready) -> None:
     ending.set()
     housekeeping.join()
     indexing.join()
+    reporting.join(_PATIENCE)  # what it has begun it does again: a report goes out with the end of its rows, or not
     system.close()
 
 
@@ -390,6 +398,22 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
     watch.close()
 
 
+def _keep_reporting(system: System, ending: threading.Event) -> None:
+    """Reports to other domains and from them, on a thread of its own: it waits for the DNS and for others' hosts."""
+    wait = _REPORTING_SOON
+    reporter = None
+    while not ending.wait(wait):
+        wait = _REPORTING
+        try:
+            if reporter is None:  # what it needs is imported when nobody waits
+                from mailserver.servers.reporting import Reporter, network
+
+                reporter = Reporter(system.office, network(system.config), ending.is_set)
+            reporter.run()
+        except Exception:
+            log.exception("reports could not be sent or read; trying again later")
+
+
 def _forget(system: System) -> None:
     gone = system.store.housekeep()
     system.store.write(allowance.sweep).result()
@@ -406,6 +430,8 @@ def _forget(system: System) -> None:
         gone["traces"] += count
     while count := system.store.write(lambda tx: greylist.sweep(tx, trust), heavy=True).result():
         gone["strangers"] += count
+    oldest = int(time.time()) - system.config.reports.keep_days * 86_400
+    gone["reports"] = system.store.write(lambda tx: received_reports.sweep(tx, oldest)).result()
     if any(gone.values()):
         log.info("housekeeping: %s", ", ".join(f"{count} {kind}" for kind, count in gone.items() if count))
 

@@ -13,6 +13,7 @@ def commands() -> dict[str, click.Command]:
     from mailserver.cli.index import index
     from mailserver.cli.quarantine import quarantine
     from mailserver.cli.queue import queue
+    from mailserver.cli.reports import reports
     from mailserver.cli.restoring import restore_command
     from mailserver.cli.sharing import seen_command, share_command, shares_command, unshare_command
     from mailserver.cli.tracing import trace
@@ -29,4 +30,5 @@ def commands() -> dict[str, click.Command]:
     found["index"] = index
     found["trace"] = trace
     found["doctor"] = doctor
+    found["reports"] = reports
     return found

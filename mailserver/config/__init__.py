@@ -10,6 +10,7 @@ from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.published import MtaSts
 from mailserver.config.reading import ConfigFault, load
 from mailserver.config.reception import Reception
+from mailserver.config.reports import Reports
 from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
@@ -31,6 +32,7 @@ __all__ = [
     "Network",
     "Reception",
     "Relay",
+    "Reports",
     "Scanners",
     "Sending",
     "Smtp",

@@ -8,6 +8,7 @@ from pathlib import Path
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.published import MtaSts
 from mailserver.config.reception import Reception
+from mailserver.config.reports import Reports
 from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
@@ -31,6 +32,7 @@ class Config:
     sending: Sending = field(default_factory=Sending, metadata={"doc": "What one login may send"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
     mta_sts: MtaSts = field(default_factory=MtaSts, metadata={"doc": "What others may rely on when they send to us"})
+    reports: Reports = field(default_factory=Reports, metadata={"doc": "Reports between domains"})
     webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
     log: Log = field(default_factory=Log, metadata={"doc": "Log"})
     path: Path | None = field(default=None, metadata={"internal": True})

@@ -18,7 +18,7 @@ from directory.accounts import find_account
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, forwarding, local, scanning, signing, spool
+from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
@@ -194,11 +194,13 @@ def receive(
     if _may_be_told(judgement):
         reports = bounce.report_success(office, mail, taken, content.header)
     trace = trace_of(stamped.reference, origin, mail, content.size, judgement, fates_of(taken, who))
+    outcome = dmarc_outcomes.outcome_of(office.config.reports, origin.client, judgement, office.now())
 
     def job(tx: Transaction) -> Arrival:
         message_id = local.deliver(tx, content, who, envelope)
         bounce.deliver(tx, reports)
         record(tx, trace, message_id)
+        dmarc_outcomes.add(tx, outcome)
         return Arrival(stamped.reference, message_id, len(who.accounts) + len(who.full), len(who.remote))
 
     future = office.store.write(job, sorted(who.inboxes.values()), heavy=len(who.accounts) > local.FEW)
@@ -211,7 +213,9 @@ def note_refusal(
 ) -> None:
     """Write down a message that the verdict does not let in."""
     fates = tuple(Fate(path, judgement.verdict.action.value) for path in paths)
-    record_refusal(office, trace_of(office.new_reference(), origin, mail, size, judgement, fates))
+    outcome = dmarc_outcomes.outcome_of(office.config.reports, origin.client, judgement, office.now())
+    trace = trace_of(office.new_reference(), origin, mail, size, judgement, fates)
+    record_refusal(office, trace, lambda tx: dmarc_outcomes.add(tx, outcome))
 
 
 def trace_of(

@@ -8,7 +8,7 @@ forgets all of it after ``[trust] trace_days``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -132,14 +132,22 @@ def record_last_words(tx: Transaction, words: Iterable[tuple[int, LastWord]]) ->
     )
 
 
-def record_refusal(office: PostOffice, trace: Trace) -> None:
-    """Of a message that is not taken; a store that cannot write now costs the record and nothing else."""
+def record_refusal(office: PostOffice, trace: Trace, also: Callable[[Transaction], None]) -> None:
+    """Of a message that is not taken; a store that cannot write now costs the record and nothing else.
+
+    ``also``: what else is written down.
+    """
     log.info(
         "reference=%s from=<%s> recipients=%d size=%d client=%s %s: %s",
         trace.reference, trace.reverse_path, len(trace.fates), trace.size, trace.origin.client, trace.action,
         trace.reason,
     )  # fmt: skip
-    future = office.store.write(lambda tx: record(tx, trace))
+
+    def job(tx: Transaction) -> None:
+        record(tx, trace)
+        also(tx)
+
+    future = office.store.write(job)
     future.add_done_callback(_complain)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 from mailserver.config import Config
 from mailserver.servers.dns import Dns
@@ -20,8 +21,12 @@ def request_once(
     port: int = 443,
     content_type: str = "",
     body: bytes = b"",
+    is_allowed: Callable[[str], bool] = lambda _: True,
 ) -> Answer:
-    """One request, on a loop of its own, to a host that is looked up first.  Raises HttpsFailed."""
+    """One request, on a loop of its own, to a host that is looked up first; only to addresses that are allowed.
+
+    Raises HttpsFailed.
+    """
     named = config.relay.authorities
     context: ssl.SSLContext = client_context(ca_file=config.resolve(named) if named else None)
 
@@ -29,11 +34,14 @@ def request_once(
         found = await Dns.from_config(config).addresses(host)
         if not found.names:
             raise HttpsFailed(f"{host} has no address ({found.fault or found.status.value})")
+        addresses = [address for address in found.names if is_allowed(address)]
+        if not addresses:
+            raise HttpsFailed(f"{host} leads to {', '.join(found.names)}, where we do not go")
         return await request(
             method,
             host,
             target,
-            addresses=found.names,
+            addresses=addresses,
             context=context,
             port=port,
             content_type=content_type,

@@ -1,0 +1,185 @@
+"""Sends the reports that are due, and reads those that came: what the steward does beside the relay.
+
+Everything here waits for others, and nobody waits for it: domains are asked one lot after the other, on a thread.
+
+Standards: RFC 8460 §3 (who wants reports), §5.4 (HTTPS); RFC 9990 §3.5, §4.
+Limits: an HTTPS destination must be at a public address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from mailserver.config import Config
+from mailserver.delivery import dmarc_outcomes, dmarc_reports, received_reports, reporting, tls_reports
+from mailserver.delivery.post_office import PostOffice
+from mailserver.message.aggregate import Document
+from mailserver.servers.dns import answer_once
+from mailserver.servers.https import HttpsFailed
+from mailserver.servers.https_once import request_once
+from mailserver.store.database import Transaction
+from security import tls_rpt
+from security.dns import Answer, Asking, ask, together
+from security.report_uris import Destination, read_uri, willing
+
+log = logging.getLogger("citymail.reports")
+
+T = TypeVar("T")
+
+_LOT = 50
+_SECONDS = 60.0
+_TAKEN = (200, 201, 202, 204)
+
+Day = tuple[str, str]  # the day and the domain
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What reporting needs of the network: ``ask`` runs what asks the DNS, ``post`` gives a report to a host, and says
+    whether that took it.
+    """
+
+    ask: Callable[[Asking[tuple[object, ...]]], tuple[object, ...]]
+    post: Callable[[Destination, Document], bool]
+
+
+def network(config: Config) -> World:
+    return World(lambda asking: answer_once(config, asking, within=_SECONDS), partial(_post, config))
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is anybody's: what a stranger names must not lead into our own network."""
+    return ipaddress.ip_address(address).is_global
+
+
+def _post(config: Config, to: Destination, document: Document) -> bool:
+    try:
+        answer = request_once(
+            config,
+            "POST",
+            to.host,
+            to.target,
+            port=to.port,
+            content_type=document.media_type,
+            body=document.octets,
+            is_allowed=is_public,
+        )
+    except HttpsFailed as fault:
+        log.info("domain=%s its report could not be posted: %s", document.domain, fault)
+        return False
+    return answer.status in _TAKEN
+
+
+class Reporter:
+    """One process's reporter.  ``is_ending`` tells that the process wants to end."""
+
+    def __init__(self, office: PostOffice, world: World, is_ending: Callable[[], bool] = lambda: False) -> None:
+        self._office = office
+        self._world = world
+        self._is_ending = is_ending
+        city = office.config.city
+        self._submitter = city.domain
+        self._names = {"organization": city.name, "submitter": city.domain, "contact": reporting.contact_of(office)}
+
+    def run(self) -> None:
+        """Everything that is due now."""
+        settings = self._office.config.reports
+        self._send(tls_reports.days_waiting, self._report_tls if settings.tls else self._forget_tls)
+        self._send(dmarc_outcomes.days_waiting, self._report_dmarc if settings.dmarc else self._forget_dmarc)
+        received_reports.read_new(self._office, self._is_ending)
+
+    def _send(self, waiting: Callable[..., list[Day]], report: Callable[[Sequence[Day]], None]) -> None:
+        now, hostname = self._office.now(), self._office.config.city.hostname
+        with self._office.store.read() as connection:
+            days = waiting(connection, tls_reports.day_of(now))
+        due = [entry for entry in days if reporting.is_due(hostname, entry[0], now)]
+        for start in range(0, len(due), _LOT):
+            if self._is_ending():
+                return
+            report(due[start : start + _LOT])
+
+    # -- TLS
+
+    def _report_tls(self, lot: Sequence[Day]) -> None:
+        answers = self._world.ask(together(*(ask(tls_rpt.record_name(domain), "TXT") for _, domain in lot)))
+        for (day, domain), answer in zip(lot, answers, strict=True):
+            assert isinstance(answer, Answer)
+            if answer.failed:
+                if self._is_too_late(day):
+                    self._forget_tls([(day, domain)])
+                continue
+            wanted = tls_rpt.read_record(answer.texts) or ()
+            destinations = [found for uri in wanted if (found := read_uri(uri)) is not None]
+            self._deliver_tls(day, domain, destinations)
+
+    def _deliver_tls(self, day: str, domain: str, destinations: Sequence[Destination]) -> None:
+        """Posted first: what is mailed is removed in the same transaction, and so ends it."""
+        clear = partial(tls_reports.clear, day=day, domain=domain)
+        with self._office.store.read() as connection:
+            document = tls_reports.make(connection, day, domain, **self._names)
+        if document is None:
+            return
+        posts = [each for each in destinations if each.host]
+        mails = [each for each in destinations if each.address]
+        posted = [each for each in posts if self._world.post(each, document)]
+        if posted:
+            log.info("domain=%s gets its tls report at %s", domain, ", ".join(each.host for each in posted))
+        if mails:
+            reporting.mail(self._office, document, mails, clear)
+        elif posted or not posts or self._is_too_late(day):
+            reporting.forget(self._office, clear)
+
+    def _forget_tls(self, lot: Sequence[Day]) -> None:
+        for day, domain in lot:
+            reporting.forget(self._office, partial(tls_reports.clear, day=day, domain=domain))
+
+    # -- DMARC
+
+    def _report_dmarc(self, lot: Sequence[Day]) -> None:
+        policies = list(self._policies(lot))
+        askings = [willing(domain, json.loads(policy)["rua"]) for _, domain, policy in policies]
+        answers = self._world.ask(together(*askings)) if askings else ()
+        for (day, domain, policy), destinations in zip(policies, answers, strict=True):
+            clear = partial(dmarc_outcomes.clear, day=day, domain=domain, policy=policy)
+            if destinations is None:
+                if self._is_too_late(day):
+                    reporting.forget(self._office, clear)
+                continue
+            assert isinstance(destinations, tuple)
+            self._deliver_dmarc(day, domain, policy, destinations, clear)
+
+    def _deliver_dmarc(
+        self,
+        day: str,
+        domain: str,
+        policy: str,
+        destinations: tuple[Destination, ...],
+        clear: Callable[[Transaction], int],
+    ) -> None:
+        if not destinations:
+            reporting.forget(self._office, clear)
+            return
+        with self._office.store.read() as connection:
+            document = dmarc_reports.make(connection, day, domain, policy, **self._names)
+        if document is not None:
+            reporting.mail(self._office, document, destinations, clear)
+
+    def _policies(self, lot: Sequence[Day]) -> Iterator[tuple[str, str, str]]:
+        with self._office.store.read() as connection:
+            for day, domain in lot:
+                for policy in dmarc_outcomes.policies_of(connection, day, domain):
+                    yield day, domain, policy
+
+    def _forget_dmarc(self, lot: Sequence[Day]) -> None:
+        for day, domain, policy in list(self._policies(lot)):
+            clear = partial(dmarc_outcomes.clear, day=day, domain=domain, policy=policy)
+            reporting.forget(self._office, clear)
+
+    def _is_too_late(self, day: str) -> bool:
+        return reporting.is_too_late(day, self._office.now())

@@ -1,0 +1,463 @@
+"""Reports between domains: counted, made, sent once, and those of others read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from dataclasses import replace
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from click.testing import CliRunner
+from lxml import etree
+from sqlalchemy import select
+
+from directory import dkim_keys
+from directory.database import open_directory
+from mailserver.cli.reports import reports as reports_command
+from mailserver.config import render
+from mailserver.delivery import dmarc_outcomes, received_reports, reporting, tls_outcomes, tls_reports
+from mailserver.delivery.post_office import PostOffice
+from mailserver.delivery.routing import Host, Route
+from mailserver.delivery.tls_reports import DAY, day_of, seconds_of
+from mailserver.message.aggregate import DMARC, Document, aggregate_message
+from mailserver.message.received_reports import find_reports
+from mailserver.servers.reporting import Reporter, World, is_public
+from mailserver.smtp.tls_policy import TlsPolicy
+from mailserver.store import messages
+from mailserver.store.tables import dmarc_outcome, spool_item, spool_recipient, tls_outcome
+from security.dkim import read_message, verify
+from security.dns import Status
+from security.mta_sts import Mode, Policy
+from security.report_uris import Destination
+from tests.dns_table import DnsTable
+from tests.mailserver.mailroom import Talk, mails, make_config
+from tests.mailserver.servers.far_away import NameServer
+from tests.mailserver.servers.test_mx import deliver
+from tests.mailserver.servers.test_trust import letter
+
+STS = Policy(Mode.ENFORCE, ("mx.far.example",), 86_400)
+ROUTE = Route("far.example", (Host("mx.far.example", 25),), sts=STS)
+RPT = ("_smtp._tls.far.example", "TXT")
+
+
+@pytest.fixture(scope="module")
+def signing_city(city_template, tmp_path_factory):
+    path = tmp_path_factory.mktemp("reporting") / "directory.db"
+    shutil.copy(city_template, path)
+    directory = open_directory(f"sqlite:///{path}")
+    with directory.write() as conn:
+        (key,) = dkim_keys.make(conn, "test", "city.vn", ["ed25519"])
+        dkim_keys.activate(conn, "test", "city.vn", key.selector, unseen=True)
+    directory.close()
+    return path
+
+
+@pytest.fixture
+def make_signing(make_store, signing_city, tmp_path, clock):
+    opened = []
+
+    def make(**sections):
+        shutil.copy(signing_city, tmp_path / "directory.db")
+        directory = open_directory(f"sqlite:///{tmp_path / 'directory.db'}", clock=clock, notice_within=0.0)
+        opened.append(directory)
+        config = make_config(tmp_path, **sections)
+        store = make_store(tmp_path, clock=clock)
+        return PostOffice(store=store, directory=directory, config=config, clock=clock, random=lambda: 0.5)
+
+    yield make
+    for directory in opened:
+        directory.close()
+
+
+@pytest.fixture
+def office(make_signing):
+    return make_signing()
+
+
+class Outside:
+    """The network, told by a table; what was posted."""
+
+    def __init__(self, records=(), *, takes=True):
+        self.table = DnsTable(dict(records))
+        self.takes = takes
+        self.posted = []
+
+    def post(self, to, document):
+        self.posted.append((to.host, document))
+        return self.takes
+
+    def reporter(self, office):
+        return Reporter(office, World(self.table.run, self.post))
+
+
+def count_tls(office, *results, domain="far.example"):
+    tally = tls_outcomes.Tally()
+    for result in results:
+        route = replace(ROUTE, domain=domain)
+        tally.count(
+            tls_outcomes.outcome_of(office.now(), route, TlsPolicy(), "mx.far.example", "192.0.2.1", result, "why")
+            if result
+            else tls_outcomes.outcome_of(office.now(), route, TlsPolicy(), "mx.far.example", "192.0.2.1")
+        )
+    office.store.write(lambda tx: tls_outcomes.add(tx, tally.take())).result()
+
+
+def next_day(clock):
+    """To the moment by which every report on the day before is due."""
+    clock.time = float(seconds_of(day_of(int(clock.time))) + DAY + 5 * 3600)
+
+
+def spooled(office):
+    """(recipients, octets, envelope) of what waits to be sent."""
+    found = []
+    with office.store.read() as connection:
+        for item in connection.execute(select(spool_item).order_by(spool_item.c.id)).all():
+            wanted = select(spool_recipient.c.forward_path).where(spool_recipient.c.item_id == item.id)
+            paths = sorted(connection.execute(wanted).scalars())
+            found.append((paths, office.store.octets(connection, item.message_id), item))
+    return found
+
+
+def left(office, table):
+    with office.store.read() as connection:
+        return len(connection.execute(select(table)).all())
+
+
+def attachment(octets):
+    (part,) = message_from_bytes(octets, policy=default).iter_attachments()
+    return part
+
+
+def test_a_days_tls_is_reported_once_and_signed(office, clock):
+    count_tls(office, "", "", "certificate-expired", "certificate-expired")
+    day = day_of(office.now())
+    outside = Outside({RPT: [b"v=TLSRPTv1; rua=mailto:tls@far.example,https://far.example/r"]})
+    outside.reporter(office).run()
+    assert spooled(office) == []  # the day is not over
+    next_day(clock)
+    outside.reporter(office).run()
+    outside.reporter(office).run()
+    ((paths, octets, item),) = spooled(office)
+    assert paths == ["tls@far.example"]
+    assert (item.reverse_path, item.tls_optional) == ("", True)
+    message = message_from_bytes(octets, policy=default)
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "tlsrpt"
+    assert message["From"].addresses[0].addr_spec == "postmaster@city.vn"
+    assert (message["TLS-Report-Domain"], message["TLS-Report-Submitter"]) == ("far.example", "city.vn")
+    assert message["TLS-Required"] == "No"
+    part = list(message.iter_parts())[1]
+    assert part.get_content_type() == "application/tlsrpt+gzip"
+    begin = seconds_of(day)
+    report = json.loads(gzip.decompress(part.get_content()))
+    assert part.get_filename() == f"city.vn!far.example!{begin}!{begin + DAY - 1}!{report['report-id']}.json.gz"
+    assert report["date-range"] == {"start-datetime": f"{day}T00:00:00Z", "end-datetime": f"{day}T23:59:59Z"}
+    (told,) = report["policies"]
+    assert told["policy"]["policy-type"] == "sts"
+    assert told["summary"] == {"total-successful-session-count": 2, "total-failure-session-count": 2}
+    assert told["failure-details"] == [
+        {
+            "result-type": "certificate-expired",
+            "receiving-mx-hostname": "mx.far.example",
+            "receiving-ip": "192.0.2.1",
+            "failed-session-count": 2,
+            "failure-reason-code": "why",
+        }
+    ]
+    # what we write, our own reader understands
+    (read,) = find_reports(octets)
+    assert (read.kind, read.domain, sum(row["count"] for row in read.rows)) == ("tls", "far.example", 4)
+    assert [host for host, _ in outside.posted] == ["far.example"]
+    assert left(office, tls_outcome) == 0
+    with office.directory.read() as people:
+        zone = {(key.name, "TXT"): [key.record.encode()] for key in dkim_keys.list_keys(people)}
+    assert [each.status for each in DnsTable(zone).run(verify(read_message(octets), office.now()))] == ["pass"]
+
+
+@pytest.mark.parametrize("entry", [Status.NO_NAME, [b"v=TLSRPTv1"]])
+def test_who_asks_for_no_report_gets_none(office, clock, entry):
+    count_tls(office, "")
+    next_day(clock)
+    Outside({RPT: entry}).reporter(office).run()
+    assert (spooled(office), left(office, tls_outcome)) == ([], 0)
+
+
+def test_a_silent_dns_is_asked_again_until_it_is_too_late(office, clock):
+    count_tls(office, "")
+    next_day(clock)
+    outside = Outside({RPT: Status.FAILED})
+    outside.reporter(office).run()
+    assert left(office, tls_outcome) == 1
+    clock.pass_by(reporting.GIVE_UP_AFTER)
+    outside.reporter(office).run()
+    assert left(office, tls_outcome) == 0
+
+
+def test_a_host_that_does_not_take_it_is_tried_again(office, clock):
+    count_tls(office, "")
+    next_day(clock)
+    outside = Outside({RPT: [b"v=TLSRPTv1; rua=https://far.example/r"]}, takes=False)
+    outside.reporter(office).run()
+    assert left(office, tls_outcome) == 1
+    outside.takes = True
+    outside.reporter(office).run()
+    assert left(office, tls_outcome) == 0
+    assert outside.posted[0][1] == outside.posted[1][1]  # the same report, to the octet
+
+
+def test_what_is_turned_off_is_forgotten(make_signing, clock):
+    office = make_signing(reports={"tls": False, "dmarc": False})
+    count_tls(office, "")
+    next_day(clock)
+    outside = Outside({RPT: [b"v=TLSRPTv1; rua=mailto:tls@far.example"]})
+    outside.reporter(office).run()
+    assert (outside.table.asked, spooled(office), left(office, tls_outcome)) == ([], [], 0)
+
+
+def test_nothing_is_mailed_that_nobody_could_believe(make_office, clock):
+    office = make_office()  # without keys
+    count_tls(office, "")
+    next_day(clock)
+    Outside({RPT: [b"v=TLSRPTv1; rua=mailto:tls@far.example"]}).reporter(office).run()
+    assert (spooled(office), left(office, tls_outcome)) == ([], 0)
+
+
+def test_a_second_process_finds_nothing_to_report(office, clock):
+    """Both have read the same rows; whoever clears them first sends."""
+    count_tls(office, "")
+    next_day(clock)
+    day = day_of(office.now() - DAY)
+    document = Document("tls", "far.example", "city.vn", "1", 0, 1, b"x")
+    to = [Destination("r@far.example")]
+    clear = lambda tx: tls_reports.clear(tx, day, "far.example")  # noqa: E731
+    assert [reporting.mail(office, document, to, clear) for _ in range(2)] == [True, False]
+    assert len(spooled(office)) == 1
+
+
+def test_reports_of_a_day_go_out_spread_over_hours_and_the_same_after_a_restart():
+    delays = {reporting.delay_of(f"mail{n}.example", "2026-11-22") for n in range(50)}
+    assert len(delays) > 40
+    assert all(900 <= delay < 4 * 3600 for delay in delays)
+    assert reporting.delay_of("a", "2026-11-22") == reporting.delay_of("a", "2026-11-22")
+
+
+# -- DMARC, over the wire
+
+DNS = {
+    ("a.example", "TXT"): ['"v=spf1 ip4:127.0.0.1 -all"'],
+    ("_dmarc.a.example", "TXT"): ['"v=DMARC1; p=reject; rua=mailto:r@a.example"'],
+    ("_dmarc.strict.example", "TXT"): ['"v=DMARC1; p=reject; rua=mailto:r@else.example!10m,mailto:s@strict.example"'],
+    ("_dmarc.wary.example", "TXT"): ['"v=DMARC1; p=quarantine; sp=none; rua=mailto:r@wary.example"'],
+    ("_dmarc.quiet.example", "TXT"): ['"v=DMARC1; p=reject"'],
+}
+
+
+@pytest.fixture
+def trusting(make_room):
+    server = NameServer(DNS)
+    yield make_room(trust={"networks": ()}, dns={"resolvers": (server.address,), "timeout": 2})
+    server.close()
+
+
+def send(room, author, sender="x@a.example"):
+    with Talk(room) as talk:
+        assert talk.ask("EHLO mx.a.example").startswith("250")
+        return deliver(talk, letter(author), "an@city.vn", sender=sender)
+
+
+def outcomes(office):
+    office.store.write(lambda tx: None).result()  # what nobody waits for is before it
+    with office.store.read() as connection:
+        rows = connection.execute(select(dmarc_outcome).order_by(dmarc_outcome.c.domain, dmarc_outcome.c.detail)).all()
+    return [(row.domain, json.loads(row.detail), row.messages) for row in rows]
+
+
+def test_what_dmarc_made_of_mail_is_counted_and_reported(trusting, office, clock):
+    assert send(trusting, "x@a.example").startswith("250")
+    assert send(trusting, "x@a.example").startswith("250")
+    assert send(trusting, "x@strict.example").startswith("550")
+    assert send(trusting, "x@wary.example").startswith("250")
+    assert send(trusting, "x@sub.wary.example").startswith("250")
+    assert send(trusting, "x@quiet.example").startswith("550")
+    counted = outcomes(trusting.office)
+    told = [(domain, detail["header_from"], detail["disposition"], count) for domain, detail, count in counted]
+    assert sorted(told) == [
+        ("a.example", "a.example", "pass", 2),
+        ("strict.example", "strict.example", "reject", 1),
+        ("wary.example", "sub.wary.example", "none", 1),
+        ("wary.example", "wary.example", "quarantine", 1),
+    ]
+    assert not any(detail["reason"] for _, detail, _ in counted)
+    # what was counted there is reported from an office that has keys
+    move(trusting.office, office)
+    next_day(clock)
+    consent = {("strict.example._report._dmarc.else.example", "TXT"): [b"v=DMARC1"]}
+    Outside(consent).reporter(office).run()
+    Outside(consent).reporter(office).run()
+    sent = {paths[0]: (paths, octets) for paths, octets, _ in spooled(office)}
+    assert sorted(sent) == ["r@a.example", "r@else.example", "r@wary.example"]
+    assert sent["r@else.example"][0] == ["r@else.example", "s@strict.example"]
+    assert left(office, dmarc_outcome) == 0
+    check_report(sent["r@wary.example"][1])
+
+
+def move(source, target):
+    with source.store.read() as connection:
+        rows = [dict(row) for row in connection.execute(select(dmarc_outcome)).mappings()]
+    target.store.write(lambda tx: tx.connection.execute(dmarc_outcome.insert(), rows)).result()
+
+
+def check_report(octets):
+    """The order of elements is that of RFC 9990 Appendix A."""
+    message = message_from_bytes(octets, policy=default)
+    assert message["Subject"].startswith("Report Domain: wary.example Submitter: city.vn Report-ID: <")
+    part = attachment(octets)
+    assert part.get_content_type() == "application/gzip"
+    assert part.get_filename().startswith("city.vn!wary.example!")
+    root = etree.fromstring(gzip.decompress(part.get_content()))
+    names = [etree.QName(each).localname for each in root.iter()]
+    assert (
+        names
+        == (
+            "feedback version report_metadata org_name email report_id date_range begin end generator "
+            "policy_published domain discovery_method p sp np adkim aspf testing "
+            + "record row source_ip count policy_evaluated disposition dkim spf identifiers header_from envelope_from "
+            "auth_results spf domain scope result " * 2
+        ).split()
+    )
+    (read,) = find_reports(octets)
+    assert (read.kind, read.domain) == ("dmarc", "wary.example")
+    assert sorted((row["header_from"], row["count"], row["spf_result"]) for row in read.rows) == [
+        ("sub.wary.example", 1, "a.example pass"),
+        ("wary.example", 1, "a.example pass"),
+    ]
+
+
+def count_dmarc(office, *, rua=("mailto:r@far.example",)):
+    told = {"domain": "far.example", "p": "reject", "sp": "reject", "np": "reject", "adkim": "r", "aspf": "r"}
+    policy = json.dumps(told | {"testing": "n", "rua": list(rua)})
+    detail = {
+        "source": "192.0.2.1",
+        "disposition": "none",
+        "reason": "local_policy",
+        "dkim": False,
+        "spf": False,
+        "header_from": "<x>\x01&\u1ebf",
+        "spf_domain": "",
+        "spf_result": "none",
+        "signatures": [["b.example", "s", "fail"]],
+    }
+    row = {"day": day_of(office.now()), "domain": "far.example", "digest": "1", "policy": policy}
+    office.store.write(lambda tx: dmarc_outcomes.add(tx, {**row, "detail": json.dumps(detail)})).result()
+
+
+def test_what_a_stranger_wrote_cannot_break_the_report(office, clock):
+    count_dmarc(office)
+    next_day(clock)
+    Outside().reporter(office).run()
+    ((_, octets, _),) = spooled(office)
+    (read,) = find_reports(octets)
+    assert read.rows[0]["header_from"] == "<x>?&?"
+    assert read.rows[0]["reason"] == "local_policy"
+
+
+@pytest.mark.parametrize(
+    "rua, paths", [(["mailto:r@far.example!100"], []), (["mailto:r@far.example!100", "mailto:s@far.example"], ["s"])]
+)
+def test_who_takes_only_small_reports_gets_no_large_one(office, clock, rua, paths):
+    count_dmarc(office, rua=rua)
+    next_day(clock)
+    Outside().reporter(office).run()
+    assert [found for found, _, _ in spooled(office)] == ([[f"{each}@far.example" for each in paths]] if paths else [])
+    assert left(office, dmarc_outcome) == 0
+
+
+def test_whoever_has_not_agreed_gets_no_report_and_one_who_is_silent_is_asked_again(office, clock):
+    count_dmarc(office, rua=["mailto:v@victim.example"])
+    next_day(clock)
+    name = ("far.example._report._dmarc.victim.example", "TXT")
+    Outside({name: Status.FAILED}).reporter(office).run()
+    assert left(office, dmarc_outcome) == 1
+    Outside().reporter(office).run()
+    assert (spooled(office), left(office, dmarc_outcome)) == ([], 0)
+
+
+# -- others' reports
+
+
+def received(office, *, results="mail.city.vn; dmarc=pass header.from=far.example", domain="city.vn", number="7"):
+    content = gzip.compress(
+        f"<feedback><report_metadata><org_name>Xa</org_name><report_id>{number}</report_id><date_range><begin>1</begin>"
+        f"<end>{office.now()}</end></date_range></report_metadata><policy_published><domain>{domain}</domain>"
+        "</policy_published><record><row><source_ip>192.0.2.7</source_ip><count>3</count><policy_evaluated>"
+        "<disposition>reject</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row><identifiers>"
+        f"<header_from>{domain}</header_from></identifiers></record></feedback>".encode()
+    )
+    document = Document(DMARC, domain, "far.example", number, 1, 2, content)
+    octets = aggregate_message(document, author="r@far.example", to=["an@city.vn"], date=office.now())
+    front = f"Authentication-Results: {results}\r\n".encode() if results else b""
+    inbox = office.inbox_of("an")
+    content = office.store.prepare(front + octets)
+    office.store.write(lambda tx: messages.append(tx, content, [messages.Target(inbox)])).result()
+
+
+def kept(office):
+    with office.store.read() as connection:
+        return received_reports.find(connection)
+
+
+def test_others_reports_are_read_once_and_the_mail_stays(make_office):
+    office = make_office(reports={"received_at": ("an@city.vn", "nobody@city.vn")})
+    received(office)
+    received(office)  # sent twice, kept once
+    received(office, number="8", results="")
+    received(office, number="9", results="mx.far.example; dmarc=pass header.from=far.example")
+    received(office, number="10", domain="victim.example")
+    received(office, number="11", domain="so.city.vn")
+    assert received_reports.read_new(office) == 5
+    assert received_reports.read_new(office) == 0
+    received(office, number="12")
+    assert received_reports.read_new(office) == 1
+    found = kept(office)
+    assert [each["domain"] for each in found].count("so.city.vn") == 1
+    assert sorted(each["sender"] for each in found) == ["", "", "far.example", "far.example", "far.example"]
+    assert found[0]["rows"][0]["source"] == "192.0.2.7"
+    assert len(mails(office.store, "an")) == 7
+    assert office.store.write(lambda tx: received_reports.sweep(tx, office.now() + 1)).result() == 5
+    assert kept(office) == []
+
+
+def test_the_command_shows_who_sends_in_our_name(make_office, tmp_path):
+    office = make_office(reports={"received_at": ("an@city.vn",)})
+    config = tmp_path / "citymail.toml"
+    config.write_text(
+        render(
+            {"city": {"domain": "city.vn", "hostname": "mail.city.vn"}, "storage": {"data": str(office.config.data)}}
+        )
+    )
+
+    def run(*arguments, status=0):
+        done = CliRunner().invoke(reports_command, [*arguments, "--config", str(config), "--lang", "en"])
+        assert done.exit_code == status, done.output
+        return done.output
+
+    assert "No report has come." in run(status=1)
+    received(office)
+    received(office, number="8", results="")
+    received_reports.read_new(office)
+    said = run()
+    assert "Mail in the name of city.vn, 2 reports of Xa:" in said
+    assert "6 messages, 0 vouched for, 6 stopped" in said
+    assert "6  192.0.2.7  From city.vn, SPF -, DKIM -: reject" in said
+    assert "1 reports are of nobody's" in said
+    assert [each["sender"] for each in json.loads(run("--json", "--domain", "city.vn"))].count("far.example") == 1
+    run("--kind", "tls", status=1)
+
+
+def test_a_stranger_cannot_send_us_into_our_own_network():
+    assert is_public("8.8.4.4")
+    for address in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "fe80::1", "fd00::1"):
+        assert not is_public(address)
