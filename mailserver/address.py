@@ -18,8 +18,9 @@ import idna
 
 NULL_REVERSE_PATH = ""
 
-# RFC 5321 §4.5.3.1
-MAX_LOCAL_PART = 64
+# RFC 5321 §4.5.3.1: 64 octets are what everybody must take, and limits are to be avoided; addresses that were rewritten
+# for bounces (ours too: ``security.srs``) are longer than that.
+MAX_LOCAL_PART = 255
 MAX_DOMAIN = 255
 
 # atext = ALPHA / DIGIT / "!" / "#" / … (RFC 5322 §3.2.3), UTF8-non-ascii added by RFC 6531 §3.3

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from directory.addresses import is_local_domain
 from directory.recipients import Recipients
-from mailserver.address import AddressFault, domain_to_ascii
+from mailserver.address import AddressFault, domain_to_ascii, parse_address, quote_local_part
 from mailserver.delivery.post_office import PostOffice
 from mailserver.refusals import NoSuchRecipient, NotPermitted
 from security import srs
@@ -29,7 +29,11 @@ def sender_for(office: PostOffice, reverse_path: str) -> str:
     with office.directory.read() as people:
         if is_local_domain(people, reverse_path.rpartition("@")[2]):
             return reverse_path
-    return srs.rewrite(reverse_path, office.config.city.domain, office.srs_secret, office.now())
+    # In A-labels, for a server without SMTPUTF8 is to take it; and with a local part that may have to be quoted, for the
+    # stranger's own quotes are in the middle of it now.
+    rewritten = srs.rewrite(reverse_path, _ascii(office.config.city.domain), office.srs_secret, office.now())
+    local, _, domain = rewritten.rpartition("@")
+    return f"{quote_local_part(local)}@{domain}"
 
 
 def original_sender(office: PostOffice, forward_path: str) -> str | None:
@@ -37,11 +41,16 @@ def original_sender(office: PostOffice, forward_path: str) -> str | None:
 
     Raises NoSuchRecipient for one that is forged or too old.
     """
-    local, _, domain = forward_path.rpartition("@")
-    if not office.srs_secret or not srs.is_rewritten(local) or domain.lower() != office.config.city.domain.lower():
+    try:
+        address = parse_address(forward_path)
+    except AddressFault:
+        address = None
+    if not office.srs_secret or address is None or not srs.is_rewritten(address.local):
+        return None
+    if address.domain != _ascii(office.config.city.domain):
         return None
     try:
-        return srs.restore(local, office.srs_secret, office.now())
+        return srs.restore(address.local, office.srs_secret, office.now())
     except srs.NotOurs as fault:
         raise NoSuchRecipient(reason=f"<{forward_path}>: {fault}") from None
 

@@ -7,7 +7,7 @@ import pytest
 from mailserver.delivery import bounce, forwarding, inbound
 from mailserver.message.report import FAILED, Outcome
 from mailserver.refusals import NoSuchRecipient, NotPermitted
-from mailserver.smtp.commands import MailCommand, RcptCommand
+from mailserver.smtp.commands import MailCommand, RcptCommand, parse_mail, parse_rcpt
 from security.srs import MAX_AGE_DAYS, is_rewritten
 from tests.mailserver.delivery.test_delivery import ORIGIN, items, webmail
 from tests.mailserver.mailroom import add_group, mails
@@ -85,6 +85,29 @@ def test_our_own_report_finds_back_too(make_forwarding):
     reports = bounce.report(office, item, [Outcome("z@dritte.example", FAILED, "5.1.1")])
     office.store.write(lambda tx: bounce.deliver(tx, reports)).result()
     assert reverse_paths(office)["x@ngoai.example"] == ""
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        '"a b"@ngoai.example',
+        '"a> RET=FULL "@ngoai.example',
+        "a@[192.0.2.1]",
+        "nửa@ngoai.example",
+        f"bounce+{'1234567890' * 5}@mailing.{'d' * 50}.example",
+    ],
+)
+@pytest.mark.parametrize("domain", ["city.vn", "thành-phố.vn"])
+def test_whatever_the_senders_address_is_ours_is_one_and_leads_back(make_office, sender, domain):
+    office = make_office(city={"domain": domain, "domains": ()}, relay={})
+    office.srs_secret = b"secret"
+    given = parse_mail(f"FROM:<{sender}> SMTPUTF8").reverse_path
+    ours = forwarding.sender_for(office, given)
+    assert ours.isascii() == sender.isascii()
+    # As it goes over the wire, and comes back.
+    assert parse_mail(f"FROM:<{ours}> SMTPUTF8").reverse_path == ours
+    back = parse_rcpt(f"TO:<{ours}>", smtputf8=True).forward_path
+    assert forwarding.original_sender(office, back) == given
 
 
 def test_other_domains_addresses_of_that_form_are_left_alone(make_forwarding):
