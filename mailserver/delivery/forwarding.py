@@ -29,8 +29,8 @@ def sender_for(office: PostOffice, reverse_path: str) -> str:
     with office.directory.read() as people:
         if is_local_domain(people, reverse_path.rpartition("@")[2]):
             return reverse_path
-    # In A-labels, for a server without SMTPUTF8 is to take it; and with a local part that may have to be quoted, for the
-    # stranger's own quotes are in the middle of it now.
+    # In A-labels, for a server without SMTPUTF8 is to take it; and quoted where it must be, for the stranger's own quotes
+    # are in the middle of it now.
     rewritten = srs.rewrite(reverse_path, _ascii(office.config.city.domain), office.srs_secret, office.now())
     local, _, domain = rewritten.rpartition("@")
     return f"{quote_local_part(local)}@{domain}"
