@@ -29,7 +29,7 @@ def sender_for(office: PostOffice, reverse_path: str) -> str:
     with office.directory.read() as people:
         if is_local_domain(people, reverse_path.rpartition("@")[2]):
             return reverse_path
-    # In A-labels, for a server without SMTPUTF8 is to take it; and quoted where it must be, for the stranger's own quotes
+    # In A-labels, for servers without SMTPUTF8 are to take it; quoted where it must be, for the stranger's own quotes
     # are in the middle of it now.
     rewritten = srs.rewrite(reverse_path, _ascii(office.config.city.domain), office.srs_secret, office.now())
     local, _, domain = rewritten.rpartition("@")

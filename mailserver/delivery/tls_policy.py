@@ -81,6 +81,12 @@ def _by_dane(route: Route, host: Host) -> Asking[TlsPolicy | None]:
         return None
     addresses = yield (Question(host.name, "A"), Question(host.name, "AAAA"))
     found = [answer for answer in addresses if answer.status is Status.FOUND]
+    failed = [answer for answer in addresses if answer.failed]
+    if failed and not found:
+        # RFC 7672 §2.1.2: an address that can be had a moment later must not be met without the host's records.
+        why = failed[0].fault or "bogus"
+        reply = Reply(451, "4.4.3", f"The address of {host.name} cannot be found ({why})")
+        raise HostMistrusted(reply, Basis.NONE, "validation-failure")
     if not found or not all(answer.validated for answer in found):
         return None  # §2.2.2: a zone that is not signed has no records that count, and may choke on the question
     # §2.2.3: where a chain of CNAMEs ends, and then the host's own name.

@@ -68,6 +68,19 @@ def test_records_that_are_kept_from_us_are_not_plain_text(status, result):
     assert (caught.value.reply.code, caught.value.reply.enhanced, caught.value.result) == (451, "4.7.5", result)
 
 
+@pytest.mark.parametrize("status", [Status.FAILED, Status.BOGUS])
+def test_addresses_that_are_kept_from_us_are_not_plain_text_either(status):
+    """RFC 7672 §2.1.2: an address that comes a moment later must not find a policy that was made without it."""
+    kept = {("mx.ngoai.example", kind): Answer(status, fault="x") for kind in ("A", "AAAA")}
+    with pytest.raises(HostMistrusted) as caught:
+        decide(SIGNED, {**kept, TLSA: secure(RECORD)})
+    assert caught.value.reply.code == 451
+    # Half of them is enough to know whether the zone is signed.
+    assert decide(SIGNED, {**zone(RECORD), ("mx.ngoai.example", "AAAA"): Answer(status)})[0].records == (RECORD,)
+    # Who has no signed exchangers cannot have the records.
+    assert decide(ROUTE, kept)[0] == OPPORTUNISTIC
+
+
 def test_records_that_nobody_can_use_still_ask_for_tls():
     odd = Tlsa(1, 1, 1, bytes(32))
     assert decide(SIGNED, zone(odd))[0] == TlsPolicy(
