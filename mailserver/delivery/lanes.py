@@ -224,11 +224,20 @@ def give_back(tx: Transaction, owner: str, standings: Sequence[Standing]) -> Non
     tx.wake_spool()
 
 
-def look_again(tx: Transaction, keys: Iterable[LaneKey]) -> None:
-    """Something in these lanes was held, released or moved in time: when they are ready is computed anew."""
+_LATER = (
+    update(spool_lane)
+    .where(_AT_LANE, spool_lane.c.owner == "", spool_lane.c.ready_at < _NEXT_TRY)
+    .values(ready_at=_NEXT_TRY)
+)
+
+
+def look_again(tx: Transaction, keys: Iterable[LaneKey], *, ends_rest: bool) -> None:
+    """Something in these lanes was held, removed or moved in time: when they are ready is found anew.  ``ends_rest``:
+    also earlier than their rest would end.
+    """
     parameters = [_at(key) for key in sorted(set(keys))]
     if parameters:
-        tx.connection.execute(_READY_AGAIN, parameters)
+        tx.connection.execute(_READY_AGAIN if ends_rest else _LATER, parameters)
 
 
 _RECOVER = (

@@ -249,7 +249,7 @@ def hold(store: Store, choice: Choice) -> int:
             .where(spool_recipient.c.item_id.in_(ids), spool_recipient.c.state == DUE)
             .values(state=HELD, next_attempt_at=NEVER, deadline_at=NEVER)
         )
-        lanes.look_again(tx, keys)
+        lanes.look_again(tx, keys, ends_rest=False)
         return int(changed)
 
     return _change(store, choice, change)
@@ -297,7 +297,7 @@ def retry(store: Store, choice: Choice) -> int:
                 )
                 .values(next_attempt_at=tx.now)
             ).rowcount
-        lanes.look_again(tx, keys)
+        lanes.look_again(tx, keys, ends_rest=True)
         tx.wake_spool()
         return changed
 
@@ -339,7 +339,7 @@ def reroute(store: Store, choice: Choice, target: str) -> int:
             spool.change_lane(tx, (domain, priority), count=-1)
             spool.change_lane(tx, (lane, priority), count=1, due_at=tx.now if state == DUE else NEVER)
             changed += 1
-        lanes.look_again(tx, free)
+        lanes.look_again(tx, free, ends_rest=True)
         tx.wake_spool()
         return changed
 
@@ -352,7 +352,7 @@ def remove(store: Store, choice: Choice) -> int:
     def change(tx: Transaction, ids: list[int]) -> int:
         keys = _keys(tx, ids, DUE)
         count = sum(spool.remove_item(tx, item_id) for item_id in ids)
-        lanes.look_again(tx, keys)
+        lanes.look_again(tx, keys, ends_rest=False)
         return count
 
     return _change(store, choice, change)

@@ -21,6 +21,7 @@ from mailserver.delivery.trace import without_return_path
 from mailserver.refusals import NoSuchRecipient, NotPermitted
 from mailserver.smtp.client import Envelope, ForwardPath
 from mailserver.smtp.replies import Reply
+from mailserver.smtp.tls_policy import Demand
 from mailserver.store.database import Transaction
 
 CHUNK = 256 * 1024
@@ -63,6 +64,13 @@ def rest_of(office: PostOffice, item: spool.Item, opening: Opening) -> Iterator[
         yield chunk
 
 
+def demand_of(item: spool.Item) -> Demand:
+    """RFC 8689 §4.2.1: a report about a message that required TLS need not find it everywhere."""
+    if item.envelope.require_tls and item.envelope.reverse_path:
+        return Demand.REQUIRED
+    return Demand.OPTIONAL if item.envelope.tls_optional else Demand.USUAL
+
+
 def envelope_for(item: spool.Item, recipients: Sequence[spool.Waiting], size: int, now: int) -> Envelope:
     """The envelope of one transaction."""
     kept = item.envelope
@@ -74,8 +82,7 @@ def envelope_for(item: spool.Item, recipients: Sequence[spool.Waiting], size: in
         size=size,
         body="BINARYMIME" if kept.is_binary else "8BITMIME" if kept.eight_bit else "7BIT",
         needs_smtputf8=needs_utf8,
-        # RFC 8689 §4.2.1: a report about a message that required TLS need not find it everywhere.
-        require_tls=kept.require_tls and bool(kept.reverse_path),
+        require_tls=demand_of(item) is Demand.REQUIRED,
         ret=kept.ret,
         envelope_id=kept.envelope_id,
         priority=kept.priority,

@@ -41,6 +41,7 @@ from mailserver.servers.relay_intake import Fetched, Intake, OpenLane
 from mailserver.servers.relay_peers import Peers
 from mailserver.servers.sts import StsPolicies
 from mailserver.smtp.replies import Reply, fault_reply
+from mailserver.smtp.tls_policy import Demand
 
 log = logging.getLogger("citymail.relay")
 
@@ -86,7 +87,7 @@ class RelayServer:
         self._holding = 0
         self._wanting: set[spool.LaneKey] = set()  # lanes of which more is to be read
         self._judging: set[tuple[int, str]] = set()  # recipients whose deadline is being declared over
-        self._destinations: dict[tuple[str, bool], Destination] = {}
+        self._destinations: dict[tuple[str, Demand], Destination] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -230,13 +231,12 @@ class RelayServer:
 
     def _destination(self, lane: OpenLane, item: spool.Item) -> Destination:
         assert lane.route is not None
-        # RFC 8689 §4.2.1: a report about such a message goes the ordinary way, if need be.
-        strict = item.envelope.require_tls and bool(item.envelope.reverse_path)
-        found = self._destinations.get((lane.route.key, strict))
+        demand = relay.demand_of(item)
+        found = self._destinations.get((lane.route.key, demand))
         settings = self.office.config.relay
         if found is None:
-            found = self._destinations[lane.route.key, strict] = Destination(
-                self, lane.route, require_tls=strict, limit=settings.per_destination, per_minute=settings.per_minute
+            found = self._destinations[lane.route.key, demand] = Destination(
+                self, lane.route, demand=demand, limit=settings.per_destination, per_minute=settings.per_minute
             )
         named = settings.limits.get(lane.key[0])
         if named is not None:
@@ -246,7 +246,7 @@ class RelayServer:
 
     def dismiss(self, destination: Destination) -> None:
         """It has nothing to do any more."""
-        key = destination.route.key, destination.require_tls
+        key = destination.route.key, destination.demand
         if self._destinations.get(key) is destination:
             del self._destinations[key]
 

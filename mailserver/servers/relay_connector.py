@@ -22,7 +22,7 @@ from mailserver.servers.relay_connection import Connection
 from mailserver.servers.relay_peers import Peers
 from mailserver.smtp.client import Client, ConnectionLost, Credentials, HostRefused, LoginRefused, TlsFailed
 from mailserver.smtp.replies import Reply
-from mailserver.smtp.tls_policy import IN_CLEAR, TlsPolicy
+from mailserver.smtp.tls_policy import IN_CLEAR, OPPORTUNISTIC, Demand, TlsPolicy
 from security import dane
 from security.dns import Status
 from security.tls import client_context
@@ -70,21 +70,24 @@ class Connector:
         self._any = context or client_context(verify=False)
         self._verifying: ssl.SSLContext | None = None
 
-    async def connect(self, route: Route, *, require_tls: bool = False) -> Connection:
+    async def connect(self, route: Route, *, demand: Demand = Demand.USUAL) -> Connection:
         """The first host and address that works, best first.  Raises NoHost, OutOfFiles."""
         last, name = Reply(451, "4.4.4", "No host for this route"), ""
         tried = 0
         for host in route.hosts:
             name = host.name
             spoke_tls = await self._peers.spoke_tls(host.name)
-            asking = policy_for(self._config, route, host, require_tls=require_tls, spoke_tls=spoke_tls)
+            is_required = demand is Demand.REQUIRED
+            asking = policy_for(self._config, route, host, require_tls=is_required, spoke_tls=spoke_tls)
             try:
                 policy = await self._dns.answer(asking)
             except HostMistrusted as fault:
                 log.warning("route=%s host=%s is passed over: %s", route.key, host.name, fault.reply)
                 self._peers.failed(route, host, "", TlsPolicy(basis=fault.basis), fault.result, fault.reply.text)
                 last = fault.reply
-                continue
+                if demand is not Demand.OPTIONAL:
+                    continue
+                policy = OPPORTUNISTIC
             try:
                 credentials = credentials_for(self._config, route, host)
             except ConfigurationFault as fault:
@@ -98,7 +101,8 @@ class Connector:
                 last = Reply(451, "4.4.3", f"The address of {host.name} cannot be found ({found.fault})")
             for address in found.names[:MAX_ADDRESSES]:
                 tried += 1
-                outcome = await self._try(route, host, address, policy, credentials)
+                tries = list(_weaker(policy, is_optional=demand is Demand.OPTIONAL and credentials is None))
+                outcome = await self._try(route, host, address, tries, credentials)
                 if isinstance(outcome, Connection):
                     return outcome
                 last = outcome
@@ -106,12 +110,13 @@ class Connector:
         raise NoHost(last, name)
 
     async def _try(
-        self, route: Route, host: Host, address: str, policy: TlsPolicy, credentials: Credentials | None
+        self, route: Route, host: Host, address: str, tries: Sequence[TlsPolicy], credentials: Credentials | None
     ) -> Connection | Reply:
-        """One address: under its policy, then in clear if the handshake failed and the policy lets it."""
+        """One address: under its policy, then under weaker ones, to which it goes only where a handshake failed."""
         place = f"{host.name}[{address}]"
+        policy = tries[0]
         has_failed = False
-        for each in _weaker(policy):
+        for each in tries:
             try:
                 connection = await self._open(host, address, each, credentials)
                 if not has_failed:
@@ -163,10 +168,12 @@ class Connector:
         return self._verifying
 
 
-def _weaker(policy: TlsPolicy) -> Iterator[TlsPolicy]:
-    """A policy, and what may be tried where its handshake fails: TLS with anybody, then none (RFC 7435 §3)."""
+def _weaker(policy: TlsPolicy, *, is_optional: bool) -> Iterator[TlsPolicy]:
+    """A policy, and what may be tried where its handshake fails: TLS with anybody, then none (RFC 7435 §3).
+    ``is_optional``: the sender has it so, whatever the policy (RFC 8689 §4.2.2).
+    """
     yield policy
-    if policy.may_go_without:
-        if policy.verifies:
-            yield replace(policy, verifies=False)
+    if policy.may_go_without or is_optional:
+        if policy.verifies or policy.records:
+            yield OPPORTUNISTIC if is_optional else replace(policy, verifies=False)
         yield IN_CLEAR

@@ -23,6 +23,7 @@ from mailserver.servers.relay_connector import NoHost, OutOfFiles
 from mailserver.servers.relay_desk import Errand
 from mailserver.smtp.client import ConnectionLost
 from mailserver.smtp.replies import Reply, fault_reply
+from mailserver.smtp.tls_policy import Demand
 
 if TYPE_CHECKING:
     from mailserver.servers.relay import RelayServer
@@ -44,12 +45,12 @@ EXHAUSTED_PAUSE = 5.0
 
 
 class Destination:
-    def __init__(self, server: RelayServer, route: Route, *, require_tls: bool, limit: int, per_minute: int) -> None:
+    def __init__(self, server: RelayServer, route: Route, *, demand: Demand, limit: int, per_minute: int) -> None:
         self._server = server
         self.route = route
         self.limit = limit
         self.per_minute = per_minute
-        self.require_tls = require_tls
+        self.demand = demand
         self._queues: dict[spool.LaneKey, deque[Errand]] = {}
         self._turns: dict[int, deque[spool.LaneKey]] = {}  # by priority
         self._unbegun: dict[int, Errand] = {}  # by item, to which recipients of other domains may be added
@@ -183,7 +184,7 @@ class Destination:
         """A connection; None if there is nothing to send any more, or nobody to send it to."""
         while self._waiting and not self._server.is_ending:
             try:
-                return await self._server.connector.connect(self.route, require_tls=self.require_tls)
+                return await self._server.connector.connect(self.route, demand=self.demand)
             except NoHost as none:
                 if self._open:  # it talks to us, but not on so many connections
                     self._allowed = max(1, self._open)
@@ -199,7 +200,7 @@ class Destination:
         """Nobody is there: everything waits.  Who requires TLS that is not to be had is told at once."""
         self._allowed = 1
         # RFC 8689 §4.2.1: a message that requires TLS is returned where it cannot be had.
-        lacks_tls = self.require_tls and none.reply.enhanced == "4.7.5"
+        lacks_tls = self.demand is Demand.REQUIRED and none.reply.enhanced == "4.7.5"
         while (errand := self._pop()) is not None:
             if lacks_tls:
                 self._server.return_all(

@@ -125,8 +125,8 @@ class Intake:
             for lane in wanting:
                 found.more.append((lane, *lanes.load_due(connection, lane.key, now, lane.batch, frozenset(lane.known))))
             if now >= self._sweep_at or now < self._sweep_at - _SWEEP:
-                self._sweep_at = now + _SWEEP
                 found.overdue = lanes.overdue(connection, owner, now, _SWEPT)
+                self._sweep_at = now + (_SWEEP if len(found.overdue) < _SWEPT else 1)
         if has_news:
             found.news = store.write(lambda tx: lanes.take_news(tx, owner)).result()
         if free > 0 and ready_at is not None and ready_at <= now:
@@ -143,9 +143,10 @@ class Intake:
         """The seconds until there is something to take again."""
         if found.claimed or found.news:
             return 0.0
+        sweep_in = max(0.0, self._sweep_at - self._office.clock())
         if ready_at is None:
-            return float("inf")
-        left = ready_at - self._office.clock()
+            return sweep_in
+        left = min(ready_at - self._office.clock(), sweep_in + _NOTHING_TAKEN)
         # What is ready and was not claimed is another's, or there was no room for it.
         return left if left > 0 else _NOTHING_TAKEN
 

@@ -52,3 +52,11 @@ OPPORTUNISTIC = TlsPolicy()
 IN_CLEAR = TlsPolicy(Encryption.NEVER)
 REQUIRED = TlsPolicy(Encryption.REQUIRED)
 VERIFIED = TlsPolicy(Encryption.REQUIRED, verifies=True)
+
+
+class Demand(Enum):
+    """What a message's sender says of TLS (RFC 8689)."""
+
+    USUAL = "usual"
+    REQUIRED = "required"  # §4.2.1: verified TLS to a server that requires it too, or the message is returned
+    OPTIONAL = "optional"  # §4.2.2: as the domain's policy says, but rather without than not at all

@@ -197,6 +197,20 @@ def test_required_tls_needs_the_next_server_to_require_it_too(sending, make_far,
     assert far.messages[0].sender.endswith(" REQUIRETLS")
 
 
+def test_optional_tls_goes_without_where_the_policy_would_not(sending, make_far, tmp_path):
+    files = ensure_certificate(tmp_path / "far", ["elsewhere.example"], datetime.now(UTC))
+    far = make_far({}, context=server_context(files.certificate, files.key))
+    room = sending(far, tls={f"127.0.0.1:{far.port}": "verified"})
+    put(room, "usual@far.example")
+    until(lambda: waiting(room)["usual@far.example"].attempts == 1)
+    assert "4.7.5" in waiting(room)["usual@far.example"].last_reply
+    item = put(room, "x@other.example", tls_optional=True, held=True)
+    queue.reroute(room.office.store, Choice(ids=(item,)), f"127.0.0.1:{far.port}")
+    queue.release(room.office.store, Choice(ids=(item,)))
+    until(lambda: far.messages)
+    assert [message.recipients for message in far.messages] == [["x@other.example"]]
+
+
 # -- encodings
 
 
