@@ -52,6 +52,7 @@ def ask_all(
     answers = yield (Question(hostname, "A"), Question(hostname, "AAAA"))
     # those that are not the Internet's have been complained of by then
     addresses = [address for address in names.addresses_in(answers) if address.is_global]
+    report_to = next(iter(config.reports.received_at), f"postmaster@{config.city.domain}")
     askings = [names.check_resolver(is_named), names.check_host(hostname, is_named=is_named)]
     if chain:
         askings.append(policies.check_dane(hostname, chain, now))
@@ -60,9 +61,9 @@ def ask_all(
             names.check_exchangers(domain, hostname, is_ours(config), is_named=is_named),
             policies.check_spf(domain, hostname, addresses),
             policies.check_dkim(domain, policies.signing_keys(domain, keys)),
-            policies.check_dmarc(domain),
+            policies.check_dmarc(domain, report_to),
             policies.check_sts_record(domain, policy_of(config)),
-            policies.check_tls_reports(domain, f"postmaster@{domain}"),
+            policies.check_tls_reports(domain, report_to),
         ]
     found = yield from together(*askings)
     return [verdict for verdicts in found for verdict in verdicts]

@@ -3,7 +3,8 @@
 SPF is evaluated as others do it (``security.spf``): once for an address of ours, once for a stranger's, which tells
 whether the record ends, and whether it stays below its limits when nothing matches.
 
-Standards: RFC 7208 §4.6.4, §5.1; RFC 6376 §3.6.2; RFC 9989 §4.7, §4.10; RFC 8461 §3.1; RFC 8460 §3; RFC 7672 §3.1.
+Standards: RFC 7208 §4.6.4, §5.1; RFC 6376 §3.6.2; RFC 9989 §4.7, §4.10; RFC 9990 §4; RFC 8461 §3.1; RFC 8460
+§3; RFC 7672 §3.1.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from security import mta_sts, tls_rpt
 from security.dane import NotProven, record_name, usable, verify
 from security.dmarc import Policy, PolicyRecord, names_to_walk, parse_policy
 from security.dns import Asking, IpAddress, Question, Status, ask
+from security.report_uris import read_uri, willing
 from security.spf import Spf, SpfSubject, check_host
 
 # Of nobody (RFC 5737 §3, RFC 3849): what the record says to them it says to everybody.
@@ -94,10 +96,11 @@ def signing_keys(domain: str, keys: Sequence[DkimKey]) -> list[DkimKey]:
 # -- DMARC
 
 
-def check_dmarc(domain: str) -> Asking[list[Verdict]]:
+def check_dmarc(domain: str, report_to: str) -> Asking[list[Verdict]]:
+    """``report_to``: the address of ours that takes reports."""
     names = names_to_walk(domain)
     answers = yield tuple(Question(f"_dmarc.{name}", "TXT") for name in names)
-    suggested = f'_dmarc.{domain}. IN TXT "v=DMARC1; p=reject; rua=mailto:postmaster@{domain}"'
+    suggested = f'_dmarc.{domain}. IN TXT "v=DMARC1; p=reject; rua=mailto:{report_to}"'
     found: PolicyRecord | None = None
     for name, answer in zip(names, answers, strict=True):
         if answer.failed:
@@ -118,7 +121,12 @@ def check_dmarc(domain: str) -> Asking[list[Verdict]]:
     else:
         verdicts = [good("dmarc.protects", domain, policy=policy.value)]
     if not found.aggregate_to:
-        verdicts.append(warning("dmarc.no-reports", domain))
+        return [*verdicts, warning("dmarc.no-reports", domain)]
+    destinations = yield from willing(found.domain, found.aggregate_to)
+    if destinations == ():  # whoever is named there has not agreed, and others send nothing (RFC 9990 §4)
+        wanted = [each for uri in found.aggregate_to if (each := read_uri(uri)) is not None]
+        consents = [f'{found.domain}._report._dmarc.{each.domain}. IN TXT "v=DMARC1"' for each in wanted]
+        verdicts.append(warning("dmarc.unwilling", domain, *consents))
     return verdicts
 
 
@@ -127,7 +135,7 @@ def check_dmarc(domain: str) -> Asking[list[Verdict]]:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came from https://mta-sts.DOMAIN: the octets, or why there are none."""
+    """What the host mta-sts of a domain serves: the octets, or why there are none."""
 
     octets: bytes = b""
     fault: str = ""

@@ -49,6 +49,10 @@ FOUND: Words = {
     "dmarc.tries": ("p={policy} holds for a part only", "p={policy} mới áp dụng một phần"),
     "dmarc.watches": ("forgeries are let through (p=none)", "thư giả mạo vẫn được nhận (p=none)"),
     "dmarc.no-reports": ("nobody gets reports (rua)", "không ai nhận báo cáo (rua)"),
+    "dmarc.unwilling": (
+        "nobody of those who shall get reports has agreed to it (rua)",
+        "nơi được chỉ định nhận báo cáo (rua) chưa đồng ý nhận",
+    ),
     "dmarc.none": ("no DMARC record", "không có bản ghi DMARC"),
     "dmarc.several": (
         "{name} has several policies, which count as none",
@@ -175,6 +179,7 @@ TO_DO: Words = {
         "Add rua=mailto:… to see who sends in your name.",
         "Thêm rua=mailto:… để biết ai gửi thư dưới tên mình.",
     ),
+    "dmarc.unwilling": ("Have them publish:", "Đề nghị nơi đó công bố:"),
     "dmarc.none": _PUBLISH,
     "dmarc.several": ("Leave one of them.", "Chỉ giữ một bản ghi."),
     "dmarc.unknown": _AGAIN,

@@ -165,13 +165,29 @@ def test_a_domain_without_keys_is_signed_for_by_the_nearest_above():
         ({"_dmarc.so.city.vn": [b"v=DMARC1; p=none"]}, ["dmarc.watches", "dmarc.no-reports"]),
         ({"_dmarc.so.city.vn": [b"v=DMARC1; p=quarantine; pct=50; rua=mailto:a@city.vn"]}, ["dmarc.tries"]),
         ({"_dmarc.so.city.vn": [b"v=DMARC1; p=none", b"v=DMARC1; p=reject"]}, ["dmarc.several"]),
+        (
+            {"_dmarc.so.city.vn": [b"v=DMARC1; p=reject; rua=mailto:a@else.example"]},
+            ["dmarc.protects", "dmarc.unwilling"],
+        ),
+        (
+            {
+                "_dmarc.so.city.vn": [b"v=DMARC1; p=reject; rua=mailto:a@else.example"],
+                "so.city.vn._report._dmarc.else.example": [b"v=DMARC1"],
+            },
+            ["dmarc.protects"],
+        ),
         ({"_dmarc.so.city.vn": [b"something else"]}, ["dmarc.none"]),
         ({}, ["dmarc.none"]),
         ({"_dmarc.city.vn": Status.FAILED}, ["dmarc.unknown"]),
     ],
 )
 def test_dmarc(records, found):
-    assert codes(policies.check_dmarc("so.city.vn"), {(name, "TXT"): entry for name, entry in records.items()}) == found
+    assert (
+        codes(
+            policies.check_dmarc("so.city.vn", "tls@city.vn"), {(name, "TXT"): entry for name, entry in records.items()}
+        )
+        == found
+    )
 
 
 STS = ("_mta-sts.city.vn", "TXT")
