@@ -201,6 +201,45 @@ def test_messages_that_are_there_get_their_order(url: str, tmp_path: Path) -> No
     store.close()
 
 
+def test_what_waited_for_other_servers_gets_its_lanes(url: str, tmp_path: Path) -> None:
+    """Migration 0008, there and back: mail that was in the spool before it had lanes is claimed like any other."""
+    from mailserver.delivery import lanes, queue, spool
+
+    store = open_store(url, tmp_path)
+    content = store.prepare(b"Subject: x\r\n\r\nx\r\n")
+
+    def put(held: bool, *paths: str) -> None:
+        def job(tx: Any) -> None:
+            recipients = [spool.SpoolRecipient(path) for path in paths]
+            spool.put(
+                tx, messages.insert_message(tx, content), spool.Envelope("a@city.vn", priority=3), recipients, held=held
+            )
+
+        store.write(job).result()
+
+    put(False, "a@X.vn", "b@x.vn", "c@y.vn")
+    put(True, "d@x.vn")
+    store.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0007")
+        connection.execute(text("UPDATE spool_recipient SET domain = 'X.vn' WHERE forward_path = 'a@X.vn'"))
+        command.upgrade(settings, "head")
+    engine.dispose()
+    store = open_store(url, tmp_path)
+    assert store.check_consistency() == []
+    assert [(each.domain, each.waiting) for each in queue.list_domains(store)] == [("x.vn", 3), ("y.vn", 1)]
+    claimed = store.write(lambda tx: lanes.claim(tx, "me", 10)).result()
+    assert sorted(lane.key for lane in claimed) == [("x.vn", 3), ("y.vn", 3)]
+    store.write(lambda tx: lanes.release(tx, "me")).result()
+    assert queue.release(store, queue.Choice()) == 1
+    assert store.check_consistency() == []
+    store.close()
+
+
 def _octets(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
