@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Case, Connection, Select, case, func, select, update
 
 from mailserver.delivery import lanes, spool
 from mailserver.delivery.routing import VIA
@@ -229,6 +229,12 @@ def _owned(connection: Connection, keys: set[LaneKey]) -> set[LaneKey]:
 # Changing
 
 
+def _soon(tx: Transaction) -> Case[int]:
+    """Now, or the moment before which the sender does not want it sent (RFC 4865 §4.2)."""
+    release_at = select(spool_item.c.release_at).where(spool_item.c.id == spool_recipient.c.item_id).scalar_subquery()
+    return case((release_at > tx.now, release_at), else_=tx.now)
+
+
 def _change(store: Store, choice: Choice, change: Callable[[Transaction, list[int]], int]) -> int:
     count = 0
     for ids in _batches(store, choice):
@@ -268,10 +274,16 @@ def release(store: Store, choice: Choice) -> int:
         tx.connection.execute(
             update(spool_recipient)
             .where(spool_recipient.c.item_id.in_(ids), spool_recipient.c.state == HELD)
-            .values(state=DUE, next_attempt_at=tx.now, deadline_at=tx.now + spool.FIRST_LOOK)
+            .values(state=DUE, next_attempt_at=_soon(tx), deadline_at=_soon(tx) + spool.FIRST_LOOK)
         )
+        times = tx.connection.execute(
+            select(spool_recipient.c.domain, spool_recipient.c.priority, func.min(spool_recipient.c.next_attempt_at))
+            .where(spool_recipient.c.item_id.in_(ids), spool_recipient.c.state == DUE)
+            .group_by(spool_recipient.c.domain, spool_recipient.c.priority)
+        ).all()
+        due_at = {(domain, priority): at for domain, priority, at in times}
         for key in keys:
-            spool.change_lane(tx, key, due_at=tx.now)
+            spool.change_lane(tx, key, due_at=due_at[key])
         tx.wake_spool()
         return int(changed)
 
@@ -279,8 +291,8 @@ def release(store: Store, choice: Choice) -> int:
 
 
 def retry(store: Store, choice: Choice) -> int:
-    """Try them now instead of when they are due; how many recipients that concerns.  Held ones stay held, and what a
-    relay has already is not touched.
+    """Try them now instead of when they are due, if they may go already; how many recipients that concerns.  Held
+    ones stay held, and what a relay has already is not touched.
     """
 
     def change(tx: Transaction, ids: list[int]) -> int:
@@ -295,7 +307,7 @@ def retry(store: Store, choice: Choice) -> int:
                     spool_recipient.c.priority == priority,
                     spool_recipient.c.state == DUE,
                 )
-                .values(next_attempt_at=tx.now)
+                .values(next_attempt_at=_soon(tx))
             ).rowcount
         lanes.look_again(tx, keys, ends_rest=True)
         tx.wake_spool()
@@ -319,25 +331,28 @@ def reroute(store: Store, choice: Choice, target: str) -> int:
                 spool_recipient.c.domain,
                 spool_recipient.c.priority,
                 spool_recipient.c.state,
+                spool_item.c.release_at,
             )
+            .join(spool_item, spool_item.c.id == spool_recipient.c.item_id)
             .where(spool_recipient.c.item_id.in_(ids), spool_recipient.c.state.in_(WAITING))
-            .with_for_update()
+            .with_for_update(of=spool_recipient)
         ).all()
         changed = 0
-        for item_id, path, domain, priority, state in rows:
+        for item_id, path, domain, priority, state, release_at in rows:
             lane = way or spool.domain_of(path)
             if lane == domain or (state == DUE and (domain, priority) not in free):
                 continue
+            soon = max(tx.now, release_at)
             values: dict[str, object] = {"domain": lane}
             if state == DUE:
-                values["next_attempt_at"] = tx.now
+                values["next_attempt_at"] = soon
             tx.connection.execute(
                 update(spool_recipient)
                 .where(spool_recipient.c.item_id == item_id, spool_recipient.c.forward_path == path)
                 .values(values)
             )
             spool.change_lane(tx, (domain, priority), count=-1)
-            spool.change_lane(tx, (lane, priority), count=1, due_at=tx.now if state == DUE else NEVER)
+            spool.change_lane(tx, (lane, priority), count=1, due_at=soon if state == DUE else NEVER)
             changed += 1
         lanes.look_again(tx, free, ends_rest=True)
         tx.wake_spool()

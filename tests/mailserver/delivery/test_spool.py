@@ -324,6 +324,23 @@ def test_spooled_and_held_at_once(any_store):
     assert len(claim(any_store)) == 1
 
 
+def test_nothing_an_operator_does_sends_a_message_before_its_release(any_store):
+    """RFC 4865 §4.2: the sender was promised the moment."""
+    later = int(time.time()) + 86_400
+    item = put(any_store, "a@x.vn", release_at=later)
+    queue.retry(any_store, Choice())
+    assert claim(any_store) == []
+    queue.hold(any_store, ids(item))
+    queue.release(any_store, ids(item))
+    assert claim(any_store) == []
+    row = everything(any_store)[item, "a@x.vn"]
+    assert row.next_attempt_at == later < row.deadline_at
+    queue.reroute(any_store, ids(item), "relay.example:25")
+    assert claim(any_store) == []
+    with any_store.read() as connection:
+        assert lanes.next_ready_at(connection) == later
+
+
 def test_retry_now(any_store):
     item = put(any_store, "a@x.vn", due_at=2**40)
     assert queue.retry(any_store, ids(item)) == 1
