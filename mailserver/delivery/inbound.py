@@ -90,6 +90,16 @@ def look_up(people: Reading, forward_path: str, primary_domain: str) -> Addresse
     return found
 
 
+def look_up_way_back(office: PostOffice, forward_path: str) -> Addressee | None:
+    """The sender whom a bounce to an address of ``forwarding.sender_for`` reaches; None for any other address.  Raises
+    NoSuchRecipient.
+    """
+    original = forwarding.original_sender(office, forward_path)
+    if original is None:
+        return None
+    return Addressee(forward_path, Recipients(frozenset(), frozenset((original,))), is_group=False)
+
+
 def is_known(office: PostOffice, forward_path: str) -> bool:
     """Whether ``offer_recipient`` will find the answer in memory, and not have to expand a group of
     thousands.
@@ -103,11 +113,11 @@ def is_known(office: PostOffice, forward_path: str) -> bool:
 
 def offer_recipient(office: PostOffice, mail: MailCommand, rcpt: RcptCommand) -> Taken:
     """Decide about one recipient of a stranger's message.  Raises Refusal."""
-    original = forwarding.original_sender(office, rcpt.forward_path)
-    if original is not None:
+    way_back = look_up_way_back(office, rcpt.forward_path)
+    if way_back is not None:
         if mail.reverse_path:
             raise NotPermitted("Only reports on delivery are taken for this address")
-        return Taken(rcpt, Addressee(rcpt.forward_path, Recipients(frozenset(), frozenset((original,))), False))
+        return Taken(rcpt, way_back)
     with office.directory.read() as people:
         addressee = look_up(people, rcpt.forward_path, office.config.city.domain)
         addressee = forwarding.only_permitted(office, addressee)

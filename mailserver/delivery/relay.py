@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from directory.accounts import find_account
 from directory.addresses import is_local_domain
 from mailserver.delivery import forwarding, local, spool
-from mailserver.delivery.inbound import look_up, member_notify
+from mailserver.delivery.inbound import look_up, look_up_way_back, member_notify
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.settling import Attempt, Judgement, judge
 from mailserver.delivery.trace import without_return_path
@@ -101,8 +101,9 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
     for recipient in recipients:
         with office.directory.read() as people:
             try:
-                addressee = look_up(people, recipient.forward_path, office.config.city.domain)
-                addressee = forwarding.only_permitted(office, addressee)
+                addressee = look_up_way_back(office, recipient.forward_path) or forwarding.only_permitted(
+                    office, look_up(people, recipient.forward_path, office.config.city.domain)
+                )
             except (NoSuchRecipient, NotPermitted):
                 replies[recipient.forward_path] = Reply(550, "5.1.1", "No such recipient here")
                 continue

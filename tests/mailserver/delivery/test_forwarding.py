@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mailserver.delivery import bounce, forwarding, inbound
+from mailserver.delivery import bounce, forwarding, inbound, queue, spool
+from mailserver.delivery.checks import Findings
+from mailserver.delivery.queue import Choice
+from mailserver.delivery.relay import deliver_here
+from mailserver.delivery.settling import write_down
+from mailserver.delivery.verdict import Action, Judgement, Verdict
 from mailserver.message.report import FAILED, Outcome
 from mailserver.refusals import NoSuchRecipient, NotPermitted
 from mailserver.smtp.commands import MailCommand, RcptCommand, parse_mail, parse_rcpt
@@ -76,6 +81,21 @@ def test_a_bounce_finds_back(make_forwarding, clock):
     clock.pass_by((MAX_AGE_DAYS + 2) * 86_400)
     with pytest.raises(NoSuchRecipient):
         receive(office, ours, sender="")
+
+
+def test_a_bounce_that_waited_for_an_administrator_finds_back(make_forwarding):
+    office = make_forwarding()
+    ours = forwarding.sender_for(office, "x@ngoai.example")
+    mail = MailCommand("")
+    taken = [inbound.offer_recipient(office, mail, RcptCommand(ours))]
+    waits = Judgement(Findings(), Verdict(Action.QUARANTINE, "clamav: Eicar"))
+    inbound.receive(office, ORIGIN, mail, taken, MESSAGE, waits).result()
+    queue.release(office.store, Choice(state=queue.QUARANTINED))
+    (item,) = items(office)
+    judgement = deliver_here(office, item, item.recipients)
+    assert [result.state for result in judgement.results] == [spool.SENT]
+    office.store.write(lambda tx: write_down(tx, "", [judgement])).result()
+    assert reverse_paths(office) == {"x@ngoai.example": ""}
 
 
 def test_our_own_report_finds_back_too(make_forwarding):
