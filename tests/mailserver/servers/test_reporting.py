@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import threading
+import time
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
@@ -16,18 +18,21 @@ from sqlalchemy import select
 
 from directory import dkim_keys
 from directory.database import open_directory
+from mailserver import processes
 from mailserver.cli.reports import reports as reports_command
-from mailserver.config import render
+from mailserver.config import load, render
 from mailserver.delivery import dmarc_outcomes, received_reports, reporting, tls_outcomes, tls_reports
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.routing import Host, Route
 from mailserver.delivery.tls_reports import DAY, day_of, seconds_of
+from mailserver.installation import install
 from mailserver.message.aggregate import DMARC, Document, aggregate_message
 from mailserver.message.received_reports import find_reports
 from mailserver.servers.reporting import Reporter, World, is_public
 from mailserver.smtp.tls_policy import TlsPolicy
 from mailserver.store import messages
 from mailserver.store.tables import dmarc_outcome, spool_item, spool_recipient, tls_outcome
+from mailserver.wiring import build
 from security.dkim import read_message, verify
 from security.dns import Status
 from security.mta_sts import Mode, Policy
@@ -461,3 +466,29 @@ def test_a_stranger_cannot_send_us_into_our_own_network():
     assert is_public("8.8.4.4")
     for address in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "fe80::1", "fd00::1"):
         assert not is_public(address)
+
+
+def test_the_steward_reports_by_itself(tmp_path, monkeypatch):
+    name_server = NameServer({RPT: "NXDOMAIN"})
+    path = tmp_path / "citymail.toml"
+    city = {"domain": "city.vn", "hostname": "mail.city.vn"}
+    sections = {"city": city, "storage": {"data": str(tmp_path)}, "dns": {"resolvers": [name_server.address]}}
+    path.write_text(render(sections))
+    install(load(path))
+    system = build(load(path))
+    monkeypatch.setattr(processes, "_REPORTING_SOON", 0.01)
+    outcome = tls_outcomes.Outcome(day_of(system.office.now() - 2 * DAY), "far.example", "{}")
+    system.store.write(lambda tx: tls_outcomes.add(tx, {outcome: 1})).result()
+    ending = threading.Event()
+    thread = threading.Thread(target=processes._keep_reporting, args=(system, ending))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while left(system.office, tls_outcome) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert left(system.office, tls_outcome) == 0
+    finally:
+        ending.set()
+        thread.join()
+        system.close()
+        name_server.close()
