@@ -215,6 +215,7 @@ def test_optional_tls_goes_without_where_the_policy_would_not(sending, make_far,
 
 
 def test_eight_bits_are_encoded_for_a_server_that_takes_seven(sending, make_far):
+    """RFC 6152 §3, in the encodings of RFC 2045 §6."""
     far = make_far({"EHLO": "250-far.example\r\n250 SIZE 100000"})
     room = sending(far)
     put(room, "x@far.example", octets=EIGHT_BIT, eight_bit=True)
