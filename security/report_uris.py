@@ -22,7 +22,10 @@ _LONGEST_NAME = 253
 _SIZE = re.compile(r"(.*)!(\d{1,12})([kmgt]?)", re.IGNORECASE | re.DOTALL)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 # Plain ones only: whatever else is possible in an address is not worth a doubt here.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)+{_LABEL}")
+_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}$){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def _read_https(text: str) -> Destination | None:
     except ValueError:
         return None
     host = parts.hostname or ""
-    if parts.username is not None or not re.fullmatch(r"[a-z0-9.-]{1,253}", host) or "." not in host:
+    if parts.username is not None or not _HOST.fullmatch(host):
         return None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Destination(host=host, port=port, target=target) if re.fullmatch(r"[!-~]{1,2000}", target) else None

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, func, select, text
 
 from mailserver.config import Reports
 from mailserver.delivery.tls_reports import day_of
@@ -122,9 +122,11 @@ def days_waiting(connection: Connection, before: str) -> list[tuple[str, str]]:
 
 
 def policies_of(connection: Connection, day: str, domain: str) -> list[str]:
+    """Those that were seen on a day, the most frequent first."""
     columns = dmarc_outcome.c
-    wanted = select(columns.policy).where(columns.day == day, columns.domain == domain).distinct()
-    return sorted(row.policy for row in connection.execute(wanted))
+    wanted = select(columns.policy).where(columns.day == day, columns.domain == domain).group_by(columns.policy)
+    rows = connection.execute(wanted.order_by(func.sum(columns.messages).desc(), columns.policy))
+    return [row.policy for row in rows]
 
 
 def clear(tx: Transaction, day: str, domain: str, policy: str) -> int:

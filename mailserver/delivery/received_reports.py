@@ -33,6 +33,8 @@ _LOT = 200
 _LAST_UID = 2**32 - 1
 _LARGEST = PACKED_LIMIT * 2
 _HEADER_LIMIT = 256 * 1024
+# Characters that are kept of a report: a small file unpacks to a large one, and not everybody may fill our disk so.
+VOUCHED_LIMIT, UNVOUCHED_LIMIT = 4 << 20, 256 << 10
 
 _KEEP = text(
     "INSERT INTO received_report (digest, kind, domain, reporter, begin_at, end_at, received_at, sender, content)"
@@ -122,6 +124,7 @@ def vouching_domain(office: PostOffice, octets: bytes) -> str:
 
 
 def _as_row(report: Report, sender: str, now: int) -> dict[str, Any]:
+    content = _bounded(report.rows, VOUCHED_LIMIT if sender else UNVOUCHED_LIMIT)
     told = "\0".join((report.kind, report.reporter, report.domain, report.report_id))
     return {
         "digest": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest(),
@@ -132,8 +135,22 @@ def _as_row(report: Report, sender: str, now: int) -> dict[str, Any]:
         "end_at": report.end or now,
         "received_at": now,
         "sender": sender,
-        "content": json.dumps(report.rows, ensure_ascii=True),
+        "content": content,
     }
+
+
+def _bounded(rows: list[dict[str, Any]], limit: int) -> str:
+    """The rows as JSON, as many as there is room for."""
+    kept: list[str] = []
+    size = 2
+    for row in rows:
+        told = json.dumps(row)
+        size += len(told) + 2
+        if size > limit:
+            log.info("a report is kept only as far as there is room: %d of %d rows", len(kept), len(rows))
+            break
+        kept.append(told)
+    return f"[{', '.join(kept)}]"
 
 
 def find(connection: Connection, *, kind: str = "", domain: str = "", since: int = 0) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from mailserver.delivery import local, signing, spool
@@ -19,12 +20,15 @@ from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.tls_reports import DAY, seconds_of
 from mailserver.message.aggregate import TLS, Document, aggregate_message
 from mailserver.store.database import Transaction
-from security.report_uris import Destination
+from security.report_uris import Destination, organization_of
 
 log = logging.getLogger("citymail.reports")
 
 # Not before everybody has written down what he counted, and not all the world at the same moment.
 _SOONEST, _SPREAD = 900, 4 * 3600
+# So many domains of one organization, and so many policies of one domain, get reports on a day: who makes up names by
+# the thousand, or a new policy for each message, does not have us send as many reports.
+MOST_DOMAINS, MOST_POLICIES = 50, 5
 # What could not be reported by then is forgotten.
 GIVE_UP_AFTER = 3 * DAY
 
@@ -46,6 +50,18 @@ def is_due(hostname: str, day: str, now: int) -> bool:
 
 def is_too_late(day: str, now: int) -> bool:
     return now >= seconds_of(day) + DAY + GIVE_UP_AFTER
+
+
+def moderate(days: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(day, domain) of those that get reports, and of those beyond what is reasonable."""
+    counted: Counter[tuple[str, str]] = Counter()
+    kept: list[tuple[str, str]] = []
+    beyond: list[tuple[str, str]] = []
+    for day, domain in days:
+        key = (day, organization_of(domain))
+        counted[key] += 1
+        (kept if counted[key] <= MOST_DOMAINS else beyond).append((day, domain))
+    return kept, beyond
 
 
 def mail(

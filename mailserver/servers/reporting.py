@@ -90,19 +90,28 @@ class Reporter:
     def run(self) -> None:
         """Everything that is due now."""
         settings = self._office.config.reports
-        self._send(tls_reports.days_waiting, self._report_tls if settings.tls else self._forget_tls)
-        self._send(dmarc_outcomes.days_waiting, self._report_dmarc if settings.dmarc else self._forget_dmarc)
+        self._send(tls_reports.days_waiting, self._report_tls, self._forget_tls, wanted=settings.tls)
+        self._send(dmarc_outcomes.days_waiting, self._report_dmarc, self._forget_dmarc, wanted=settings.dmarc)
         received_reports.read_new(self._office, self._is_ending)
 
-    def _send(self, waiting: Callable[..., list[Day]], report: Callable[[Sequence[Day]], None]) -> None:
+    def _send(
+        self,
+        waiting: Callable[..., list[Day]],
+        report: Callable[[Sequence[Day]], None],
+        forget: Callable[[Sequence[Day]], None],
+        *,
+        wanted: bool,
+    ) -> None:
         now, hostname = self._office.now(), self._office.config.city.hostname
         with self._office.store.read() as connection:
             days = waiting(connection, tls_reports.day_of(now))
         due = [entry for entry in days if reporting.is_due(hostname, entry[0], now)]
-        for start in range(0, len(due), _LOT):
+        kept, beyond = reporting.moderate(due) if wanted else ([], due)
+        for start in range(0, len(kept), _LOT):
             if self._is_ending():
                 return
-            report(due[start : start + _LOT])
+            report(kept[start : start + _LOT])
+        forget(beyond)
 
     # -- TLS
 
@@ -142,7 +151,11 @@ class Reporter:
     # -- DMARC
 
     def _report_dmarc(self, lot: Sequence[Day]) -> None:
-        policies = list(self._policies(lot))
+        policies = []
+        for entry in lot:
+            mine = list(self._policies([entry]))
+            policies += mine[: reporting.MOST_POLICIES]
+            self._forget_policies(mine[reporting.MOST_POLICIES :])
         askings = [willing(domain, json.loads(policy)["rua"]) for _, domain, policy in policies]
         answers = self._world.ask(together(*askings)) if askings else ()
         for (day, domain, policy), destinations in zip(policies, answers, strict=True):
@@ -177,7 +190,10 @@ class Reporter:
                     yield day, domain, policy
 
     def _forget_dmarc(self, lot: Sequence[Day]) -> None:
-        for day, domain, policy in list(self._policies(lot)):
+        self._forget_policies(list(self._policies(lot)))
+
+    def _forget_policies(self, policies: Sequence[tuple[str, str, str]]) -> None:
+        for day, domain, policy in policies:
             clear = partial(dmarc_outcomes.clear, day=day, domain=domain, policy=policy)
             reporting.forget(self._office, clear)
 

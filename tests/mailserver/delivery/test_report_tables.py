@@ -83,7 +83,7 @@ def test_dmarc_is_counted_and_cleared_by_policy(any_store):
     with any_store.read() as connection:
         assert dmarc_outcomes.days_waiting(connection, DAY) == []
         assert dmarc_outcomes.days_waiting(connection, "9999-01-01") == [(DAY, "far.example")]
-        told, strict = dmarc_outcomes.policies_of(connection, DAY, "far.example")
+        strict, told = dmarc_outcomes.policies_of(connection, DAY, "far.example")
         assert json.loads(strict)["p"] == "reject"
         first = dmarc_reports.make(connection, DAY, "far.example", strict, **NAMES)
         assert first == dmarc_reports.make(connection, DAY, "far.example", strict, **NAMES)

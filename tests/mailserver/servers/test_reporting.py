@@ -27,7 +27,7 @@ from mailserver.delivery.routing import Host, Route
 from mailserver.delivery.tls_reports import DAY, day_of, seconds_of
 from mailserver.installation import install
 from mailserver.message.aggregate import DMARC, Document, aggregate_message
-from mailserver.message.received_reports import find_reports
+from mailserver.message.received_reports import Report, find_reports
 from mailserver.servers.reporting import Reporter, World, is_public
 from mailserver.smtp.tls_policy import TlsPolicy
 from mailserver.store import messages
@@ -355,7 +355,7 @@ def count_dmarc(office, *, rua=("mailto:r@far.example",)):
         "spf_result": "none",
         "signatures": [["b.example", "s", "fail"]],
     }
-    row = {"day": day_of(office.now()), "domain": "far.example", "digest": "1", "policy": policy}
+    row = {"day": day_of(office.now()), "domain": "far.example", "digest": policy[-60:], "policy": policy}
     office.store.write(lambda tx: dmarc_outcomes.add(tx, {**row, "detail": json.dumps(detail)})).result()
 
 
@@ -378,6 +378,24 @@ def test_who_takes_only_small_reports_gets_no_large_one(office, clock, rua, path
     Outside().reporter(office).run()
     assert [found for found, _, _ in spooled(office)] == ([[f"{each}@far.example" for each in paths]] if paths else [])
     assert left(office, dmarc_outcome) == 0
+
+
+def test_who_makes_up_names_and_policies_gets_no_report_for_each(office, clock):
+    for number in range(reporting.MOST_POLICIES + 3):
+        count_dmarc(office, rua=[f"mailto:r{number}@far.example"])
+    count_dmarc(office, rua=["mailto:often@far.example"])
+    count_dmarc(office, rua=["mailto:often@far.example"])
+    for number in range(reporting.MOST_DOMAINS + 3):
+        count_tls(office, "", domain=f"x{number:03}.made-up.example")
+    next_day(clock)
+    names = (f"_smtp._tls.x{number:03}.made-up.example" for number in range(reporting.MOST_DOMAINS + 3))
+    outside = Outside({(name, "TXT"): [b"v=TLSRPTv1; rua=mailto:r@made-up.example"] for name in names})
+    outside.reporter(office).run()
+    paths = [found for found, _, _ in spooled(office)]
+    assert paths.count(["r@made-up.example"]) == reporting.MOST_DOMAINS
+    assert len(paths) == reporting.MOST_DOMAINS + reporting.MOST_POLICIES
+    assert ["often@far.example"] in paths
+    assert (left(office, tls_outcome), left(office, dmarc_outcome)) == (0, 0)
 
 
 def test_whoever_has_not_agreed_gets_no_report_and_one_who_is_silent_is_asked_again(office, clock):
@@ -433,6 +451,14 @@ def test_others_reports_are_read_once_and_the_mail_stays(make_office):
     assert len(mails(office.store, "an")) == 7
     assert office.store.write(lambda tx: received_reports.sweep(tx, office.now() + 1)).result() == 5
     assert kept(office) == []
+
+
+@pytest.mark.parametrize("sender, limit", [("", 256 << 10), ("far.example", 4 << 20)])
+def test_what_a_small_file_unpacks_to_does_not_fill_the_disk(sender, limit):
+    rows = [{"source": "x" * 400, "count": 1}] * 20_000
+    kept = received_reports._as_row(Report("dmarc", "city.vn", "Xa", "1", 1, 2, rows), sender, 3)["content"]
+    assert limit - 1000 < len(kept) <= limit
+    assert json.loads(kept)[0] == rows[0]
 
 
 def test_the_command_shows_who_sends_in_our_name(make_office, tmp_path):
