@@ -22,9 +22,9 @@ from directory.recipients import is_local_domain
 from mailserver.address import AddressFault, domain_to_ascii
 from mailserver.config import Trust
 from mailserver.delivery.post_office import Origin, PostOffice
+from mailserver.delivery.trace import read_header
 from mailserver.message.addresses import address_text, mailboxes, parse_addresses
-from mailserver.message.headers import find_all, find_field, header_end
-from mailserver.refusals import MalformedMessage
+from mailserver.message.headers import find_all, find_field, utf8_text
 from security.arc import validate
 from security.arc.results import ArcResult
 from security.blocklists import Listing, look_up_address, look_up_domains
@@ -33,8 +33,6 @@ from security.dmarc import MAX_AUTHORS, DmarcResult, Identifiers, check_authors
 from security.dns import Asking, IpAddress, together
 from security.iprev import IprevResult, check_reverse
 from security.spf import Spf, SpfResult, check_helo, check_mail_from
-
-HEADER_LIMIT = 1024 * 1024
 
 _ADDRESS_DOMAIN = re.compile(r"@[ \t]*([^\s@<>()\[\],;:\"\\]+)")
 _MOST_STRAYS = 50
@@ -212,17 +210,10 @@ def envelope_subject(office: PostOffice, origin: Origin, reverse_path: str) -> S
 
 def read_letter(office: PostOffice, octets: bytes | Path) -> Letter:
     """The message as the checks see it."""
-    if isinstance(octets, Path):
-        with octets.open("rb") as file:
-            start = file.read(HEADER_LIMIT)
-    else:
-        start = octets
-    header = start[: header_end(start)]
-    if len(header) >= HEADER_LIMIT:
-        raise MalformedMessage("Header is too large", reason=f"no end of the header within {HEADER_LIMIT} octets")
+    header = read_header(octets)
     fields = find_all(header, "from")
     entries = [entry for value in fields for entry in mailboxes(parse_addresses(value))]
-    authors = tuple(dict.fromkeys(_ascii_domain(_as_text(entry.domain or "")) for entry in entries))
+    authors = tuple(dict.fromkeys(_ascii_domain(utf8_text(entry.domain or "")) for entry in entries))
     return Letter(
         header=header,
         message=read_message(octets),
@@ -239,7 +230,7 @@ def _stray_domains(fields: Sequence[str]) -> tuple[str, ...]:
     front of the brackets, a second pair of them.  What stands in quotes or in parentheses is a name.
     """
     found = [domain for field in fields for domain in _ADDRESS_DOMAIN.findall(_without_names(field))]
-    return tuple(dict.fromkeys(_ascii_domain(_as_text(domain)) for domain in found[:_MOST_STRAYS]))
+    return tuple(dict.fromkeys(_ascii_domain(utf8_text(domain)) for domain in found[:_MOST_STRAYS]))
 
 
 def _without_names(field: str) -> str:
@@ -268,11 +259,6 @@ def _without_names(field: str) -> str:
             began = position + 1
         position += 1
     return "".join([*out, field[began:]])
-
-
-def _as_text(raw: str) -> str:
-    """Header values are octets, each as one character."""
-    return raw.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _ascii_domain(domain: str) -> str:

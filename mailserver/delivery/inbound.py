@@ -21,10 +21,9 @@ from directory.recipients import Recipients, is_local_domain, may_post, resolve
 from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
-from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
+from mailserver.delivery.trace import read_header, refuse_loops, trace_fields, without_claims
 from mailserver.delivery.tracing import Fate, Trace, record, record_refusal
 from mailserver.delivery.verdict import Action, Judgement
-from mailserver.message.headers import header_end
 from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
 from mailserver.scanning.opinion import Opinion
 from mailserver.smtp.commands import MailCommand, RcptCommand
@@ -33,9 +32,6 @@ from security.authresults import field_octets, render_results
 from security.spf import Spf
 
 log = logging.getLogger("citymail.delivery")
-
-# So much of a message is looked at for its header block.
-_HEADER_LIMIT = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,13 +329,3 @@ def may_wait(taken: Sequence[Taken], remote: Sequence[spool.SpoolRecipient]) -> 
 def original_recipient(rcpt: RcptCommand) -> str:
     """ORCPT as given, or the forward-path itself (RFC 3461 §4.2)."""
     return rcpt.original_recipient or f"rfc822;{rcpt.forward_path}"
-
-
-def read_header(octets: bytes | Path) -> bytes:
-    """The header block of a message in memory or in a file."""
-    if isinstance(octets, Path):
-        with octets.open("rb") as file:
-            start = file.read(_HEADER_LIMIT)
-    else:
-        start = octets
-    return start[: header_end(start)]

@@ -26,7 +26,7 @@ from directory.dkim_keys import signers_of
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import RETURN_PATH
 from mailserver.message.addresses import mailboxes, parse_addresses
-from mailserver.message.headers import unfold
+from mailserver.message.headers import unfold, utf8_text
 from mailserver.message.seven_bit import to_seven_bit
 from security.arc import ArcResult, seal
 from security.dkim import Message, Signer, read_message, sign
@@ -96,10 +96,8 @@ def _signers(office: PostOffice, message: Message) -> tuple[Signer, ...]:
     places = message.named("from")
     if len(places) != 1:
         return ()
-    # header values are octets, each as one character, until a part of them is wanted as text (RFC 6532)
     text = unfold(message.fields[places[0]].value.decode("latin-1"))
-    raw = [entry.domain for entry in mailboxes(parse_addresses(text)) if entry.domain]
-    domains = [domain.encode("latin-1", "replace").decode("utf-8", "replace") for domain in raw]
+    domains = [utf8_text(entry.domain) for entry in mailboxes(parse_addresses(text)) if entry.domain]
     with office.directory.read() as people:
         found = [signers_of(people, domain) for domain in dict.fromkeys(domains)]
     return found[0] if found and all(found) else ()

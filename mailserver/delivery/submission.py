@@ -33,15 +33,14 @@ from mailserver.delivery.inbound import (
     look_up,
     may_wait,
     our_names,
-    read_header,
 )
 from mailserver.delivery.post_office import Origin, PostOffice
-from mailserver.delivery.trace import refuse_loops, trace_fields, without_claims
+from mailserver.delivery.trace import read_header, refuse_loops, trace_fields, without_claims
 from mailserver.delivery.tracing import Fate, Trace, record
 from mailserver.delivery.verdict import Action, Verdict
 from mailserver.message.addresses import address_text, mailboxes, parse_addresses
 from mailserver.message.dates import format_date
-from mailserver.message.headers import add_fields, find_all, find_field, remove_fields
+from mailserver.message.headers import add_fields, find_all, find_field, remove_fields, utf8_text
 from mailserver.refusals import (
     LimitReached,
     MalformedMessage,
@@ -306,7 +305,8 @@ def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None
     fields = find_all(header, "From")
     if len(fields) != 1:
         raise MalformedMessage("Message must have one From field", reason=f"{len(fields)} From fields")
-    authors = [f"{entry.local}@{entry.domain}" for entry in mailboxes(parse_addresses(fields[0])) if entry.domain]
+    entries = [entry for entry in mailboxes(parse_addresses(fields[0])) if entry.domain]
+    authors = [utf8_text(f"{entry.local}@{entry.domain}") for entry in entries]
     if not authors:
         raise MalformedMessage("The From field names no address")
     with office.directory.read() as people:

@@ -26,9 +26,24 @@ RETURN_PATH = b"Return-Path:"
 # What a client calls itself is its own affair, but not what stands in our field.
 _HELLO = re.compile(r"[^A-Za-z0-9.\-_:\[\]\u0080-\U0010ffff]")
 _RESULTS = FIELD.lower()
-# So much of a message in a file is looked at for its header block.
+# A header block that is longer is none.
 _HEADER_LIMIT = 1024 * 1024
 _RECEIVED = re.compile(rb"^Received:", re.IGNORECASE | re.MULTILINE)
+
+
+def read_header(octets: bytes | Path) -> bytes:
+    """The header block of a message in memory or in a file.  Raises MalformedMessage for one that is too large: what
+    nobody has looked at must not stand in it.
+    """
+    if isinstance(octets, Path):
+        with octets.open("rb") as file:
+            start = file.read(_HEADER_LIMIT)
+    else:
+        start = octets
+    header = start[: header_end(start)]
+    if len(header) >= _HEADER_LIMIT:
+        raise MalformedMessage("Header is too large", reason=f"no end of the header within {_HEADER_LIMIT} octets")
+    return header
 
 
 def trace_fields(

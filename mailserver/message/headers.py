@@ -46,6 +46,11 @@ def unfold(raw: str) -> str:
     return raw.strip(" \t\r")
 
 
+def utf8_text(raw: str) -> str:
+    """A raw value, or a part of one, as the text that its octets are (RFC 6532 §3.2)."""
+    return raw if raw.isascii() else raw.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
 def find_field(header: bytes, name: str) -> str | None:
     """The unfolded raw value of the first field of that name."""
     pattern = re.compile(

@@ -22,8 +22,8 @@ from aiosmtpd.smtp import Envelope
 
 from directory.login import Gate
 from mailserver.address import domain_to_ascii
-from mailserver.delivery.inbound import read_header
 from mailserver.delivery.post_office import PostOffice
+from mailserver.delivery.trace import read_header
 from mailserver.refusals import MalformedMessage, Refusal, TooLarge, TryLater
 from mailserver.servers.smtp import SmtpWire
 from mailserver.servers.smtp_clients import Clients

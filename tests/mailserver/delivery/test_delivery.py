@@ -150,6 +150,26 @@ def test_the_sender_must_be_the_submitters(office):
         submission.submit(office, order)
 
 
+def test_authors_outside_ascii_are_known_by_their_octets(office):
+    """RFC 6532: From is UTF-8."""
+    with office.directory.write() as people:
+        add_address(people, "ông.an@city.vn", account_id="an")
+    webmail(office, "binh@city.vn", octets="From: Ông An <Ông.An@city.vn>\r\nSubject: x\r\n\r\nbody\r\n".encode())
+    with pytest.raises(NotPermitted):
+        webmail(office, "binh@city.vn", octets="From: ông.bình@city.vn\r\n\r\nbody\r\n".encode())
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_no_author_hides_where_nobody_looks(office, in_file):
+    octets = b"From: an@city.vn\r\n" + b"X: y\r\n" * 200_000 + b"From: binh@city.vn\r\n\r\nbody\r\n"
+    path = office.incoming / "data-large"
+    path.write_bytes(octets)
+    office.config = replace(office.config, smtp=replace(office.config.smtp, max_message_size=10_000_000))
+    with pytest.raises(MalformedMessage):
+        webmail(office, "binh@city.vn", octets=path if in_file else octets)
+    path.unlink()
+
+
 def test_a_unit_writes_in_its_own_name(office):
     webmail(office, "binh@city.vn", octets=MESSAGE.replace(b"<an@city.vn>", b"<vanthu@city.vn>"))
     assert b"\r\nFrom: An <vanthu@city.vn>\r\n" in mails(office.store, "binh")[0]
