@@ -2,7 +2,8 @@
 
 Each member does at random what clients do, and keeps a picture of its mailbox from the server's answers alone; what an
 answer may not say (a number beyond the mailbox, an EXPUNGE in the middle of a FETCH, a UID that moves, another body
-under a known UID) ends the run.  When all have rested, every picture must equal what a newcomer is shown.
+under a known UID, a message recent to two, a STORE that did not) ends the run.  Members with QRESYNC leave mailboxes
+and come back with the picture they had.  When all have rested, every picture must equal what a newcomer is shown.
 
     python -m tests.interop.crowd --members 20 --commands 5000 --seed 7
 """
@@ -11,55 +12,41 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.interop.sightings import (
+    BODY,
+    DATE,
+    EARLIER,
+    EXISTS,
+    EXPUNGE,
+    FETCH,
+    HIGHEST,
+    LISTED,
+    MODSEQ,
+    PERMANENT,
+    RECENT,
+    SIZE,
+    TOKEN,
+    UID,
+    UID_VALIDITY,
+    VANISHED,
+    Kept,
+    Known,
+    bracketed,
+    numbers,
+)
 from tests.interop.wire import Answer, Wire
 from tests.live import LiveServer
-
-_EXISTS = re.compile(rb"\* (\d+) EXISTS")
-_EXPUNGE = re.compile(rb"\* (\d+) EXPUNGE")
-_VANISHED = re.compile(rb"\* VANISHED (?:\(EARLIER\) )?([\d:,]+)")
-_FETCH = re.compile(rb"\* (\d+) FETCH \((.*)\)", re.DOTALL)
-_UID = re.compile(rb"\bUID (\d+)")
-_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
-_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
-_MODSEQ = re.compile(rb"\bMODSEQ \((\d+)\)")
-_BODY = re.compile(rb"BODY\[\] \{(\d+)\}\r\n(.*)", re.DOTALL)
-_TOKEN = re.compile(rb"Subject: (token-[^\r]*)\r\n")
 
 FLAGS = (rb"\Seen", rb"\Flagged", rb"\Answered", rb"\Draft", b"$Forwarded", b"viec-gap")
 # Commands that name messages by number: while they run, no number may shift (RFC 9051 §7.5.1).
 _NUMBERED = (b"FETCH", b"STORE", b"SEARCH")
-
-
-def numbers(text: bytes) -> list[int]:
-    """``1:3,5`` → 1, 2, 3, 5."""
-    found: list[int] = []
-    for each in text.split(b","):
-        first, _, last = each.partition(b":")
-        low, high = sorted((int(first), int(last or first)))
-        found += range(low, high + 1)
-    return found
-
-
-@dataclass(slots=True)
-class Known:
-    """What all members have seen of messages: under one UID there is one message, for ever."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    facts: dict[tuple[str, int, str], bytes] = field(default_factory=dict)
-
-    def agree(self, mailbox: str, uid: int, fact: str, value: bytes) -> None:
-        with self.lock:
-            before = self.facts.setdefault((mailbox, uid, fact), value)
-        assert before == value, f"{fact} of UID {uid} in {mailbox} was {before!r} and is {value!r}"
 
 
 class Member:
@@ -77,6 +64,10 @@ class Member:
         self.modseq: dict[int, int] = {}
         self.keywords: frozenset[bytes] = frozenset()
         self.counter = 0
+        self.selection = object()
+        self.uid_validity = 0
+        self.safe = 0  # up to this modseq nothing was missed (RFC 7162 §6)
+        self.kept: dict[str, Kept] = {}
         self.qresync = any(b"QRESYNC" in line for line in enabled)
 
     # The picture
@@ -96,23 +87,36 @@ class Member:
             assert not line.startswith(b"* BYE"), line
             if line.startswith(b"* FLAGS ("):
                 self.keywords = frozenset(line[9:-1].lower().split())
-            elif match := _EXISTS.fullmatch(line):
+                dropped = frozenset().union(*self.flags.values()) - self.keywords
+                assert not dropped, f"{sorted(dropped)} are in use and no longer among FLAGS"
+            elif match := PERMANENT.match(line):
+                permanent = frozenset(match[1].lower().split()) - {rb"\*"}
+                assert permanent <= self.keywords, f"{sorted(permanent - self.keywords)} are not among FLAGS"
+            elif match := UID_VALIDITY.match(line):
+                self.uid_validity = int(match[1])
+                self.known.agree(self.name, 0, "UIDVALIDITY", match[1])
+            elif match := RECENT.fullmatch(line):
+                assert int(match[1]) <= len(self.uids), (line, len(self.uids))
+            elif match := EXISTS.fullmatch(line):
                 count = int(match[1])
                 assert count >= len(self.uids), f"EXISTS {count} after {len(self.uids)}"
                 self.uids += [None] * (count - len(self.uids))
-            elif match := _EXPUNGE.fullmatch(line):
+            elif match := EXPUNGE.fullmatch(line):
                 assert may_expunge, (command, line)
                 assert not self.qresync, line  # RFC 7162 §3.2.10
                 number = int(match[1])
                 assert 1 <= number <= len(self.uids), line
                 self._forget(number - 1)
-            elif match := _VANISHED.fullmatch(line):
+            elif match := VANISHED.fullmatch(line):
                 assert may_expunge, (command, line)
                 assert self.qresync, line
                 for uid in numbers(match[1]):
                     self._forget(self._place_of(uid))
-            elif match := _FETCH.fullmatch(line):
+            elif match := FETCH.fullmatch(line):
                 self._fetched(int(match[1]), match[2])
+        told = [int(match[1]) for each in (*answer.untagged, answer.tagged) if (match := HIGHEST.search(each))]
+        seen = [int(match[1]) for each in answer.untagged if (match := MODSEQ.search(each))]
+        self.safe = told[-1] if told else max(self.safe, *seen, 0)
 
     def _place_of(self, uid: int) -> int:
         """Where a UID is; one that was not asked for yet lies between those that were (RFC 7162 §3.2.10.2)."""
@@ -131,11 +135,11 @@ class Member:
 
     def _fetched(self, number: int, data: bytes) -> None:
         assert 1 <= number <= len(self.uids), (number, len(self.uids), data[:200])
-        body = _BODY.search(data)
+        body = BODY.search(data)
         if body is not None:
             data, body_octets = data[: body.start()], body[2][: int(body[1])]
             data += body[2][int(body[1]) :]
-        if match := _UID.search(data):
+        if match := UID.search(data):
             uid = int(match[1])
             before = self.uids[number - 1]
             assert before in (None, uid), f"message {number} was UID {before} and is {uid}"
@@ -145,18 +149,27 @@ class Member:
         known_uid = self.uids[number - 1]
         if known_uid is None:
             return
-        if match := _SIZE.search(data):
+        if match := SIZE.search(data):
             self.known.agree(self.name, known_uid, "size", match[1])
         if body is not None:
             self.known.agree(self.name, known_uid, "size", b"%d" % len(body_octets))
-            token = _TOKEN.search(body_octets)
+            token = TOKEN.search(body_octets)
             assert token is not None
             self.known.agree(self.name, known_uid, "token", token[1])
-        if match := _FLAGS.search(data):
-            flags = frozenset(match[1].lower().split()) - {rb"\recent"}
+        if match := DATE.search(data):
+            self.known.agree(self.name, known_uid, "INTERNALDATE", match[1])
+        for item in (b"ENVELOPE", b"BODYSTRUCTURE"):
+            value = bracketed(data, item)
+            if value is not None:
+                self.known.agree(self.name, known_uid, item.decode(), value)
+        if match := LISTED.search(data):
+            flags = frozenset(match[1].lower().split())
+            if rb"\recent" in flags:
+                self.known.recent_to(self.name, known_uid, self.selection)
+                flags -= {rb"\recent"}
             assert flags <= self.keywords, f"{sorted(flags - self.keywords)} are not among FLAGS"
             self.flags[known_uid] = flags
-        if match := _MODSEQ.search(data):
+        if match := MODSEQ.search(data):
             modseq = int(match[1])
             assert modseq >= self.modseq.get(known_uid, 0), "a MODSEQ went back"
             self.modseq[known_uid] = modseq
@@ -175,9 +188,38 @@ class Member:
     # What a client does
 
     def select(self, name: str) -> None:
-        self.uids, self.flags, self.modseq, self.name = [], {}, {}, name
-        self.ask(f"SELECT {name}")
+        if self.qresync and self.name and set(self.uids) == self.flags.keys():
+            self.kept[self.name] = Kept(self.uid_validity, self.safe, self.flags)
+        self.uids, self.flags, self.modseq, self.name, self.selection, self.safe = [], {}, {}, name, object(), 0
+        kept = self.kept.pop(name, None)
+        if kept is None:
+            self.ask(f"SELECT {name}")
+        else:
+            self._come_back(name, kept)
         self.learn()
+
+    def _come_back(self, name: str, kept: Kept) -> None:
+        """Resynchronise (RFC 7162 §3.2.5), and look whether it is true what now is taken for known."""
+        answer = self.wire.command(f"SELECT {name} (QRESYNC ({kept.uid_validity} {kept.modseq}))")
+        gone = {uid for each in answer.all(EARLIER.pattern) for uid in numbers(each[1])}
+        changed = {int(match[1]) for line in answer.untagged if FETCH.fullmatch(line) and (match := UID.search(line))}
+        self.uids = [*sorted((kept.flags.keys() - gone) | changed)]
+        self.flags = {uid: flags for uid, flags in kept.flags.items() if uid not in gone}
+        first = next(int(match[1]) for line in answer.untagged if (match := EXISTS.fullmatch(line)))
+        assert len(self.uids) == first, (
+            f"back in {name} since {kept.modseq}: {first} EXISTS, and of {sorted(kept.flags)} {sorted(gone)} are gone,"
+            f" {sorted(changed)} changed or new"
+        )
+        later = [line for line in answer.untagged if not EARLIER.fullmatch(line)]
+        self.take_in(Answer(later, answer.tagged), b"SELECT")
+        if not self.uids:
+            return
+        before, safe = dict(self.flags), self.safe
+        for line in self.ask("FETCH 1:* (UID FLAGS)", may_fail=True).untagged:
+            uid, flags, modseq = UID.search(line), LISTED.search(line), MODSEQ.search(line)
+            if uid and flags and modseq and int(uid[1]) in before and int(modseq[1]) <= safe:
+                now = frozenset(flags[1].lower().split()) - {rb"\recent"}
+                assert before[int(uid[1])] == now, f"back in {name}, UID {uid[1]!r}: {before[int(uid[1])]} is {now}"
 
     def act(self, mailboxes: list[str]) -> None:
         self.learn()
@@ -209,8 +251,37 @@ class Member:
 
     def store(self) -> None:
         sign = self.chance.choice((b"+", b"-", b""))
-        flags = b" ".join(self.chance.sample(FLAGS, self.chance.randint(1, 2)))
-        self.ask(b"STORE %b %bFLAGS (%b)" % (self._some(), sign, flags), may_fail=True)
+        flags = self.chance.sample(FLAGS, self.chance.randint(1, 2))
+        chosen = self._some()
+        answer = self.ask(b"STORE %b %bFLAGS (%b)" % (chosen, sign, b" ".join(flags)), may_fail=True)
+        if answer.tagged.split(b" ")[1] != b"OK":
+            return
+        named = {flag.lower() for flag in flags}
+        told: dict[int, list[frozenset[bytes]]] = {}
+        for line in answer.untagged:
+            if (match := FETCH.fullmatch(line)) and (listed := LISTED.search(match[2])):
+                told.setdefault(int(match[1]), []).append(frozenset(listed[1].lower().split()) - {rb"\recent"})
+        for number in numbers(chosen):  # others change flags too, but not between the command and its answer
+            assert any(
+                named <= now if sign == b"+" else not named & now if sign == b"-" else named == now
+                for now in told.get(number, ())
+            ), (chosen, sign, flags, answer)
+
+    def pipeline(self) -> None:
+        """Commands without waiting for answers: numbers must hold until the last (RFC 9051 §5.5)."""
+        commands = [
+            b"FETCH %b (UID FLAGS)" % self._some(),
+            b"STORE %b +FLAGS (%b)" % (self._some(), self.chance.choice(FLAGS)),
+            b"SEARCH UNDELETED",
+            b"FETCH %b (UID FLAGS ENVELOPE)" % self._some(),
+            b"NOOP",
+        ]
+        tags = [self.wire.tag() for _ in commands]
+        self.wire.send(b"".join(tag + b" " + command + b"\r\n" for tag, command in zip(tags, commands, strict=True)))
+        for tag, command in zip(tags, commands, strict=True):
+            answer = self.wire.until(tag, None)
+            self.take_in(answer, command)
+            assert answer.tagged.split(b" ")[1] in (b"OK", b"NO"), answer.tagged
 
     def store_silently(self) -> None:
         """The client reckons the outcome itself, and the server must tell it what it could not know."""
@@ -241,6 +312,13 @@ class Member:
         self.take_in(self.wire.done(tag))
         self.learn()
 
+    def away(self) -> None:
+        """Leave, with or without being told what is left to tell, and come back."""
+        if self.chance.random() < 0.5:
+            self.ask("UNSELECT")
+            time.sleep(0.02)
+        self.select(self.name)
+
     def append(self, mailboxes: list[str]) -> None:
         def message() -> bytes:
             self.counter += 1
@@ -260,7 +338,7 @@ class Member:
     def look_elsewhere(self, mailboxes: list[str]) -> None:
         name = self.chance.choice(mailboxes)
         self.ask(f"STATUS {name} (MESSAGES UIDNEXT UNSEEN)")
-        if self.chance.random() < 0.3:
+        if self.chance.random() < (0.8 if self.qresync else 0.3):
             self.select(name)
 
     def rest(self) -> None:
@@ -279,6 +357,8 @@ _ON_MESSAGES: tuple[Callable[[Member], None], ...] = (
     Member.store_silently,
     Member.expunge,
     Member.idle,
+    Member.pipeline,
+    Member.away,
 )
 _ON_MAILBOXES: tuple[Callable[[Member, list[str]], None], ...] = (
     Member.append,
