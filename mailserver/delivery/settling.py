@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from mailserver.delivery import bounce, spool
 from mailserver.delivery.post_office import PostOffice
+from mailserver.delivery.results import Result, mark_delay_reported, record
 from mailserver.delivery.retry import next_attempt
 from mailserver.delivery.tracing import LastWord, record_last_words
 from mailserver.message.report import DELAYED, DELIVERED, FAILED, RELAYED, Outcome
@@ -50,7 +51,7 @@ class Judgement:
     """What is to be written down about some recipients of an item."""
 
     item: spool.Item
-    results: list[spool.Result]
+    results: list[Result]
     reports: list[bounce.Report] = field(default_factory=list)
     tells_delay: bool = False
     tells_more: bool = False
@@ -101,7 +102,7 @@ def judge_overdue(office: PostOffice, item: spool.Item, last_reply: Callable[[sp
 
 def write_down(tx: Transaction, owner: str, judgements: Sequence[Judgement]) -> None:
     """Results first; reports, and the trace, only of what took effect."""
-    took = spool.record(tx, owner, [result for judgement in judgements for result in judgement.results])
+    took = record(tx, owner, [result for judgement in judgements for result in judgement.results])
     record_last_words(
         tx,
         (
@@ -117,14 +118,14 @@ def write_down(tx: Transaction, owner: str, judgements: Sequence[Judgement]) -> 
         if judgement.also is not None:
             judgement.also(tx)
         # Of two relays that hold recipients of one item, one tells of the delay.
-        is_first = not judgement.tells_delay or spool.mark_delay_reported(tx, judgement.item.id)
+        is_first = not judgement.tells_delay or mark_delay_reported(tx, judgement.item.id)
         if is_first or judgement.tells_more:
             bounce.deliver(tx, judgement.reports)
 
 
 def _judge(
     office: PostOffice, item: spool.Item, recipient: spool.Waiting, reply: Reply, attempt: Attempt, now: int
-) -> tuple[spool.Result, Outcome | None]:
+) -> tuple[Result, Outcome | None]:
     """The new state of a recipient, and what its sender is told, if anything."""
     settings = office.config.relay
     notify = recipient.notify
@@ -142,8 +143,8 @@ def _judge(
             will_retry_until=until,
         )
 
-    def result(state: str, at: int = 0, deadline: int = spool.NEVER) -> spool.Result:
-        return spool.Result(item.id, recipient.forward_path, state, str(reply), at, deadline, attempt.is_try)
+    def result(state: str, at: int = 0, deadline: int = spool.NEVER) -> Result:
+        return Result(item.id, recipient.forward_path, state, str(reply), at, deadline, attempt.is_try)
 
     if reply.is_positive:
         # RFC 3461 §5.2.2: where the next server does not promise the report, we say how far the message came.  So we do

@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
-from mailserver.delivery import lanes, queue, spool
+from mailserver.delivery import lanes, queue, results, spool
 from mailserver.delivery.lanes import Standing
 from mailserver.delivery.queue import Choice
-from mailserver.delivery.spool import DUE, FAILED, NEVER, SENT, Envelope, Result, SpoolRecipient
+from mailserver.delivery.results import Result
+from mailserver.delivery.spool import DUE, FAILED, NEVER, SENT, Envelope, SpoolRecipient
 from mailserver.store.messages import insert_message
 from mailserver.store.tables import spool_lane
 
@@ -112,8 +113,8 @@ def expire(store):
     store.write(lambda tx: tx.connection.execute(update(spool_lane).values(ready_at=tx.now - 1)).rowcount).result()
 
 
-def record(store, owner, *results):
-    return store.write(lambda tx: spool.record(tx, owner, results)).result()
+def record(store, owner, *told):
+    return store.write(lambda tx: results.record(tx, owner, told)).result()
 
 
 def test_results_are_written_down(any_store):
@@ -253,7 +254,7 @@ def test_deadlines_are_found_whether_or_not_anything_was_tried(any_store):
 
 def test_the_delay_is_reported_by_one(any_store):
     item = put(any_store, "a@x.vn")
-    told = [any_store.write(lambda tx: spool.mark_delay_reported(tx, item)).result() for _ in range(2)]
+    told = [any_store.write(lambda tx: results.mark_delay_reported(tx, item)).result() for _ in range(2)]
     assert told == [True, False]
 
 
@@ -267,7 +268,7 @@ def test_spooling_wakes_the_relay(store):
 
 @pytest.mark.parametrize(
     "asked",
-    [lanes._READY, lanes._NEXT_PRIORITY, lanes._DUE, lanes._OVERDUE, spool._FOUND_ONE],
+    [lanes._READY, lanes._NEXT_PRIORITY, lanes._DUE, lanes._OVERDUE, results._FOUND_ONE],
     ids=["ready", "priorities", "due", "overdue", "found"],
 )
 def test_what_the_relay_asks_is_answered_from_indexes(store, asked):
