@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, select, text
 
 from mailserver.delivery.inbound import look_up
 from mailserver.delivery.post_office import PostOffice
+from mailserver.delivery.reporting import name_in_ascii
 from mailserver.message.headers import find_all, header_end
 from mailserver.message.received_reports import PACKED_LIMIT, Report, Unreadable, find_reports
 from mailserver.refusals import Refusal
@@ -105,7 +106,7 @@ def _read(office: PostOffice, mailbox_id: int, uid: int, message_id: int, size: 
 
 
 def is_about_us(office: PostOffice, domain: str) -> bool:
-    ours = [name.lower() for name in office.config.city.all_domains]
+    ours = [name_in_ascii(name) for name in office.config.city.all_domains]
     return any(domain == name or domain.endswith(f".{name}") for name in ours)
 
 

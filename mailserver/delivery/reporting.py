@@ -15,6 +15,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from mailserver.address import AddressFault, domain_to_ascii
+from mailserver.config import Config
 from mailserver.delivery import local, signing, spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.tls_reports import DAY, seconds_of
@@ -33,9 +35,23 @@ MOST_DOMAINS, MOST_POLICIES = 50, 5
 GIVE_UP_AFTER = 3 * DAY
 
 
-def contact_of(office: PostOffice) -> str:
+def contact_of(config: Config) -> str:
     """Whom reports come from."""
-    return office.config.reports.contact or f"postmaster@{office.config.city.domain}"
+    return in_ascii(config.reports.contact or f"postmaster@{config.city.domain}")
+
+
+def in_ascii(address: str) -> str:
+    """An address whose domain is in A-labels: reports are for programs, which read nothing else."""
+    local_part, _, domain = address.rpartition("@")
+    return f"{local_part}@{name_in_ascii(domain)}"
+
+
+def name_in_ascii(domain: str) -> str:
+    """A configured name in A-labels; one that has none as it is."""
+    try:
+        return domain_to_ascii(domain).rstrip(".")
+    except AddressFault:
+        return domain.lower()
 
 
 def delay_of(hostname: str, day: str) -> int:
@@ -73,7 +89,7 @@ def mail(
     """Send a report and forget what it was made of; whether it was sent, and by us."""
     now = office.now()
     everybody = [each.address for each in destinations]
-    octets = aggregate_message(document, author=contact_of(office), to=everybody, date=now)
+    octets = aggregate_message(document, author=contact_of(office.config), to=everybody, date=now)
     # RFC 9990 §3.5: the limit counts what is sent, encoded
     fitting = [each.address for each in destinations if not each.limit or len(octets) <= each.limit]
     if not fitting:
@@ -83,7 +99,7 @@ def mail(
         forget(office, clear)
         return False
     if fitting != everybody:
-        octets = aggregate_message(document, author=contact_of(office), to=fitting, date=now)
+        octets = aggregate_message(document, author=contact_of(office.config), to=fitting, date=now)
     signed = signing.sign_ours(office, octets, at=now)
     if not signed.fields:
         log.warning("domain=%s gets no %s report: we have no DKIM key to sign it with", document.domain, document.kind)

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.database import open_directory
 from directory.dkim_keys import DkimKey, list_keys
-from mailserver.address import AddressFault, domain_to_ascii
 from mailserver.config import Config
 from mailserver.delivery.own_sts import policy_of
+from mailserver.delivery.reporting import contact_of, in_ascii, name_in_ascii
 from mailserver.doctor import machine, names, policies
 from mailserver.doctor.certificate import check_certificate, read_chain
 from mailserver.doctor.ports import address_of, check_port, services_of
@@ -29,13 +29,7 @@ Ask = Callable[[Asking[list[Verdict]]], list[Verdict]]
 
 def domains_of(config: Config) -> list[str]:
     """Our domains in A-labels."""
-    found = []
-    for name in config.city.all_domains:
-        try:
-            found.append(domain_to_ascii(name).rstrip("."))
-        except AddressFault:
-            found.append(name.lower())
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(name_in_ascii, config.city.all_domains)))
 
 
 def is_ours(config: Config) -> Callable[[str], bool]:
@@ -52,7 +46,7 @@ def ask_all(
     answers = yield (Question(hostname, "A"), Question(hostname, "AAAA"))
     # those that are not the Internet's have been complained of by then
     addresses = [address for address in names.addresses_in(answers) if address.is_global]
-    report_to = next(iter(config.reports.received_at), f"postmaster@{config.city.domain}")
+    report_to = in_ascii(next(iter(config.reports.received_at), contact_of(config)))
     askings = [names.check_resolver(is_named), names.check_host(hostname, is_named=is_named)]
     if chain:
         askings.append(policies.check_dane(hostname, chain, now))
@@ -93,10 +87,7 @@ def examine(
 
 
 def _hostname(config: Config) -> str:
-    try:
-        return domain_to_ascii(config.city.hostname).rstrip(".")
-    except AddressFault:
-        return config.city.hostname.lower()
+    return name_in_ascii(config.city.hostname)
 
 
 def _chain(config: Config) -> list[bytes]:

@@ -100,7 +100,9 @@ def check_dmarc(domain: str, report_to: str) -> Asking[list[Verdict]]:
     """``report_to``: the address of ours that takes reports."""
     names = names_to_walk(domain)
     answers = yield tuple(Question(f"_dmarc.{name}", "TXT") for name in names)
-    suggested = f'_dmarc.{domain}. IN TXT "v=DMARC1; p=reject; rua=mailto:{report_to}"'
+    first, then = (
+        f'_dmarc.{domain}. IN TXT "v=DMARC1; p={each}; rua=mailto:{report_to}"' for each in ("none", "reject")
+    )
     found: PolicyRecord | None = None
     for name, answer in zip(names, answers, strict=True):
         if answer.failed:
@@ -112,10 +114,10 @@ def check_dmarc(domain: str, report_to: str) -> Asking[list[Verdict]]:
             found = records[0]
             break
     if found is None:
-        return [bad("dmarc.none", domain, suggested)]
+        return [bad("dmarc.none", domain, first)]
     policy = found.policy if found.domain == domain else found.subdomains or found.policy
     if policy is Policy.NONE:
-        verdicts = [warning("dmarc.watches", domain, suggested)]
+        verdicts = [warning("dmarc.watches", domain, then)]
     elif found.testing or found.percent < 100:
         verdicts = [warning("dmarc.tries", domain, policy=policy.value)]
     else:

@@ -44,6 +44,8 @@ def services_of(config: Config) -> list[Service]:
     found = []
     for name, how in _HOW.items():
         port = getattr(config.listen, name)
+        if how == "tls" and not config.tls.certificate:  # then nobody listens there
+            continue
         if port and (name != "https" or config.workers.web):
             found.append(Service(name, port, how))
     return found

@@ -180,7 +180,7 @@ TO_DO: Words = {
         "Thêm rua=mailto:… để biết ai gửi thư dưới tên mình.",
     ),
     "dmarc.unwilling": ("Have them publish:", "Đề nghị nơi đó công bố:"),
-    "dmarc.none": _PUBLISH,
+    "dmarc.none": ("To begin with, publish:", "Trước hết, công bố bản ghi:"),
     "dmarc.several": ("Leave one of them.", "Chỉ giữ một bản ghi."),
     "dmarc.unknown": _AGAIN,
     "mta-sts.off": (

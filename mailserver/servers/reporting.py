@@ -83,9 +83,12 @@ class Reporter:
         self._office = office
         self._world = world
         self._is_ending = is_ending
-        city = office.config.city
-        self._submitter = city.domain
-        self._names = {"organization": city.name, "submitter": city.domain, "contact": reporting.contact_of(office)}
+        config = office.config
+        self._names = {
+            "organization": config.city.name,
+            "submitter": reporting.name_in_ascii(config.city.domain),
+            "contact": reporting.contact_of(config),
+        }
 
     def run(self) -> None:
         """Everything that is due now."""

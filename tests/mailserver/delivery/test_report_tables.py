@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mailserver.config import Reports
-from mailserver.delivery import dmarc_outcomes, dmarc_reports, received_reports, tls_outcomes, tls_reports
+from mailserver.config import City, Config, Reports
+from mailserver.delivery import dmarc_outcomes, dmarc_reports, received_reports, reporting, tls_outcomes, tls_reports
 from mailserver.delivery.checks import Findings
 from mailserver.delivery.tls_outcomes import Outcome
 from mailserver.delivery.verdict import Action, Judgement, Verdict
@@ -134,3 +134,11 @@ def test_received_reports_are_found_by_kind_domain_and_age(any_store):
     assert found(since=6) == ["3", "2"]
     assert do(any_store, lambda tx: received_reports.sweep(tx, 100)) == 0
     assert do(any_store, lambda tx: received_reports.sweep(tx, 101)) == 3
+
+
+def test_reports_speak_of_us_in_ascii():
+    config = Config(city=City(domain="thành-phố.example"))
+    assert reporting.contact_of(config) == "postmaster@xn--thnh-ph-9va4010e.example"
+    named = Config(reports=Reports(contact="bao-cao@sở.example"))
+    assert reporting.contact_of(named) == "bao-cao@xn--s-ebs.example"
+    assert reporting.name_in_ascii("..") == ".."

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mailserver.cli import main
+from mailserver.config import Config
 from mailserver.delivery.own_sts import policy_of, record_of
 from mailserver.doctor.policies import Fetched, judge_sts_policy
 from mailserver.doctor.ports import Service, check_port, services_of
@@ -108,6 +109,10 @@ def test_the_policy_that_is_served_is_ours(live):
     assert judge_sts_policy(DOMAIN, policy, Fetched(answer.body)).code == "mta-sts.policy"
     with pytest.raises(HttpsFailed):
         request_once(live.config, "GET", f"nowhere.{DOMAIN}", WELL_KNOWN, port=https)
+
+
+def test_without_a_certificate_nobody_listens_for_tls():
+    assert [each.name for each in services_of(Config())] == ["smtp", "submission", "imap"]
 
 
 def test_a_port_that_is_not_as_it_should_be(live):
