@@ -64,6 +64,21 @@ def speaker(texts: Mapping[str, tuple[str, str]], language: str) -> Callable[...
     return say
 
 
+def tell(line: str) -> None:
+    """A line with what others wrote in it: their words must not steer the terminal, nor make a further line."""
+    click.echo(
+        "".join(
+            character if character.isprintable() or character == "\t" else f"\\x{ord(character):02x}"
+            for character in line
+        )
+    )
+
+
+def tell_header(block: bytes) -> None:
+    for line in block.decode("utf-8", "replace").rstrip().split("\n"):
+        tell(line.removesuffix("\r"))
+
+
 def owner_of(config: Config, key: str) -> Account | None:
     """Whose mailbox is meant: by address (of closed ones too), bare local part, or id."""
     from directory.database import open_directory

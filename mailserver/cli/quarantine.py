@@ -19,7 +19,7 @@ import click
 
 from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, open_store, read_config, speaker
+from mailserver.cli.options import config_option, open_store, read_config, speaker, tell, tell_header
 
 if TYPE_CHECKING:
     from mailserver.delivery.queue import Queued
@@ -85,15 +85,16 @@ def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> No
     say = _speaker(lang)
     with open_store(config_path) as store:
         items = list_queued(store, Choice(ids=(item_id,), state=QUARANTINED))
-        header = header_of(store, item_id).decode("utf-8", "replace") if items else ""
+        header = header_of(store, item_id) if items else b""
     if not items:
         _end(say("none", item_id=item_id))
     if as_json:
-        click.echo(json.dumps(asdict(items[0]) | {"header": header}, ensure_ascii=False, indent=1))
+        shown = asdict(items[0]) | {"header": header.decode("utf-8", "replace")}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=1))
         return
     _tell(items[0], say)
     click.echo()
-    click.echo(header.rstrip())
+    tell_header(header)
 
 
 def _change(name: str, doc: str) -> None:
@@ -147,9 +148,9 @@ def _record(config_path: Path, by: str, name: str, items: list[Queued]) -> None:
 
 def _tell(item: Queued, say: Say) -> None:
     at = datetime.fromtimestamp(item.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
-    click.echo(f"{item.id}  {at}  {item.size} {say('octets')}  <{item.reverse_path}>  {item.subject}")
-    click.echo(f"    {say('to', paths=', '.join(each.forward_path for each in item.recipients))}")
-    click.echo(f"    {say('why', reason=item.quarantine)}")
+    tell(f"{item.id}  {at}  {item.size} {say('octets')}  <{item.reverse_path}>  {item.subject}")
+    tell(f"    {say('to', paths=', '.join(each.forward_path for each in item.recipients))}")
+    tell(f"    {say('why', reason=item.quarantine)}")
 
 
 def _end(text: str) -> None:

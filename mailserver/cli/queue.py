@@ -20,7 +20,7 @@ import click
 
 from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, open_store, read_config, speaker
+from mailserver.cli.options import config_option, open_store, read_config, speaker, tell, tell_header
 from mailserver.config.options import TARGET
 
 if TYPE_CHECKING:
@@ -132,12 +132,12 @@ def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int,
         click.echo(json.dumps([asdict(item) for item in items], ensure_ascii=False, indent=1))
         return
     for item in items:
-        click.echo(_line(item, say))
+        tell(_line(item, say))
         for recipient in item.recipients:
             if recipient.state in ("due", "sending", "held"):
-                click.echo(f"    {_recipient(recipient, say)}")
+                tell(f"    {_recipient(recipient, say)}")
                 if recipient.last_reply:
-                    click.echo(f"        {recipient.last_reply}")
+                    tell(f"        {recipient.last_reply}")
     click.echo(say("shown", count=len(items), waiting=waiting))
 
 
@@ -155,9 +155,9 @@ def domains_command(config_path: Path, as_json: bool, lang: str | None, limit: i
         click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=1))
         return
     for each in found:
-        click.echo(say("domain", domain=each.domain, count=each.waiting, priority=each.priority))
+        tell(say("domain", domain=each.domain, count=each.waiting, priority=each.priority))
         if each.failures:
-            click.echo(f"    {say('failing', count=each.failures, at=_time(each.ready_at))}: {each.last_reply}")
+            tell(f"    {say('failing', count=each.failures, at=_time(each.ready_at))}: {each.last_reply}")
 
 
 @queue.command()
@@ -170,21 +170,22 @@ def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> No
     say = _speaker(lang)
     with open_store(config_path) as store:
         items = list_queued(store, Choice(ids=(item_id,)))
-        header = header_of(store, item_id).decode("utf-8", "replace")
+        header = header_of(store, item_id)
     if not items:
         click.echo(f"citymail: {say('none', item_id=item_id)}", err=True)
         raise SystemExit(3)
     item = items[0]
     if as_json:
-        click.echo(json.dumps(asdict(item) | {"header": header}, ensure_ascii=False, indent=1))
+        shown = asdict(item) | {"header": header.decode("utf-8", "replace")}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=1))
         return
-    click.echo(_line(item, say))
+    tell(_line(item, say))
     for recipient in item.recipients:
-        click.echo(f"    {_recipient(recipient, say)}, {say('attempts', count=recipient.attempts)}")
+        tell(f"    {_recipient(recipient, say)}, {say('attempts', count=recipient.attempts)}")
         if recipient.last_reply:
-            click.echo(f"        {recipient.last_reply}")
+            tell(f"        {recipient.last_reply}")
     click.echo()
-    click.echo(header.rstrip())
+    tell_header(header)
 
 
 def _change(name: str, doc: str) -> Callable[[Callable[..., dict[str, str]]], None]:

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, read_config, speaker
+from mailserver.cli.options import config_option, read_config, speaker, tell
 
 # key: (English, Vietnamese)
 _TEXTS = {
@@ -99,17 +99,15 @@ def trace(
 def _show(row: Mapping[str, Any], say: Callable[..., str]) -> None:
     at = datetime.fromtimestamp(row["at"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     reason = f": {row['reason']}" if row["reason"] else ""
-    click.echo(f"{row['reference']}  {at}  {say(row['action'])}{reason}")
-    click.echo(
-        f"    {say('from', path=row['reverse_path'], client=row['client'], hello=row['hello'], size=row['size'])}"
-    )
+    tell(f"{row['reference']}  {at}  {say(row['action'])}{reason}")
+    tell(f"    {say('from', path=row['reverse_path'], client=row['client'], hello=row['hello'], size=row['size'])}")
     if row["author"]:
-        click.echo(f"    {say('author', author=row['author'])}  {row['message_id_header']}")
+        tell(f"    {say('author', author=row['author'])}  {row['message_id_header']}")
     if row["results"]:
-        click.echo(f"    {row['results']}")
+        tell(f"    {row['results']}")
     for fate in row["fates"]:
         outcome = say(fate.outcome) if fate.outcome in _TEXTS else fate.outcome
-        click.echo(f"    → {fate.forward_path}: {outcome}")
+        tell(f"    → {fate.forward_path}: {outcome}")
     for word in row["relayed"]:
         at = datetime.fromtimestamp(word.at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
-        click.echo(f"    ⇒ {word.forward_path}: {say(word.state)} {at} {word.host}: {word.reply}")
+        tell(f"    ⇒ {word.forward_path}: {say(word.state)} {at} {word.host}: {word.reply}")

@@ -70,6 +70,25 @@ def test_what_is_there_and_why(citymail: Callable[..., Any], config: Path, ids: 
     assert "secret" not in shown
 
 
+def test_what_a_message_says_does_not_steer_the_terminal(citymail: Callable[..., Any], config: Path) -> None:
+    loaded = load(config)
+    store = Store(loaded.store_url, loaded.data)
+    octets = b"Subject: =?utf-8?q?bill=1b=5b2J=0A9__released?=\r\nX: \x1b]0;owned\x07 \xe2\x80\xae\r\n\r\nbody\r\n"
+
+    def put(tx: Any, **more: Any) -> None:
+        message_id = insert_message(tx, store.prepare(octets))
+        spool.put(tx, message_id, spool.Envelope(""), [spool.SpoolRecipient("r@thanhpho.example")], **more)
+
+    store.write(lambda tx: put(tx, quarantine="clamav: \x1b[31mVirus")).result()
+    store.write(put).result()
+    store.close()
+    for command in (["quarantine", "list"], ["quarantine", "show", 1], ["queue", "list"], ["queue", "show", 2]):
+        said = citymail(*command, "--config", config).stdout
+        assert all(line.isprintable() for line in said.split("\n")), said
+        assert not any(line.startswith("9") for line in said.split("\n")), said
+    assert "X: \\x1b]0;owned\\x07" in said
+
+
 def test_both_ways_out_are_on_record(citymail: Callable[..., Any], config: Path, ids: list[int]) -> None:
     said = citymail("quarantine", "release", ids[0], "--by", "an", "--lang", "en", "--config", config).stdout
     assert "1 messages released" in said
