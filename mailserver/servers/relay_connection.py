@@ -13,7 +13,8 @@ import ssl
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar, cast
 
-from mailserver.smtp.client import Client, ConnectionLost, Receive, Send, StartTls, Step, TlsFailed
+from mailserver.smtp.client import Client
+from mailserver.smtp.steps import ConnectionLost, Receive, Send, StartTls, Step, TlsFailed
 from security.dane import NotProven
 from security.tls import peer_chain
 

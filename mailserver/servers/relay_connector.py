@@ -20,8 +20,9 @@ from mailserver.delivery.tls_policy import ConfigurationFault, HostMistrusted, c
 from mailserver.servers.dns import Dns
 from mailserver.servers.relay_connection import Connection
 from mailserver.servers.relay_peers import Peers
-from mailserver.smtp.client import Client, ConnectionLost, Credentials, HostRefused, LoginRefused, TlsFailed
+from mailserver.smtp.client import Client, Credentials
 from mailserver.smtp.replies import Reply
+from mailserver.smtp.steps import ConnectionLost, HostRefused, LoginRefused, TlsFailed
 from mailserver.smtp.tls_policy import IN_CLEAR, OPPORTUNISTIC, Demand, TlsPolicy
 from security import dane
 from security.dns import Status

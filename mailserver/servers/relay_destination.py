@@ -21,8 +21,8 @@ from mailserver.delivery.settling import Attempt
 from mailserver.servers.relay_connection import Connection
 from mailserver.servers.relay_connector import NoHost, OutOfFiles
 from mailserver.servers.relay_desk import Errand
-from mailserver.smtp.client import ConnectionLost
 from mailserver.smtp.replies import Reply, fault_reply
+from mailserver.smtp.steps import ConnectionLost
 from mailserver.smtp.tls_policy import Demand
 
 if TYPE_CHECKING:

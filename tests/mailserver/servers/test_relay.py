@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from mailserver.delivery import lanes, spool
 from mailserver.servers import dns as dns_shell
 from mailserver.servers import relay_connector, relay_destination
-from mailserver.smtp import client as smtp_client
+from mailserver.smtp import steps as smtp_steps
 from mailserver.store.tables import spool_lane
 from security.authority import ensure_certificate
 from security.tls import server_context
@@ -382,7 +382,7 @@ def test_no_file_left_is_not_the_other_servers_fault(relaying, far, monkeypatch)
 
 
 def test_a_silent_server_is_given_up(relaying, make_far, monkeypatch):
-    monkeypatch.setitem(smtp_client.TIMEOUTS, "greeting", 0.2)
+    monkeypatch.setitem(smtp_steps.TIMEOUTS, "greeting", 0.2)
     far = make_far()
     far.pause.clear()
     room = relaying(far)

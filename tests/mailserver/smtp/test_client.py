@@ -6,18 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from mailserver.smtp.client import (
-    Client,
-    ConnectionLost,
-    Envelope,
-    ForwardPath,
-    HostRefused,
-    Receive,
-    Send,
-    StartTls,
-    TlsFailed,
-)
+from mailserver.smtp.client import Client, Envelope, ForwardPath
 from mailserver.smtp.replies import Reply
+from mailserver.smtp.steps import ConnectionLost, HostRefused, Receive, Send, StartTls, TlsFailed
 from mailserver.smtp.tls_policy import IN_CLEAR, REQUIRED
 
 EHLO = "250-mx.example\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 DSN"
