@@ -135,6 +135,9 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._step = None  # what arrives now is for the handshake
         try:
+            if self._input:
+                # RFC 3207 §4.2: it came in clear, in a packet of its own, and nobody knows from whom.
+                raise ssl.SSLError("octets in clear before the handshake")
             secured = await self._loop.start_tls(
                 self._transport, self, self._context, server_hostname=self.host, ssl_handshake_timeout=step.timeout
             )

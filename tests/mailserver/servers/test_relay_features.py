@@ -13,11 +13,13 @@ import uvloop
 
 from mailserver.delivery import queue, spool
 from mailserver.delivery.queue import Choice
-from mailserver.servers import relay_destination
+from mailserver.servers import relay_connection, relay_destination
 from mailserver.servers.relay import RelayServer
+from mailserver.smtp import steps as smtp_steps
+from mailserver.smtp.client import Client
 from mailserver.store.messages import insert_message
 from security.authority import ensure_certificate
-from security.tls import server_context
+from security.tls import client_context, server_context
 from tests.mailserver.mailroom import mails
 from tests.mailserver.servers.far_away import FarServer
 from tests.mailserver.servers.test_relay import items, lane_rows, move_time, until, waiting
@@ -195,6 +197,28 @@ def test_required_tls_needs_the_next_server_to_require_it_too(sending, make_far,
     until(lambda: is_empty(room))
     assert far.messages[0].secured
     assert far.messages[0].sender.endswith(" REQUIRETLS")
+
+
+def test_what_comes_in_clear_between_starttls_and_the_handshake_ends_the_connection():
+    """RFC 3207 §4.2, for octets in a packet of their own."""
+
+    class Transport(asyncio.Transport):
+        def close(self):
+            pass
+
+    def steps():
+        yield smtp_steps.StartTls()
+
+    async def meet():
+        connection = relay_connection.Connection(Client("us"), "far.example", "192.0.2.1", client_context(verify=False))
+        connection.connection_made(Transport())
+        running = asyncio.create_task(connection.run(steps()))
+        await asyncio.sleep(0)  # the handshake is wanted, and has not begun
+        connection.data_received(b"250-evil\r\n250 AUTH PLAIN\r\n")
+        with pytest.raises(smtp_steps.TlsFailed, match="in clear"):
+            await running
+
+    asyncio.run(meet())
 
 
 def test_optional_tls_goes_without_where_the_policy_would_not(sending, make_far, tmp_path):
