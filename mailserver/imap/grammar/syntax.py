@@ -57,7 +57,8 @@ _SEQUENCE_SET = re.compile(rb"%b(?:,%b)*|\$" % (_RANGE, _RANGE))
 # date = date-text / DQUOTE date-text DQUOTE;  date-text = date-day "-" date-month "-" date-year
 _DATE = re.compile(rb'("?)(\d{1,2})-([A-Za-z]{3})-(\d{4})\1')
 # date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
-_DATE_TIME = re.compile(rb'"([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})"')
+# Some programs write days below ten in one digit, which can mean nothing else.
+_DATE_TIME = re.compile(rb'"([ \d]?\d)-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})"')
 MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 
 STAR = 0  # "*" in a sequence set

@@ -87,6 +87,10 @@ def parse(text, *literals):
             Store(ONE, Change.REMOVE, ("a",), False, True, 5),
         ),
         ("APPEND x \x00", [b"m"], Append(b"x", (Appended((), None, b"m"),))),
+        *(
+            (f'APPEND x "{day}-Jan-2026 07:00:00 +0700" \x00', [b"m"], Append(b"x", (Appended((), 1767225600, b"m"),)))
+            for day in ("01", " 1", "1")
+        ),
         (
             'APPEND x (a) "01-Jan-2026 07:00:00 +0700" \x00 ~\x00 UTF8 (~\x00)',
             [b"m", b"n", b"o"],
