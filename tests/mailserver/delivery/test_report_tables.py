@@ -141,4 +141,4 @@ def test_reports_speak_of_us_in_ascii():
     assert reporting.contact_of(config) == "postmaster@xn--thnh-ph-9va4010e.example"
     named = Config(reports=Reports(contact="bao-cao@sở.example"))
     assert reporting.contact_of(named) == "bao-cao@xn--s-lym.example"
-    assert reporting.name_in_ascii("..") == ".."
+    assert reporting.name_in_ascii("\u0378.example") == "\u0378.example"  # no name at all
