@@ -1,6 +1,6 @@
 """TLS-RPT: where a domain wants to hear how TLS to its servers went.
 
-The text of the RFC was not at hand; written from its draft (draft-ietf-uta-smtp-tlsrpt-23).
+The text of the RFC was not at hand (docs/standards.md).
 
 Standards: RFC 8460 §3 (record).
 """
@@ -20,8 +20,9 @@ def record_name(domain: str) -> str:
 
 def read_record(texts: Iterable[bytes]) -> tuple[str, ...] | None:
     """The URIs of ``rua``; None for no record, several, or one that cannot be read (§3: then none is sent)."""
-    records = [text.decode("utf-8", "replace") for text in texts if text.startswith(b"v=TLSRPTv1")]
-    if len(records) != 1 or _VERSION.match(records[0]) is None:
+    decoded = (text.decode("utf-8", "replace") for text in texts)
+    records = [text for text in decoded if _VERSION.match(text)]
+    if len(records) != 1:
         return None
     for part in records[0].split(";")[1:]:
         name, equals, value = part.partition("=")

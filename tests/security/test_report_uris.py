@@ -110,6 +110,7 @@ def test_the_smaller_limit_holds():
         ([b"v=TLSRPTv1; rua=mailto:a@b.example", b"v=TLSRPTv1; rua=mailto:a@b.example"], None),
         ([b"v=TLSRPTv2; rua=mailto:a@b.example"], None),
         ([b"v=TLSRPTv1"], None),
+        ([b"v=TLSRPTv1; rua=mailto:a@b.example", b"v=TLSRPTv10; rua=x", b"v=TLSRPTv1"], ("mailto:a@b.example",)),
         ([b"v=TLSRPTv1; rua="], None),
         ([], None),
     ],
