@@ -123,8 +123,12 @@ def write_policy(policy: Policy) -> str:
 
 
 def must_fetch(known: Known | None, policy_id: str | None, now: int) -> bool:
-    """Whether the record (``policy_id``, None where there is none now) says that the policy has to be fetched."""
-    return policy_id is not None and (known is None or known.policy_id != policy_id or known.until <= now)
+    """Whether the policy has to be fetched: the record (``policy_id``, None where there is none now) has another id, or
+    half of the policy's time is over, so that who can keep it from us for a moment cannot choose its last (§10.2).
+    """
+    if policy_id is None:
+        return False
+    return known is None or known.policy_id != policy_id or known.until - known.policy.max_age // 2 <= now
 
 
 def in_force(known: Known | None, now: int) -> Policy | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -123,7 +124,7 @@ def test_nothing_else_is_raised(octets: bytes) -> None:
 
 
 def test_a_known_policy_stays_in_force() -> None:
-    known = Known("a", read_policy(POLICY), NOW + 100)
+    known = Known("a", replace(read_policy(POLICY), max_age=100), NOW + 100)
     assert in_force(known, NOW) == known.policy
     assert in_force(known, NOW + 100) is None
     assert in_force(None, NOW) is None
@@ -134,3 +135,6 @@ def test_a_known_policy_stays_in_force() -> None:
     assert not must_fetch(known, "a", NOW)
     assert must_fetch(known, "b", NOW)
     assert must_fetch(known, "a", NOW + 100)
+    # In time, while the old one still binds.
+    assert not must_fetch(known, "a", NOW + 49)
+    assert must_fetch(known, "a", NOW + 50)
