@@ -130,6 +130,15 @@ def remove_if(octets: bytes, is_unwanted: Callable[[str, bytes], bool]) -> bytes
     return b"".join(pieces)
 
 
+def replace_field(header: bytes, name: str, index: int, new: bytes) -> bytes:
+    """The block with its ``index``th field of that name, counted from 1, replaced; as it was where there is none."""
+    places = [match.span() for match in _FIELD_OCTETS.finditer(header) if match[1].lower() == name.lower().encode()]
+    if not 1 <= index <= len(places):
+        return header
+    start, end = places[index - 1]
+    return header[:start] + new + header[end:]
+
+
 def field_line(name: str, value: str) -> bytes:
     """One field of ours, ended by CRLF. Line ends in the value are blanked: no value can add a field."""
     safe = re.sub(r"[\r\n\x00]+", " ", value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from mailserver.message.headers import field_line, field_octets
+from mailserver.message.headers import field_line, replace_field
 from mailserver.smtp.replies import Reply
 
 # What a scanner may call a field (RFC 5322 §2.2).
@@ -90,18 +90,8 @@ def edited(header: bytes, opinions: Iterable[Opinion]) -> bytes:
 
 
 def _changed(header: bytes, change: Change) -> bytes:
-    wanted = [field for name, field in field_octets(header) if name == change.name.lower()]
-    if not 1 <= change.index <= len(wanted):
-        return header
-    old = wanted[change.index - 1]
-    # The same octets may stand there more than once: all fields of that name up to this one are passed over.
-    at = 0
-    for field in wanted[: change.index]:
-        at = header.index(field, at)
-        end = at + len(field)
-        at = end
     new = field_line(change.name, change.value) if change.value else b""
-    return header[: end - len(old)] + new + header[end:]
+    return replace_field(header, change.name, change.index, new)
 
 
 Conversation = Generator[bytes | None, bytes, Opinion]

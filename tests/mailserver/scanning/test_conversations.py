@@ -232,6 +232,12 @@ def test_only_that_field_is_changed(change: Change, left: bytes) -> None:
     assert edited(header, [Opinion("m", Action.CLEAN, changes=(change,))]) == left
 
 
+def test_no_other_fields_end_is_taken_for_the_field() -> None:
+    header = b"Not-A: 1\r\nB: A: 1\r\nA: 1\r\n\r\n"
+    change = Change("A", 1, "")
+    assert edited(header, [Opinion("m", Action.CLEAN, changes=(change,))]) == b"Not-A: 1\r\nB: A: 1\r\n\r\n"
+
+
 def test_what_scanners_add_stands_in_front() -> None:
     opinions = [Opinion("a", Action.CLEAN, fields=(("X-A", "1\n2"), ("no name", "x"))), Opinion("b", Action.CLEAN)]
     assert edited(b"A: 1\r\n\r\n", opinions) == b"X-A: 1 2\r\nA: 1\r\n\r\n"
