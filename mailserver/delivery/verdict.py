@@ -138,7 +138,9 @@ def _judge_claim(found: Findings, claimed: Collection[str]) -> Verdict:
 
 def _judge_policy(found: Findings, dmarc: DmarcResult, trust: Trust, sealer: str) -> Verdict:
     """What the author's domain wants (RFC 9989 §5.4)."""
-    if dmarc.status is Dmarc.PERMERROR and found.letter is not None and len(found.letter.authors) > 1:
+    if dmarc.status is Dmarc.PERMERROR:
+        # Nobody's policy can be asked for: From names nobody, or a crowd, or is written so that only programs that show
+        # it to people find an address in it.
         return Verdict(Action.JUNK, dmarc.reason)
     if sealer or trust.dmarc == "accept" or dmarc.status not in (Dmarc.FAIL, Dmarc.TEMPERROR):
         return ACCEPTED

@@ -86,7 +86,7 @@ def test_every_check_has_its_finding() -> None:
             {},
             Action.JUNK,
         ),
-        ({"dmarc": DmarcResult(Dmarc.PERMERROR)}, {}, Action.ACCEPT),
+        ({"dmarc": DmarcResult(Dmarc.PERMERROR)}, {}, Action.JUNK),
     ],
 )
 def test_what_follows(found: dict[str, Any], trust: dict[str, Any], action: Action) -> None:

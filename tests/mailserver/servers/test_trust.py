@@ -110,7 +110,9 @@ def test_a_good_message_and_what_is_written_of_it(trusting):
         ("an@city.vn", "x@a.example", "550 5.7.26", ""),
         ("an@CITY.vn.", "an@city.vn", "550 5.7.26", ""),
         ("an@phong.city.vn", "x@a.example", "550 5.7.26", ""),
-        ('"an"@[127.0.0.1]', "x@a.example", "250", "INBOX"),
+        ('"an"@[127.0.0.1]', "x@a.example", "250", "Junk"),
+        # an address only to programs that decode it
+        ("=?utf-8?q?an=40city.vn?=", "x@a.example", "250", "Junk"),
     ],
 )
 def test_authors(trusting, author, sender, reply, place):
