@@ -171,6 +171,70 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     "column-unknown": ("invalid", "unknown columns: {columns}", "cột không rõ: {columns}"),
     "column-double": ("invalid", "column {column} stands there twice", "cột {column} bị lặp"),
     "column-missing": ("invalid", "no column for {columns}", "thiếu cột {columns}"),
+    "plan-unknown": ("unknown", "there is no plan {plan}", "không có phương án {plan}"),
+    "plan-file-missing": ("unknown", "the file {file} cannot be read", "không đọc được tệp {file}"),
+    "plan-mistakes": ("invalid", "the plan has {count} mistakes", "phương án có {count} lỗi"),
+    "plan-state": ("invalid", "the plan {plan} is {state}", "phương án {plan} đang ở trạng thái {state}"),
+    "plan-author": (
+        "invalid",
+        "{actor} proposed this plan; somebody else must approve it",
+        "{actor} là người lập phương án; phải do người khác duyệt",
+    ),
+    "plan-early": (
+        "invalid",
+        "the plan takes effect on {day}; it cannot be applied before",
+        "phương án có hiệu lực từ {day}; chưa thể áp dụng",
+    ),
+    "plan-overtaken": (
+        "in-use",
+        "what the plan made was changed since: {what}; make a new plan instead",
+        "kết quả của phương án đã bị thay đổi sau đó: {what}; hãy lập phương án mới",
+    ),
+    "plan-empty": ("invalid", "the plan has no steps", "phương án không có việc nào"),
+    "plan-key-unknown": ("invalid", "{key} means nothing in a plan", "{key} không có nghĩa trong phương án"),
+    "plan-value-missing": ("invalid", "{what} is missing", "thiếu {what}"),
+    "plan-value-idle": ("invalid", "{what} means nothing here", "{what} không có nghĩa ở đây"),
+    "plan-unit-twice": (
+        "invalid",
+        "{unit} already has a step that excludes this one, in line {line}",
+        "{unit} đã có việc khác không thể đi cùng, ở dòng {line}",
+    ),
+    "plan-unit-ends": ("invalid", "{unit} ends by this plan", "{unit} kết thúc theo phương án này"),
+    "plan-unit-later": (
+        "invalid",
+        "{unit} has changes dated {day}, on or after the day of the plan",
+        "{unit} đã có thay đổi từ ngày {day}, không trước ngày của phương án",
+    ),
+    "plan-split-rest": (
+        "invalid",
+        "of the parts of {unit} exactly one must take the rest (no positions)",
+        "trong các phần của {unit} phải có đúng một phần nhận số còn lại (để trống chức vụ)",
+    ),
+    "plan-nowhere": (
+        "in-use",
+        "{count} officials, units or mailboxes of {unit} have nowhere to go",
+        "{count} cán bộ, đơn vị hoặc hộp thư của {unit} chưa có nơi chuyển đến",
+    ),
+    "plan-mailbox-none": (
+        "invalid",
+        "{unit} has no mailbox to redirect to",
+        "{unit} không có hộp thư để chuyển hướng đến",
+    ),
+    "plan-official-elsewhere": (
+        "invalid",
+        "{official} holds no post in a unit that ends by this plan",
+        "{official} không giữ chức vụ tại đơn vị nào kết thúc theo phương án này",
+    ),
+    "plan-official-posts": (
+        "invalid",
+        "{official} holds posts in several units that end; name one (from_unit)",
+        "{official} giữ chức vụ tại nhiều đơn vị kết thúc; hãy ghi rõ một đơn vị (từ đơn vị)",
+    ),
+    "plan-official-twice": (
+        "invalid",
+        "{official} already goes elsewhere by line {line}",
+        "{official} đã được chuyển ở dòng {line}",
+    ),
     "value-invalid": ("invalid", "{value} is no {what}", "{value} không phải {what}"),
 }
 

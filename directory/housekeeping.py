@@ -1,5 +1,5 @@
-"""What time alone changes: posts begin and end, redirects run out, sessions die.  To be run every few
-minutes.
+"""What time alone changes: posts begin and end, redirects run out, sessions die, plans take effect.  To be run every
+few minutes.
 
 Cheap when there is nothing to do, and safe to run from several processes.
 """
@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from directory import scram_verifiers, sessions
 from directory.database import Directory
 from directory.dates import days_after
+from directory.plans.life import apply_due
 from directory.postings import people_touched_between, refresh
 from directory.record import record
 from directory.tables import address, state
@@ -34,6 +35,7 @@ def tidy_up(
         sessions.sweep(conn, idle=idle, absolute=absolute)
         if not keeps_scram and scram_verifiers.any_kept(conn):
             scram_verifiers.forget_all(conn)
+    apply_due(directory, ACTOR)
 
 
 def turn_day(directory: Directory) -> int:

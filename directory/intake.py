@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, select
 
 from directory import search_index
 from directory.addresses import address_row, is_issuable, is_local_domain, primary_domain, spelled_out
-from directory.database import Question, Writing
+from directory.database import Question, Reading, Writing
 from directory.dates import holds
 from directory.faults import Fault
 from directory.names import MAX_LOCAL_PART, RESERVED_LOCAL_PARTS, PersonName, address_patterns, order_key
@@ -310,7 +310,7 @@ class _Shown:
     unit_short_name: str = ""
 
 
-def check_issuable(conn: Writing, wanted: str, *, function: bool = False) -> None:
+def check_issuable(conn: Reading | Writing, wanted: str, *, function: bool = False) -> None:
     """Whether this (normalised) address may be given to a person, or to a ``function`` (unit, role, group,
     alias).
     """

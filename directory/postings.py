@@ -79,6 +79,18 @@ _POSITIONS = Question(
     ).order_by(position.c.rank, position.c.code)
 )
 
+_SHOWN_BY_ACCOUNT = (
+    update(account)
+    .where(account.c.id == bindparam("account"))
+    .values(
+        name=bindparam("new_name"),
+        sort_key=bindparam("new_sort_key"),
+        title=bindparam("new_title"),
+        unit_id=bindparam("new_unit"),
+        unit_name=bindparam("new_unit_name"),
+    )
+)
+
 # --- positions
 # --------------------------------------------------------------------------------------------------------
 
@@ -199,37 +211,39 @@ def refresh(conn: Writing, person_ids: Collection[str]) -> None:
             .join(person, person.c.id == account.c.person_id)
             .where(account.c.person_id.in_(chunk))
         ).all()
+        if not people:
+            continue
+        local_parts = search_index.local_parts_of(conn, [row.id for row in people])
+        accounts: list[dict[str, Any]] = []
+        entries: list[search_index.Entry] = []
         for row in people:
             post = shown.get(row.person)
-            conn.execute(
-                update(account)
-                .where(account.c.id == row.id)
-                .values(
-                    name=row.full_name,
-                    sort_key=row.sort_key,
-                    title=post.title if post else "",
-                    unit_id=post.unit_id if post else None,
-                    unit_name=post.unit_name if post else "",
-                )
+            accounts.append(
+                {
+                    "account": row.id,
+                    "new_name": row.full_name,
+                    "new_sort_key": row.sort_key,
+                    "new_title": post.title if post else "",
+                    "new_unit": post.unit_id if post else None,
+                    "new_unit_name": post.unit_name if post else "",
+                }
             )
             if row.status == "closed":
                 search_index.remove(conn, row.id)
                 continue
-            search_index.put(
-                conn,
-                row.id,
-                "person",
-                row.login,
-                search_index.person_words(
-                    row.full_name,
-                    row.given_name,
-                    search_index.local_parts(conn, row.id),
-                    rank=post.rank if post else NO_RANK,
-                    title=post.title if post else "",
-                    unit_name=post.unit_name if post else "",
-                    unit_short_name=post.unit_short_name if post else "",
-                ),
+            ranks = search_index.person_words(
+                row.full_name,
+                row.given_name,
+                local_parts[row.id],
+                rank=post.rank if post else NO_RANK,
+                title=post.title if post else "",
+                unit_name=post.unit_name if post else "",
+                unit_short_name=post.unit_short_name if post else "",
             )
+            entries.append(search_index.Entry(row.id, "person", row.login, ranks))
+        conn.execute(_SHOWN_BY_ACCOUNT, accounts)
+        if entries:
+            search_index.put_many(conn, entries)
 
 
 def refresh_units(conn: Writing, unit_ids: Collection[str]) -> None:

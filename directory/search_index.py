@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from directory.database import Question, Reading, Writing
 from directory.names import fold, initials, words
@@ -125,11 +126,74 @@ def put(conn: Writing, subject_id: str, kind: str, shown_address: str, ranks: Ma
     batch.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    subject_id: str
+    kind: str
+    address: str
+    ranks: Mapping[str, int]
+
+
+def put_many(conn: Writing, entries: Collection[Entry]) -> None:
+    """Some hundred entries, added or brought up to date: only words that changed are written."""
+    found = conn.execute(
+        select(search_entry.c.subject_id, search_entry.c.id, search_entry.c.kind, search_entry.c.address).where(
+            search_entry.c.subject_id.in_([entry.subject_id for entry in entries])
+        )
+    )
+    known = {row.subject_id: row for row in found}
+    batch = IndexBatch(conn)
+    wanted: set[tuple[str, int, int]] = set()
+    for entry in entries:
+        row = known.get(entry.subject_id)
+        if row is None:
+            batch.add(entry.subject_id, entry.kind, entry.address, entry.ranks)
+            continue
+        wanted.update((word, rank, row.id) for word, rank in entry.ranks.items())
+        if (row.kind, row.address) != (entry.kind, entry.address):
+            conn.execute(
+                update(search_entry).where(search_entry.c.id == row.id).values(kind=entry.kind, address=entry.address)
+            )
+    stored = conn.execute(
+        select(search_word.c.word, search_word.c.rank, search_word.c.entry_id).where(
+            search_word.c.entry_id.in_([row.id for row in known.values()])
+        )
+    )
+    present = {(word, rank, entry_id) for word, rank, entry_id in stored}
+    if present - wanted:
+        conn.execute(
+            delete(search_word).where(
+                search_word.c.word == bindparam("old_word"),
+                search_word.c.rank == bindparam("old_rank"),
+                search_word.c.entry_id == bindparam("old_entry"),
+            ),
+            [{"old_word": word, "old_rank": rank, "old_entry": entry} for word, rank, entry in present - wanted],
+        )
+    if wanted - present:
+        conn.execute(
+            insert(search_word),
+            [{"word": word, "rank": rank, "entry_id": entry} for word, rank, entry in sorted(wanted - present)],
+        )
+    batch.flush()
+
+
 def remove(conn: Writing, subject_id: str) -> None:
     row = conn.row(_ENTRY, subject=subject_id)
     if row is not None:
         conn.execute(delete(search_word).where(search_word.c.entry_id == row[0]))
         conn.execute(delete(search_entry).where(search_entry.c.id == row[0]))
+
+
+def local_parts_of(conn: Reading | Writing, account_ids: Collection[str]) -> dict[str, list[str]]:
+    """Of some hundred accounts at once."""
+    found: dict[str, list[str]] = {account_id: [] for account_id in account_ids}
+    for account_id, text in conn.execute(
+        select(address.c.account_id, address.c.address).where(
+            address.c.account_id.in_(list(account_ids)), address.c.state == "active"
+        )
+    ):
+        found[account_id].append(text.rpartition("@")[0])
+    return found
 
 
 def add_local_parts(conn: Writing, account_id: str) -> None:

@@ -326,7 +326,7 @@ def alter_unit(
     this_version = (unit_version.c.unit_id == unit_id) & (unit_version.c.valid_from == last.valid_from)
     if from_day == last.valid_from:
         # a version of the same day is corrected, not followed
-        conn.execute(update(unit_version).where(this_version).values(**_columns(made)))
+        conn.execute(update(unit_version).where(this_version).values(**version_columns(made)))
     else:
         conn.execute(update(unit_version).where(this_version).values(valid_until=day_before(from_day)))
         _insert_version(conn, made)
@@ -459,7 +459,7 @@ def _check(conn: Writing, made: Unit, *, known: bool) -> None:
             raise Fault("unit-exists", unit=made.short_name)
 
 
-def _columns(made: Unit) -> dict[str, Any]:
+def version_columns(made: Unit) -> dict[str, Any]:
     return {
         "unit_id": made.id,
         "valid_from": made.valid_from,
@@ -476,4 +476,4 @@ def _columns(made: Unit) -> dict[str, Any]:
 
 
 def _insert_version(conn: Writing, made: Unit) -> None:
-    conn.execute(insert(unit_version), _columns(made))
+    conn.execute(insert(unit_version), version_columns(made))

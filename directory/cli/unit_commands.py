@@ -9,6 +9,7 @@ import click
 
 from directory import units
 from directory.cli.context import CliContext, changing_command, directory_command
+from directory.cli.plan_commands import group as plan_group
 from directory.cli.texts import help_text
 from directory.database import Reading, Writing
 from directory.dates import day_before, parse_day
@@ -18,6 +19,9 @@ from directory.units import Unit
 @click.group()
 def group() -> None:
     pass
+
+
+group.add_command(plan_group)
 
 
 def _day(conn: Reading | Writing, given: str | None) -> str:

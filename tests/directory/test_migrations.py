@@ -84,7 +84,8 @@ def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
     # one that was made before there were keys in it
     path.chmod(0o644)
     with create_directory_engine(f"sqlite:///{path}").connect() as connection:
-        connection.exec_driver_sql("DROP TABLE dkim_key")
+        for later in ("plan_change", "plan", "dkim_key"):
+            connection.exec_driver_sql(f"DROP TABLE {later}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
     migrate(f"sqlite:///{path}")
     assert path.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,315 @@
+"""The life of a plan: proposed, approved by somebody else, applied on its day, undone.
+
+Applying is one transaction: a process that dies in it leaves the plan approved and the directory as it was, and the
+next one applies it.  What a plan does is worked out anew when it is applied, so that whoever joined since then goes
+where his unit goes; a plan that no longer fits the directory is blocked, with the reason, and changes nothing.
+
+Limits: undoing takes back what was, as if the plan had never been; it is refused once anything that the plan wrote was
+changed by somebody else.  Addresses that the plan gave out are retired, not forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import insert, or_, select, update
+
+from directory import search_index
+from directory.database import Directory, Reading, Writing
+from directory.faults import Fault
+from directory.plans.effects import Effects, Fact, in_chunks, work_out
+from directory.plans.journal import Change, carry_out, forget, keep, kept
+from directory.plans.reading import Mistake, PlanText, parse_source
+from directory.plans.resolution import resolve
+from directory.postings import refresh, refresh_units
+from directory.record import Recorder, search
+from directory.sessions import end_all
+from directory.tables import account, appointment, group_rule, plan, unit_succession, unit_version
+from directory.units import versions
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    id: str
+    title: str
+    effective: str
+    decision: str
+    state: str
+    author: str
+    proposed_at: int
+    approver: str
+    applied_at: int | None
+    problem: str
+
+
+_COLUMNS = (
+    plan.c.id,
+    plan.c.title,
+    plan.c.effective,
+    plan.c.decision,
+    plan.c.state,
+    plan.c.author,
+    plan.c.proposed_at,
+    plan.c.approver,
+    plan.c.applied_at,
+    plan.c.problem,
+)
+
+
+def plans(conn: Reading | Writing) -> list[Plan]:
+    """Newest first."""
+    found = conn.execute(select(*_COLUMNS).order_by(plan.c.proposed_at.desc(), plan.c.id.desc()))
+    return [Plan(*tuple(row)) for row in found]
+
+
+def find_plan(conn: Reading | Writing, plan_id: str) -> Plan:
+    """Raises Fault."""
+    row = conn.execute(select(*_COLUMNS).where(plan.c.id == plan_id.strip().lower())).first()
+    if row is None:
+        raise Fault("plan-unknown", plan=plan_id)
+    return Plan(*tuple(row))
+
+
+def text_of(conn: Reading | Writing, plan_id: str) -> PlanText:
+    """The files as they were proposed."""
+    source: dict[str, str] = json.loads(conn.execute(select(plan.c.source).where(plan.c.id == plan_id)).scalar_one())
+    return parse_source(source)
+
+
+def rehearse(conn: Reading | Writing, text: PlanText) -> tuple[list[Mistake], Effects]:
+    """What is wrong with a plan, by file and line; or, where nothing is, all that it would do."""
+    outline = resolve(conn, text)
+    effects = work_out(conn, outline)
+    order = list(text.source)
+    place = {name: order.index(name) for name in order}
+    return sorted(outline.mistakes, key=lambda found: (place.get(found.file, 0), found.line)), effects
+
+
+def propose(conn: Writing, actor: str, text: PlanText) -> Plan:
+    """Put a plan before the others.  Raises Fault if it has mistakes."""
+    mistakes, effects = rehearse(conn, text)
+    if mistakes:
+        raise Fault("plan-mistakes", count=len(mistakes))
+    made = Plan(conn.new_id(), text.title, text.effective, text.decision, "proposed", actor, conn.now, "", None, "")
+    conn.execute(
+        insert(plan),
+        {
+            "id": made.id,
+            "title": made.title,
+            "effective": made.effective,
+            "decision": made.decision,
+            "state": made.state,
+            "source": json.dumps(dict(text.source), ensure_ascii=False),
+            "author": actor,
+            "proposed_at": made.proposed_at,
+            "approver": "",
+            "applied_at": None,
+            "problem": "",
+        },
+    )
+    _record(conn, actor, "plan.propose", made, rows=len(effects.changes))
+    return made
+
+
+def approve(conn: Writing, actor: str, plan_id: str) -> Plan:
+    """By somebody who did not propose it; a blocked plan may be approved again.  Raises Fault."""
+    found = _in_state(conn, plan_id, "proposed", "blocked")
+    if actor.casefold() == found.author.casefold():
+        raise Fault("plan-author", actor=actor)
+    mistakes, effects = rehearse(conn, text_of(conn, found.id))
+    if mistakes:
+        raise Fault("plan-mistakes", count=len(mistakes))
+    conn.execute(update(plan).where(plan.c.id == found.id).values(state="approved", approver=actor, problem=""))
+    _record(conn, actor, "plan.approve", found, author=found.author, rows=len(effects.changes))
+    return find_plan(conn, found.id)
+
+
+def withdraw(conn: Writing, actor: str, plan_id: str) -> Plan:
+    """Nobody wants it any more.  Raises Fault."""
+    found = _in_state(conn, plan_id, "proposed", "approved", "blocked")
+    conn.execute(update(plan).where(plan.c.id == found.id).values(state="withdrawn"))
+    _record(conn, actor, "plan.withdraw", found, before={"state": found.state})
+    return find_plan(conn, found.id)
+
+
+def apply(conn: Writing, actor: str, plan_id: str) -> Effects:
+    """All of it, or by a Fault nothing."""
+    found = _in_state(conn, plan_id, "approved")
+    if conn.today < found.effective:
+        raise Fault("plan-early", day=found.effective)
+    mistakes, effects = rehearse(conn, text_of(conn, found.id))
+    if mistakes:
+        raise Fault("plan-mistakes", count=len(mistakes))
+    carry_out(conn, effects.changes)
+    keep(conn, found.id, effects.changes)
+    conn.execute(update(plan).where(plan.c.id == found.id).values(state="applied", applied_at=conn.now, problem=""))
+    recorder = Recorder(conn, actor)
+    recorder.add("plan.apply", found.id, title=found.title, decision=found.decision, rows=len(effects.changes))
+    for fact in effects.facts:
+        recorder.add(fact.action, fact.subject, plan=found.id, from_day=found.effective, **fact.details)
+    recorder.flush()
+    for account_id in effects.closed:
+        end_all(conn, account_id)
+    _bring_in_line(conn, effects.changes, effects.people)
+    return effects
+
+
+def undo(conn: Writing, actor: str, plan_id: str) -> int:
+    """Put every row back as it was; how many.  Raises Fault if one was changed since."""
+    found = _in_state(conn, plan_id, "applied")
+    changes = list(kept(conn, found.id))
+    people = _holders(conn, changes)
+    _refuse_overgrown(conn, changes)
+    back = [_taken_back(conn, change) for change in reversed(changes)]
+    carry_out(conn, [change for change in back if change.table != "unit"])
+    _bring_in_line(conn, changes, people | _holders(conn, changes))
+    # only now does no account show them
+    carry_out(conn, [change for change in back if change.table == "unit"])
+    # of what was given out the marks stay, so that the plan made again may have its addresses again
+    given_out = [change for change in changes if change.table == "address" and change.before is None]
+    forget(conn, found.id)
+    keep(conn, found.id, given_out)
+    conn.execute(update(plan).where(plan.c.id == found.id).values(state="undone"))
+    _record(conn, actor, "plan.undo", found, rows=len(changes))
+    for change in changes:
+        if change.table == "account" and (change.before is None or change.before.get("status") == "closed"):
+            end_all(conn, change.key["id"])
+    return len(changes)
+
+
+def facts_on_record(conn: Reading | Writing, plan_id: str) -> list[Fact]:
+    """What an applied plan did, from the audit record, in its order."""
+    found: list[Fact] = []
+    for entry in search(conn, text=plan_id):
+        details = json.loads(entry.details)
+        if details.get("plan") == plan_id:
+            found.append(Fact(entry.action, entry.subject, details))
+    return found[::-1]
+
+
+def apply_due(directory: Directory, actor: str) -> list[str]:
+    """The housekeeper's part: approved plans whose day has come, oldest first; which were applied."""
+    with directory.read() as conn:
+        due = conn.execute(
+            select(plan.c.id)
+            .where(plan.c.state == "approved", plan.c.effective <= conn.today)
+            .order_by(plan.c.effective, plan.c.proposed_at)
+        )
+        waiting = list(due.scalars())
+    done = []
+    for plan_id in waiting:
+        try:
+            with directory.write() as writing:
+                apply(writing, actor, plan_id)
+            done.append(plan_id)
+        except Fault as fault:
+            if fault.code != "plan-state":  # another process was quicker
+                with directory.write() as writing:
+                    _block(writing, actor, plan_id, fault)
+    return done
+
+
+def _block(conn: Writing, actor: str, plan_id: str, fault: Fault) -> None:
+    found = find_plan(conn, plan_id)
+    problem = fault.text("vi")
+    mistakes, _ = rehearse(conn, text_of(conn, plan_id))
+    lines = [f"{mistake.file}:{mistake.line}: {mistake.fault.text('vi')}" for mistake in mistakes[:20]]
+    conn.execute(update(plan).where(plan.c.id == plan_id).values(state="blocked", problem="\n".join([problem, *lines])))
+    _record(conn, actor, "plan.block", found, problem=fault.code)
+
+
+def _in_state(conn: Writing, plan_id: str, *states: str) -> Plan:
+    found = find_plan(conn, plan_id)
+    if found.state not in states:
+        raise Fault("plan-state", plan=found.id, state=found.state)
+    return found
+
+
+def _record(conn: Writing, actor: str, action: str, about: Plan, **details: object) -> None:
+    recorder = Recorder(conn, actor)
+    recorder.add(action, about.id, title=about.title, decision=about.decision, effective=about.effective, **details)
+    recorder.flush()
+
+
+# --- taking back --------------------------------------------------------------------------------------------
+
+
+def _taken_back(conn: Writing, change: Change) -> Change:
+    if change.before is None and change.after is not None:
+        if change.table == "address":
+            # mail may have come to it: nobody else ever gets it
+            return Change("address", change.key, {"state": change.after["state"]}, {"state": "retired"})
+        if change.table == "account":
+            closed = {"status": "closed", "closed_at": conn.now, "kind": "role", "unit_id": None, "unit_name": ""}
+            now = {column: change.after[column] for column in closed}
+            return Change("account", change.key, now, closed)
+    return change.reversed()
+
+
+def _refuse_overgrown(conn: Writing, changes: list[Change]) -> None:
+    """What others put into the units that the plan made would hang in the air.  Raises Fault."""
+    units = [change.key["id"] for change in changes if change.table == "unit"]
+    own = {(change.table, *change.key.values()) for change in changes if change.before is None}
+    own |= {(change.table, *change.key.values()) for change in changes if change.after and "unit_id" in change.after}
+    for chunk in in_chunks(units):
+        for table, column in (
+            (appointment, appointment.c.unit_id),
+            (account, account.c.unit_id),
+            (group_rule, group_rule.c.unit_id),
+            (unit_version, unit_version.c.parent_id),
+            (unit_version, unit_version.c.unit_id),
+            (unit_succession, unit_succession.c.old_id),
+            (unit_succession, unit_succession.c.new_id),
+        ):
+            statement = select(*table.primary_key, column).where(column.in_(chunk))
+            if table is account:
+                statement = statement.where(account.c.kind != "person")
+            for row in conn.execute(statement):
+                if (table.name, *tuple(row)[:-1]) not in own:
+                    raise Fault("plan-overtaken", what=f"{table.name} {' '.join(str(part) for part in tuple(row))}")
+
+
+# --- what repeats the rows ----------------------------------------------------------------------------------
+
+
+def _holders(conn: Writing, changes: list[Change]) -> set[str]:
+    ids = [change.key["id"] for change in changes if change.table == "appointment"]
+    found: set[str] = set()
+    for chunk in in_chunks(ids):
+        found.update(conn.execute(select(appointment.c.person_id).where(appointment.c.id.in_(chunk))).scalars())
+    return found
+
+
+def _bring_in_line(conn: Writing, changes: list[Change], people: set[str]) -> None:
+    """Names, units and search words that accounts repeat.  A unit that is gone is shown by nobody."""
+    refresh(conn, sorted(people))
+    altered = {change.key["unit_id"] for change in changes if change.table == "unit_version"}
+    refresh_units(conn, sorted(unit_id for unit_id in altered if versions(conn, unit_id)))
+    mailboxes = [change.key["id"] for change in changes if change.table == "account"]
+    for chunk in in_chunks(mailboxes):
+        _index(conn, chunk)
+
+
+def _index(conn: Writing, account_ids: list[str]) -> None:
+    today = conn.today
+    rows = conn.execute(
+        select(account.c.id, account.c.login, account.c.name, account.c.status, unit_version.c.short_name)
+        .outerjoin(
+            unit_version,
+            (unit_version.c.unit_id == account.c.unit_id)
+            & (unit_version.c.valid_from <= today)
+            & or_(unit_version.c.valid_until.is_(None), unit_version.c.valid_until >= today),
+        )
+        .where(account.c.id.in_(account_ids))
+    ).all()
+    local_parts = search_index.local_parts_of(conn, account_ids)
+    entries = []
+    for row in rows:
+        if row.status == "closed":
+            search_index.remove(conn, row.id)
+            continue
+        ranks = search_index.name_words(row.name, local_parts[row.id], row.short_name or "")
+        entries.append(search_index.Entry(row.id, "unit", row.login, ranks))
+    if entries:
+        search_index.put_many(conn, entries)
