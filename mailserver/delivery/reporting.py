@@ -4,8 +4,8 @@ A report is put into the spool, and what it was made of is removed, in one trans
 crash or in another process, finds nothing to report.  Reports go out signed; without a key of ours none is mailed,
 since nobody would believe it (RFC 8460 §5.3).
 
-Standards: RFC 8460 §4.1 (some time after the day's end), §5.3; RFC 9990 §3.5 (sizes); RFC 5321 §4.5.5 (from nobody:
-nothing comes back about a report).
+Standards: RFC 8460 §4.1 (some time after the day's end), §5.3, §5.5 (a day of tries); RFC 9990 §3.5 (sizes); RFC 5321
+§4.5.5 (from nobody: nothing comes back about a report).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SOONEST, _SPREAD = 900, 4 * 3600
 # the thousand, or a new policy for each message, does not have us send as many reports.
 MOST_DOMAINS, MOST_POLICIES = 50, 5
 # What could not be reported by then is forgotten.
-GIVE_UP_AFTER = 3 * DAY
+GIVE_UP_AFTER = _SPREAD + DAY
 
 
 def contact_of(config: Config) -> str:

@@ -61,9 +61,11 @@ def report_id(*parts: str) -> str:
 
 def aggregate_message(document: Document, *, author: str, to: Sequence[str], date: int) -> bytes:
     """The whole message, its Message-ID made of the report's (RFC 9990 §3.5.2)."""
-    subject = f"Report Domain: {document.domain} Submitter: {document.submitter} Report-ID: <{document.report_id}>"
     is_tls = document.kind == TLS
     message_id = f"<{document.report_id}@{document.submitter}>"
+    # the one wants it in the form of a Message-ID, the other as it stands in the report
+    told = message_id if is_tls else f"<{document.report_id}>"
+    subject = f"Report Domain: {document.domain} Submitter: {document.submitter} Report-ID: {told}"
     fields = [
         fold_field("Date", [format_date(date, 0)]),
         address_field("From", [Correspondent(author, "CityMail")]),

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _LOT = 50
 _SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _MOST_PAUSES = 600, 6 * 3600, 10_000
 _TAKEN = (200, 201, 202, 204)
 
 Day = tuple[str, str]  # the day and the domain
@@ -83,12 +84,12 @@ class Reporter:
         self._office = office
         self._world = world
         self._is_ending = is_ending
-        config = office.config
-        self._names = {
-            "organization": config.city.name,
-            "submitter": reporting.name_in_ascii(config.city.domain),
-            "contact": reporting.contact_of(config),
-        }
+        contact = reporting.contact_of(office.config)
+        # RFC 8460 §5.3: the submitter's is the contact's domain, which signs
+        submitter = contact.rpartition("@")[2]
+        self._names = {"organization": office.config.city.name, "submitter": submitter, "contact": contact}
+        # Who could not be reached is tried again after a while that grows (RFC 8460 §5.5).
+        self._pauses: dict[Day, tuple[int, int]] = {}
 
     def run(self) -> None:
         """Everything that is due now."""
@@ -108,7 +109,7 @@ class Reporter:
         now, hostname = self._office.now(), self._office.config.city.hostname
         with self._office.store.read() as connection:
             days = waiting(connection, tls_reports.day_of(now))
-        due = [entry for entry in days if reporting.is_due(hostname, entry[0], now)]
+        due = [entry for entry in days if reporting.is_due(hostname, entry[0], now) and not self._rests(entry, now)]
         kept, beyond = reporting.moderate(due) if wanted else ([], due)
         for start in range(0, len(kept), _LOT):
             if self._is_ending():
@@ -123,8 +124,7 @@ class Reporter:
         for (day, domain), answer in zip(lot, answers, strict=True):
             assert isinstance(answer, Answer)
             if answer.failed:
-                if self._is_too_late(day):
-                    self._forget_tls([(day, domain)])
+                self._put_off((day, domain), partial(tls_reports.clear, day=day, domain=domain))
                 continue
             wanted = tls_rpt.read_record(answer.texts) or ()
             destinations = [found for uri in wanted if (found := read_uri(uri)) is not None]
@@ -144,8 +144,10 @@ class Reporter:
             log.info("domain=%s gets its tls report at %s", domain, ", ".join(each.host for each in posted))
         if mails:
             reporting.mail(self._office, document, mails, clear)
-        elif posted or not posts or self._is_too_late(day):
+        elif posted or not posts:
             reporting.forget(self._office, clear)
+        else:
+            self._put_off((day, domain), clear)
 
     def _forget_tls(self, lot: Sequence[Day]) -> None:
         for day, domain in lot:
@@ -164,8 +166,7 @@ class Reporter:
         for (day, domain, policy), destinations in zip(policies, answers, strict=True):
             clear = partial(dmarc_outcomes.clear, day=day, domain=domain, policy=policy)
             if destinations is None:
-                if self._is_too_late(day):
-                    reporting.forget(self._office, clear)
+                self._put_off((day, domain), clear)
                 continue
             assert isinstance(destinations, tuple)
             self._deliver_dmarc(day, domain, policy, destinations, clear)
@@ -200,5 +201,18 @@ class Reporter:
             clear = partial(dmarc_outcomes.clear, day=day, domain=domain, policy=policy)
             reporting.forget(self._office, clear)
 
-    def _is_too_late(self, day: str) -> bool:
-        return reporting.is_too_late(day, self._office.now())
+    # -- another time
+
+    def _rests(self, entry: Day, now: int) -> bool:
+        return entry in self._pauses and self._pauses[entry][0] > now
+
+    def _put_off(self, entry: Day, clear: Callable[[Transaction], int]) -> None:
+        now = self._office.now()
+        if reporting.is_too_late(entry[0], now):
+            self._pauses.pop(entry, None)
+            reporting.forget(self._office, clear)
+            return
+        pause = min(2 * self._pauses.get(entry, (0, _FIRST_PAUSE // 2))[1], _LONGEST_PAUSE)
+        if len(self._pauses) >= _MOST_PAUSES:
+            self._pauses.clear()
+        self._pauses[entry] = (now + pause, pause)

@@ -29,7 +29,7 @@ COVERED = (
     *("content-disposition", "content-id", "content-description", "content-language", "auto-submitted", "importance"),
     *("disposition-notification-to", "resent-date", "resent-from", "resent-sender", "resent-to", "resent-cc"),
     *("resent-message-id", "list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe"),
-    *("list-post", "list-owner", "list-archive"),
+    *("list-post", "list-owner", "list-archive", "tls-report-domain", "tls-report-submitter"),
 )
 # A signature is of no use after this: longer than any queue keeps a message (RFC 5321 §4.5.4.1), ours and the next.
 LIFETIME = 14 * 86_400

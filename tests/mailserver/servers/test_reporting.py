@@ -154,6 +154,8 @@ def test_a_days_tls_is_reported_once_and_signed(office, clock):
     assert message["From"].addresses[0].addr_spec == "postmaster@city.vn"
     assert (message["TLS-Report-Domain"], message["TLS-Report-Submitter"]) == ("far.example", "city.vn")
     assert message["TLS-Required"] == "No"
+    identifier = message["Message-ID"]
+    assert message["Subject"] == f"Report Domain: far.example Submitter: city.vn Report-ID: {identifier}"
     part = list(message.iter_parts())[1]
     assert part.get_content_type() == "application/tlsrpt+gzip"
     begin = seconds_of(day)
@@ -177,6 +179,8 @@ def test_a_days_tls_is_reported_once_and_signed(office, clock):
     assert (read.kind, read.domain, sum(row["count"] for row in read.rows)) == ("tls", "far.example", 4)
     assert [host for host, _ in outside.posted] == ["far.example"]
     assert left(office, tls_outcome) == 0
+    signature = message["DKIM-Signature"]
+    assert "tls-report-domain:tls-report-submitter" in "".join(signature.split())  # RFC 8460 §5.3
     with office.directory.read() as people:
         zone = {(key.name, "TXT"): [key.record.encode()] for key in dkim_keys.list_keys(people)}
     assert [each.status for each in DnsTable(zone).run(verify(read_message(octets), office.now()))] == ["pass"]
@@ -201,16 +205,35 @@ def test_a_silent_dns_is_asked_again_until_it_is_too_late(office, clock):
     assert left(office, tls_outcome) == 0
 
 
-def test_a_host_that_does_not_take_it_is_tried_again(office, clock):
+def test_a_host_that_does_not_take_it_is_tried_again_after_a_while_that_grows(office, clock):
     count_tls(office, "")
     next_day(clock)
     outside = Outside({RPT: [b"v=TLSRPTv1; rua=https://far.example/r"]}, takes=False)
-    outside.reporter(office).run()
+    reporter = outside.reporter(office)
+    tries = []
+    for _ in range(30):
+        reporter.run()
+        tries.append(len(outside.posted))
+        clock.pass_by(600)
+    assert tries[:8] == [1, 2, 2, 3, 3, 3, 3, 4]
     assert left(office, tls_outcome) == 1
     outside.takes = True
-    outside.reporter(office).run()
+    clock.pass_by(6 * 3600)
+    reporter.run()
     assert left(office, tls_outcome) == 0
-    assert outside.posted[0][1] == outside.posted[1][1]  # the same report, to the octet
+    assert outside.posted[0][1] == outside.posted[-1][1]  # the same report, to the octet
+
+
+def test_a_host_that_never_takes_it_is_given_up(office, clock):
+    count_tls(office, "")
+    next_day(clock)
+    outside = Outside({RPT: [b"v=TLSRPTv1; rua=https://far.example/r"]}, takes=False)
+    reporter = outside.reporter(office)
+    reporter.run()
+    clock.pass_by(reporting.GIVE_UP_AFTER)
+    reporter.run()
+    assert left(office, tls_outcome) == 0
+    assert reporter._pauses == {}
 
 
 def test_what_is_turned_off_is_forgotten(make_signing, clock):
