@@ -1,7 +1,7 @@
 """What the processes of an installation are, and what each does with its life.
 
-``mail`` workers serve SMTP, LMTP and IMAP on one event loop each; ``web`` workers the webmail; one ``steward`` sends
-to other servers and forgets what may be forgotten.  All are children of the supervisor and share its sockets.
+``mail`` workers serve SMTP, LMTP, IMAP and LDAP on one event loop each; ``web`` workers the webmail; one ``steward``
+sends to other servers and forgets what may be forgotten.  All are children of the supervisor and share its sockets.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from security.throttle import ThrottleMemory
 
 log = logging.getLogger("citymail.processes")
 
-MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps")
+MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps")
 WEB_SERVICES = ("http", "https")
 
 # Seconds between bringing SQLite's log home, bringing the directory in line with the date, and forgetting.
@@ -204,8 +204,9 @@ class _Reloader:
 
 
 def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
-    """SMTP, LMTP and IMAP on one loop."""
+    """SMTP, LMTP, IMAP and LDAP on one loop."""
     from mailserver.servers import imap as imap_server
+    from mailserver.servers import ldap as ldap_server
     from mailserver.servers import lmtp, mx, submission
     from mailserver.servers.imap_services import ImapServices
     from mailserver.servers.smtp_clients import Clients
@@ -253,6 +254,15 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             headcount=shared.headcount,
             recent=shared.recent,
         )
+        ldap = ldap_server.LdapServices(
+            directory=system.directory,
+            gate=system.gate,
+            config=config,
+            tls_context=for_officials,
+            executor=executor,
+            login_executor=login_executor,
+            headcount=shared.headcount,
+        )
         submitting = replace(smtp, tls_context=for_officials)
         factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {
             "smtp": (mx.protocol_factory(smtp), False),
@@ -261,6 +271,8 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             "lmtp": (lmtp.protocol_factory(smtp), False),
             "imap": (imap_server.protocol_factory(imap, tls=False), False),
             "imaps": (imap_server.protocol_factory(imap, tls=True), True),
+            "ldap": (ldap_server.protocol_factory(ldap, tls=False), False),
+            "ldaps": (ldap_server.protocol_factory(ldap, tls=True), True),
         }
         services = [
             Service(listeners[name], factory, for_officials if tls else None, reception.proxy_networks)
@@ -270,7 +282,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
 
         async def drain() -> None:
             try:
-                await asyncio.gather(clients.drain(), imap.drain())
+                await asyncio.gather(clients.drain(), imap.drain(), ldap.drain())
             finally:  # also when the time for it is up
                 await asyncio.get_running_loop().run_in_executor(None, system.close)
 
@@ -480,6 +492,7 @@ def _raise_file_limit() -> None:
 def _share_memory(config: Config) -> None:
     """Import before forking what the mail workers and the relay need, and try it out, so that they share its memory."""
     import mailserver.servers.imap
+    import mailserver.servers.ldap
     import mailserver.servers.lmtp
     import mailserver.servers.mx
     import mailserver.servers.relay

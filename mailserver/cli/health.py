@@ -17,6 +17,8 @@ _SERVICES: dict[str, tuple[bool, tuple[bytes, ...]]] = {
     "lmtp": (False, (b"220 ", b"554 5.7.1 ")),
     "imap": (False, (b"* OK",)),
     "imaps": (True, (b"* OK",)),
+    "ldap": (False, ()),
+    "ldaps": (True, ()),
     "http": (False, ()),
     "https": (True, ()),
 }

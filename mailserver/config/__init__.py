@@ -5,6 +5,7 @@ comment stand together, and ``render`` writes the commented file from the same f
 the file does not show.  ``load`` collects every mistake of a file, each named with its line, before it gives up.
 """
 
+from mailserver.config.ldap import Ldap
 from mailserver.config.options import MEBIBYTE, Network
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.published import MtaSts
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigFault",
     "Dns",
     "Imap",
+    "Ldap",
     "Listen",
     "Log",
     "Login",

@@ -57,6 +57,8 @@ class Listen:
     lmtp: int = option(0, "LMTP (standard port 24), for trusted networks only.", low=0, high=65535)
     imap: int = option(143, "IMAP with STARTTLS.", low=0, high=65535)
     imaps: int = option(993, "IMAP under TLS.", low=0, high=65535)
+    ldap: int = option(0, "LDAP (standard port 389).", low=0, high=65535)
+    ldaps: int = option(0, "LDAP under TLS (standard port 636).", low=0, high=65535)
     http: int = option(
         80, "Webmail: redirects to HTTPS, but for networks named in [webmail] plain_http.", low=0, high=65535
     )
@@ -69,14 +71,14 @@ class Tls:
     key: str = option("", "PEM file: its private key.")
     client_authorities: str = option(
         "",
-        "PEM file: authorities whose certificates log officials in to IMAP and submission (EXTERNAL), by the mail\n"
-        "address in them. Empty: clients are asked for none.",
+        "PEM file: authorities whose certificates log officials in to IMAP, submission and LDAP (EXTERNAL), by the\n"
+        "mail address in them. Empty: clients are asked for none.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    mail: int = option(2, "Processes that serve SMTP, IMAP and LMTP.", low=1, high=256)
+    mail: int = option(2, "Processes that serve SMTP, IMAP, LMTP and LDAP.", low=1, high=256)
     web: int = option(1, "Processes that serve the webmail. 0 turns it off.", low=0, high=256)
     threads: int = option(8, "Threads of each process for heavy work.", low=1, high=256)
 

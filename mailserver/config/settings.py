@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailserver.config.ldap import Ldap
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.published import MtaSts
 from mailserver.config.reception import Reception
@@ -28,6 +29,7 @@ class Config:
     smtp: Smtp = field(default_factory=Smtp, metadata={"doc": "Receiving and submission"})
     reception: Reception = field(default_factory=Reception, metadata={"doc": "What clients are believed and allowed"})
     imap: Imap = field(default_factory=Imap, metadata={"doc": "IMAP"})
+    ldap: Ldap = field(default_factory=Ldap, metadata={"doc": "The directory for address books (LDAP), read-only"})
     scanners: Scanners = field(default_factory=Scanners, metadata={"doc": "Scanners of other makers"})
     sending: Sending = field(default_factory=Sending, metadata={"doc": "What one login may send"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})

@@ -32,7 +32,7 @@ PORTS = {
     "https": 443,
 }
 # Services of the table above that this version does not serve yet; their ports are only kept free.
-NOT_SERVED_YET = ("ldap", "ldaps", "managesieve")
+NOT_SERVED_YET = ("managesieve",)
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -77,6 +77,7 @@ def _new_config(data: Path, config_path: Path, port_base: int, host: str) -> Con
                 "login": {"never_slowed": _LOOPBACK, "plaintext_networks": _LOOPBACK},
                 "smtp": {"lmtp_networks": _LOOPBACK, "connection_exempt": _LOOPBACK},
                 "imap": {"max_connections_per_account": 10_000, "connection_exempt": _LOOPBACK},
+                "ldap": {"plaintext_networks": _LOOPBACK},
                 "webmail": {"plain_http": _LOOPBACK},
                 "log": {"level": "warning"},
             }
@@ -125,6 +126,7 @@ def _table(description: dict[str, Any], host: str, data: Path) -> str:
         ("IMAP", f"{host}:{ports['imap']} (STARTTLS), {host}:{ports['imaps']} (TLS)"),
         ("Submission", f"{host}:{ports['submission']} (STARTTLS), {host}:{ports['submissions']} (TLS)"),
         ("SMTP, LMTP", f"{host}:{ports['smtp']}, {host}:{ports['lmtp']}"),
+        ("LDAP", f"{host}:{ports['ldap']} (from this machine), {host}:{ports['ldaps']} (TLS)"),
         ("Certificate", description["ca_file"]),
         ("Settings", str(data / "citymail.toml")),
     ]

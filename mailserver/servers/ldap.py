@@ -1,0 +1,285 @@
+"""LDAP on a socket: operations of sessions, run as their clients' octets and reading allow.
+
+One protocol object a connection, and a task only while there is work.  The conversation is ``directory.ldap.session``;
+here are the socket, the threads its look-ups run on, time-outs and limits.
+
+Standards: RFC 4511 §4.4.1 (notice of disconnection), §5.3 (TCP), RFC 4513 §3 (StartTLS).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, cast
+
+from directory.database import Directory
+from directory.ldap.policy import Policy, attribute_keys
+from directory.ldap.session import Services, Session
+from directory.ldap.steps import Close, Look, Send, StartTls, Steps
+from directory.login import Gate
+from directory.sasl_login import Wait
+from mailserver.config import Config, Ldap
+from mailserver.servers.imap_loop import Timed, Wheel
+from mailserver.servers.smtp_clients import is_within, network_of
+from security.headcount import Headcount
+from security.peer import Peer
+
+log = logging.getLogger("citymail.ldap")
+
+# Seconds between looks at a connection; that a message may take to come, and a client not to read.
+LOOK = 30.0
+MESSAGE_TIME = 60.0
+STALLED_TIME = 60.0
+# Octets that may wait for a client to read them before no more are made.
+_HIGH_WATER = 256 * 1024
+
+
+def policy_of(settings: Ldap) -> Policy:
+    """Raises ValueError naming an attribute that does not exist."""
+    return Policy(
+        members_see=settings.access == "authenticated",
+        anonymous=attribute_keys(settings.anonymous_attributes),
+        private=attribute_keys(settings.private_attributes),
+        size_limit=settings.size_limit,
+        anonymous_size_limit=settings.anonymous_size_limit,
+        paged_limit=settings.paged_limit,
+        time_limit=settings.time_limit,
+    )
+
+
+class LdapServices:
+    """What the LDAP connections of one process share.  ``login_executor``: threads on which passwords are hashed."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        gate: Gate,
+        config: Config,
+        tls_context: ssl.SSLContext | None,
+        executor: Executor,
+        login_executor: Executor,
+        headcount: Headcount | None = None,
+    ) -> None:
+        self.settings = config.ldap
+        self.tls_context = tls_context
+        self.sessions = Services(
+            directory,
+            gate,
+            policy_of(config.ldap),
+            offers_tls=config.ldap.start_tls and tls_context is not None,
+        )
+        self.executor = executor
+        self.login_executor = login_executor
+        self.headcount = headcount or Headcount()
+        self.connections: set[LdapConnection] = set()
+        self.is_ending = False
+        self._wheel: Wheel | None = None
+
+    @property
+    def wheel(self) -> Wheel:
+        if self._wheel is None:
+            self._wheel = Wheel(asyncio.get_running_loop())
+        return self._wheel
+
+    def admit(self, client: str) -> bool:
+        key = "ldap client " + network_of(client)
+        if self.headcount.count(key) >= self.settings.max_connections_per_client:
+            return False
+        self.headcount.add(key)
+        return True
+
+    def release(self, client: str) -> None:
+        self.headcount.remove("ldap client " + network_of(client))
+
+    async def drain(self) -> None:
+        """Tell everybody that the server stops, after the operation in progress."""
+        self.is_ending = True
+        while self.connections:
+            for connection in tuple(self.connections):
+                connection.retire()
+            await asyncio.sleep(0.02)
+
+
+def protocol_factory(services: LdapServices, *, tls: bool) -> Callable[[], LdapConnection]:
+    """For ``create_server``; with ``tls`` the transport is a TLS one from its first octet."""
+    return partial(LdapConnection, services, tls)
+
+
+class LdapConnection(asyncio.Protocol, Timed):
+    def __init__(self, services: LdapServices, secure: bool) -> None:
+        self._services = services
+        self._secure = secure
+        self._session: Session | None = None
+        self._transport: asyncio.Transport | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+        self._forwarded = ""
+        self._is_admitted = self._is_lost = self._reads = False
+        self._active_at = self._stalled_at = 0.0
+        self._loop = asyncio.get_running_loop()
+        self.due = 0
+
+    def came_from(self, address: str, port: int) -> None:
+        self._forwarded = address
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if self._session is not None:  # under TLS now
+            self._session.peer = self._peer(self._session.peer.client)
+            return
+        services = self._services
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self._active_at = self._loop.time()
+        self._reads = True
+        peer = transport.get_extra_info("peername")
+        client = self._forwarded or (str(peer[0]).removeprefix("::ffff:") if peer else "::1")
+        may_be_plain = is_within(client, services.settings.plaintext_networks)
+        self._session = Session(services.sessions, self._peer(client), takes_passwords=may_be_plain)
+        self._is_admitted = services.admit(client)
+        services.connections.add(self)
+        services.wheel.add(self, LOOK)
+        if services.is_ending or not self._is_admitted:
+            self._end("Shutting down" if services.is_ending else "Too many connections from your address")
+
+    def _peer(self, client: str) -> Peer:
+        assert self._transport is not None
+        return Peer(client, "ldap", self._transport.get_extra_info("ssl_object"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
+        self._can_write.set()
+        self._services.connections.discard(self)
+        self._services.wheel.remove(self)
+        if self._session is not None:
+            if self._is_admitted:
+                self._services.release(self._session.peer.client)
+                self._is_admitted = False
+            self._session.farewell("")
+
+    def data_received(self, data: bytes) -> None:
+        assert self._session is not None
+        self._active_at = self._loop.time()
+        self._session.feed(data)
+        self._regulate()
+        if self._work is None and not self._is_lost:
+            self._work = self._loop.create_task(self._serve())
+
+    def pause_writing(self) -> None:
+        self._stalled_at = self._loop.time()
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    def _regulate(self) -> None:
+        """Read no further than the session's queue."""
+        assert self._session is not None and self._transport is not None
+        wanted = not self._session.is_full
+        if wanted != self._reads and not self._transport.is_closing():
+            self._reads = wanted
+            if wanted:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+
+    # Time
+
+    def look(self, now: float) -> float | None:
+        session = self._session
+        if self._is_lost or session is None:
+            return None
+        if not self._can_write.is_set():
+            if now - self._stalled_at > STALLED_TIME:
+                self._abort()
+                return None
+        elif self._work is None:
+            silent = now - self._active_at
+            if session.has_begun and silent > MESSAGE_TIME:
+                self._end("Your message comes too slowly")
+            elif silent > self._services.settings.idle_minutes * 60:
+                self._end("Idle for too long")
+        return LOOK
+
+    def retire(self) -> None:
+        if self._work is None:
+            self._end("Shutting down")
+        elif not self._can_write.is_set():
+            self._abort()
+
+    def _end(self, text: str) -> None:
+        assert self._session is not None and self._transport is not None
+        if not self._session.is_over:
+            self._transport.write(self._session.farewell(text))
+        self._transport.close()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Work
+
+    async def _serve(self) -> None:
+        session = self._session
+        assert session is not None and self._transport is not None
+        try:
+            while not self._is_lost and (steps := session.next()) is not None:
+                self._regulate()
+                await self._run(steps)
+                if self._services.is_ending:
+                    self._end("Shutting down")
+                    break
+            if session.is_over:
+                self._transport.close()
+        except Exception:
+            log.exception("client=%s an operation failed", session.peer.client)
+            self._abort()
+        finally:
+            self._work = None
+            self._active_at = self._loop.time()
+
+    async def _run(self, steps: Steps) -> None:
+        value: Any = None
+        fault: Exception | None = None
+        while not self._is_lost:
+            try:
+                step = steps.throw(fault) if fault is not None else steps.send(value)
+            except StopIteration:
+                return
+            value = fault = None
+            try:
+                value = await self._take(step)
+            except Exception as raised:
+                fault = raised
+        steps.close()
+
+    async def _take(self, step: Any) -> Any:
+        transport = self._transport
+        assert transport is not None
+        if isinstance(step, Send):
+            transport.write(step.octets)
+            await self._can_write.wait()
+        elif isinstance(step, Look):
+            return await self._loop.run_in_executor(self._services.executor, step.call)
+        elif isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+        elif isinstance(step, Close):
+            transport.write(step.octets)
+            transport.close()
+        elif isinstance(step, StartTls):
+            await self._start_tls(step.octets)
+        else:
+            return await self._loop.run_in_executor(self._services.login_executor, step.call)
+        return None
+
+    async def _start_tls(self, answer: bytes) -> None:
+        plain, context = self._transport, self._services.tls_context
+        assert plain is not None and context is not None and self._session is not None
+        plain.write(answer)
+        secure = await self._loop.start_tls(plain, self, context, server_side=True, ssl_handshake_timeout=30)
+        assert secure is not None
+        self.connection_made(secure)
