@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mailserver.delivery.post_office import Origin, PostOffice
@@ -38,8 +39,11 @@ def ask(
     recipients: Sequence[str],
     reference: str = "",
     login: str = "",
+    since: float | None = None,
 ) -> tuple[Opinion, ...]:
-    """Show a message to every scanner there is; it takes its time, so not on an event loop."""
+    """Show a message to every scanner there is; it takes its time, so not on an event loop.  ``since``: by the panel's
+    clock, from when on it has waited for that.
+    """
     if not office.panel or (login and not office.config.scanners.own_mail):
         return ()
     letter = Letter(
@@ -51,21 +55,23 @@ def ask(
         reverse_path=reverse_path,
         recipients=tuple(recipients),
     )
-    return office.panel.ask(letter)
+    return office.panel.ask(letter, since=since)
 
 
 def verdict_of(opinions: Sequence[Opinion]) -> Verdict:
-    """What the scanners alone would have."""
+    """What the scanners alone would have.  That one has not looked is said also where nothing follows from it."""
     worst = gravest(opinions)
     if worst is None or worst.action is Wish.CLEAN:
-        return Verdict(Action.ACCEPT)
+        blind = [f"{each.scanner}: {each.detail}" for each in opinions if each.is_blind]
+        return Verdict(Action.ACCEPT, f"not scanned: {'; '.join(blind)}" if blind else "")
     reason = f"{worst.scanner}: {worst.detail or worst.action.name.lower()}"
     return Verdict(_ACTIONS[worst.action], reason, _refusal_of(worst, reason))
 
 
 def graver(verdict: Verdict, other: Verdict) -> Verdict:
-    """The graver of two; the first of equals."""
-    return max(verdict, other, key=lambda each: _GRAVITY[each.action])
+    """The graver of two; the first of equals, with the other's reason where it has none."""
+    worst = max(verdict, other, key=lambda each: _GRAVITY[each.action])
+    return worst if worst.reason or worst.action is not other.action else replace(worst, reason=other.reason)
 
 
 def _refusal_of(opinion: Opinion, reason: str) -> Refusal | None:

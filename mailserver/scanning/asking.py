@@ -53,14 +53,23 @@ class Panel:
     def __bool__(self) -> bool:
         return bool(self._scanners)
 
-    def ask(self, letter: Letter) -> tuple[Opinion, ...]:
-        """What each thinks; those behind one that refuses are not asked.  Whoever fails counts as configured."""
+    def now(self) -> float:
+        """For ``since`` of ``ask``."""
+        return self._monotonic()
+
+    def ask(self, letter: Letter, *, since: float | None = None) -> tuple[Opinion, ...]:
+        """What each thinks; those behind one that refuses are not asked.  Whoever fails counts as configured.
+
+        ``since``: when the message's turn could have come.  One that has waited longer than a scanner may take is not
+        shown to any: its sender would be gone before it is done, and come again.
+        """
         if letter.size > self._settings.max_size:
-            log.info("reference=%s is too large to be scanned: %d octets", letter.reference, letter.size)
-            return ()
+            log.warning("reference=%s is too large to be scanned: %d octets", letter.reference, letter.size)
+            return (Opinion("scanners", Action.CLEAN, f"{letter.size} octets are too many for them", is_blind=True),)
+        is_late = since is not None and self._monotonic() - since > self._settings.seconds
         opinions = []
         for scanner in self._scanners:
-            opinion = self._ask_one(scanner, letter)
+            opinion = self._ask_one(scanner, letter) if not is_late else self._failed(scanner, letter, "too much waits")
             opinions.append(opinion)
             if opinion.action is Action.REFUSE:
                 break
@@ -70,9 +79,12 @@ class Panel:
         try:
             return self._converse(scanner, letter)
         except (ScannerFailed, OSError) as fault:
-            log.warning("reference=%s %s failed: %s", letter.reference, scanner.name, fault)
-            failed = Action.DEFER if self._settings.if_it_fails == "defer" else Action.CLEAN
-            return Opinion(scanner.name, failed, f"failed: {fault}")
+            return self._failed(scanner, letter, str(fault))
+
+    def _failed(self, scanner: _Scanner, letter: Letter, fault: str) -> Opinion:
+        log.warning("reference=%s %s failed: %s", letter.reference, scanner.name, fault)
+        failed = Action.DEFER if self._settings.if_it_fails == "defer" else Action.CLEAN
+        return Opinion(scanner.name, failed, f"failed: {fault}", is_blind=True)
 
     def _converse(self, scanner: _Scanner, letter: Letter) -> Opinion:
         with self._lock:

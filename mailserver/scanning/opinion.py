@@ -51,6 +51,7 @@ class Opinion:
     reply: Reply | None = None
     fields: tuple[tuple[str, str], ...] = ()
     changes: tuple[Change, ...] = ()
+    is_blind: bool = False  # it has not looked at the message
 
 
 @dataclass(frozen=True, slots=True)

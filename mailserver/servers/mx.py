@@ -160,6 +160,7 @@ class MxSession(SmtpSession):
             sink.path or sink.octets,
             reverse_path=mail.reverse_path,
             recipients=paths,
+            since=self.office.panel.now() if self.office.panel else None,
         )
         return await self.loop.run_in_executor(self.services.scan_executor, ask)
 

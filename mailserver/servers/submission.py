@@ -120,6 +120,7 @@ class SubmissionSession(SmtpSession):
                 reverse_path=mail.reverse_path,
                 recipients=[offer.rcpt.forward_path for offer in offers],
                 login=account.login,
+                since=self.office.panel.now(),
             )
             opinions = await self.loop.run_in_executor(self.services.scan_executor, ask)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from mailserver.config import Scanners
+from mailserver.delivery.scanning import graver, verdict_of
+from mailserver.delivery.verdict import Action as Verdicts
+from mailserver.delivery.verdict import Verdict
 from mailserver.scanning.asking import Panel, gravest
 from mailserver.scanning.opinion import Action, Letter, Opinion
 
@@ -108,7 +111,31 @@ def test_a_scanner_that_is_silent_has_its_time(tmp_path: Path) -> None:
 
 
 def test_what_is_too_large_is_not_shown(tmp_path: Path) -> None:
-    assert panel(clamav=str(tmp_path / "clamd"), max_size=10).ask(LETTER) == ()
+    (opinion,) = panel(clamav=str(tmp_path / "clamd"), max_size=10).ask(LETTER)
+    assert (opinion.action, opinion.is_blind) == (Action.CLEAN, True)
+
+
+@pytest.mark.parametrize(("if_it_fails", "action"), [("defer", Action.DEFER), ("accept", Action.CLEAN)])
+def test_what_has_waited_too_long_is_not_shown_any_more(tmp_path: Path, if_it_fails: str, action: Action) -> None:
+    now = [100.0]
+    asked = panel(lambda: now[0], clamav=str(tmp_path / "clamd"), seconds=30, if_it_fails=if_it_fails)
+    with listening(tmp_path / "clamd", clamd_says(b"stream: OK\0")) as calls:
+        now[0] += 30
+        assert asked.ask(LETTER, since=100.0) == (Opinion("clamav", Action.CLEAN),)
+        now[0] += 1
+        (opinion,) = asked.ask(LETTER, since=100.0)
+    assert (opinion.action, opinion.is_blind, calls) == (action, True, [1])
+
+
+def test_that_nobody_has_looked_is_told_where_it_changes_nothing() -> None:
+    blind = Opinion("clamav", Action.CLEAN, "failed: no", is_blind=True)
+    assert verdict_of([blind, Opinion("rspamd", Action.CLEAN, "1.0/15.0")]) == Verdict(
+        Verdicts.ACCEPT, "not scanned: clamav: failed: no"
+    )
+    assert verdict_of([blind, Opinion("rspamd", Action.JUNK, "9.0/6.0")]).reason == "rspamd: 9.0/6.0"
+    assert graver(Verdict(Verdicts.ACCEPT), verdict_of([blind])).reason == "not scanned: clamav: failed: no"
+    junk = Verdict(Verdicts.JUNK, "SPF fails")
+    assert graver(junk, verdict_of([blind])) == junk
 
 
 def test_the_gravest_opinion_decides() -> None:
