@@ -77,7 +77,7 @@ def replace(session: Session, command: Replace, tag: bytes) -> Steps[Reply]:
 def _addressed(session: Session, command: Replace) -> int:
     """The UID of the message to be replaced."""
     view = session.view
-    if command.by_uid:
+    if command.by_uid and command.number != STAR:
         if not view.msn_of(command.number):
             raise NoSuchMessage
         return command.number

@@ -40,6 +40,7 @@ def handle(session: Session, framed: Framed) -> Steps[None]:
     try:
         if idle_tag is None:
             cursor = Cursor(framed, len(tag) + 1)
+            cursor.trim()
             name = cursor.command_name()
             spec = find(session, name)
             try:

@@ -71,9 +71,9 @@ def parse_append(cursor: Cursor) -> Append:
 
 
 def parse_replace(cursor: Cursor, by_uid: bool) -> Replace:
-    """replace = "REPLACE" SP seq-number SP mailbox append-message; by UID the same with uniqueid"""
+    """replace = "REPLACE" SP seq-number SP mailbox append-message; seq-number may be "*", by UID too"""
     cursor.space()
-    number = STAR if not by_uid and cursor.skip(b"*") else cursor.nz_number()
+    number = STAR if cursor.skip(b"*") else cursor.nz_number()
     cursor.space()
     mailbox = cursor.astring()
     message = _message(cursor)

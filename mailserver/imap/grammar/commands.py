@@ -176,7 +176,12 @@ def parse_enable(cursor: Cursor) -> Enable:
 
 
 def parse_id(cursor: Cursor) -> Identify:
-    """id = "ID" SP ("(" string SP nstring *(SP string SP nstring) ")" / nil)"""
+    """id = "ID" SP ("(" string SP nstring *(SP string SP nstring) ")" / nil)
+
+    Left out it means NIL, which is all that scripts want to say.
+    """
+    if cursor.at_end():
+        return Identify(())
     cursor.space()
     fields: list[tuple[bytes, bytes | None]] = []
     if cursor.skip(b"("):

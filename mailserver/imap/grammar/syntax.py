@@ -110,6 +110,10 @@ class Cursor:
     def fail(self, wanted: str) -> NoReturn:
         raise SyntaxFault(f"Expected {wanted} at octet {self.at}")
 
+    def trim(self) -> None:
+        """Pass over spaces at the end: scripts and some phones write them, and nothing in a command can end so."""
+        self.text = self.text.rstrip(b" ")
+
     def rest(self) -> bytes:
         """What is left, which must hold no literal."""
         octets = self.text[self.at :]

@@ -67,7 +67,7 @@ def test_refused(text):
 
 @pytest.mark.parametrize(
     "text, by_uid",
-    [(" * x \x00", True), (" 0 x \x00", False), (" 1:2 x \x00", False), (" 1 x", False), (" 1 x \x00 \x00", True)],
+    [(" ** x \x00", True), (" 0 x \x00", False), (" 1:2 x \x00", False), (" 1 x", False), (" 1 x \x00 \x00", True)],
 )
 def test_no_replacement(text, by_uid):
     with pytest.raises(SyntaxFault):
