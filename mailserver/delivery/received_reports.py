@@ -84,16 +84,12 @@ def _read(office: PostOffice, mailbox_id: int, uid: int, message_id: int, size: 
     reports: list[Report] = []
     sender = ""
     if size <= _LARGEST:
-        with office.store.read() as connection:
-            octets = office.store.octets(connection, message_id)
-        sender = vouching_domain(office, octets)
-        for found in find_reports(octets):
-            if isinstance(found, Unreadable):
-                log.info("message=%d what looks like a report cannot be read: %s", message_id, found)
-            elif is_about_us(office, found.domain):
-                reports.append(found)
-            else:
-                log.info("message=%d a report on %s, which is not ours", message_id, found.domain)
+        try:
+            with office.store.read() as connection:
+                octets = office.store.octets(connection, message_id)
+            sender, reports = look_through(office, octets, message_id)
+        except Exception:  # one message must not keep us from those behind it
+            log.exception("message=%d could not be looked through for reports", message_id)
     rows = [_as_row(report, sender, office.now()) for report in reports]
 
     def job(tx: Transaction) -> None:
@@ -103,6 +99,19 @@ def _read(office: PostOffice, mailbox_id: int, uid: int, message_id: int, size: 
 
     office.store.write(job).result()
     return len(rows)
+
+
+def look_through(office: PostOffice, octets: bytes, message_id: int) -> tuple[str, list[Report]]:
+    """Who vouches for a message, and the reports about us in it."""
+    reports = []
+    for found in find_reports(octets):
+        if isinstance(found, Unreadable):
+            log.info("message=%d what looks like a report cannot be read: %s", message_id, found)
+        elif is_about_us(office, found.domain):
+            reports.append(found)
+        else:
+            log.info("message=%d a report on %s, which is not ours", message_id, found.domain)
+    return vouching_domain(office, octets), reports
 
 
 def is_about_us(office: PostOffice, domain: str) -> bool:

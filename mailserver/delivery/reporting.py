@@ -6,6 +6,7 @@ since nobody would believe it (RFC 8460 §5.3).
 
 Standards: RFC 8460 §4.1 (some time after the day's end), §5.3, §5.5 (a day of tries); RFC 9990 §3.5 (sizes); RFC 5321
 §4.5.5 (from nobody: nothing comes back about a report).
+Limits: the sessions that carry reports are counted as others are.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from mailserver.config import Config
 from mailserver.delivery import dmarc_outcomes, dmarc_reports, received_reports, reporting, tls_reports
 from mailserver.delivery.post_office import PostOffice
 from mailserver.message.aggregate import Document
+from mailserver.refusals import Refusal
 from mailserver.servers.dns import answer_once
 from mailserver.servers.https import HttpsFailed
 from mailserver.servers.https_once import request_once
@@ -123,16 +124,18 @@ class Reporter:
         answers = self._world.ask(together(*(ask(tls_rpt.record_name(domain), "TXT") for _, domain in lot)))
         for (day, domain), answer in zip(lot, answers, strict=True):
             assert isinstance(answer, Answer)
+            clear = partial(tls_reports.clear, day=day, domain=domain)
             if answer.failed:
-                self._put_off((day, domain), partial(tls_reports.clear, day=day, domain=domain))
+                self._put_off((day, domain), clear)
                 continue
             wanted = tls_rpt.read_record(answer.texts) or ()
             destinations = [found for uri in wanted if (found := read_uri(uri)) is not None]
-            self._deliver_tls(day, domain, destinations)
+            self._try((day, domain), clear, partial(self._deliver_tls, day, domain, destinations, clear))
 
-    def _deliver_tls(self, day: str, domain: str, destinations: Sequence[Destination]) -> None:
+    def _deliver_tls(
+        self, day: str, domain: str, destinations: Sequence[Destination], clear: Callable[[Transaction], int]
+    ) -> None:
         """Posted first: what is mailed is removed in the same transaction, and so ends it."""
-        clear = partial(tls_reports.clear, day=day, domain=domain)
         with self._office.store.read() as connection:
             document = tls_reports.make(connection, day, domain, **self._names)
         if document is None:
@@ -169,7 +172,8 @@ class Reporter:
                 self._put_off((day, domain), clear)
                 continue
             assert isinstance(destinations, tuple)
-            self._deliver_dmarc(day, domain, policy, destinations, clear)
+            deliver = partial(self._deliver_dmarc, day, domain, policy, destinations, clear)
+            self._try((day, domain), clear, deliver)
 
     def _deliver_dmarc(
         self,
@@ -202,6 +206,16 @@ class Reporter:
             reporting.forget(self._office, clear)
 
     # -- another time
+
+    def _try(self, entry: Day, clear: Callable[[Transaction], int], deliver: Callable[[], None]) -> None:
+        """One report that cannot be made must not keep others from going out."""
+        try:
+            deliver()
+        except Refusal:  # the store cannot write, for nobody
+            raise
+        except Exception:
+            log.exception("domain=%s its report on %s could not be made", entry[1], entry[0])
+            self._put_off(entry, clear)
 
     def _rests(self, entry: Day, now: int) -> bool:
         return entry in self._pauses and self._pauses[entry][0] > now

@@ -29,8 +29,8 @@ them; this is the way back. Status: `yes` obeyed where it is cited, `partly` onl
 says, `differs` on purpose, with the reason at the line, `refers` only named, to explain.
 
 THREAD=REFS is in no RFC: it follows `draft-ietf-morg-inthread-01` §4 as other servers read it, for the text was not at
-hand. Nor were those of RFC 8460, which is followed from memory and as other programs have it, and of RFC 9990, which
-is followed as `draft-ietf-dmarc-aggregate-reporting-30` has it.
+hand. Nor were those of RFC 8460 and RFC 9990, which are followed as their last drafts have it
+(`draft-ietf-uta-smtp-tlsrpt`, `draft-ietf-dmarc-aggregate-reporting-30`).
 
 A test fails when the code cites an RFC that is not here, or when a row is not true any more.
 `python -m tests.architecture.standards` brings the table up to the code.

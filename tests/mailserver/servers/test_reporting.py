@@ -224,6 +224,19 @@ def test_a_host_that_does_not_take_it_is_tried_again_after_a_while_that_grows(of
     assert outside.posted[0][1] == outside.posted[-1][1]  # the same report, to the octet
 
 
+def test_one_report_that_cannot_be_made_does_not_hold_up_the_others(office, clock, caplog):
+    broken = tls_outcomes.Outcome(day_of(office.now()), "a.example", "no JSON")
+    office.store.write(lambda tx: tls_outcomes.add(tx, {broken: 1})).result()
+    count_tls(office, "")
+    next_day(clock)
+    wanted = [b"v=TLSRPTv1; rua=mailto:tls@far.example"]
+    outside = Outside({RPT: wanted, ("_smtp._tls.a.example", "TXT"): wanted})
+    outside.reporter(office).run()
+    assert len(spooled(office)) == 1
+    assert left(office, tls_outcome) == 1
+    assert "could not be made" in caplog.text
+
+
 def test_a_host_that_never_takes_it_is_given_up(office, clock):
     count_tls(office, "")
     next_day(clock)
@@ -474,6 +487,23 @@ def test_others_reports_are_read_once_and_the_mail_stays(make_office):
     assert len(mails(office.store, "an")) == 7
     assert office.store.write(lambda tx: received_reports.sweep(tx, office.now() + 1)).result() == 5
     assert kept(office) == []
+
+
+def test_a_message_that_breaks_the_reader_does_not_hide_those_behind_it(make_office, monkeypatch):
+    office = make_office(reports={"received_at": ("an@city.vn",)})
+    received(office)
+    received(office, number="8")
+    reader = received_reports.find_reports
+    failures = [RuntimeError("a bug of ours")]
+
+    def find(octets):
+        if failures:
+            raise failures.pop()
+        return reader(octets)
+
+    monkeypatch.setattr(received_reports, "find_reports", find)
+    assert received_reports.read_new(office) == 1
+    assert received_reports.read_new(office) == 0
 
 
 @pytest.mark.parametrize("sender, limit", [("", 256 << 10), ("far.example", 4 << 20)])
