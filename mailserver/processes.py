@@ -206,9 +206,9 @@ class _Reloader:
 def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
     """SMTP, LMTP, IMAP and LDAP on one loop."""
     from mailserver.servers import imap as imap_server
-    from mailserver.servers import ldap as ldap_server
     from mailserver.servers import lmtp, mx, submission
     from mailserver.servers.imap_services import ImapServices
+    from mailserver.servers.ldap import LdapServices
     from mailserver.servers.smtp_clients import Clients
     from mailserver.servers.smtp_transaction import SmtpServices
 
@@ -254,15 +254,8 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             headcount=shared.headcount,
             recent=shared.recent,
         )
-        ldap = ldap_server.LdapServices(
-            directory=system.directory,
-            gate=system.gate,
-            config=config,
-            tls_context=for_officials,
-            executor=executor,
-            login_executor=login_executor,
-            headcount=shared.headcount,
-        )
+        pieces = system.directory, system.gate, config, for_officials
+        ldap = LdapServices(*pieces, executor, login_executor, shared.headcount)
         submitting = replace(smtp, tls_context=for_officials)
         factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {
             "smtp": (mx.protocol_factory(smtp), False),
@@ -271,8 +264,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             "lmtp": (lmtp.protocol_factory(smtp), False),
             "imap": (imap_server.protocol_factory(imap, tls=False), False),
             "imaps": (imap_server.protocol_factory(imap, tls=True), True),
-            "ldap": (ldap_server.protocol_factory(ldap, tls=False), False),
-            "ldaps": (ldap_server.protocol_factory(ldap, tls=True), True),
+            **ldap.factories(),
         }
         services = [
             Service(listeners[name], factory, for_officials if tls else None, reception.proxy_networks)

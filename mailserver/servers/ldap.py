@@ -79,6 +79,10 @@ class LdapServices:
         self.is_ending = False
         self._wheel: Wheel | None = None
 
+    def factories(self) -> dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]]:
+        """service → (for ``create_server``, whether the transport is a TLS one from its first octet)"""
+        return {"ldap": (partial(LdapConnection, self), False), "ldaps": (partial(LdapConnection, self), True)}
+
     @property
     def wheel(self) -> Wheel:
         if self._wheel is None:
@@ -104,15 +108,9 @@ class LdapServices:
             await asyncio.sleep(0.02)
 
 
-def protocol_factory(services: LdapServices, *, tls: bool) -> Callable[[], LdapConnection]:
-    """For ``create_server``; with ``tls`` the transport is a TLS one from its first octet."""
-    return partial(LdapConnection, services, tls)
-
-
 class LdapConnection(asyncio.Protocol, Timed):
-    def __init__(self, services: LdapServices, secure: bool) -> None:
+    def __init__(self, services: LdapServices) -> None:
         self._services = services
-        self._secure = secure
         self._session: Session | None = None
         self._transport: asyncio.Transport | None = None
         self._work: asyncio.Task[None] | None = None
