@@ -230,7 +230,7 @@ def _owned(connection: Connection, keys: set[LaneKey]) -> set[LaneKey]:
 
 
 def _soon(tx: Transaction) -> Case[int]:
-    """Now, or the moment before which the sender does not want it sent (RFC 4865 §4.2)."""
+    """Now, or the moment before which the sender does not want it sent (RFC 4865 §4)."""
     release_at = select(spool_item.c.release_at).where(spool_item.c.id == spool_recipient.c.item_id).scalar_subquery()
     return case((release_at > tx.now, release_at), else_=tx.now)
 

@@ -83,8 +83,9 @@ def judge(
             lost.append(recipient)
         if attempt.is_try or result.state == spool.FAILED:
             log.info(
-                "spool=%d from=<%s> to=<%s> host=%s %s: %s",
-                item.id, item.envelope.reverse_path, recipient.forward_path, attempt.host or "-", result.state, reply,
+                "spool=%d message=%d from=<%s> to=<%s> host=%s %s: %s",
+                item.id, item.message_id, item.envelope.reverse_path, recipient.forward_path, attempt.host or "-",
+                result.state, reply,
             )  # fmt: skip
     judgement.reports = bounce.report(office, item, outcomes)
     if lost and not item.envelope.reverse_path:

@@ -326,7 +326,7 @@ def test_spooled_and_held_at_once(any_store):
 
 
 def test_nothing_an_operator_does_sends_a_message_before_its_release(any_store):
-    """RFC 4865 §4.2: the sender was promised the moment."""
+    """RFC 4865 §4: the sender was promised the moment."""
     later = int(time.time()) + 86_400
     item = put(any_store, "a@x.vn", release_at=later)
     queue.retry(any_store, Choice())
