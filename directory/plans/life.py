@@ -26,7 +26,6 @@ from directory.postings import refresh, refresh_units
 from directory.record import Recorder, search
 from directory.sessions import end_all
 from directory.tables import account, appointment, group_rule, plan, unit_succession, unit_version
-from directory.units import versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +281,12 @@ def _holders(conn: Writing, changes: list[Change]) -> set[str]:
 
 
 def _bring_in_line(conn: Writing, changes: list[Change], people: set[str]) -> None:
-    """Names, units and search words that accounts repeat.  A unit that is gone is shown by nobody."""
+    """Names, units and search words that accounts repeat."""
     refresh(conn, sorted(people))
-    altered = {change.key["unit_id"] for change in changes if change.table == "unit_version"}
-    refresh_units(conn, sorted(unit_id for unit_id in altered if versions(conn, unit_id)))
+    # whoever works in units that begin or end is among the people
+    new = {change.key["id"] for change in changes if change.table == "unit"}
+    altered = {change.key["unit_id"] for change in changes if change.table == "unit_version" and change.before is None}
+    refresh_units(conn, sorted(altered - new))
     mailboxes = [change.key["id"] for change in changes if change.table == "account"]
     for chunk in in_chunks(mailboxes):
         _index(conn, chunk)
