@@ -273,18 +273,18 @@ class RelayServer:
         self.desk.settle(errand, attempt)
 
     def put_off(self, errand: Errand, reply: Reply, host: str) -> None:
-        """None of its servers can be reached: its lane rests, and everything that waits in it."""
+        """None of its servers can be reached: its lane rests.  What else waits there is not touched."""
         office = self.office
-        until = 0
-        for key in errand.lane_keys():
-            lane = self._lanes.get(key)
-            if lane is not None and not lane.is_resting:
-                lane.rest(
-                    next_attempt(office.config.relay.schedule, lane.failures + 1, office.now(), office.random),
-                    str(reply),
-                )
-            until = max(until, lane.rest_until if lane is not None else 0)
+        found = [self._lanes[key] for key in errand.lane_keys() if key in self._lanes]
+        awake = [lane for lane in found if not lane.is_resting]
+        for lane in awake:
+            until = next_attempt(office.config.relay.schedule, lane.failures + 1, office.now(), office.random)
+            lane.rest(until, str(reply))
+        if not awake:
+            self.forget(errand)
+            return
         attempt = _same_for_all(errand, reply)
+        until = max(lane.rest_until for lane in found)
         self.desk.settle(errand, Attempt(attempt.replies, host, rest_until=until))
 
     def return_all(self, errand: Errand, reply: Reply, host: str) -> None:
