@@ -55,8 +55,7 @@ _SCANS = 16
 _INDEXING = 30.0
 _GATHERED = 5.0
 _CALLED = 0.5
-# Seconds between looks for reports that are due or have come; the first look comes sooner.
-_REPORTING = 600.0
+# Seconds until the first look for reports that are due or have come.
 _REPORTING_SOON = 20.0
 # Seconds for which the end waits for one who waits for others.
 _PATIENCE = 5.0
@@ -404,18 +403,10 @@ def _keep_indexes(system: System, ending: threading.Event) -> None:
 
 def _keep_reporting(system: System, ending: threading.Event) -> None:
     """Reports to other domains and from them, on a thread of its own: it waits for the DNS and for others' hosts."""
-    wait = _REPORTING_SOON
-    reporter = None
-    while not ending.wait(wait):
-        wait = _REPORTING
-        try:
-            if reporter is None:  # what it needs is imported when nobody waits
-                from mailserver.servers.reporting import Reporter, network
+    ending.wait(_REPORTING_SOON)
+    from mailserver.servers.reporting import keep_reporting  # what it needs is imported when nobody waits
 
-                reporter = Reporter(system.office, network(system.config), ending.is_set)
-            reporter.run()
-        except Exception:
-            log.exception("reports could not be sent or read; trying again later")
+    keep_reporting(system.office, ending)
 
 
 def _forget(system: System) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,8 @@ log = logging.getLogger("citymail.reports")
 
 T = TypeVar("T")
 
+# Seconds between looks for reports that are due or have come.
+_INTERVAL = 600.0
 _LOT = 50
 _SECONDS = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE, _MOST_PAUSES = 600, 6 * 3600, 10_000
@@ -76,6 +79,17 @@ def _post(config: Config, to: Destination, document: Document) -> bool:
         log.info("domain=%s its report could not be posted: %s", document.domain, fault)
         return False
     return answer.status in _TAKEN
+
+
+def keep_reporting(office: PostOffice, ending: threading.Event) -> None:
+    """Look again and again, until the process ends."""
+    reporter = Reporter(office, network(office.config), ending.is_set)
+    while not ending.is_set():
+        try:
+            reporter.run()
+        except Exception:
+            log.exception("reports could not be sent or read; trying again later")
+        ending.wait(_INTERVAL)
 
 
 class Reporter:
