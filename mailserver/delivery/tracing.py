@@ -109,8 +109,9 @@ def record(tx: Transaction, trace: Trace, message_id: int = 0) -> None:
             )
         ],
     )
-    once = {fate.forward_path: fate for fate in trace.fates}
-    rows = [(trace.reference, fate.forward_path, fate.account_id, fate.outcome) for fate in once.values()]
+    # In lower case: who asks does not know how the sender wrote it.
+    once = {fate.forward_path.lower(): fate for fate in trace.fates}
+    rows = [(trace.reference, path, fate.account_id, fate.outcome) for path, fate in once.items()]
     _RECIPIENTS.add(tx.connection, rows)
 
 
@@ -183,7 +184,7 @@ def find(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, A
     if wanted.action:
         statement = statement.where(columns.action == wanted.action)
     if wanted.forward_path:
-        whose = select(recipient_trace.c.reference).where(recipient_trace.c.forward_path == wanted.forward_path)
+        whose = select(recipient_trace.c.reference).where(recipient_trace.c.forward_path == wanted.forward_path.lower())
         statement = statement.where(columns.reference.in_(whose))
     found = [dict(row) for row in connection.execute(statement).mappings()]
     fates = _fates(connection, [row["reference"] for row in found])

@@ -56,6 +56,14 @@ def test_a_record_is_found_again(any_store: Any) -> None:
     assert found(any_store, action="refuse") == found(any_store, since=NOON + 1) == []
 
 
+def test_a_recipient_is_found_however_the_sender_wrote_it(any_store: Any) -> None:
+    fates = (Fate("An@city.vn", "inbox", "an"), Fate("an@city.vn", "inbox", "an"))
+    do(any_store, lambda tx: tracing.record(tx, trace("R1", *fates)))
+    for asked in ("an@city.vn", "An@city.vn", "AN@CITY.VN"):
+        (row,) = found(any_store, forward_path=asked)
+        assert row["fates"] == [Fate("an@city.vn", "inbox", "an")]
+
+
 def test_old_records_are_forgotten(any_store: Any) -> None:
     for number in range(3):
         one = trace(f"R{number}", Fate("an@city.vn", "inbox"))
