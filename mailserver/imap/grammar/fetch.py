@@ -117,9 +117,10 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
     if not cursor.at_end():
         cursor.space()
         changed_since, vanished, partial = _modifiers(cursor)
-        # RFC 7162 §3.2.6: only by UID, and only with CHANGEDSINCE.  RFC 9394 §3.3: only by UID.
-        if (vanished or partial is not None) and not by_uid:
-            raise SyntaxFault(f"{'VANISHED' if vanished else 'PARTIAL'} is for UID FETCH only")
+        # RFC 7162 §3.2.6: only by UID, and only with CHANGEDSINCE.  RFC 9394 §3.3 describes PARTIAL by UID, but its
+        # grammar has it for both, and so has Cyrus.
+        if vanished and not by_uid:
+            raise SyntaxFault("VANISHED is for UID FETCH only")
         if changed_since is not None and Attribute.MODSEQ not in items:
             items.append(Attribute.MODSEQ)  # CHANGEDSINCE asks for it, RFC 7162 §3.1.4.1
     cursor.end()
