@@ -21,13 +21,13 @@ def message_row(now: int, message_id: int, content: Content) -> tuple[object, ..
         summary.subject,
         summary.author_name,
         summary.author_address,
-        summary.author_is_plain,
         summary.to_text,
         summary.message_id,
         summary.thread_key,
         summary.preview,
         f"{summary.search_text} {fold(summary.preview)}",
         summary.parts,
+        summary.author_is_plain,
     )
 
 

@@ -115,14 +115,14 @@ message = Table(
     Column("subject", Text, nullable=False),
     Column("author_name", Text, nullable=False),
     Column("author_address", Text, nullable=False),
-    # From says no more than these two: a search need not read it.
-    Column("author_is_plain", Boolean, nullable=False, server_default=false()),
     Column("to_text", Text, nullable=False),
     Column("message_id_header", Text, nullable=False),
     Column("thread_key", Text, nullable=False),
     Column("preview", Text, nullable=False),
     Column("search_text", Text, nullable=False),
     Column("parts", LargeBinary, nullable=False),
+    # From says no more than author_name and author_address: a search need not read it.
+    Column("author_is_plain", Boolean, nullable=False, server_default=false()),
     Index(None, "thread_key"),
     Index(None, "message_id_header"),
 )
@@ -380,6 +380,7 @@ spool_item = Table(
     Column("release_at", BigInteger, nullable=False, server_default="0"),  # RFC 4865; 0: at once
     Column("unfinished", Integer, nullable=False, server_default="0"),  # recipients without a last word
     Column("quarantine", Text, nullable=False, server_default=""),  # why an administrator is to look at it
+    Column("is_junk", Boolean, nullable=False, server_default=false()),  # for our own people: \Junk, not INBOX
     Index(None, "message_id"),
 )
 
