@@ -64,6 +64,7 @@ class Member:
         self.modseq: dict[int, int] = {}
         self.keywords: frozenset[bytes] = frozenset()
         self.counter = 0
+        self.mark = b"cua-%d" % next(known.marks)
         self.selection = object()
         self.uid_validity = 0
         self.safe = 0  # up to this modseq nothing was missed (RFC 7162 §6)
@@ -254,18 +255,28 @@ class Member:
         flags = self.chance.sample(FLAGS, self.chance.randint(1, 2))
         chosen = self._some()
         answer = self.ask(b"STORE %b %bFLAGS (%b)" % (chosen, sign, b" ".join(flags)), may_fail=True)
-        if answer.tagged.split(b" ")[1] != b"OK":
-            return
-        named = {flag.lower() for flag in flags}
+        if answer.tagged.split(b" ")[1] == b"OK":
+            assert self._told(answer).keys() >= {*numbers(chosen)}, (chosen, answer)
+
+    def store_own(self) -> None:
+        """A keyword that nobody else sets: what the answer says of it is certain, whatever others do meanwhile."""
+        sign = self.chance.choice((b"+", b"-"))
+        chosen = self._some()
+        lacking = {number for number in numbers(chosen) if self.mark not in self.flags[self.uids[number - 1] or 0]}
+        answer = self.ask(b"STORE %b %bFLAGS (%b)" % (chosen, sign, self.mark), may_fail=True)
+        if answer.tagged.split(b" ")[1] == b"OK":
+            for number, told in self._told(answer).items():
+                assert number not in numbers(chosen) or sign == b"+" or self.mark not in told[-1], (chosen, answer)
+                assert number not in lacking or sign == b"-" or any(self.mark in now for now in told), (chosen, answer)
+
+    @staticmethod
+    def _told(answer: Answer) -> dict[int, list[frozenset[bytes]]]:
+        """Message number → the flags that an answer says it has, one after the other."""
         told: dict[int, list[frozenset[bytes]]] = {}
         for line in answer.untagged:
             if (match := FETCH.fullmatch(line)) and (listed := LISTED.search(match[2])):
-                told.setdefault(int(match[1]), []).append(frozenset(listed[1].lower().split()) - {rb"\recent"})
-        for number in numbers(chosen):  # others change flags too, but not between the command and its answer
-            assert any(
-                named <= now if sign == b"+" else not named & now if sign == b"-" else named == now
-                for now in told.get(number, ())
-            ), (chosen, sign, flags, answer)
+                told.setdefault(int(match[1]), []).append(frozenset(listed[1].lower().split()))
+        return told
 
     def pipeline(self) -> None:
         """Commands without waiting for answers: numbers must hold until the last (RFC 9051 §5.5)."""
@@ -354,6 +365,7 @@ _ON_MESSAGES: tuple[Callable[[Member], None], ...] = (
     Member.uid_fetch,
     Member.store,
     Member.store,
+    Member.store_own,
     Member.store_silently,
     Member.expunge,
     Member.idle,

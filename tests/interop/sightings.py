@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Known:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     facts: dict[tuple[str, int, str], bytes] = field(default_factory=dict)
+    marks: itertools.count[int] = field(default_factory=itertools.count)
     recent: dict[tuple[str, int], object] = field(default_factory=dict)
 
     def agree(self, mailbox: str, uid: int, fact: str, value: bytes) -> None:
