@@ -96,10 +96,13 @@ def deliver(tx: Transaction, content: Content, who: Distribution, envelope: spoo
 
 def deliver_kept(tx: Transaction, message_id: int, size: int, who: Distribution, envelope: spool.Envelope) -> None:
     """The same for a message that the store has already, since it waited."""
-    for inbox in sorted(who.inboxes.values()):
-        place(tx, message_id, size, Target(inbox))
-    if who.accounts and not who.inboxes:
-        place_with_accounts(tx, message_id, size, who.accounts)
+    if who.is_junk and who.accounts:
+        place_with_accounts(tx, message_id, size, who.accounts, special_use=JUNK)
+    else:
+        for inbox in sorted(who.inboxes.values()):
+            place(tx, message_id, size, Target(inbox))
+        if who.accounts and not who.inboxes:
+            place_with_accounts(tx, message_id, size, who.accounts)
     _let_wait(tx, message_id, envelope, who)
 
 
@@ -114,7 +117,7 @@ def _let_wait(tx: Transaction, message_id: int, envelope: spool.Envelope, who: D
         spool.put(
             tx,
             message_id,
-            envelope,
+            replace(envelope, is_junk=who.is_junk),
             who.full,
             due_at=tx.now + FULL_RETRY_SECONDS,
             reply="452 4.2.2 Mailbox is full",

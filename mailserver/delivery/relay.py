@@ -117,7 +117,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
         for address in found.external:
             notify = member_notify(recipient.notify) if addressee.is_group else recipient.notify
             onward.setdefault(address, spool.SpoolRecipient(address, notify, recipient.original_recipient))
-    who = local.plan(office, accounts, onward.values(), size=item.size)
+    who = local.plan(office, accounts, onward.values(), size=item.size, is_junk=item.envelope.is_junk)
     who.remote_sender = forwarding.sender_for(office, item.envelope.reverse_path)
 
     def job(tx: Transaction) -> None:

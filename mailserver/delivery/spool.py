@@ -58,6 +58,7 @@ class Envelope:
     deliver_by: int = 0  # RFC 2852: the moment until which it is to arrive; 0: none
     deliver_by_mode: str = ""  # R: return it then, N: tell of the delay then; with T: tell of every relaying
     release_at: int = 0  # RFC 4865: not before then; 0: at once
+    is_junk: bool = False  # whoever of ours waits for it gets it in \Junk
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ def put(
                 delay_reported=False,
                 unfinished=len(rows),
                 quarantine=quarantine[:_LONGEST_REASON],
+                is_junk=envelope.is_junk,
             )
         ],
     )
@@ -278,6 +280,7 @@ ITEM_COLUMNS = (
     spool_item.c.deliver_by,
     spool_item.c.deliver_by_mode,
     spool_item.c.release_at,
+    spool_item.c.is_junk,
 )
 RECIPIENT_COLUMNS = (
     spool_recipient.c.forward_path,

@@ -12,10 +12,12 @@ import pytest
 from directory.accounts import find_account
 from directory.database import open_directory
 from mailserver.delivery import bounce, inbound, lanes, local, relay, settling, spool, submission
+from mailserver.delivery.checks import Findings
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.settling import Attempt
 from mailserver.delivery.submission import Submission
 from mailserver.delivery.trace import refuse_loops, trace_fields, without_return_path
+from mailserver.delivery.verdict import Action, Judgement, Verdict
 from mailserver.message.report import FAILED, Outcome
 from mailserver.refusals import LimitReached, MalformedMessage, NoSuchRecipient, NotPermitted, OverQuota, TooLarge
 from mailserver.smtp.commands import MailCommand, RcptCommand
@@ -168,6 +170,25 @@ def test_no_author_hides_where_nobody_looks(office, in_file):
     with pytest.raises(MalformedMessage):
         webmail(office, "binh@city.vn", octets=path if in_file else octets)
     path.unlink()
+
+
+def test_junk_that_had_to_wait_for_room_is_junk(any_office):
+    office = any_office
+    office.inbox_of("binh")  # with its Junk
+    set_quota(office, "binh", 100)
+    with office.directory.write() as people:
+        add_group(people, "cho", "anyone", ["an", "binh"])
+    mail = MailCommand("x@ngoai.example")
+    taken = [inbound.offer_recipient(office, mail, RcptCommand("cho@city.vn"))]
+    junk = Judgement(Findings(), Verdict(Action.JUNK, "listed"))
+    inbound.receive(office, ORIGIN, mail, taken, MESSAGE, junk).result()
+    assert [len(mails(office.store, "an", name)) for name in ("INBOX", "Junk")] == [0, 1]
+    (item,) = items(office)
+    set_quota(office, "binh", 0)
+    judgement = relay.deliver_here(office, item, item.recipients)
+    office.store.write(lambda tx: settling.write_down(tx, "", [judgement])).result()
+    assert [len(mails(office.store, "binh", name)) for name in ("INBOX", "Junk")] == [0, 1]
+    assert items(office) == []
 
 
 def test_a_unit_writes_in_its_own_name(office):
