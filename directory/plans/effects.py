@@ -54,7 +54,9 @@ def work_out(conn: Reading | Writing, outline: Outline) -> Effects:
         return effects
     moved = _Posts(conn, outline, effects)
     counts = moved.run()
+    of_people, effects.facts = effects.facts, []
     _units(conn, outline, effects, counts)
+    effects.facts.extend(of_people)
     # units first: posts and mailboxes point to them
     effects.changes.extend(moved.changes)
     move_mailboxes(conn, outline, effects)

@@ -80,9 +80,9 @@ def rehearse(conn: Reading | Writing, text: PlanText) -> tuple[list[Mistake], Ef
     """What is wrong with a plan, by file and line; or, where nothing is, all that it would do."""
     outline = resolve(conn, text)
     effects = work_out(conn, outline)
-    order = list(text.source)
-    place = {name: order.index(name) for name in order}
-    return sorted(outline.mistakes, key=lambda found: (place.get(found.file, 0), found.line)), effects
+    order = {name: number for number, name in enumerate(text.source)}
+    mistakes = sorted(outline.mistakes, key=lambda found: (order.get(found.file, 0), found.line))
+    return mistakes, Effects() if mistakes else effects
 
 
 def propose(conn: Writing, actor: str, text: PlanText) -> Plan:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +13,12 @@ from sqlalchemy import select
 
 from directory import groups, mailboxes, units
 from directory.accounts import account_by_login
-from directory.database import Directory, Reading, Writing
+from directory.database import Directory, Reading, Writing, open_directory
 from directory.plans import life
 from directory.plans.reading import PlanText, parse_source
 from directory.recipients import resolve
 from directory.tables import metadata
-from tests.directory.conftest import City, found_city
+from tests.directory.conftest import START, City, Clock, found_city
 
 DAY = "2026-03-02"  # the clock's
 EVE = "2026-03-01"
@@ -133,9 +136,32 @@ def any_eve(any_city: City) -> Eve:
     return settle(any_city)
 
 
+@dataclass(frozen=True)
+class Template:
+    """The city of the eve in a file, to be copied."""
+
+    path: Path
+    units: dict[str, str]
+    positions: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def settled(migrated_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    path = tmp_path_factory.mktemp("eve") / "directory.db"
+    shutil.copy(migrated_directory, path)
+    opened = open_directory(f"sqlite:///{path}", clock=Clock(START))
+    city = settle(found_city(opened)).city
+    opened.close()
+    return Template(path, city.units, city.positions)
+
+
 @pytest.fixture
-def eve(directory: Directory) -> Eve:
-    return settle(found_city(directory))
+def eve(settled: Template, tmp_path: Path, clock: Clock) -> Iterator[Eve]:
+    path = tmp_path / "eve.db"
+    shutil.copy(settled.path, path)
+    opened = open_directory(f"sqlite:///{path}", clock=clock)
+    yield Eve(City(opened, dict(settled.units), dict(settled.positions)))
+    opened.close()
 
 
 Snapshot = dict[str, set[tuple[Any, ...]]]

@@ -17,22 +17,12 @@ from directory.faults import Fault
 from directory.plans import life
 from directory.recipients import resolve
 from directory.tables import address, appointment
-from tests.directory.conftest import START, Clock, found_city
-from tests.directory.plans.conftest import DAY, EVE, differing, line, plan_text, settle, snapshot
+from tests.directory.conftest import START, Clock
+from tests.directory.plans.conftest import DAY, EVE, Template, differing, line, plan_text, snapshot
 
 OLD = ("Q1", "W1", "W2", "W3", "SYT")
 KEPT = ("STC", "P.SG", "P.BT", "UBND")
 NEW = ("N1", "N2")
-
-
-@pytest.fixture(scope="module")
-def template(migrated_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("plans") / "directory.db"
-    shutil.copy(migrated_directory, path)
-    opened = open_directory(f"sqlite:///{path}", clock=Clock(START))
-    settle(found_city(opened))
-    opened.close()
-    return path
 
 
 mailbox = st.sampled_from(("", "hand-over", "redirect"))
@@ -82,12 +72,12 @@ def reachable(directory: Directory) -> set[str]:
     return {text for text, reached in found.items() if reached is not None and reached.accounts}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written=a_plan())
-def test_any_plan_is_whole_and_can_be_undone(template: Path, written: tuple[str, str]) -> None:
+def test_any_plan_is_whole_and_can_be_undone(settled: Template, written: tuple[str, str]) -> None:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "directory.db"
-        shutil.copy(template, path)
+        shutil.copy(settled.path, path)
         directory = open_directory(f"sqlite:///{path}", clock=Clock(START))
         try:
             _live_through(directory, *written)
