@@ -44,11 +44,6 @@ def note_tls(tx: Transaction, host: str) -> None:
     _NOTE_TLS.run(tx.connection, {"host": host, "now": tx.now})
 
 
-def forget_tls(tx: Transaction, host: str) -> bool:
-    """An administrator knows that the host has given TLS up; whether it was known."""
-    return tx.connection.execute(delete(tls_peer).where(tls_peer.c.host == host)).rowcount > 0
-
-
 def known_policy(connection: Connection, domain: str) -> Known | None:
     row = _POLICY.row(connection, {"domain": domain})
     if row is None:

@@ -29,10 +29,6 @@ _FOLD = re.compile(rb"\r\n(?=[^ \t])")
 _BLANKS = re.compile(rb"[ \t]+")
 
 
-class MessageFault(Exception):
-    """Nothing in this message can be verified; the text says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """``octets`` with the CRLF that ends it; ``value_at`` is where the value begins, behind the colon."""

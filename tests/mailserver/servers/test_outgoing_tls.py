@@ -254,9 +254,20 @@ def test_a_host_that_spoke_tls_must_go_on(sending, far):
     submit(room, "<y@far.example>")
     until(lambda: "4.7.5" in last_reply(room))
     assert len(far.messages) == 1
-    # An administrator knows better.
     room.on_loop(room.relay.peers.flush())
-    assert room.office.store.write(lambda tx: peers.forget_tls(tx, HOST)).result()
+    with room.office.store.read() as connection:
+        assert peers.spoke_tls_at(connection, HOST) > 0
+
+
+def test_an_administrator_may_know_better(sending, far):
+    room, _ = sending(tls={f"{HOST}:{far.port}": "opportunistic"})
+    submit(room, "<x@far.example>")
+    until(lambda: far.messages)
+    until(lambda: far.open == 0)
+    far.context = None
+    submit(room, "<y@far.example>")
+    until(lambda: len(far.messages) == 2)
+    assert [message.secured for message in far.messages] == [True, False]
 
 
 def test_memory_can_be_turned_off(sending, far):
