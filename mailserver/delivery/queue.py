@@ -229,10 +229,12 @@ def _owned(connection: Connection, keys: set[LaneKey]) -> set[LaneKey]:
 # Changing
 
 
+# The moment before which a recipient's sender does not want it sent (RFC 4865 §4).
+_RELEASE_AT = select(spool_item.c.release_at).where(spool_item.c.id == spool_recipient.c.item_id).scalar_subquery()
+
+
 def _soon(tx: Transaction) -> Case[int]:
-    """Now, or the moment before which the sender does not want it sent (RFC 4865 §4)."""
-    release_at = select(spool_item.c.release_at).where(spool_item.c.id == spool_recipient.c.item_id).scalar_subquery()
-    return case((release_at > tx.now, release_at), else_=tx.now)
+    return case((_RELEASE_AT > tx.now, _RELEASE_AT), else_=tx.now)
 
 
 def _change(store: Store, choice: Choice, change: Callable[[Transaction, list[int]], int]) -> int:
@@ -306,8 +308,9 @@ def retry(store: Store, choice: Choice) -> int:
                     spool_recipient.c.domain == domain,
                     spool_recipient.c.priority == priority,
                     spool_recipient.c.state == DUE,
+                    _RELEASE_AT <= tx.now,
                 )
-                .values(next_attempt_at=_soon(tx))
+                .values(next_attempt_at=tx.now)
             ).rowcount
         lanes.look_again(tx, keys, ends_rest=True)
         tx.wake_spool()
