@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Row, or_, select
@@ -145,7 +145,9 @@ class _Posts:
         targets = {part.unit_id for ending in outline.endings.values() for part in ending.parts}
         targets |= {unit.id for unit, _ in overrides.values() if unit is not None}
         held = {
-            (row.person_id, row.unit_id, row.position_id): row
+            (row.person_id, row.unit_id, row.position_id): _Held(
+                row.id, bool(row.is_primary), row.valid_from, row.valid_until
+            )
             for row in _open_posts(self._conn, targets - set(outline.made), self._day)
         }
         counts: dict[str, int] = defaultdict(int)
@@ -204,6 +206,9 @@ class _Posts:
                     continue
             if transfer.position and self._position(transfer) is None:
                 continue
+            if len(transfer.title) > 200:
+                outline.wrong(transfer.line, Fault("text-long", what="title", limit=200), officials=True)
+                continue
             for row in mine:
                 if row.id in found:
                     line = found[row.id][1].line
@@ -224,14 +229,17 @@ class _Posts:
         row: Row[Any],
         unit_id: str | None,
         decision: str,
-        held: dict[tuple[str, str, str], Any],
+        held: dict[tuple[str, str, str], _Held],
         by: Transfer | None,
     ) -> None:
         known = positions(self._conn)
         now = known[row.position_id]
         position = (self._position(by) if by is not None and by.position else None) or now
         self._effects.people.add(row.person_id)
+        begins = max(self._day, row.valid_from)
         twin = held.get((row.person_id, unit_id, position.id)) if unit_id else None
+        if twin is not None and not twin.covers(begins, row.valid_until):
+            twin = None
         before = {"valid_until": row.valid_until}
         begun = row.valid_from < self._day
         if begun:
@@ -254,20 +262,22 @@ class _Posts:
                 "person_id": row.person_id,
                 "unit_id": unit_id,
                 "position_id": position.id,
-                "title": title[:200],
+                "title": title,
                 "kind": row.kind,
                 "is_primary": bool(row.is_primary),
                 "rank": row.rank if same else position.rank,
-                "valid_from": max(self._day, row.valid_from),
+                "valid_from": begins,
                 "valid_until": row.valid_until,
                 "decision": decision,
             }
             self._begins.append(made("appointment", ("id",), made_row))
-            held[row.person_id, unit_id, position.id] = _Held(made_row["id"], bool(row.is_primary))
+            held[row.person_id, unit_id, position.id] = _Held(
+                made_row["id"], bool(row.is_primary), begins, row.valid_until
+            )
         elif row.is_primary and not twin.is_primary:
             # what he holds there already names him from now on
             self._begins.append(Change("appointment", {"id": twin.id}, {"is_primary": False}, {"is_primary": True}))
-            held[row.person_id, unit_id, position.id] = _Held(twin.id, True)
+            held[row.person_id, unit_id, position.id] = replace(twin, is_primary=True)
         self._effects.tell(
             "official.move", row.login, name=row.full_name, unit=old_name, to=self._names[unit_id].name,
             title=now.title, position=None if same else position.title, decision=decision,
@@ -276,8 +286,17 @@ class _Posts:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
+    """A post that somebody holds already where another of his goes."""
+
     id: str
     is_primary: bool
+    valid_from: str
+    valid_until: str | None
+
+    def covers(self, first: str, last: str | None) -> bool:
+        return self.valid_from <= first and (
+            self.valid_until is None or (last is not None and last <= self.valid_until)
+        )
 
 
 def _open_posts(conn: Reading | Writing, unit_ids: Collection[str], day: str) -> Iterator[Row[Any]]:

@@ -25,7 +25,18 @@ from directory.plans.resolution import resolve
 from directory.postings import refresh, refresh_units
 from directory.record import Recorder, search
 from directory.sessions import end_all
-from directory.tables import account, appointment, group_rule, plan, unit_succession, unit_version
+from directory.tables import (
+    account,
+    address,
+    appointment,
+    group_account,
+    group_poster,
+    group_rule,
+    mailbox_right,
+    plan,
+    unit_succession,
+    unit_version,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,27 +257,42 @@ def _taken_back(conn: Writing, change: Change) -> Change:
     return change.reversed()
 
 
+_HANGS_ON_UNITS = (
+    (appointment, appointment.c.unit_id),
+    (account, account.c.unit_id),
+    (group_rule, group_rule.c.unit_id),
+    (unit_version, unit_version.c.parent_id),
+    (unit_version, unit_version.c.unit_id),
+    (unit_succession, unit_succession.c.old_id),
+    (unit_succession, unit_succession.c.new_id),
+)
+_HANGS_ON_MAILBOXES = (
+    (address, address.c.account_id),
+    (group_account, group_account.c.account_id),
+    (group_poster, group_poster.c.account_id),
+    (mailbox_right, mailbox_right.c.account_id),
+    (mailbox_right, mailbox_right.c.mailbox_id),
+)
+
+
 def _refuse_overgrown(conn: Writing, changes: list[Change]) -> None:
-    """What others put into the units that the plan made would hang in the air.  Raises Fault."""
+    """What others put into the units and mailboxes that the plan made would hang in the air.  Raises Fault."""
+    own = {(change.table, *change.key.values()) for change in changes if change.after is not None}
     units = [change.key["id"] for change in changes if change.table == "unit"]
-    own = {(change.table, *change.key.values()) for change in changes if change.before is None}
-    own |= {(change.table, *change.key.values()) for change in changes if change.after and "unit_id" in change.after}
-    for chunk in in_chunks(units):
-        for table, column in (
-            (appointment, appointment.c.unit_id),
-            (account, account.c.unit_id),
-            (group_rule, group_rule.c.unit_id),
-            (unit_version, unit_version.c.parent_id),
-            (unit_version, unit_version.c.unit_id),
-            (unit_succession, unit_succession.c.old_id),
-            (unit_succession, unit_succession.c.new_id),
-        ):
-            statement = select(*table.primary_key, column).where(column.in_(chunk))
-            if table is account:
-                statement = statement.where(account.c.kind != "person")
-            for row in conn.execute(statement):
-                if (table.name, *tuple(row)[:-1]) not in own:
-                    raise Fault("plan-overtaken", what=f"{table.name} {' '.join(str(part) for part in tuple(row))}")
+    opened = [
+        change.key["id"]
+        for change in changes
+        if change.table == "account" and change.after is not None and change.after.get("status") == "active"
+    ]
+    for ids, columns in ((units, _HANGS_ON_UNITS), (opened, _HANGS_ON_MAILBOXES)):
+        for chunk in in_chunks(ids):
+            for table, column in columns:
+                statement = select(*table.primary_key).where(column.in_(chunk))
+                if table is account:
+                    statement = statement.where(account.c.kind != "person")
+                for row in conn.execute(statement):
+                    if (table.name, *row) not in own:
+                        raise Fault("plan-overtaken", what=" ".join((table.name, *row)))
 
 
 # --- what repeats the rows ----------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Outline:
     changed: dict[str, Unit] = field(default_factory=dict)  # as from the day on
     endings: dict[str, Ending] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    carried: dict[str, int] = field(default_factory=dict)  # units that move because of another's line
 
     def wrong(self, line: int, fault: Fault, *, officials: bool = False) -> None:
         file = self.plan.officials_file if officials else self.plan.units_file
@@ -276,8 +277,13 @@ def _move_children(outline: Outline) -> None:
             continue
         for child in staying:
             now = outline.changed.get(child.id, child)
+            above: str | None = rest.unit_id
+            if any(below.id == rest.unit_id for below in outline.after.subtree(child.id)):
+                # what follows lies below this very unit: it takes the place of what ends
+                above = ending.unit.parent_id
+            outline.carried[child.id] = ending.line
             outline.changed[child.id] = replace(
-                now, valid_from=outline.plan.effective, parent_id=rest.unit_id, decision=rest.decision
+                now, valid_from=outline.plan.effective, parent_id=above, decision=rest.decision
             )
 
 
@@ -289,6 +295,12 @@ def _check_parts(outline: Outline) -> None:
         )
         if ending.kind == "split" and len(rests) != 1 and lines_are_whole:
             outline.wrong(ending.line, Fault("plan-split-rest", unit=ending.unit.name))
+        taken: dict[str, int] = {}
+        for part in ending.parts:
+            twice = [taken[position] for position in part.positions if position in taken]
+            if twice:
+                outline.wrong(part.line, Fault("plan-unit-twice", unit=ending.unit.name, line=min(twice)))
+            taken.update(dict.fromkeys(part.positions, part.line))
 
 
 def _check_day(conn: Reading | Writing, outline: Outline) -> None:
@@ -297,6 +309,7 @@ def _check_day(conn: Reading | Writing, outline: Outline) -> None:
         found = _found(outline.before, step.unit)
         if found is not None and step.action != "new":
             lines.setdefault(found.id, step.line)
+    lines = outline.carried | lines
     known_types = {row["code"]: row for row in types(conn)}
     touched = [*(found.unit for found in outline.made.values()), *outline.changed.values()]
     for found in touched:
@@ -307,6 +320,9 @@ def _check_day(conn: Reading | Writing, outline: Outline) -> None:
             outline.wrong(line, Fault("unit-type-not-valid", type=found.type, day=found.valid_from))
         if _is_below_itself(outline.after, found.id):
             outline.wrong(line, Fault("unit-cycle", unit=found.name))
+        elif found.parent_id is not None and found.parent_id not in outline.after.by_id:
+            above = outline.before.by_id.get(found.parent_id, found)
+            outline.wrong(line, Fault("plan-unit-ends", unit=above.name))
         namesakes = [
             other
             for other in outline.after.by_id.values()

@@ -26,7 +26,7 @@ NEW = ("N1", "N2")
 
 
 mailbox = st.sampled_from(("", "hand-over", "redirect"))
-target = st.sampled_from(KEPT + NEW)
+target = st.sampled_from((*KEPT, *NEW, *KEPT, *NEW, "W1", "W2"))
 
 
 @st.composite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory import groups, people, provisioning, record, sessions, units
+from directory import aliases, groups, mailboxes, people, provisioning, record, sessions, units
 from directory.accounts import account_by_login, find_account
 from directory.addresses import address_row
 from directory.dates import days_after
@@ -15,7 +15,18 @@ from directory.plans import life
 from directory.postings import appointments_of
 from directory.recipients import resolve
 from tests.directory.conftest import Clock
-from tests.directory.plans.conftest import DAY, EVE, MERGER, Eve, differing, line, plan_text, reached, snapshot
+from tests.directory.plans.conftest import (
+    DAY,
+    EVE,
+    MERGER,
+    Eve,
+    differing,
+    line,
+    mailboxes_of,
+    plan_text,
+    reached,
+    snapshot,
+)
 
 
 def code_of(caught: pytest.ExceptionInfo[Fault]) -> str:
@@ -211,7 +222,7 @@ def test_what_was_changed_since_is_not_undone(any_eve: Eve) -> None:
     assert snapshot(eve.directory) == before
 
 
-@pytest.mark.parametrize("what", ["official", "unit", "rule"])
+@pytest.mark.parametrize("what", ["official", "unit", "rule", "right", "alias", "member"])
 def test_what_others_put_into_a_new_unit_is_not_lost(eve: Eve, what: str) -> None:
     plan_id = eve.propose(plan_text(MERGER))
     eve.apply(plan_id)
@@ -224,6 +235,14 @@ def test_what_others_put_into_a_new_unit_is_not_lost(eve: Eve, what: str) -> Non
             units.add_unit(
                 conn, "test", name="Khu phố", short_name="KP", type_code="ward", valid_from=DAY, parent_id=new
             )
+        elif what == "right":
+            box = mailboxes_of(conn, "ubnd.p.tandinh@city.gov.vn")
+            mailboxes.grant(conn, "test", box, people.find_official(conn, "CB21").account.id)
+        elif what == "alias":
+            aliases.add_alias(conn, "test", "tandinh", "ubnd.p.tandinh")
+        elif what == "member":
+            group = groups.add_group(conn, "test", address_text="moi", name="Mới")
+            groups.add_member(conn, "test", group.id, "ubnd.p.tandinh@city.gov.vn")
         else:
             group = groups.add_group(conn, "test", address_text="moi", name="Mới")
             groups.add_rule(conn, "test", group.id, unit_id=new)
@@ -311,3 +330,44 @@ def test_what_is_written_where_the_plan_begins_later_is_taken_along(eve: Eve) ->
         assert (newest.unit_id, newest.valid_from) == (eve.city.units["W2"], "2026-04-01")
     eve.undo(plan_id)
     assert differing(before, snapshot(eve.directory)) == {}
+
+
+def test_what_ends_may_go_into_what_lies_below_it(eve: Eve) -> None:
+    """The other wards of the district come below the one that follows it, which takes the district's place."""
+    eve.apply(eve.propose(plan_text(line("merge", "Q1", into="W1"))))
+    with eve.directory.read() as conn:
+        tree = units.tree(conn)
+        assert [unit.short_name for unit in tree.path(eve.city.units["W1"])] == ["UBND", "W1"]
+        assert [unit.short_name for unit in tree.path(eve.city.units["W2"])] == ["UBND", "W1", "W2"]
+    assert eve.directory.check_consistency() == []
+
+
+def test_a_post_that_is_held_for_a_time_does_not_swallow_one_for_good(eve: Eve) -> None:
+    with eve.directory.write() as conn:
+        provisioning.appoint(
+            conn, "test", "CB7", unit_id=eve.city.units["W2"], position_id=eve.city.positions["CV"],
+            from_day="2026-02-01", until_day="2026-04-30", kind="acting",
+        )  # fmt: skip
+    eve.apply(eve.propose(plan_text(line("merge", "W1", into="W2"))))
+    with eve.directory.read() as conn:
+        held = appointments_of(conn, people.find_official(conn, "CB7").person_id)
+    open_ended = [post for post in held if post.unit_id == eve.city.units["W2"] and post.valid_until is None]
+    assert [(post.kind, post.is_primary) for post in open_ended] == [("substantive", True)]
+
+
+def test_a_plan_may_come_late(eve: Eve, clock: Clock) -> None:
+    """Who joined a unit after the day on which it had ended goes where it went, from his own first day."""
+    plan_id = eve.propose(plan_text(MERGER))
+    clock.advance(10 * 86400)
+    with eve.directory.write() as conn:
+        eve.city.join(conn, "Trần Văn Muộn", "W1", "CV", valid_from="2026-03-09", employee_code="CB90")
+    before = snapshot(eve.directory)
+    eve.apply(plan_id)
+    with eve.directory.read() as conn:
+        late = appointments_of(conn, people.find_official(conn, "CB90").person_id)
+        assert [(post.unit_id, post.valid_from) for post in late] == [(units.tree(conn).find("P.TĐ").id, "2026-03-09")]
+        assert units.tree(conn).find("P.TĐ").valid_from == DAY
+    assert eve.directory.check_consistency() == []
+    eve.undo(plan_id)
+    assert eve.directory.check_consistency() == []
+    assert differing(before, snapshot(eve.directory)).keys() == {"account", "address"}

@@ -39,6 +39,8 @@ WARD = line("new", "N1", type="ward", under="UBND")
          [(2, "plan-split-rest")]),
         (line("split", "W1", into="W2") + line("split", "W1", into="W3"), [(2, "plan-split-rest")]),
         (line("split", "W1", into="W2", positions="Vua") + line("split", "W1", into="W3"), [(2, "position-unknown")]),
+        (line("split", "W1", into="W2", positions="CT|TP") + line("split", "W1", into="W3", positions="TP")
+         + line("split", "W1", into="STC"), [(3, "plan-unit-twice")]),
         (line("merge", "W1", into="STC", mailbox="xóa"), [(2, "value-invalid")]),
         (line("merge", "W1", into="P.BT", mailbox="redirect"), [(2, "plan-mailbox-none")]),
         (line("dissolve", "W1"), [(2, "plan-nowhere"), (2, "plan-nowhere")]),
@@ -76,6 +78,7 @@ def test_what_is_wrong_with_a_step(eve: Eve, text: str, wanted: list[tuple[int, 
         ("CB5,,NHA,,", "unit-unknown"),
         ("CB5,,W1,,", "plan-unit-ends"),
         ("CB5,,P.BT,Vua,", "position-unknown"),
+        (f"CB5,,P.BT,,{'T' * 201}", "text-long"),
     ],
 )
 def test_what_is_wrong_with_an_official(eve: Eve, text: str, wanted: str) -> None:
