@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,27 @@ config_option = click.option(
     show_default=True,
     help="The configuration file.",
 )
+
+
+def answering(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that tells something: ``config_path``, ``as_json``, ``lang``."""
+    for option in (
+        click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer."),
+        click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
+        config_option,
+    ):
+        function = option(function)
+    return function
+
+
+def read_age(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
+    """A callback: ``30m``, ``4h`` or ``2d`` in seconds."""
+    if value is None:
+        return 0
+    found = re.fullmatch(r"(\d{1,6})([mhd])", value)
+    if not found:
+        raise click.BadParameter("must be minutes, hours or days: 30m, 4h, 2d")
+    return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
 def read_config(path: Path) -> Config:

@@ -19,7 +19,7 @@ import click
 
 from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, open_store, read_config, speaker, tell, tell_header
+from mailserver.cli.options import answering, open_store, read_config, speaker, tell, tell_header
 
 if TYPE_CHECKING:
     from mailserver.delivery.queue import Queued
@@ -42,23 +42,13 @@ def quarantine() -> None:
     """Mail that a scanner wants looked at before anybody gets it."""
 
 
-def _shared(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer."),
-        click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
-        config_option,
-    ):
-        function = option(function)
-    return function
-
-
 def _speaker(lang: str | None) -> Say:
     return speaker(_TEXTS, lang or environment_language())
 
 
 @quarantine.command("list")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many at most.")
-@_shared
+@answering
 def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int) -> None:
     """What is there, oldest first, and why."""
     from mailserver.delivery.queue import QUARANTINED, Choice, list_queued
@@ -76,7 +66,7 @@ def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int)
 
 
 @quarantine.command()
-@_shared
+@answering
 @click.argument("item_id", metavar="ID", type=int)
 def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> None:
     """One message: its envelope, why it is there, and its header.  Its body is nobody's business here."""
@@ -118,7 +108,7 @@ def _change(name: str, doc: str) -> None:
 
     made = click.argument("ids", metavar="ID...", nargs=-1, type=int, required=True)(command)
     made = click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")(made)
-    quarantine.command(name, help=doc)(_shared(made))
+    quarantine.command(name, help=doc)(answering(made))
 
 
 _change("release", "Let messages go on to whom they were sent.")

@@ -20,7 +20,7 @@ import click
 
 from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, open_store, read_config, speaker, tell, tell_header
+from mailserver.cli.options import answering, open_store, read_age, read_config, speaker, tell, tell_header
 from mailserver.config.options import TARGET
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ _TEXTS = {
     "reroute": ("{count} recipients rerouted", "{count} người nhận đi đường khác"),
     "remove": ("{count} messages removed", "đã xóa {count} thư"),
 }
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _STATES = ("waiting", "sending", "held", "failing")
 Say = Callable[..., str]
 
@@ -64,34 +63,15 @@ def queue() -> None:
     """Mail that waits to be sent to other servers."""
 
 
-def _shared(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer."),
-        click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
-        config_option,
-    ):
-        function = option(function)
-    return function
-
-
 def _choosing(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--state", type=click.Choice(_STATES), help="In this state."),
-        click.option("--older-than", callback=_read_age, help="That came so long ago or longer: 30m, 4h, 2d."),
+        click.option("--older-than", callback=read_age, help="That came so long ago or longer: 30m, 4h, 2d."),
         click.option("--sender", default="", help="From this reverse-path; <> for reports."),
         click.option("--domain", default="", help="For this domain."),
     ):
         function = option(function)
     return function
-
-
-def _read_age(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
-    if value is None:
-        return 0
-    found = re.fullmatch(r"(\d{1,6})([mhd])", value)
-    if not found:
-        raise click.BadParameter("must be minutes, hours or days: 30m, 4h, 2d")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +99,7 @@ def _speaker(lang: str | None) -> Say:
 @queue.command("list")
 @click.option("--limit", type=click.IntRange(0), default=100, show_default=True, help="So many at most; 0: all.")
 @_choosing
-@_shared
+@answering
 def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int, **chosen: Any) -> None:
     """What waits, oldest first."""
     from mailserver.delivery.queue import count_waiting, list_queued
@@ -143,7 +123,7 @@ def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int,
 
 @queue.command("domains")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at most.")
-@_shared
+@answering
 def domains_command(config_path: Path, as_json: bool, lang: str | None, limit: int) -> None:
     """For which domains most waits, and which cannot be reached."""
     from mailserver.delivery.queue import list_domains
@@ -161,7 +141,7 @@ def domains_command(config_path: Path, as_json: bool, lang: str | None, limit: i
 
 
 @queue.command()
-@_shared
+@answering
 @click.argument("item_id", metavar="ID", type=int)
 def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> None:
     """One message: its envelope, each recipient's state, its header."""
@@ -223,7 +203,7 @@ def _change(name: str, doc: str) -> Callable[[Callable[..., dict[str, str]]], No
             made = option(made)
         for parameter in getattr(function, "__click_params__", ()):
             made.__dict__.setdefault("__click_params__", []).append(parameter)
-        queue.command(name, help=doc)(_shared(_choosing(made)))
+        queue.command(name, help=doc)(answering(_choosing(made)))
 
     return add
 

@@ -20,7 +20,7 @@ import click
 
 from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, read_config, speaker
+from mailserver.cli.options import answering, read_config, speaker
 
 if TYPE_CHECKING:
     from directory.accounts import Account
@@ -57,16 +57,6 @@ class _Opened:
     directory: Directory
     owner: Account
     mailboxes: list[Mailbox]
-
-
-def _options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer."),
-        click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
-        config_option,
-    ):
-        function = option(function)
-    return function
 
 
 _name_option = click.option("--name", default="INBOX", show_default=True, help="Which of his mailboxes.")
@@ -122,7 +112,7 @@ def _record(opened: _Opened, actor: str, action: str, **values: object) -> None:
 @_name_option
 @_all_option
 @_by_option
-@_options
+@answering
 def share_command(
     address: str,
     whom: str,
@@ -156,7 +146,7 @@ def share_command(
 @_name_option
 @_all_option
 @_by_option
-@_options
+@answering
 def unshare_command(
     address: str,
     whom: str,
@@ -210,7 +200,7 @@ def _change(opened: _Opened, whom: str, given: str, take_away: bool, say: Say, a
 
 @click.command("shares")
 @click.argument("address")
-@_options
+@answering
 def shares_command(address: str, config_path: Path, as_json: bool, lang: str | None) -> None:
     """Who may do what in the mailboxes of ADDRESS, by name; and whose the seen state is."""
     from mailserver.access import ordered, show_identifier
@@ -251,7 +241,7 @@ def shares_command(address: str, config_path: Path, as_json: bool, lang: str | N
 @_name_option
 @_all_option
 @_by_option
-@_options
+@answering
 def seen_command(
     address: str,
     state: str,

@@ -6,7 +6,6 @@ Exit status: 0 found; 1 nothing found.
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from typing import Any
 import click
 
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, read_config, speaker, tell
+from mailserver.cli.options import answering, read_age, read_config, speaker, tell
 
 # key: (English, Vietnamese)
 _TEXTS = {
@@ -36,29 +35,17 @@ _TEXTS = {
     "failed": ("failed", "không gửi được"),
     "relay": ("on its way elsewhere", "đang chuyển đi nơi khác"),
 }
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _ACTIONS = ("accept", "junk", "quarantine", "refuse", "defer")
-
-
-def _read_age(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
-    if value is None:
-        return 0
-    found = re.fullmatch(r"(\d{1,6})([mhd])", value)
-    if not found:
-        raise click.BadParameter("must be minutes, hours or days: 30m, 4h, 2d")
-    return int(time.time()) - int(found[1]) * _UNITS[found[2]]
 
 
 @click.command()
 @click.argument("reference", default="")
 @click.option("--to", "forward_path", default="", help="For this recipient.")
 @click.option("--sender", default=None, help="From this reverse-path; <> for reports.")
-@click.option("--since", callback=_read_age, help="Not older than: 30m, 4h, 2d.")
+@click.option("--since", callback=read_age, help="Not older than: 30m, 4h, 2d.")
 @click.option("--action", type=click.Choice(_ACTIONS), default=None, help="Of which this was the verdict.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many at most.")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
-@config_option
+@answering
 def trace(
     config_path: Path,
     reference: str,
@@ -77,7 +64,8 @@ def trace(
     config = read_config(config_path)
     say = speaker(_TEXTS, lang or environment_language())
     reverse_path = None if sender is None else sender.strip("<>")
-    wanted = Wanted(reference.upper(), forward_path, reverse_path, since, action or "")
+    after = int(time.time()) - since if since else 0
+    wanted = Wanted(reference.upper(), forward_path, reverse_path, after, action or "")
     store = Store(config.store_url, config.data)
     try:
         with store.read() as connection:

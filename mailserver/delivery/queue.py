@@ -230,11 +230,11 @@ def _owned(connection: Connection, keys: set[LaneKey]) -> set[LaneKey]:
 
 
 # The moment before which a recipient's sender does not want it sent (RFC 4865 §4).
-_RELEASE_AT = select(spool_item.c.release_at).where(spool_item.c.id == spool_recipient.c.item_id).scalar_subquery()
+_release_at = select(spool_item.c.release_at).where(spool_item.c.id == spool_recipient.c.item_id).scalar_subquery()
 
 
 def _soon(tx: Transaction) -> Case[int]:
-    return case((_RELEASE_AT > tx.now, _RELEASE_AT), else_=tx.now)
+    return case((_release_at > tx.now, _release_at), else_=tx.now)
 
 
 def _change(store: Store, choice: Choice, change: Callable[[Transaction, list[int]], int]) -> int:
@@ -308,7 +308,7 @@ def retry(store: Store, choice: Choice) -> int:
                     spool_recipient.c.domain == domain,
                     spool_recipient.c.priority == priority,
                     spool_recipient.c.state == DUE,
-                    _RELEASE_AT <= tx.now,
+                    _release_at <= tx.now,
                 )
                 .values(next_attempt_at=tx.now)
             ).rowcount
