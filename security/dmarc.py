@@ -26,6 +26,8 @@ from security.dns import Answer, Asking, Question, Status, ask
 
 LONGEST_WALK = 8  # names asked for one domain (RFC 9989 §4.10)
 MAX_AUTHORS = 5  # a message with more domains of authors than this is not looked at one by one
+# In A-labels, two of them at the least.  Anything else, though it may look like a name to people, has no policy.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})+")
 _VERSION = re.compile(r"\s*v\s*=\s*DMARC1\s*(?:;|$)")
 
 
@@ -232,7 +234,7 @@ def _severity(result: DmarcResult) -> tuple[int, int]:
 
 def check_author(domain: str, vouched: Identifiers, chance: float) -> Asking[DmarcResult]:
     """One author's domain against what was vouched for."""
-    if "." not in domain or domain.startswith("["):
+    if _NAME.fullmatch(domain) is None:
         return DmarcResult(Dmarc.PERMERROR, domain, reason="the author's domain is no name")
     (own,) = yield (Question(f"_dmarc.{domain}", "TXT"),)
     if own.failed:

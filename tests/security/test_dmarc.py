@@ -96,6 +96,10 @@ STRICT = {"a.example": b"v=DMARC1; p=reject; adkim=s; aspf=s"}
         ({"a.example": [b"v=spf1 -all", b"v=DMARC1; p=reject"]}, "a.example", "", (), Dmarc.FAIL),
         (REJECT, "localhost", "", (), Dmarc.PERMERROR),
         (REJECT, "[192.0.2.1]", "", (), Dmarc.PERMERROR),
+        (REJECT, "a.example\x01", "", (), Dmarc.PERMERROR),
+        (REJECT, "a .example", "", (), Dmarc.PERMERROR),
+        (REJECT, "a..example", "", (), Dmarc.PERMERROR),
+        (REJECT, "bücher.example", "", (), Dmarc.PERMERROR),
     ],
 )
 def test_alignment(records: dict[str, Any], author: str, spf: str, dkim: tuple[str, ...], status: Dmarc) -> None:

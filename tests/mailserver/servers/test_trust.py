@@ -111,6 +111,11 @@ def test_a_good_message_and_what_is_written_of_it(trusting):
         ("an@CITY.vn.", "an@city.vn", "550 5.7.26", ""),
         ("an@phong.city.vn", "x@a.example", "550 5.7.26", ""),
         ('"an"@[127.0.0.1]', "x@a.example", "250", "Junk"),
+        # ours to the eye
+        ("an@city.vn\u200b", "x@a.example", "550 5.7.26", ""),
+        ("an@city.vn\x01", "x@a.example", "250", "Junk"),
+        ("an@city.vn\u202e", "x@a.example", "250", "Junk"),
+        ("an@ci\x7fty.vn", "x@a.example", "250", "Junk"),
         # an address only to programs that decode it
         ("=?utf-8?q?an=40city.vn?=", "x@a.example", "250", "Junk"),
     ],
