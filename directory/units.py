@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from directory.database import Question, Reading, Writing
-from directory.dates import day_before
+from directory.dates import day_before, days_after
 from directory.faults import Fault
 from directory.names import fold, tidy
 from directory.postings import refresh_units, unit_label
@@ -44,6 +44,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Succession:
+    """What came of a unit, from a day on: the first after the old one's last, where that ends."""
+
     old_id: str
     new_id: str
     effective: str
@@ -380,7 +382,7 @@ def close_unit(
         .values(valid_until=last_day)
     )
     for follower in followers:
-        add_succession(conn, found.id, follower, effective=last_day, kind=kind, decision=decision)
+        add_succession(conn, found.id, follower, effective=days_after(last_day, 1), kind=kind, decision=decision)
     record(
         conn,
         actor,

@@ -10,10 +10,10 @@ import click
 from directory import units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.plan_commands import group as plan_group
-from directory.cli.texts import help_text
+from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.dates import day_before, parse_day
-from directory.units import Unit
+from directory.units import Succession, Unit
 
 
 @click.group()
@@ -121,11 +121,17 @@ def show(cli: CliContext, unit: str) -> None:
             ("until", found.valid_until),
             ("decision", found.decision),
             ("versions", [f"{v.valid_from} – {v.valid_until or '…'}  {v.name}" for v in versions[:-1]]),
-            ("follows", [names[s.old_id] for s in successions if s.new_id == found.id]),
-            ("followed_by", [names[s.new_id] for s in successions if s.old_id == found.id]),
+            ("follows", [_link(cli, s, names[s.old_id]) for s in successions if s.new_id == found.id]),
+            ("followed_by", [_link(cli, s, names[s.new_id]) for s in successions if s.old_id == found.id]),
             ("children", [child["name"] for child in answer["children"]]),
         ]
     )
+
+
+def _link(cli: CliContext, link: Succession, name: str) -> str:
+    """``Phường Sài Gòn (sáp nhập 2025-07-01, 1685/NQ-UBTVQH15)``"""
+    how = f"{text(f'link.{link.kind}', cli.language)} {link.effective}"
+    return f"{name} ({how}, {link.decision})" if link.decision else f"{name} ({how})"
 
 
 @group.command("list", help=help_text("unit.list"))

@@ -14,6 +14,7 @@ from directory.accounts import find_account
 from directory.addresses import address_row, domain_to_ascii, is_local_domain
 from directory.catalogue import COMMUNES_BEGAN, DISTRICTS_ENDED, lay_out
 from directory.database import Directory, Writing
+from directory.dates import days_after
 from directory.intake import Intake, Joined, Joiner
 from directory.names import PersonName, ascii_word, split_name
 from mailserver.demo import places
@@ -118,8 +119,9 @@ class _Builder:
         self._communes.append(short)
         return short
 
-    def _succeed(self, old: str, new: str, effective: str, kind: str) -> None:
-        units.add_succession(self._conn, self._units[old].id, self._units[new].id, effective=effective, kind=kind)
+    def _succeed(self, old: str, new: str, last_day: str, kind: str) -> None:
+        day = days_after(last_day, 1)
+        units.add_succession(self._conn, self._units[old].id, self._units[new].id, effective=day, kind=kind)
 
     # --- people -------------------------------------------------------------------------------------------------------
 

@@ -53,7 +53,8 @@ def test_from_file_to_day_and_back(
     assert citymail.json("official", "show", an)["unit"] == "Sở Y tế và Tài chính"
     closed = citymail.json("unit", "show", "SYT")
     assert (closed["valid_until"], closed["successions"][0]["kind"]) == ("2026-02-28", "merge")
-    assert "Sở Y tế và Tài chính" in citymail("unit", "show", "SYT")
+    assert "Sở Y tế và Tài chính (merged 2026-03-01, 12/NQ-HĐND)" in citymail("unit", "show", "SYT")
+    assert "Sở Tài chính (sáp nhập 2026-03-01, 12/NQ-HĐND)" in citymail("unit", "show", "SYTTC", lang="vi")
     # what it did stays readable
     assert f"> Nguyễn Văn An <{an}>: Sở Y tế → Sở" in citymail("unit", "plan", "show", made["id"], "--officials")
     assert "plan.apply" in citymail("audit", "show", made["id"])
