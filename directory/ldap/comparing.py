@@ -28,7 +28,7 @@ def compare(directory: Directory, finder: Finder, asker: Asker, request: Compare
         walk = Walk(directory, finder, Search(request.name, BASE, 1, 0, False, _TRUE, (kind.name,)), asker)
     except NoSuchPlace as fault:
         return fault.result
-    for entry in walk.more(1):
+    for entry in walk.more(1):  # a base has one entry at most, which is looked at first
         seen = Seen(entry, asker)
         if not seen.values(kind.key):
             return Result(Code.NO_SUCH_ATTRIBUTE)

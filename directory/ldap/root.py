@@ -19,6 +19,9 @@ from directory.ldap.schema import ATTRIBUTES, CLASSES
 CONTROLS = (PAGED, SORT_REQUEST)
 _ALL_OPERATIONAL, _ABSOLUTE_FILTERS = "1.3.6.1.4.1.4203.1.5.1", "1.3.6.1.4.1.4203.1.5.3"
 
+# When what is below was changed last, so that clients which keep the schema know (RFC 4512 §4.2).
+SCHEMA_OF = "20261123000000Z"
+
 # Of these two entries everybody sees everything.
 ANYBODY = Asker(None, Policy(anonymous=frozenset(kind.key for kind in ATTRIBUTES)))
 
@@ -49,6 +52,7 @@ def subschema() -> Entry:
         "objectclass": ["top", "subschema", "extensibleObject"],
         "cn": ["subschema"],
         "entrydn": [SUBSCHEMA],
+        "modifytimestamp": [SCHEMA_OF],
         "subschemasubentry": [SUBSCHEMA],
         "attributetypes": [kind.description for kind in ATTRIBUTES],
         "objectclasses": [each.description for each in CLASSES],

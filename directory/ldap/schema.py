@@ -158,6 +158,15 @@ ATTRIBUTES = (
         usage="directoryOperation",
     ),
     AttributeType(
+        "2.5.18.2",
+        ("modifyTimestamp",),
+        syntaxes.GENERALIZED_TIME,
+        rules.TIME,
+        rules.TIME_ORDER,
+        single=True,
+        usage="directoryOperation",
+    ),
+    AttributeType(
         "2.5.18.9",
         ("hasSubordinates",),
         syntaxes.BOOLEAN,

@@ -143,7 +143,7 @@ class Searches:
                 order = order_of(wanted.keys, asker) if wanted.keys else None
                 walk: Walk = yield Look(partial(Walk, self._directory, self._finder, search, asker))
                 if order is not None:
-                    code = yield from self._sort(walk, order, asker)
+                    code = yield from self._sort(operation, walk, order, asker)
                     if code != Code.SUCCESS:
                         raise SortRefused(code, "")
                     controls.append(sort_control(code))
@@ -161,17 +161,15 @@ class Searches:
             paged = _Paged(request, walk, 0)
         yield from self._give(operation, search, asker, paged, page, controls, began)
 
-    def _sort(self, walk: Walk, order: Order, asker: Asker) -> Steps:
-        def sort() -> Code:
-            entries = walk.more(SORTABLE + 1)
-            is_too_much = len(entries) > SORTABLE
-            if not is_too_much:
-                order.sort(entries, asker)
-            walk.put_back(entries)
-            return Code.ADMIN_LIMIT_EXCEEDED if is_too_much else Code.SUCCESS
-
-        code = yield Look(sort)
-        return code
+    def _sort(self, operation: Operation, walk: Walk, order: Order, asker: Asker) -> Steps:
+        entries: list[Entry] = []
+        while not walk.is_over and len(entries) <= SORTABLE and not operation.is_abandoned:
+            entries += yield Look(partial(walk.more, SORTABLE + 1 - len(entries)))
+        is_too_much = len(entries) > SORTABLE
+        if not is_too_much:
+            yield Look(partial(order.sort, entries, asker))
+        walk.put_back(entries)
+        return Code.ADMIN_LIMIT_EXCEEDED if is_too_much else Code.SUCCESS
 
     def _give(
         self,
@@ -204,14 +202,16 @@ class Searches:
                 yield Send(_written(operation.id, entries, search, asker))
             paged.sent += len(entries)
             wanted -= len(entries)
-            if len(entries) < size:
+            if paged.walk.is_over:
                 break
             if wanted > 0 and self._monotonic() - began >= seconds:
                 result = Result(Code.TIME_LIMIT_EXCEEDED)
                 break
         cookie = b""
         if result is SUCCESS:
-            more: list[Entry] = yield Look(partial(paged.walk.more, 1))
+            more: list[Entry] = []
+            while not more and not paged.walk.is_over and not operation.is_abandoned:
+                more = yield Look(partial(paged.walk.more, 1))
             paged.walk.put_back(more)
             is_over = not more and paged.walk.is_whole
             if more and paged.sent >= most:

@@ -26,6 +26,8 @@ from directory.tables import account, mail_group
 
 EXAMINED = 5000
 _BATCH = 100
+# Entries that are looked at before the asker is asked whether he still waits.
+AT_ONCE = 500
 
 
 class Walk:
@@ -40,6 +42,7 @@ class Walk:
         self._ready: deque[Entry] = deque()
         self._left = EXAMINED
         self.is_whole = True  # False: there may be more, which was not looked at
+        self.is_over = False
         with directory.read() as conn:
             self._start(conn, finder, reach(conn, locate(conn, search.base), search.scope))
 
@@ -90,24 +93,29 @@ class Walk:
         return evaluate(self._filter, Seen(entry, self._asker)) is True
 
     def more(self, most: int) -> list[Entry]:
-        """The next entries that match; fewer than ``most`` only at the end."""
+        """The next entries that match, perhaps none yet; ``is_over`` tells whether there are more."""
         found: list[Entry] = []
+        until = self._left - AT_ONCE
         with self._directory.read() as conn:
             while len(found) < most:
                 if self._ready:
                     found.append(self._ready.popleft())
                 elif not self._fill(conn):
+                    self.is_over = True
+                    break
+                elif self._left <= until and not self._ready:
                     break
         return found
 
     def put_back(self, entries: Sequence[Entry]) -> None:
         """They come next."""
         self._ready.extendleft(reversed(entries))
+        self.is_over = self.is_over and not entries
 
     def allow_more(self) -> None:
         """For the next page as much may be examined again."""
         if self._left <= 0:
-            self.is_whole = True
+            self.is_whole, self.is_over = True, False
         self._left = EXAMINED
 
     def _fill(self, conn: Reading) -> bool:

@@ -6,6 +6,24 @@ from dataclasses import dataclass
 
 from mailserver.config.options import Network, option
 
+ATTRIBUTES = (
+    *(
+        "cn",
+        "sn",
+        "givenName",
+        "displayName",
+        "uid",
+        "mail",
+        "title",
+        "ou",
+        "o",
+        "businessCategory",
+        "description",
+        "dc",
+    ),
+    *("telephoneNumber", "departmentNumber", "employeeNumber", "preferredLanguage", "member", "seeAlso"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ldap:
@@ -15,10 +33,13 @@ class Ldap:
         choices=("nobody", "authenticated"),
     )
     anonymous_attributes: tuple[str, ...] = option(
-        (), 'Attributes that are seen without a login, as ["cn", "mail", "ou"]. Empty: nothing is.'
+        (),
+        'Attributes that are seen without a login, as ["cn", "mail", "ou"]. Empty: nothing is. The names of entries,\n'
+        "in which addresses stand, are seen with any.",
+        choices=ATTRIBUTES,
     )
     private_attributes: tuple[str, ...] = option(
-        ("employeeNumber",), "Attributes that only the person himself and administrators see."
+        ("employeeNumber",), "Attributes that only the person himself and administrators see.", choices=ATTRIBUTES
     )
     size_limit: int = option(500, "Entries that one search gives to whoever has logged in.", low=1)
     anonymous_size_limit: int = option(50, "The same without a login.", low=1)

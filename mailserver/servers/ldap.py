@@ -34,6 +34,9 @@ log = logging.getLogger("citymail.ldap")
 LOOK = 30.0
 MESSAGE_TIME = 60.0
 STALLED_TIME = 60.0
+# Seconds of silence of somebody who has not logged in; for answers and farewells when the server stops.
+STRANGER_TIME = 120.0
+FAREWELL = 3.0
 # Octets that may wait for a client to read them before no more are made.
 _HIGH_WATER = 256 * 1024
 
@@ -42,7 +45,7 @@ def policy_of(settings: Ldap) -> Policy:
     """Raises ValueError naming an attribute that does not exist."""
     return Policy(
         members_see=settings.access == "authenticated",
-        anonymous=attribute_keys(settings.anonymous_attributes),
+        anonymous=attribute_keys(settings.anonymous_attributes if settings.access != "nobody" else ()),
         private=attribute_keys(settings.private_attributes),
         size_limit=settings.size_limit,
         anonymous_size_limit=settings.anonymous_size_limit,
@@ -102,9 +105,11 @@ class LdapServices:
     async def drain(self) -> None:
         """Tell everybody that the server stops, after the operation in progress."""
         self.is_ending = True
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + FAREWELL
         while self.connections:
             for connection in tuple(self.connections):
-                connection.retire()
+                connection.retire(is_late=loop.time() > patience)
             await asyncio.sleep(0.02)
 
 
@@ -199,15 +204,15 @@ class LdapConnection(asyncio.Protocol, Timed):
             silent = now - self._active_at
             if session.has_begun and silent > MESSAGE_TIME:
                 self._end("Your message comes too slowly")
-            elif silent > self._services.settings.idle_minutes * 60:
+            elif silent > (self._services.settings.idle_minutes * 60 if session.account else STRANGER_TIME):
                 self._end("Idle for too long")
         return LOOK
 
-    def retire(self) -> None:
-        if self._work is None:
-            self._end("Shutting down")
-        elif not self._can_write.is_set():
+    def retire(self, *, is_late: bool) -> None:
+        if is_late:
             self._abort()
+        elif self._work is None:
+            self._end("Shutting down")
 
     def _end(self, text: str) -> None:
         assert self._session is not None and self._transport is not None

@@ -13,6 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from directory.ldap import dn
+from directory.ldap.ber import BerFault
+from directory.ldap.ber import Framer as LdapFramer
+from directory.ldap.entries import Entry
+from directory.ldap.filters import evaluate
+from directory.ldap.finding import narrow, possible
+from directory.ldap.messages import Bind, Compare, Message, Search, read_page, read_sort_keys
+from directory.ldap.messages import read_message as read_ldap
+from directory.ldap.root import ANYBODY
+from directory.ldap.seen import Seen, Selection
 from mailserver.imap.grammar.framing import TAG, Broken, Framed, Framer, discard, member_limits
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 from mailserver.imap.table import COMMANDS
@@ -92,6 +102,65 @@ def smtp_commands(octets: bytes) -> None:
     for parse in (parse_mail, lambda argument: parse_rcpt(argument, smtputf8=True)):
         with contextlib.suppress(SmtpFault):
             parse(text)
+
+
+_LDAP_LIMIT = 65_536
+_LDAP_NAME = "uid=annv@city.gov.vn,ou=people,dc=city,dc=gov,dc=vn"
+
+
+def ldap(octets: bytes) -> None:
+    """Messages or one fault, the same however the octets come, nothing kept beyond the limit; filters are judged."""
+    whole, pieces = _ldap_messages(octets, _LDAP_LIMIT), _ldap_messages(octets, 3)
+    assert whole == pieces
+    entry = Entry(
+        dn.parse(_LDAP_NAME), "account", {"cn": ["Nguyễn Văn An".encode()], "createtimestamp": [b"20200101000000Z"]}
+    )
+    for message in whole:
+        operation = message.operation
+        if isinstance(operation, Search):
+            if evaluate(operation.filter, Seen(entry, ANYBODY)) is True:
+                assert possible(operation.filter, "account")
+                hint = narrow(operation.filter)
+                assert hint is None or hint
+            Selection.of(operation.attributes).of_entry(entry, ANYBODY, types_only=operation.types_only)
+        if isinstance(operation, Bind | Compare):
+            with contextlib.suppress(dn.DnFault):
+                name = dn.parse(operation.name)
+                assert dn.folded(dn.parse(dn.write(name))) == dn.folded(name)
+        for control in message.controls:
+            for read in (read_page, read_sort_keys):
+                with contextlib.suppress(BerFault):
+                    read(control.value)
+
+
+def _ldap_messages(octets: bytes, step: int) -> list[Message]:
+    framer, found = LdapFramer(_LDAP_LIMIT), []
+    with contextlib.suppress(BerFault):
+        for at in range(0, len(octets), step):
+            framer.feed(octets[at : at + step])
+            while (content := framer.next()) is not None:
+                found.append(read_ldap(content))
+    return found
+
+
+def _ldap_requests() -> list[bytes]:
+    from tests.directory.ldap_client import message, page, rfc4511, search_request, sort_by
+
+    bind = rfc4511.BindRequest()
+    bind["version"], bind["name"] = rfc4511.Version(3), _LDAP_NAME
+    bind["authentication"] = rfc4511.AuthenticationChoice().setComponentByName("simple", rfc4511.Simple("a"))
+    filters = (
+        "(|(cn=*ng*v*an)(mail=*a*)(givenName=an*)(sn~=nguyen))",
+        "(&(objectClass=person)(!(cn>=z))(createTimestamp<=20300101000000Z)(cn:dn:caseIgnoreMatch:=an))",
+        "(:citymailFoldMatch:=nguyen van an)",
+        "(cn=*)",
+    )
+    searches = [search_request("dc=city,dc=gov,dc=vn", text, attributes=["*", "+", "cn"]) for text in filters]
+    return [
+        message(1, "bindRequest", bind),
+        *(message(2, "searchRequest", each, [page(5, b"abc"), sort_by("cn", "-mail")]) for each in searches),
+        message(3, "delRequest", rfc4511.DelRequest("o=x")) + message(4, "abandonRequest", rfc4511.AbandonRequest(2)),
+    ]
 
 
 def smtp_streams(octets: bytes) -> None:
@@ -247,6 +316,7 @@ def _signed_letters() -> list[bytes]:
 
 TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "imap": (imap_commands, _transcript_lines),
+    "ldap": (ldap, _ldap_requests),
     "message": (messages, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
     "searching": (searching, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
     "attachments": (
