@@ -1,4 +1,8 @@
-"""A session against a small city, on either engine: who may, what is found, and how it ends."""
+"""A session against a small city, on either engine: who may, what is found, and how it ends.
+
+Standards: RFC 2247, RFC 2798, RFC 4519, RFC 4524 (entries); RFC 3045, RFC 3674, RFC 4512, RFC 5020 (root, subschema);
+RFC 3673 (``+``); RFC 4517, RFC 4518 (matching); RFC 4526; RFC 2696; RFC 2891.
+"""
 
 from __future__ import annotations
 
