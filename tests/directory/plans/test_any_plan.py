@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from directory import units
 from directory.database import Directory, open_directory
 from directory.faults import Fault
 from directory.plans import life
 from directory.recipients import resolve
-from directory.tables import address, appointment
+from directory.tables import account, address, appointment
 from tests.directory.conftest import START, Clock
 from tests.directory.plans.conftest import DAY, EVE, Template, differing, line, plan_text, snapshot
 
@@ -72,6 +73,22 @@ def reachable(directory: Directory) -> set[str]:
     return {text for text, reached in found.items() if reached is not None and reached.accounts}
 
 
+def nothing_is_left_behind(directory: Directory) -> None:
+    """Whatever is open on the day is in a unit that is."""
+    with directory.read() as conn:
+        tree = units.tree(conn)
+        posts = conn.execute(
+            select(appointment.c.unit_id).where(
+                appointment.c.valid_until.is_(None) | (appointment.c.valid_until >= DAY)
+            )
+        )
+        boxes = conn.execute(select(account.c.unit_id).where(account.c.kind == "unit", account.c.status != "closed"))
+        parents = [unit.parent_id for unit in tree.by_id.values() if unit.parent_id is not None]
+        assert {*posts.scalars(), *boxes.scalars(), *parents} <= set(tree.by_id)
+        for unit_id in tree.by_id:
+            assert tree.path(unit_id)[0].short_name == "UBND"
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written=a_plan())
 def test_any_plan_is_whole_and_can_be_undone(settled: Template, written: tuple[str, str]) -> None:
@@ -105,6 +122,7 @@ def _live_through(directory: Directory, units_csv: str, officials_csv: str) -> N
     with directory.write() as conn:
         life.apply(conn, "cli:an", found.id)
     assert directory.check_consistency() == []
+    nothing_is_left_behind(directory)
     # the eve is as it was, and nobody holds a post twice or none who was not sent away
     assert posts_on(directory, EVE) == posts
     sent_away = officials_csv.count(",-")
