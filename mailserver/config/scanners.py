@@ -32,7 +32,7 @@ class Scanners:
         choices=("refuse", "quarantine"),
     )
     max_size: int = option(
-        25 * MEBIBYTE,
+        50 * MEBIBYTE,
         "Larger messages are not shown to scanners, octets; clamd's StreamMaxLength should be more.",
         low=1,
     )
