@@ -64,6 +64,8 @@ def show(cli: CliContext, plan: str, officials: bool) -> None:
         else:
             mistakes, effects = life.rehearse(conn, read)
             facts, rows = effects.facts, len(effects.changes)
+            if mistakes and about is not None and not cli.as_json:
+                _sheet(cli, about)
             _refuse_mistakes(cli, mistakes)
     if cli.as_json:
         shown = [fact for fact in facts if officials or fact.action not in _PEOPLE]

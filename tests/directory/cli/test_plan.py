@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from directory.database import Directory
+from directory.housekeeping import tidy_up
 from tests.directory.cli.terminal import Terminal
 
 HEAD = """title = "Sáp nhập hai sở"
@@ -86,3 +87,18 @@ def test_a_plan_may_be_withdrawn(citymail: Terminal, plan: Path) -> None:
     assert citymail.json("unit", "plan", "withdraw", made["id"])["state"] == "withdrawn"
     citymail("unit", "plan", "withdraw", made["id"], status=1)
     citymail("unit", "plan", "show", "khong-co", status=3)
+
+
+def test_a_plan_that_no_longer_fits_says_why(
+    citymail: Terminal, plan: Path, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "an")
+    made = citymail.json("unit", "plan", "propose", str(plan))
+    monkeypatch.setenv("SUDO_USER", "binh")
+    citymail("unit", "plan", "approve", made["id"])
+    citymail("unit", "remove", "STC", "--last-day", "2026-01-31", "--force")
+    tidy_up(directory)
+    shown = citymail.run("unit", "plan", "show", made["id"], status=1, lang="vi")
+    assert "bị chặn" in shown.stdout
+    assert "units.csv:4: không có đơn vị STC" in shown.stdout
+    assert "units.csv:4: không có đơn vị STC" in shown.stderr

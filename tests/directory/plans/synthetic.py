@@ -9,6 +9,7 @@ took.
 from __future__ import annotations
 
 import random
+import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def main() -> None:
     def tell(what: str) -> None:
         nonlocal began
         now = time.process_time()
-        print(f"{what}: {now - began:.2f} s")
+        print(f"{what}: {now - began:.2f} s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most")
         began = now
 
     tell(f"{city.unit_count} units, {sizes.officials} officials")
