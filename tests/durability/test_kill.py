@@ -43,8 +43,6 @@ SETTINGS = {
     # Nobody says where REMOTE is, so that what goes there stays in the spool.
     "dns": {"resolvers": ["127.0.0.1:1"], "timeout": 1},
     "log": {"level": "warning"},
-    # Mail to elsewhere is to stay in the spool, where it is counted: nobody says where it would have to go.
-    "dns": {"resolvers": ("127.0.0.1:1",), "timeout": 1},
 }
 REMOTE = "nguoi@xa.example"
 
