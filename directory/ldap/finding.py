@@ -32,6 +32,8 @@ from directory.search_index import MAX_WORD
 from directory.tables import account, person, search_entry, search_word
 
 MOST_WORDS = 300
+# Look-ups by words or units that one search makes; a filter with more of them is taken as one that no index knows.
+MOST_LOOK_UPS = 20
 # Conditions of one look-up; further words are left to the filter.
 _MOST_FRAGMENTS = 4
 _LAST = "\U0010ffff"
@@ -102,7 +104,8 @@ def narrow(wanted: Filter) -> Hint | None:
             if hint is None:
                 return None
             found |= hint
-        return frozenset(found)
+        many = sum(isinstance(each, ByWords | ByUnit) for each in found)
+        return frozenset(found) if many <= MOST_LOOK_UPS else None
     if isinstance(wanted, Not):
         return None
     if not possible(wanted, "account") and not possible(wanted, "group"):

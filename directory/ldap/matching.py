@@ -5,7 +5,8 @@ folds (marks, đ and case away), for ``~=``, for parts of names and by its own n
 Vietnamese list does, by the given name.
 
 Standards: RFC 4517 §4.2; RFC 4518 §2 (preparation of strings).
-Limits: of RFC 4518 the mapping of control characters and spaces, NFKC and case; nothing is prohibited.
+Limits: of RFC 4518 the mapping of spaces, NFKC and case; nothing is prohibited.  A value of more than 2,000 octets
+matches nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ class Undefined(Exception):
     """The value is none of the rule's syntax: the assertion is neither true nor false (RFC 4511 §4.5.1.7)."""
 
 
+# Longer values are nobody's.
+_LONGEST = 2000
+
+
 def _text(value: bytes) -> str:
+    if len(value) > _LONGEST:
+        raise Undefined
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

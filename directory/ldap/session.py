@@ -100,6 +100,7 @@ class Session:
         self._services = services
         self._framer = Framer(STRANGERS_MESSAGE)
         self._waiting: deque[Message] = deque()
+        self._heard = 0  # octets of the messages that wait
         self._running: Operation | None = None
         self._broken: Steps | None = None
         self._admission: Admission | None = None
@@ -113,12 +114,17 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Read no more for now."""
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) >= MOST_WAITING or self._heard >= MEMBERS_MESSAGE
 
     @property
     def has_begun(self) -> bool:
         """A message of which the rest has not come."""
         return self._framer.has_unread
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing has been said that is not answered."""
+        return not self._waiting and not self._framer.has_unread and self._broken is None
 
     # Octets
 
@@ -131,6 +137,7 @@ class Session:
     def _read(self) -> None:
         try:
             while not self.is_full and (content := self._framer.next()) is not None:
+                self._heard += len(content)
                 self._take(read_message(content))
         except BerFault as fault:
             log.info("client=%s broken message: %s", self.peer.client, fault)
@@ -158,6 +165,7 @@ class Session:
         """The next operation, once the last one is finished."""
         self._running = None
         if not self._waiting and self._broken is None and not self.is_over:
+            self._heard = 0
             self._read()
         if self.is_over:
             return None
@@ -231,7 +239,7 @@ class Session:
             name: bytes = yield Look(self._own_name)
             yield Send(write_result(message_id, Answer.EXTENDED, SUCCESS, value=name))
         elif request.oid == START_TLS and self._offers_tls:
-            if self._waiting or self._framer.has_unread:
+            if not self.is_quiet:
                 # RFC 4511 §4.14.1: plain octets behind it; somebody put them there
                 yield from self._hang_up(Result(Code.PROTOCOL_ERROR, "Nothing may follow before TLS has begun"))
                 return

@@ -14,6 +14,7 @@ import threading
 from sqlalchemy import select
 
 from directory.database import Question, Reading
+from directory.names import fold
 from directory.tables import search_word
 
 LIFETIME = 60
@@ -51,7 +52,7 @@ class Vocabulary:
             now = conn.now
             if self._loaded_at is None or not 0 <= now - self._loaded_at < LIFETIME:
                 # written words beside the folded ones are not asked for
-                words = (word for (word,) in conn.rows(_WORDS) if word.isascii())
+                words = (word for (word,) in conn.rows(_WORDS) if word.isascii() or fold(word) == word)
                 self._text = "\n" + "\n".join(words) + "\n"
                 self._loaded_at = now
             return self._text

@@ -238,6 +238,9 @@ class LdapConnection(asyncio.Protocol, Timed):
                     break
             if session.is_over:
                 self._transport.close()
+        except OSError as fault:  # of TLS too
+            log.info("client=%s lost: %s", session.peer.client, fault)
+            self._abort()
         except Exception:
             log.exception("client=%s an operation failed", session.peer.client)
             self._abort()
@@ -282,6 +285,8 @@ class LdapConnection(asyncio.Protocol, Timed):
     async def _start_tls(self, answer: bytes) -> None:
         plain, context = self._transport, self._services.tls_context
         assert plain is not None and context is not None and self._session is not None
+        if not self._session.is_quiet:
+            raise ConnectionAbortedError("plain octets behind StartTLS")  # RFC 4511 §4.14.1: somebody put them there
         plain.write(answer)
         secure = await self._loop.start_tls(plain, self, context, server_side=True, ssl_handshake_timeout=30)
         assert secure is not None

@@ -15,8 +15,9 @@ from directory import aliases, groups, mailboxes, provisioning
 from directory.accounts import account_by_login
 from directory.ldap import ber, searching, walking
 from directory.ldap.messages import PAGED, SORT_RESPONSE, START_TLS, WHO_AM_I, Code
-from directory.ldap.policy import attribute_keys
+from directory.ldap.policy import Policy, attribute_keys
 from directory.ldap.schema import ATTRIBUTES, CLASSES
+from directory.ldap.session import Services
 from directory.login import Gate
 from directory.names import fold
 from security.passwords import hash_password
@@ -599,6 +600,42 @@ def test_a_stranger_may_not_send_much(stranger: Client) -> None:
     said = stranger.send(bytes.fromhex("30840001ffff"))
     (notice,) = read_answers(said)
     assert "too long" in bytes(notice["protocolOp"].getComponent()["diagnosticMessage"]).decode()
+
+
+def test_what_is_sent_behind_start_tls_is_not_taken(staffed: City, clock: Clock) -> None:
+    given = Services(staffed.directory, make_gate(staffed, clock), Policy(), offers_tls=True)
+    client = Client(given, tls=False)
+    request = rfc4511.ExtendedRequest()
+    request["requestName"] = rfc4511.RequestName(START_TLS)
+    start = message(3, "extendedReq", request)
+    for behind in (message(4, "delRequest", rfc4511.DelRequest("o=x")), b"\x30"):
+        injected = Client(given, tls=False)
+        (notice,) = read_answers(injected.send(start + behind))
+        assert int(notice["messageID"]) == 0
+        assert injected.session.is_over
+    assert client.bind("annv", PASSWORD) is Code.CONFIDENTIALITY_REQUIRED
+    assert code_of(client.send(start)) is Code.SUCCESS
+    assert client.bind("annv", PASSWORD) is Code.SUCCESS
+
+
+def test_what_waits_has_a_limit(member: Client) -> None:
+    small = message(5, "searchRequest", search_request("", scope="BASE", attributes=["1.1"]))
+    large = message(6, "searchRequest", search_request("", f"(cn={'x' * 300_000})", scope="BASE", attributes=["1.1"]))
+    for one, count in ((small, 250), (large, 5)):
+        session = member.session
+        session.feed(one * count)
+        assert session.is_full
+        assert session.has_begun
+        answers = [each for each in read_answers(member.play()) if each["protocolOp"].getName() == "searchResDone"]
+        assert len(answers) == count
+        assert not session.is_full
+
+
+def test_filters_that_are_too_much(member: Client) -> None:
+    """Long values match nothing; a hundred different words are looked up one by one, not in the index."""
+    assert member.search(TOP, f"(cn=*{'nguyen' * 1000}*)").entries == []
+    words = "".join(f"(cn=*x{number}y*)" for number in range(99))
+    assert member.search(TOP, f"(|{words}(cn=*hùng*))").names == ["Võ Hùng"]
 
 
 def test_hints_find_whatever_a_filter_finds(staffed: City, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
