@@ -8,6 +8,7 @@ import ssl
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, papers: Path) -> Iterator[L
         {
             "workers": {"web": 0},
             "listen": {"ldap": plain, "ldaps": tls},
-            "ldap": {"start_tls": True},
+            "ldap": {"start_tls": True, "max_connections_per_client": 40},
             "tls": {"client_authorities": str(papers / "ours.pem")},
         },
     )
@@ -201,6 +202,29 @@ def test_octets_that_are_no_ldap(server: LiveServer) -> None:
             while piece := line.recv(4096):
                 heard += piece
         assert b"1.3.6.1.4.1.1466.20036" in heard  # notice of disconnection
+
+
+def test_connections_have_a_limit(server: LiveServer) -> None:
+    """Counted over all processes; who goes makes room."""
+    where = ("127.0.0.1", server.ports["ldap"])
+    whoami = message(1, "extendedReq", _who_am_i())
+    for _ in range(2):
+        with contextlib.ExitStack() as lines:
+            opened = [lines.enter_context(socket.create_connection(where, timeout=20)) for _ in range(40)]
+            for line in opened:
+                line.sendall(whoami)
+                assert line.recv(4096).startswith(b"\x30")
+            further = lines.enter_context(socket.create_connection(where, timeout=20))
+            assert b"Too many connections" in further.recv(4096)
+            for line in opened:
+                line.sendall(message(2, "unbindRequest", rfc4511.UnbindRequest("")))
+                assert line.recv(4096) == b""
+
+
+def _who_am_i() -> Any:
+    request = rfc4511.ExtendedRequest()
+    request["requestName"] = rfc4511.RequestName("1.3.6.1.4.1.4203.1.11.3")
+    return request
 
 
 def test_a_slow_reader_is_waited_for(server: LiveServer) -> None:

@@ -10,12 +10,27 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from directory import aliases, groups, mailboxes, provisioning
 from directory.accounts import account_by_login
 from directory.ldap import ber, searching, walking
-from directory.ldap.messages import PAGED, SORT_RESPONSE, START_TLS, WHO_AM_I, Code
-from directory.ldap.policy import Policy, attribute_keys
+from directory.ldap.filters import (
+    And,
+    Approx,
+    AtLeast,
+    Equal,
+    Extensible,
+    Filter,
+    Not,
+    Or,
+    Present,
+    Substrings,
+)
+from directory.ldap.finding import Finder
+from directory.ldap.messages import PAGED, SORT_RESPONSE, START_TLS, WHO_AM_I, Code, Search
+from directory.ldap.policy import Asker, Policy, attribute_keys
 from directory.ldap.schema import ATTRIBUTES, CLASSES
 from directory.ldap.session import Services
 from directory.login import Gate
@@ -656,3 +671,62 @@ def test_hints_find_whatever_a_filter_finds(staffed: City, clock: Clock, monkeyp
     for text, found in zip(texts, with_index, strict=True):
         assert sorted(found.dns) == sorted(client.search(TOP, text).dns), text
     assert sum(len(found.entries) for found in with_index) > 50
+
+
+_ATTRIBUTES = st.sampled_from(
+    ["cn", "CN", "sn", "givenName", "mail", "uid", "ou", "title", "objectClass", "member", "o"]
+)
+_VALUES = st.sampled_from(
+    ["a", "an", "Ân", "nguyen", "Nguyễn", "n v", "y te", "SYT", "annv@city.gov.vn", "@city", "vanthu", "toan", "person"]
+).map(str.encode) | st.binary(min_size=1, max_size=4)
+_ASSERTIONS = st.one_of(
+    st.builds(Equal, _ATTRIBUTES, _VALUES),
+    st.builds(Approx, _ATTRIBUTES, _VALUES),
+    st.builds(AtLeast, _ATTRIBUTES, _VALUES),
+    st.builds(Present, _ATTRIBUTES),
+    st.builds(
+        Substrings,
+        _ATTRIBUTES,
+        st.none() | _VALUES,
+        st.lists(_VALUES, min_size=1, max_size=2).map(tuple),
+        st.none() | _VALUES,
+    ),
+    st.builds(
+        Extensible,
+        st.sampled_from(["", "citymailFoldMatch", "caseIgnoreMatch", "2.5.13.1"]),
+        _ATTRIBUTES,
+        _VALUES,
+        st.booleans(),
+    ),
+)
+_FILTERS: st.SearchStrategy[Filter] = st.recursive(
+    _ASSERTIONS,
+    lambda parts: st.one_of(
+        st.builds(And, st.lists(parts, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(parts, max_size=3).map(tuple)),
+        st.builds(Not, parts),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=_FILTERS)
+def test_any_filter_finds_the_same_with_and_without_an_index(staffed: City, wanted: Filter) -> None:
+    asker = Asker(None, Policy(anonymous=frozenset(kind.key for kind in ATTRIBUTES)))
+    search = Search(TOP, 2, 0, 0, False, wanted, ("*",))
+
+    def found() -> list[str]:
+        walk = walking.Walk(staffed.directory, Finder(), search, asker)
+        entries = []
+        while not walk.is_over:
+            entries += walk.more(3)
+        assert walk.is_whole
+        return [entry.dn for entry in entries]
+
+    with_index = found()
+    assert len(set(with_index)) == len(with_index)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walking, "narrow", lambda wanted: None)
+        patch.setattr(walking, "possible", lambda wanted, kind: True)
+        assert sorted(with_index) == sorted(found())
