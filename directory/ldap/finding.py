@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
@@ -36,6 +36,7 @@ MOST_WORDS = 300
 MOST_LOOK_UPS = 20
 # Conditions of one look-up; further words are left to the filter.
 _MOST_FRAGMENTS = 4
+_COUNTED = 5000
 _LAST = "\U0010ffff"
 _NAMES = frozenset(("cn", "displayname", "sn", "givenname"))
 _ADDRESSES = frozenset(("mail", "uid"))
@@ -204,9 +205,14 @@ class Finder:
 
     def _by_words(self, conn: Reading, look_up: ByWords, found: dict[str, None], most: int) -> bool:
         """The rest of the condition is in the WHERE of each; those in which a word begins with the part come first."""
-        first, *others = sorted(look_up.fragments, key=lambda each: (-len(each.text), each.text, each.starts))
+        ordered = sorted(look_up.fragments, key=lambda each: (-len(each.text), each.text, each.starts))[
+            :_MOST_FRAGMENTS
+        ]
+        if len(ordered) > 1:
+            ordered.sort(key=lambda each: self._frequency(conn, each))
+        first, *others = ordered
         conditions = []
-        for position, other in enumerate(others[: _MOST_FRAGMENTS - 1]):
+        for position, other in enumerate(others):
             further = search_word.alias(f"w{position}")
             condition, is_whole = self._condition(conn, further.c.word, other)
             if is_whole:
@@ -233,6 +239,16 @@ class Finder:
             found.update(dict.fromkeys(rows))
             is_whole &= len(rows) < 3 * wanted
         return is_whole
+
+    def _frequency(self, conn: Reading, fragment: Fragment) -> int:
+        """How many words it fits, as far as it takes to tell rare from common: the rarest leads."""
+        shelf = conn.memory.shelf("ldap frequencies")
+        known: int | None = shelf.get(fragment)
+        if known is None:
+            condition, _ = self._condition(conn, search_word.c.word, fragment)
+            some = select(search_word.c.entry_id).where(condition).limit(_COUNTED).subquery()
+            known = shelf[fragment] = int(conn.execute(select(func.count()).select_from(some)).scalar_one())
+        return known
 
     def _condition(self, conn: Reading, word: Any, fragment: Fragment) -> tuple[ColumnElement[bool], bool]:
         begins = _begins(word, fragment.text)

@@ -710,7 +710,7 @@ _FILTERS: st.SearchStrategy[Filter] = st.recursive(
 )
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=_FILTERS)
 def test_any_filter_finds_the_same_with_and_without_an_index(staffed: City, wanted: Filter) -> None:
     asker = Asker(None, Policy(anonymous=frozenset(kind.key for kind in ATTRIBUTES)))
