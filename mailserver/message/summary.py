@@ -149,7 +149,7 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         author_name=author_name,
         author_address=author_address,
         author_is_plain=_says_no_more(get("from", ""), author_name, author_address)
-        and octets[: min(root.body_start, HEADER_LIMIT)].lower().count(b"from:") == 1,
+        and _stands_once(b"from", octets[: min(root.body_start, HEADER_LIMIT)]),
         to_text=to.text(),
         sort_from=author.sort_key(),
         sort_to=to.sort_key(),
@@ -161,6 +161,12 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
         has_attachments=has_attachments(root),
         search_text=_search_text(subject, (author, to, cc, bcc)),
     )
+
+
+def _stands_once(name: bytes, header: bytes) -> bool:
+    """Whether only one field has a name that begins so."""
+    block = header.lower()
+    return block.count(b"\n" + name) + block.startswith(name) == 1
 
 
 @lru_cache(maxsize=2048)

@@ -39,6 +39,11 @@ def test_what_is_plain(value: str, plain: bool) -> None:
     assert summarize(f"From: {value}\r\nSubject: x\r\n\r\n".encode()).author_is_plain is plain
 
 
+def test_other_fields_may_speak_of_from() -> None:
+    header = b"DKIM-Signature: v=1; h=from:to;\r\n\tx=from:\r\nFrom: An <an@city.vn>\r\nX: from: nobody\r\n\r\n"
+    assert summarize(header).author_is_plain
+
+
 def test_a_second_from_is_not_plain() -> None:
     assert not summarize(b"From: an@city.vn\r\nFROM: binh@city.vn\r\n\r\n").author_is_plain
     assert not summarize(b"Subject: x\r\n\r\n").author_is_plain
