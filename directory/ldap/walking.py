@@ -8,7 +8,8 @@ was found, and says that it is not all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import select
 
@@ -25,7 +26,9 @@ from directory.ldap.seen import Seen, Selection
 from directory.tables import account, mail_group
 
 EXAMINED = 5000
-_BATCH = 100
+_BATCH, _LEAST = 100, 10
+# So many candidates of an index are looked up at first; most searches are content with less.
+_FIRST = 400
 # Entries that are looked at before the asker is asked whether he still waits.
 AT_ONCE = 500
 
@@ -52,6 +55,8 @@ class Walk:
         self._subjects: list[str] | None = []  # accounts and groups; None: all, by their cursors
         self._accounts_after: str | None = None
         self._groups_after: str | None = None
+        self._further: Callable[[Reading], tuple[list[str], bool]] | None = None
+        self._examined: frozenset[str] = frozenset()
         if wanted.leaf is not None:
             self._start_at_leaf(conn, wanted)
             return
@@ -63,7 +68,10 @@ class Walk:
         hint = narrow(self._filter)
         if hint is not None:
             self._kinds = kinds
-            self._subjects, self.is_whole = finder.subjects(conn, hint, self._asker, EXAMINED)
+            self._subjects, is_whole = finder.subjects(conn, hint, self._asker, _FIRST)
+            if not is_whole:
+                self._further = partial(finder.subjects, hint=hint, asker=self._asker, most=EXAMINED)
+                self._examined = frozenset(self._subjects)
             return
         self._kinds = kinds
         self._subjects = None
@@ -100,7 +108,7 @@ class Walk:
             while len(found) < most:
                 if self._ready:
                     found.append(self._ready.popleft())
-                elif not self._fill(conn):
+                elif not self._fill(conn, max(_LEAST, min(_BATCH, most - len(found)))):
                     self.is_over = True
                     break
                 elif self._left <= until and not self._ready:
@@ -118,37 +126,46 @@ class Walk:
             self.is_whole, self.is_over = True, False
         self._left = EXAMINED
 
-    def _fill(self, conn: Reading) -> bool:
+    def _fill(self, conn: Reading, size: int) -> bool:
         """Examine a batch; False when there is no more."""
         if self._left <= 0:
             self.is_whole = False
             return False
-        batch = self._next(conn)
+        batch = self._next(conn, size)
         if not batch:
             return False
         self._left -= len(batch)
         self._ready.extend(entry for entry in batch if self._matches(entry))
         return True
 
-    def _next(self, conn: Reading) -> Sequence[Entry]:
+    def _next(self, conn: Reading, size: int) -> Sequence[Entry]:
         while True:
             if self._units:
-                ids, self._units = self._units[:_BATCH], self._units[_BATCH:]
+                ids, self._units = self._units[:size], self._units[size:]
                 known = unit_entries(conn)
                 batch = [known[each] for each in ids if each in known]
             elif self._subjects is not None:
-                if not self._subjects:
+                if not self._subjects and not self._look_further(conn):
                     return ()
-                ids, self._subjects = self._subjects[:_BATCH], self._subjects[_BATCH:]
+                ids, self._subjects = self._subjects[:size], self._subjects[size:]
                 batch = self._load(conn, ids)
             elif self._accounts_after is not None:
-                batch = self._next_accounts(conn, self._accounts_after)
+                batch = self._next_accounts(conn, self._accounts_after, size)
             elif self._groups_after is not None:
-                batch = self._next_groups(conn, self._groups_after)
+                batch = self._next_groups(conn, self._groups_after, size)
             else:
                 return ()
             if batch:
                 return batch
+
+    def _look_further(self, conn: Reading) -> bool:
+        """The rest of the index's candidates, once; those of the beginning are not examined again."""
+        if self._further is None:
+            return False
+        subjects, self.is_whole = self._further(conn)
+        self._subjects = [each for each in subjects if each not in self._examined]
+        self._further, self._examined = None, frozenset()
+        return bool(self._subjects)
 
     def _load(self, conn: Reading, ids: list[str]) -> list[Entry]:
         found: list[Entry] = []
@@ -158,23 +175,23 @@ class Walk:
             found += group_entries(conn, ids, with_members=self._with_members)
         return found
 
-    def _next_accounts(self, conn: Reading, after: str) -> list[Entry]:
+    def _next_accounts(self, conn: Reading, after: str, size: int) -> list[Entry]:
         statement = (
             select(account.c.id, account.c.login)
             .where(account.c.login > after, account.c.status != "closed")
             .order_by(account.c.login)
-            .limit(_BATCH)
+            .limit(size)
         )
         rows = conn.execute(statement).all()
         self._accounts_after = rows[-1].login if rows else None
         return account_entries(conn, [row.id for row in rows])
 
-    def _next_groups(self, conn: Reading, after: str) -> list[Entry]:
+    def _next_groups(self, conn: Reading, after: str, size: int) -> list[Entry]:
         statement = (
             select(mail_group.c.id, mail_group.c.address)
             .where(mail_group.c.address > after, mail_group.c.closed_at.is_(None))
             .order_by(mail_group.c.address)
-            .limit(_BATCH)
+            .limit(size)
         )
         rows = conn.execute(statement).all()
         self._groups_after = rows[-1].address if rows else None
