@@ -70,7 +70,8 @@ class Entry:
 
     @property
     def dn(self) -> str:
-        return dn.write(self.name)
+        written = self.values.get("entrydn")
+        return written[0].decode("utf-8") if written else dn.write(self.name)
 
 
 def suffix(conn: Reading) -> Dn:
@@ -83,18 +84,32 @@ def branch_name(conn: Reading, kind: Kind) -> Dn:
 
 def leaf_name(conn: Reading, kind: Kind, key: str) -> Dn:
     """``key``: an account's login, a unit's id, a group's address."""
-    return (((NAMED_BY[kind], key),), *branch_name(conn, kind))
+    shelf = conn.memory.shelf("ldap branches")
+    branch: Dn | None = shelf.get(kind)
+    if branch is None:
+        branch = shelf[kind] = branch_name(conn, kind)
+    return (((NAMED_BY[kind], key),), *branch)
 
 
-def _entry(name: Dn, kind: Kind, values: Mapping[str, Iterable[str | None]], owner: str = "") -> Entry:
+def leaf_text(conn: Reading, kind: Kind, key: str) -> str:
+    """The same, written."""
+    shelf = conn.memory.shelf("ldap branches, written")
+    branch: str | None = shelf.get(kind)
+    if branch is None:
+        branch = shelf[kind] = dn.write(branch_name(conn, kind))
+    return f"{NAMED_BY[kind]}={dn.escape(key)},{branch}"
+
+
+def _entry(
+    name: Dn, kind: Kind, values: Mapping[str, Iterable[str | None]], owner: str = "", written: str = ""
+) -> Entry:
     kept = {key: [text.encode("utf-8") for text in dict.fromkeys(texts) if text] for key, texts in values.items()}
     whole = {key: texts for key, texts in kept.items() if texts}
-    written = dn.write(name).encode("utf-8")
     classes = CLASSES[kind]
     structural = {"top": "organization", "account": "inetOrgPerson", "group": "groupOfNames"}
     whole["objectclass"] = [each.encode() for each in classes]
     whole["structuralobjectclass"] = [structural.get(kind, "organizationalUnit").encode()]
-    whole["entrydn"] = [written]
+    whole["entrydn"] = [(written or dn.write(name)).encode("utf-8")]
     whole["subschemasubentry"] = [SUBSCHEMA.encode()]
     whole["hassubordinates"] = [b"TRUE" if kind in ("top", "branch") else b"FALSE"]
     return Entry(name, kind, whole, owner)
@@ -123,7 +138,7 @@ def unit_entries(conn: Reading) -> dict[str, Entry]:
 
 
 def _unit_entry(conn: Reading, whole: UnitTree, unit: Unit) -> Entry:
-    above = dn.write(leaf_name(conn, "unit", unit.parent_id)) if unit.parent_id in whole.by_id else None
+    above = leaf_text(conn, "unit", unit.parent_id) if unit.parent_id in whole.by_id else None
     return _entry(
         leaf_name(conn, "unit", unit.id),
         "unit",
@@ -199,13 +214,14 @@ def _account_entry(conn: Reading, units: UnitTree, row: Any, addresses: Iterable
             "title": [row.title],
             "ou": [row.unit_name, unit.name if unit else None],
             "departmentnumber": [unit.agency_code if unit else None],
-            "seealso": [dn.write(leaf_name(conn, "unit", unit.id)) if unit else None],
+            "seealso": [leaf_text(conn, "unit", unit.id) if unit else None],
             "telephonenumber": [row.phone],
             "employeenumber": [row.employee_code],
             "preferredlanguage": [row.language],
             "createtimestamp": [_time(row.created_at)],
         },
         row.id,
+        leaf_text(conn, "account", row.login),
     )
 
 
@@ -243,4 +259,4 @@ def _members(conn: Reading, group_address: str) -> list[str]:
     if recipients is None or len(recipients.accounts) > MAX_MEMBERS:
         return []
     logins = sorted(login for _, login in names_of(conn, recipients.accounts).values())
-    return [dn.write(leaf_name(conn, "account", login)) for login in logins]
+    return [leaf_text(conn, "account", login) for login in logins]

@@ -117,29 +117,22 @@ def _equals(kind: AttributeType, rule: Rule, wanted: bytes, values: Iterable[byt
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """``chosen``: (as it was asked for, the attribute's key); options make it another attribute, which nobody has."""
+    """The keys of the attributes that are wanted; with an option (``;binary``) it is another one, which nobody has."""
 
-    all_user: bool
-    all_operational: bool
-    chosen: tuple[tuple[str, str], ...]
+    keys: frozenset[str]
 
     @classmethod
     def of(cls, attributes: Sequence[str]) -> Selection:
-        chosen: dict[str, str] = {}
-        for each in attributes:
-            kind = find_attribute(each)
-            if kind is not None:
-                chosen.setdefault(kind.key, kind.name)
         # RFC 4511 §4.5.1.8: an empty list is *; 1.1 alone is nothing
-        return cls(not attributes or "*" in attributes, "+" in attributes, tuple(chosen.items()))
+        all_user, all_operational = not attributes or "*" in attributes, "+" in attributes
+        found = {kind.key for kind in ATTRIBUTES if (all_operational if kind.is_operational else all_user)}
+        found |= {kind.key for each in attributes if (kind := find_attribute(each)) is not None}
+        return cls(frozenset(found))
 
     def wants(self, key: str) -> bool:
-        kind = _BY_KEY[key]
-        return any(each == key for each, _ in self.chosen) or (
-            self.all_operational if kind.is_operational else self.all_user
-        )
+        return key in self.keys
 
     def of_entry(self, entry: Entry, asker: Asker, *, types_only: bool) -> list[tuple[str, Sequence[bytes]]]:
         seen = Seen(entry, asker)
-        wanted = ((_BY_KEY[key].name, seen.values(key)) for key in entry.values if self.wants(key))
+        wanted = ((_BY_KEY[key].name, seen.values(key)) for key in entry.values if key in self.keys)
         return [(name, () if types_only else values) for name, values in wanted if values]
