@@ -111,7 +111,8 @@ class Searches:
         entry: Entry = yield Look(make)
         if evaluate(search.filter, Seen(entry, root.ANYBODY)) is True:
             yield Send(_written(message.id, [entry], search, root.ANYBODY))
-        yield Send(write_result(message.id, Answer.DONE, SUCCESS))
+        controls = [page_control(b"") for control in message.controls if control.oid == PAGED]
+        yield Send(write_result(message.id, Answer.DONE, SUCCESS, controls=controls))
 
     def run(self, operation: Operation, message: Message, search: Search, asker: Asker) -> Steps:
         def done(result: Result, controls: Sequence[Control] = ()) -> Send:

@@ -489,6 +489,7 @@ def test_the_root_tells_the_truth(stranger: Client) -> None:
     assert root["supportedExtension"] == [WHO_AM_I]
     assert set(an(stranger.search("", scope="BASE"))) == {"objectClass"}
     assert stranger.search("", "(objectClass=nothing)", scope="BASE").entries == []
+    assert cookie_in(stranger.search("", scope="BASE", controls=[page(5)])) == b""
     schema = an(stranger.search(root["subschemaSubentry"][0], scope="BASE", attributes=["*", "+"]))
     assert len(schema["attributeTypes"]) == len(ATTRIBUTES)
     names = {name for kind in ATTRIBUTES for name in kind.names}
