@@ -43,6 +43,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from directory import tables
 from directory.identifiers import new_id
+from directory.sqlite_log import use_log
 
 # Vietnam has one time zone and no daylight saving; dates of appointments are dates there.
 CITY_TIME = timezone(timedelta(hours=7))
@@ -427,8 +428,8 @@ def create_directory_engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
+    use_log(raw)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=30000",

@@ -7,7 +7,6 @@ import fcntl
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from directory.sqlite_log import use_log
 from mailserver.store.engines import Reader
 from mailserver.store.read_ahead import ReadAhead
 
@@ -26,8 +26,6 @@ _ENDS = (
     "SELECT message_id FROM placement WHERE mailbox_id = ? AND uid >= ? ORDER BY uid LIMIT 1",
     "SELECT message_id FROM placement WHERE mailbox_id = ? AND uid <= ? ORDER BY uid DESC LIMIT 1",
 )
-# Seconds that opening a database waits for others who open it.
-_PATIENCE = 30.0
 
 
 class SqliteEngine:
@@ -165,22 +163,6 @@ def _trim_heap() -> None:
 
 def _raw(connection: Connection) -> Any:
     return connection.connection.driver_connection
-
-
-def use_log(raw: Any, patience: float = _PATIENCE) -> None:
-    """Switch to WAL.  Processes that open a new database at once do so at once, and SQLite waits for none of them;
-    ``patience``: seconds.
-    """
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            raw.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as fault:
-            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:

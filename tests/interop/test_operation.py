@@ -112,6 +112,7 @@ def test_a_broken_certificate_does_not_replace_a_good_one(live: LiveServer) -> N
 
 
 def test_a_changed_configuration_is_obeyed_after_sighup(live: LiveServer) -> None:
+    settled = sorted(children(live).values())
     text = live.config_path.read_text(encoding="utf-8")
     assert "#max_message_size = 52428800" in text
     live.config_path.write_text(text.replace("#max_message_size = 52428800", "max_message_size = 65536"))
@@ -130,19 +131,22 @@ def test_a_changed_configuration_is_obeyed_after_sighup(live: LiveServer) -> Non
     live.config_path.write_text(text, encoding="utf-8")
     signal_to(live, signal.SIGHUP)
     wait_until(lambda: all(size() == "52428800" for _ in range(8)), "the old limit")
+    wait_until(lambda: sorted(children(live).values()) == settled, "none but the newest processes")
 
 
 def test_a_wrong_configuration_is_named_and_not_obeyed(live: LiveServer) -> None:
     running = children(live)
     text = live.config_path.read_text(encoding="utf-8")
     live.config_path.write_text(text + "\n[nonsense]\n", encoding="utf-8")
-    signal_to(live, signal.SIGHUP)
-    wait_until(
-        lambda: "unknown section [nonsense]" in live.log_path.read_text(encoding="utf-8"), "the fault in the log"
-    )
-    assert children(live) == running
-    assert ask_all(live.config) == {}
-    live.config_path.write_text(text, encoding="utf-8")
+    try:
+        signal_to(live, signal.SIGHUP)
+        wait_until(
+            lambda: "unknown section [nonsense]" in live.log_path.read_text(encoding="utf-8"), "the fault in the log"
+        )
+        assert children(live) == running
+        assert ask_all(live.config) == {}
+    finally:
+        live.config_path.write_text(text, encoding="utf-8")
 
 
 def test_every_kind_of_process_is_replaced_when_it_dies(live: LiveServer, letter: Letter) -> None:

@@ -24,11 +24,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from directory.sqlite_log import use_log
 from mailserver.message.fuzzy import Fuzzy, counted, overall
 from mailserver.message.matching import Needle
 from mailserver.message.terms import key_pairs, words, words_and_pairs
 from mailserver.store.fulltext.lexicon import Draft, Lexicon, merge
-from mailserver.store.sqlite import use_log
 
 FIELDS = ("subject", "from", "to", "cc", "bcc", "header", "body")
 MESSAGE, ATTACHED = 0, 1
