@@ -33,6 +33,7 @@ from mailserver.delivery.retry import next_attempt
 from mailserver.delivery.routing import Route, Unroutable, find_route
 from mailserver.delivery.settling import Attempt
 from mailserver.refusals import Refusal
+from mailserver.servers.asking import ask
 from mailserver.servers.dns import Dns
 from mailserver.servers.relay_connector import Connector
 from mailserver.servers.relay_desk import Desk, Errand
@@ -314,9 +315,7 @@ class RelayServer:
         )
 
     async def open_message(self, item: spool.Item) -> relay.Opening:
-        if self.office.in_place:
-            return relay.open_message(self.office, item)
-        return await self._loop.run_in_executor(None, relay.open_message, self.office, item)
+        return await ask(self.office, relay.open_message, self.office, item)
 
     def _declare_over(self, found: Fetched) -> None:
         """Deadlines that have come, of what nobody is sending."""

@@ -13,6 +13,7 @@ from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.routing import Host, Route
 from mailserver.delivery.tls_outcomes import Tally, outcome_of
 from mailserver.refusals import Refusal
+from mailserver.servers.asking import ask
 from mailserver.smtp.tls_policy import TlsPolicy
 from mailserver.store.database import Transaction
 
@@ -44,10 +45,7 @@ class Peers:
                 with office.store.read() as connection:
                     return peers.spoke_tls_at(connection, host)
 
-            if office.in_place:
-                at = read()
-            else:
-                at = await asyncio.get_running_loop().run_in_executor(None, read)
+            at = await ask(office, read)
             if len(self._spoke) >= _REMEMBERED:
                 self._spoke.clear()
             self._spoke[host] = at

@@ -25,6 +25,7 @@ from mailserver.address import domain_to_ascii
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import read_header
 from mailserver.refusals import MalformedMessage, Refusal, TooLarge, TryLater
+from mailserver.servers.asking import ask
 from mailserver.servers.smtp import SmtpWire
 from mailserver.servers.smtp_clients import Clients
 from mailserver.servers.smtp_stream import TIMED_OUT, Hangup
@@ -122,9 +123,7 @@ class TransactionWire(SmtpWire):
 
     async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
         """A short question to the directory or the store."""
-        if self.office.in_place:
-            return function(*arguments)
-        return await self.loop.run_in_executor(self.services.executor, function, *arguments)
+        return await ask(self.office, function, *arguments, executor=self.services.executor)
 
     async def work(self, sink: MessageSink, recipients: int, function: Callable[[], Future[T]]) -> T:
         """Prepare a message, in place when it is small, and wait until it is on disk."""

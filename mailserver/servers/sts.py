@@ -14,6 +14,7 @@ from collections import OrderedDict
 from mailserver.delivery import peers
 from mailserver.delivery.post_office import PostOffice
 from mailserver.refusals import Refusal
+from mailserver.servers.asking import ask
 from mailserver.servers.dns import Dns
 from mailserver.servers.https import HttpsFailed, request
 from security import mta_sts
@@ -60,10 +61,7 @@ class StsPolicies:
             with office.store.read() as connection:
                 return peers.known_policy(connection, domain)
 
-        if office.in_place:
-            known = read()
-        else:
-            known = await asyncio.get_running_loop().run_in_executor(None, read)
+        known = await ask(office, read)
         self._remember(domain, known)
         return known
 
