@@ -148,7 +148,7 @@ def test_a_guesser_waits_and_nobody_else(room, monkeypatch):
     def refuse(*_arguments):
         raise LoginRefused("Wrong login or password", "credentials", 1.0)
 
-    monkeypatch.setattr(room.gate, "authenticate", refuse)
+    monkeypatch.setattr(room.gate, "judge", refuse)
     with Talk(room, "submissions") as guesser, Talk(room, "submissions") as other:
         guesser.hello()
         guesser.send(b"AUTH PLAIN " + plain("an@city.vn", "guess").encode() + b"\r\n")
