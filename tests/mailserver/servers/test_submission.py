@@ -138,7 +138,7 @@ def test_a_second_login_is_recalled_without_hashing(room, monkeypatch):
     with Talk(room, "submissions") as talk:
         talk.hello()
         assert talk.log_in().startswith("235 ")
-    monkeypatch.setattr(type(room.gate), "authenticate", None)
+    monkeypatch.setattr(type(room.gate), "judge", None)
     with Talk(room, "submissions") as talk:
         talk.hello()
         assert talk.log_in().startswith("235 ")
