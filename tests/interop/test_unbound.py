@@ -6,7 +6,8 @@ import asyncio
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dns.dnssec
@@ -45,9 +46,9 @@ s._domainkey 300 TXT %(key)s
 """
 
 
-def signed_zone(origin: str, *, changed: bool = False) -> tuple[str, str]:
+def signed_zone(origin: str, *, records: str = SIGNED, changed: bool = False) -> tuple[str, str]:
     """(the zone's file, its trust anchor); ``changed`` after it was signed."""
-    zone = dns.zone.from_text(SIGNED, origin=origin, relativize=False)
+    zone = dns.zone.from_text(records, origin=origin, relativize=False)
     private = ec.generate_private_key(ec.SECP256R1())
     key = dns.dnssec.make_dnskey(private.public_key(), dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257)
     with zone.writer() as writer:
@@ -70,17 +71,23 @@ def mail_zone(origin: str) -> str:
 @pytest.fixture(scope="module")
 def resolver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """unbound with zones of its own: signed, signed and changed behind its back, and not signed."""
-    folder = tmp_path_factory.mktemp("unbound")
-    (port,) = free_ports(1)
     good, good_anchor = signed_zone("signed.example")
     bad, bad_anchor = signed_zone("bogus.example", changed=True)
     zones = {"signed.example": good, "bogus.example": bad, "sender.example": mail_zone("sender.example")}
     zones["example.example"] = mail_zone("example.example")
+    with running(tmp_path_factory.mktemp("unbound"), zones, (good_anchor, bad_anchor)) as address:
+        yield address
+
+
+@contextmanager
+def running(folder: Path, zones: Mapping[str, str], anchors: Sequence[str]) -> Iterator[str]:
+    """unbound with these zones; its address."""
+    (port,) = free_ports(1)
     lines = [
         *("server:", "interface: 127.0.0.1", f"port: {port}", "do-daemonize: no", 'chroot: ""', 'username: ""'),
         *(f'directory: "{folder}"', 'pidfile: ""', "use-syslog: no", 'logfile: ""', "verbosity: 0", "num-threads: 1"),
         *('module-config: "validator iterator"', "do-ip6: no", "val-log-level: 0"),
-        *(f'trust-anchor: "{anchor}"' for anchor in (good_anchor, bad_anchor)),
+        *(f'trust-anchor: "{anchor}"' for anchor in anchors),
         *("remote-control:", "control-enable: no"),
     ]
     for origin, text in zones.items():
