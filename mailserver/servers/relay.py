@@ -16,10 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +36,7 @@ from mailserver.servers.relay_connector import Connector
 from mailserver.servers.relay_desk import Desk, Errand
 from mailserver.servers.relay_destination import Destination
 from mailserver.servers.relay_intake import Fetched, Intake, OpenLane
+from mailserver.servers.relay_leases import Presence
 from mailserver.servers.relay_peers import Peers
 from mailserver.servers.sts import StsPolicies
 from mailserver.smtp.replies import Reply, fault_reply
@@ -58,6 +56,8 @@ PROBES = 1000
 # Without a wake-up the spool is looked at this often, so that a lost wake-up costs a minute at most.
 LONGEST_SLEEP = 60.0
 EXTEND_EVERY = lanes.LEASE_SECONDS / 3
+# A process that was killed may be found dead only a moment later.
+LOOK_FOR_THE_DEAD_EVERY = 15.0
 # A lease with less left than this is not begun with.
 LEAST_LEASE = 660.0
 STORE_PAUSE = 5.0
@@ -73,7 +73,7 @@ class RelayServer:
         self, office: PostOffice, *, dns: Dns | None = None, tls_context: ssl.SSLContext | None = None
     ) -> None:
         self.office = office
-        self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
+        self._presence = Presence(office.config.data / "run")
         self.dns = dns or Dns.from_config(office.config)
         self.peers = Peers(office)
         self.connector = Connector(office.config, self.dns, self.peers, clock=office.clock, context=tls_context)
@@ -81,9 +81,9 @@ class RelayServer:
         self.slots = asyncio.Semaphore(office.config.relay.concurrency)
         self.idle = 0  # connections without a message
         self.probes = asyncio.Semaphore(PROBES)
-        self.desk = Desk(office, self.owner, self._settled, self.wake)
+        self.desk = Desk(office, self._presence.owner, self._settled, self.wake)
         self.is_ending = False
-        self._intake = Intake(office, self.owner)
+        self._intake = Intake(office, self._presence.owner)
         self._lanes: dict[spool.LaneKey, OpenLane] = {}
         self._holding = 0
         self._wanting: set[spool.LaneKey] = set()  # lanes of which more is to be read
@@ -99,9 +99,9 @@ class RelayServer:
     async def run(self) -> None:
         """Until ``end`` is called."""
         watch = self.office.store.watch_spool(self._wake_from_any_thread)
-        background = [self._loop.create_task(each) for each in (self._keep_leases(), self.peers.keep_writing())]
+        duties = (self._look_for_the_dead(), self._keep_leases(), self.peers.keep_writing())
+        background = [self._loop.create_task(each) for each in duties]
         try:
-            await self._free_leases_of_the_dead()
             while not self.is_ending:
                 self._wake.clear()
                 began = self._loop.time()
@@ -335,14 +335,13 @@ class RelayServer:
 
     # -- leases
 
-    async def _free_leases_of_the_dead(self) -> None:
-        """What a killed process of this machine held need not wait for its lease to run out."""
-        with contextlib.suppress(Refusal):
-            with self.office.store.read() as connection:
-                owners = lanes.owners(connection)
-            for owner in filter(_is_dead, owners):
-                log.warning("the relay %s died; what it held is tried again", owner)
-                await self._on_disk(self.office.store.write(lambda tx, owner=owner: lanes.release(tx, owner)))  # type: ignore[misc]
+    async def _look_for_the_dead(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._presence.free_leases_of_the_dead, self.office.store)
+            except Exception:
+                log.exception("leases of relays that died could not be looked for")
+            await asyncio.sleep(LOOK_FOR_THE_DEAD_EVERY)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -350,7 +349,7 @@ class RelayServer:
             held = list(self._lanes.values())
             began = self._loop.time()
             try:
-                kept = await self._on_disk(self.office.store.write(lambda tx: lanes.extend(tx, self.owner)))
+                kept = await self._on_disk(self.office.store.write(lambda tx: lanes.extend(tx, self._presence.owner)))
             except Exception:
                 log.exception("leases could not be extended")
                 continue
@@ -368,27 +367,11 @@ class RelayServer:
         await self.peers.flush()
         self._reader.shutdown(wait=False)
         with contextlib.suppress(Exception):
-            await self._on_disk(self.office.store.write(lambda tx: lanes.release(tx, self.owner)))
+            await self._on_disk(self.office.store.write(lambda tx: lanes.release(tx, self._presence.owner)))
+        self._presence.end()
 
     async def _on_disk(self, future: Future[T]) -> T:
         return await asyncio.wrap_future(future)
-
-
-def _is_dead(owner: str) -> bool:
-    """Whether a lease's owner was a process of this machine that is no more.  Of another machine we cannot say."""
-    machine, _, rest = owner.partition("/")
-    number, _, _ = rest.partition("/")
-    if machine != socket.gethostname() or not number.isdigit():
-        return False
-    if int(number) == os.getpid():
-        return True  # our number, and not us: we have only just begun
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _same_for_all(errand: Errand, reply: Reply) -> Attempt:

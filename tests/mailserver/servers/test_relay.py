@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import subprocess
 import time
 from datetime import UTC, datetime
 
@@ -510,7 +509,8 @@ def test_what_a_dead_relay_held_is_sent_when_its_lease_ends(make_room, far, cloc
     until(lambda: waiting(room)["x@far.example"].attempts == 1 and not lane_rows(room)[0].owner)
     clock.pass_by(400)
     # Another relay claims it and dies.
-    assert [lane.key for lane in claim(room, "the dead")] == [("far.example", 0)]
+    claimed = room.office.store.write(lambda tx: lanes.claim(tx, "the dead", 100)).result()
+    assert [lane.key for lane in claimed] == [("far.example", 0)]
     del far.answers["MAIL"]
     room.call(room.relay._wake.set)
     time.sleep(0.2)
@@ -518,24 +518,6 @@ def test_what_a_dead_relay_held_is_sent_when_its_lease_ends(make_room, far, cloc
     move_time(room, clock, lanes.LEASE_SECONDS + 1)
     until(lambda: is_empty(room))
     assert len(far.messages) == 1
-
-
-def claim(room, owner, count=100):
-    return room.office.store.write(lambda tx: lanes.claim(tx, owner, count)).result()
-
-
-def test_what_a_killed_relay_of_this_machine_held_is_sent_at_the_next_start(make_room, far):
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    room = make_room(relay={"routes": {"far.example": f"127.0.0.1:{far.port}"}})
-    submit(room, "<x@far.example>")
-    claim(room, f"{socket.gethostname()}/{ended.pid}/abc")
-    submit(room, "<y@other.example>")
-    claim(room, "elsewhere/1/abc")
-    with room.relay_for_a_while():
-        until(lambda: len(far.messages) == 1)
-    assert [message.recipients for message in far.messages] == [["x@far.example"]]
-    assert [(lane.domain, lane.owner) for lane in lane_rows(room)] == [("other.example", "elsewhere/1/abc")]
 
 
 def test_a_lost_lease_is_not_sent(relaying, far):
