@@ -36,7 +36,7 @@ def claim(room, owner):
 
 def owners(room):
     with room.office.store.read() as connection:
-        return dict(connection.execute(select(spool_lane.c.domain, spool_lane.c.owner)))
+        return dict(connection.execute(select(spool_lane.c.domain, spool_lane.c.owner)).all())
 
 
 def test_what_a_killed_relay_of_this_machine_held_is_sent_at_the_next_start(room, far):
