@@ -1,0 +1,58 @@
+"""The directory's tables, for SQLite and PostgreSQL alike.
+
+Identifiers of units, people and accounts are opaque text and never used again.  Dates are ISO text
+(``2025-07-01``), which sorts and compares the same on both engines; ``valid_until`` is the last day on which
+a row holds. Moments are epoch seconds.  Text marked folded went through ``names.fold``.
+
+On PostgreSQL the tables live in a schema of their own, ``directory``, found by the search path.
+"""
+
+from directory.tables.accounts import (
+    account,
+    address,
+    app_password,
+    app_password_use,
+    hidden_capability,
+    mailbox_right,
+    scram_verifier,
+)
+from directory.tables.columns import metadata
+from directory.tables.groups import group_account, group_nested, group_outside, group_poster, group_rule, mail_group
+from directory.tables.people import appointment, person, position
+from directory.tables.plans import plan, plan_change
+from directory.tables.searching import search_entry, search_word
+from directory.tables.service import audit_record, dkim_key, domain, state, web_session
+from directory.tables.units import unit, unit_succession, unit_type, unit_version
+
+__all__ = [
+    "account",
+    "address",
+    "app_password",
+    "app_password_use",
+    "appointment",
+    "audit_record",
+    "dkim_key",
+    "domain",
+    "group_account",
+    "group_nested",
+    "group_outside",
+    "group_poster",
+    "group_rule",
+    "hidden_capability",
+    "mail_group",
+    "mailbox_right",
+    "metadata",
+    "person",
+    "plan",
+    "plan_change",
+    "position",
+    "scram_verifier",
+    "search_entry",
+    "search_word",
+    "state",
+    "unit",
+    "unit_succession",
+    "unit_type",
+    "unit_version",
+    "web_session",
+]

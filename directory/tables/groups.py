@@ -1,0 +1,69 @@
+"""Groups of addressees."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, String, Table
+
+from directory.tables.columns import AddressText, Id, fk, metadata
+
+mail_group = Table(
+    "mail_group",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", AddressText, nullable=False, unique=True),
+    Column("name", String(300), nullable=False),
+    Column("posting", String(10), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    CheckConstraint("posting IN ('anyone', 'internal', 'members', 'named')", name="posting"),
+    sqlite_with_rowid=False,
+)
+
+group_account = Table(
+    "group_account",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    fk("account.id", primary_key=True),
+    Index(None, "account_id"),
+    sqlite_with_rowid=False,
+)
+
+group_nested = Table(
+    "group_nested",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    Column("member_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    Index(None, "member_id"),
+    sqlite_with_rowid=False,
+)
+
+group_outside = Table(
+    "group_outside",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    Column("address", AddressText, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Members by description: whoever holds a post today in this unit or below it, in units of this type, at this
+# position. What is empty does not restrict; a rule with nothing in it is everybody who holds any post.
+group_rule = Table(
+    "group_rule",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("group_id", Id, ForeignKey("mail_group.id"), nullable=False),
+    fk("unit.id", nullable=True),
+    Column("unit_type", String(40), ForeignKey("unit_type.code")),
+    fk("position.id", nullable=True),
+    Index(None, "group_id"),
+    sqlite_with_rowid=False,
+)
+
+# Who may write to a group whose posting rule is 'named'.
+group_poster = Table(
+    "group_poster",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    fk("account.id", primary_key=True),
+    sqlite_with_rowid=False,
+)
