@@ -12,7 +12,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from security.dns import Answer, Asking, IpAddress, Question, reverse_name
+from security.dns import Answer, Asking, Question, reverse_name
+from security.networks import IpAddress, plain_address
 
 LONGEST_REASON = 200
 _LISTED = ipaddress.ip_network("127.0.0.0/8")
@@ -32,8 +33,7 @@ class Listing:
 
 def look_up_address(client: IpAddress, zones: Sequence[str]) -> Asking[tuple[Listing, ...]]:
     """The lists that name the address; those that do not answer name nobody."""
-    mapped = client.ipv4_mapped if isinstance(client, ipaddress.IPv6Address) else None
-    address = mapped or client
+    address = plain_address(client)
     return (yield from _look_up(tuple((zone, str(address), reverse_name(address, zone)) for zone in zones)))
 
 

@@ -11,15 +11,15 @@ RFC 3596 §2.5 and RFC 1035 §3.5 (names of addresses).
 from __future__ import annotations
 
 import enum
-import ipaddress
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from security.networks import IpAddress
+
 T = TypeVar("T")
 
 Kind = Literal["A", "AAAA", "MX", "TXT", "PTR", "CNAME", "TLSA", "NS", "SOA"]
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Status(enum.Enum):

@@ -9,7 +9,8 @@ import enum
 import ipaddress
 from dataclasses import dataclass
 
-from security.dns import Asking, IpAddress, Kind, Question, ask, reverse_name
+from security.dns import Asking, Kind, Question, ask, reverse_name
+from security.networks import IpAddress
 
 MAX_NAMES = 5  # RFC 8601 §3: of many names only some are looked at
 

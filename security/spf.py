@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 
 import idna
 
-from security.dns import Answer, Asking, IpAddress, Kind, Question, Status, ask, reverse_name
+from security.dns import Answer, Asking, Kind, Question, Status, ask, reverse_name
+from security.networks import IpAddress, plain_address
 from security.spf_record import (
     Directive,
     IpNetwork,
@@ -88,13 +89,13 @@ def check_mail_from(
     local, _, domain = reverse_path.rpartition("@")
     if not reverse_path:
         local, domain = "postmaster", helo
-    subject = SpfSubject(_plain_client(client), local or "postmaster", domain, helo, receiver, now)
+    subject = SpfSubject(plain_address(client), local or "postmaster", domain, helo, receiver, now)
     return (yield from check_host(subject))
 
 
 def check_helo(client: IpAddress, helo: str, *, receiver: str = "unknown", now: int = 0) -> Asking[SpfResult]:
     """The HELO identity (§2.3)."""
-    return (yield from check_host(SpfSubject(_plain_client(client), "postmaster", helo, helo, receiver, now)))
+    return (yield from check_host(SpfSubject(plain_address(client), "postmaster", helo, helo, receiver, now)))
 
 
 def check_host(subject: SpfSubject) -> Asking[SpfResult]:
@@ -126,11 +127,6 @@ def to_query_name(domain: str) -> str | None:
     if any(not 0 < len(label) <= 63 for label in labels) or not re.fullmatch(r"[!-~]+", name):
         return None
     return name
-
-
-def _plain_client(client: IpAddress) -> IpAddress:
-    mapped = client.ipv4_mapped if isinstance(client, ipaddress.IPv6Address) else None  # §5
-    return mapped or client
 
 
 class _Evaluation:

@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Mechanism = Literal["all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists"]

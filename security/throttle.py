@@ -26,9 +26,9 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
 
+from security.networks import IpNetwork, is_within, network_of
 from security.shared_table import SharedTable
 
 FREE_PER_PAIR = 5
@@ -97,27 +97,6 @@ class ThrottleMemory:
         self.known = SharedTable("d", capacity)
 
 
-@lru_cache(maxsize=16384)
-def network_of(client: str) -> str:
-    """The network that answers for a client's address; what is no address answers for itself."""
-    address = _address_of(client)
-    if address is None:
-        return client
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((address, 64), strict=False))
-    return str(address)
-
-
-def _address_of(client: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(client.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
-
-
 class Throttle:
     """One per process.  ``never_slowed``: networks whose clients are never refused nor delayed.
 
@@ -131,9 +110,7 @@ class Throttle:
         monotonic: Callable[[], float],
         memory: ThrottleMemory | None = None,
     ) -> None:
-        self._never_slowed: tuple[IPv4Network | IPv6Network, ...] = tuple(
-            ip_network(network, strict=False) for network in never_slowed
-        )
+        self._never_slowed: tuple[IpNetwork, ...] = tuple(ip_network(network, strict=False) for network in never_slowed)
         self._monotonic = monotonic
         self._memory = memory or ThrottleMemory()
 
@@ -189,7 +166,7 @@ class Throttle:
             self._memory.pairs.drop(network, login)
 
     def _is_exempt(self, client: str) -> bool:
-        return bool(self._never_slowed) and _lies_within(client, self._never_slowed)
+        return bool(self._never_slowed) and is_within(client, self._never_slowed)
 
     def _is_known(self, network: str, login: str, now: float) -> bool:
         found = self._memory.known.get(network, login)
@@ -213,9 +190,3 @@ def _count(table: SharedTable, now: float, limit: _Limit, key: tuple[str, ...], 
         guesses = (guess + before.guesses)[: _GUESS * _REMEMBERED_GUESSES]
         table.put(now, (count, now, max(before.not_before, now + limit.wait(count)), guesses), *key)
     return True
-
-
-@lru_cache(maxsize=16384)
-def _lies_within(client: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    address = _address_of(client)
-    return address is not None and any(address in network for network in networks)

@@ -11,7 +11,6 @@ Standards: RFC 7208 §2.3, §2.4 (HELO and MAIL FROM), RFC 6376, RFC 8617 §5.2,
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +29,9 @@ from security.arc.results import ArcResult
 from security.blocklists import Listing, look_up_address, look_up_domains
 from security.dkim import DkimResult, Message, read_message, verify
 from security.dmarc import MAX_AUTHORS, DmarcResult, Identifiers, check_authors
-from security.dns import Asking, IpAddress, together
+from security.dns import Asking, together
 from security.iprev import IprevResult, check_reverse
+from security.networks import IpAddress, address_of
 from security.spf import Spf, SpfResult, check_helo, check_mail_from
 
 _ADDRESS_DOMAIN = re.compile(r"@[ \t]*([^\s@<>()\[\],;:\"\\]+)")
@@ -193,13 +193,11 @@ def vouched_domains(found: Findings) -> Identifiers:
 
 def envelope_subject(office: PostOffice, origin: Origin, reverse_path: str) -> Subject | None:
     """None for a client without an address of the Internet's."""
-    try:
-        client = ipaddress.ip_address(origin.client.partition("%")[0])
-    except ValueError:
+    client = address_of(origin.client)
+    if client is None:
         return None
-    mapped = client.ipv4_mapped if isinstance(client, ipaddress.IPv6Address) else None
     return Subject(
-        client=mapped or client,
+        client=client,
         hello=origin.hello,
         reverse_path=reverse_path,
         receiver=office.config.city.hostname,

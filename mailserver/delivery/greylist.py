@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from mailserver.config import Trust
 from mailserver.store.database import Transaction
 from mailserver.store.prepared import Prepared
-from security.dns import IpAddress
+from security.networks import IpAddress
 
 # So many senders of one network have shown that it tries again.
 KNOWN_NETWORK = 5
@@ -51,7 +51,7 @@ _SWEEP = Prepared(
 )
 
 
-def network_of(client: IpAddress) -> str:
+def neighbourhood(client: IpAddress) -> str:
     length = 24 if client.version == 4 else 64
     return str(ipaddress.ip_network((client, length), strict=False))
 

@@ -11,8 +11,9 @@ import ipaddress
 from collections.abc import Callable
 
 from mailserver.doctor.verdicts import Verdict, bad, good, warning
-from security.dns import Answer, Asking, IpAddress, Question, Status, ask
+from security.dns import Answer, Asking, Question, Status, ask
 from security.iprev import Iprev, check_reverse
+from security.networks import IpAddress
 
 IsOurs = Callable[[str], bool]
 

@@ -25,7 +25,8 @@ from mailserver.doctor.verdicts import Verdict, bad, good, warning
 from security import mta_sts, tls_rpt
 from security.dane import NotProven, record_name, usable, verify
 from security.dmarc import Policy, PolicyRecord, names_to_walk, parse_policy
-from security.dns import Asking, IpAddress, Question, Status, ask
+from security.dns import Asking, Question, Status, ask
+from security.networks import IpAddress
 from security.report_uris import read_uri, willing
 from security.spf import Spf, SpfSubject, check_host
 

@@ -7,7 +7,6 @@ Standards: RFC 9051 §3 (states), §5.2, §7.1.
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from mailserver.refusals import CannotDo, Refusal
 from mailserver.store import mailboxes, readers
 from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.wakeups import Watch
+from security.networks import is_within
 from security.peer import Peer
 
 # Faults of syntax after which a client is sent away: a stranger soon, a member late.
@@ -279,8 +279,7 @@ class Session:
         """Passwords in the clear only from networks that the configuration names (RFC 9051 §11.7)."""
         if self.secure:
             return True
-        address = ipaddress.ip_address(self.client)
-        return any(address in network for network in self.services.plaintext_networks)
+        return is_within(self.client, self.services.plaintext_networks)
 
     def capabilities(self) -> bytes:
         names = self._capabilities()

@@ -16,9 +16,9 @@ from mailserver.imap.recent import RecentMail
 from mailserver.imap.services import SessionServices
 from mailserver.imap.spooled import Spooled
 from mailserver.servers.imap_loop import Post, Timed, Wheel
-from mailserver.servers.smtp_clients import is_within, network_of
 from mailserver.store import Store
 from security.headcount import Headcount
+from security.networks import is_within, network_of
 
 # Seconds after which a client's side of the last farewell is not waited for any more.
 FAREWELL = 2.0

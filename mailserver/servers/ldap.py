@@ -24,8 +24,8 @@ from directory.login import Gate
 from directory.sasl_login import Wait
 from mailserver.config import Config, Ldap
 from mailserver.servers.imap_loop import Timed, Wheel
-from mailserver.servers.smtp_clients import is_within, network_of
 from security.headcount import Headcount
+from security.networks import is_within, network_of
 from security.peer import Peer
 
 log = logging.getLogger("citymail.ldap")

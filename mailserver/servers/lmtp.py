@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from mailserver.servers.mx import MxSession
-from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_stream import Hangup
 from mailserver.servers.smtp_transaction import Offer, SmtpServices
 from mailserver.smtp.commands import MailCommand
 from mailserver.smtp.data import MessageSink
 from mailserver.smtp.replies import Reply
+from security.networks import is_within
 
 NOT_YOU = Reply(554, "5.7.1", "LMTP is not for your network")
 SAY_LHLO = Reply(500, "5.5.1", "This is LMTP; say LHLO")

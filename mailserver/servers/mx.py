@@ -27,12 +27,12 @@ from mailserver.delivery.verdict import Action, Judgement, Verdict, judge, judge
 from mailserver.refusals import PutOff
 from mailserver.scanning.opinion import Opinion
 from mailserver.servers.dns import Dns
-from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_session import SmtpSession
 from mailserver.servers.smtp_transaction import IN_PLACE_SIZE, Offer, SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.smtp.data import MessageSink
 from mailserver.smtp.replies import Reply, refusal_reply
+from security.networks import is_within
 from security.spf import Spf
 
 
@@ -103,7 +103,7 @@ class MxSession(SmtpSession):
         if self._subject is None or (found.mail_from is not None and found.mail_from.status is Spf.PASS):
             return True
         office, trust = self.office, self.office.config.trust
-        triplet = (greylist.network_of(self._subject.client), mail.reverse_path, rcpt.forward_path)
+        triplet = (greylist.neighbourhood(self._subject.client), mail.reverse_path, rcpt.forward_path)
 
         def look() -> bool:
             with office.store.read() as connection:

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from mailserver.config import Network
-from mailserver.servers.smtp_clients import is_within
 from mailserver.smtp.proxy_protocol import Forwarded, ProxyFault, ProxyReader
+from security.networks import is_within
 
 log = logging.getLogger("citymail.worker")
 

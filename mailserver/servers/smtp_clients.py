@@ -1,13 +1,11 @@
 """Who is connected over SMTP: how many from where, and how to send them home when the process stops.
 
 One ``Clients`` serves all SMTP and LMTP listeners of a process; it lives on the event loop's thread.
-Limits: an IPv6 client is its /64, which is what one customer gets (RFC 6177); its network is the /48 of a site.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -15,6 +13,7 @@ from typing import Protocol
 from mailserver.config import Network
 from mailserver.servers.smtp_conduct import Conduct
 from security.headcount import Headcount
+from security.networks import is_within, network_of, site_of
 
 # Seconds after which a client's side of a farewell (TLS close_notify) is not waited for any more.
 FAREWELL = 2.0
@@ -122,39 +121,3 @@ class Clients:
 @lru_cache(maxsize=8192)
 def _keys(client: str) -> tuple[str, str]:
     return "smtp client " + network_of(client), "smtp network " + site_of(client)
-
-
-def site_of(client: str) -> str:
-    """The wider network: 256 addresses of IPv4, a /48 of IPv6."""
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return client
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
-
-
-@lru_cache(maxsize=8192)
-def network_of(client: str) -> str:
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return client
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return client
-
-
-@lru_cache(maxsize=8192)
-def is_within(client: str, networks: tuple[Network, ...]) -> bool:
-    """Whether the address is in one of the networks; IPv4 in IPv6 clothing counts as IPv4."""
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)

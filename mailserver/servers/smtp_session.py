@@ -18,13 +18,13 @@ from mailserver.delivery.envelopes import release_time
 from mailserver.delivery.post_office import Origin
 from mailserver.refusals import LimitReached, NoSuchRecipient, TooLarge
 from mailserver.servers.smtp import TOO_MANY_CONNECTIONS
-from mailserver.servers.smtp_clients import is_within
 from mailserver.servers.smtp_stream import Hangup
 from mailserver.servers.smtp_transaction import IN_CHUNKS, MAIL_FIRST, NO_PARAMETER, Offer, TransactionWire
 from mailserver.servers.smtp_transaction import SmtpServices as SmtpServices
 from mailserver.smtp.commands import MailCommand, RcptCommand, parse_mail, parse_rcpt
 from mailserver.smtp.replies import Reply
 from mailserver.smtp.xclient import ATTRIBUTES, parse_xclient
+from security.networks import is_within
 
 log = logging.getLogger("citymail.smtp")
 

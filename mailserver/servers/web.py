@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import signal
 import socket
@@ -26,6 +25,7 @@ import uvloop
 from mailserver.config import Config
 from mailserver.servers.web_bridge import Bridge, Receive, Scope, Send, answer
 from mailserver.servers.web_events import Streams
+from security.networks import is_within
 from webmail import create_app
 from webmail.events import PATH as EVENTS_PATH
 from webmail.services import WebmailServices
@@ -131,12 +131,7 @@ class _Site:
             await answer(send, 308, [(b"location", target)])
 
     def _may_be_plain(self, client: str) -> bool:
-        try:
-            address = ipaddress.ip_address(client)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self._config.webmail.plain_http)
+        return is_within(client, self._config.webmail.plain_http)
 
     def _secure_address(self, scope: Scope) -> bytes | None:
         """The same page over HTTPS; on a name of ours, never on whatever the Host field says."""

@@ -17,7 +17,6 @@ from security.throttle import (
     LONGEST_WAIT_WHERE_KNOWN,
     Throttle,
     ThrottleMemory,
-    network_of,
 )
 
 
@@ -182,15 +181,6 @@ def test_processes_count_together(clock: Clock) -> None:
     assert os.waitpid(child, 0)[1] == 0
     assert throttle.blocked(GUESSER, "an") > 0
     assert throttle.blocked(OWNER, "an") == 0
-
-
-def test_networks() -> None:
-    assert network_of("192.0.2.1") == "192.0.2.1"
-    assert network_of("::ffff:192.0.2.1") == "192.0.2.1"
-    assert network_of("2001:db8::1%eth0") == network_of("2001:db8::2")
-    assert network_of("2001:db8:0:1::1") != network_of("2001:db8::1")
-    assert network_of("") == ""
-    assert network_of("unix socket") == "unix socket"
 
 
 @given(

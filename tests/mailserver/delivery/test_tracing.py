@@ -134,5 +134,5 @@ def test_strangers_are_forgotten(any_store: Any) -> None:
 
 
 def test_networks() -> None:
-    assert greylist.network_of(ipaddress.ip_address("192.0.2.77")) == "192.0.2.0/24"
-    assert greylist.network_of(ipaddress.ip_address("2001:db8:1:2:3::4")) == "2001:db8:1:2::/64"
+    assert greylist.neighbourhood(ipaddress.ip_address("192.0.2.77")) == "192.0.2.0/24"
+    assert greylist.neighbourhood(ipaddress.ip_address("2001:db8:1:2:3::4")) == "2001:db8:1:2::/64"

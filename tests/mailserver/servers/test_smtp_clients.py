@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-import pytest
-
-from mailserver.servers.smtp_clients import Clients, is_within, network_of
+from mailserver.servers.smtp_clients import Clients
 
 
 class Session:
@@ -15,19 +13,6 @@ class Session:
 
     def retire(self):
         self.retired = True
-
-
-@pytest.mark.parametrize(
-    ("client", "network"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("", ""),
-    ],
-)
-def test_what_counts_as_one_client(client, network):
-    assert network_of(client) == network
 
 
 def test_the_limit_is_for_each_client():
@@ -61,12 +46,3 @@ def test_retiring_tells_everybody():
     clients.retire()
     assert session.retired
     assert clients.is_retiring
-
-
-def test_networks():
-    networks = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
-    assert is_within("10.9.9.9", networks)
-    assert is_within("::ffff:10.9.9.9", networks)
-    assert is_within("2001:db8::1", networks)
-    assert not is_within("11.0.0.1", networks)
-    assert not is_within("", networks)

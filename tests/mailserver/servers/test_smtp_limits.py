@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailserver.servers.smtp_clients import Clients, site_of
+from mailserver.servers.smtp_clients import Clients
 from tests.mailserver.mailroom import LOOPBACK, Talk
 
 
@@ -14,19 +14,6 @@ class Nobody:
 
     def leave(self):
         pass
-
-
-@pytest.mark.parametrize(
-    ("client", "site"),
-    [
-        ("192.0.2.7", "192.0.2.0/24"),
-        ("::ffff:192.0.2.7", "192.0.2.0/24"),
-        ("2001:db8:1:2::7", "2001:db8:1::/48"),
-        ("", ""),
-    ],
-)
-def test_sites(client, site):
-    assert site_of(client) == site
 
 
 def test_a_network_has_a_limit_of_its_own():

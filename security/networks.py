@@ -1,0 +1,53 @@
+"""A client's address, and the networks that it stands for when somebody counts or trusts it.
+
+IPv4 in IPv6 clothing counts as IPv4 (RFC 4291 §2.5.5.2).
+Limits: an IPv6 client is its /64, which is what one customer gets (RFC 6177); its site is the /48.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+IpAddress = IPv4Address | IPv6Address
+IpNetwork = IPv4Network | IPv6Network
+
+
+def plain_address(address: IpAddress) -> IpAddress:
+    """Without IPv6 clothing."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def address_of(client: str) -> IpAddress | None:
+    """None for what is no address."""
+    try:
+        return plain_address(ip_address(client.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=16_384)
+def network_of(client: str) -> str:
+    """The network that answers for a client: one address of IPv4, a /64 of IPv6; what is no address, for itself."""
+    address = address_of(client)
+    if address is None:
+        return client
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
+
+
+@lru_cache(maxsize=16_384)
+def site_of(client: str) -> str:
+    """The wider network: 256 addresses of IPv4, a /48 of IPv6."""
+    address = address_of(client)
+    if address is None:
+        return client
+    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
+@lru_cache(maxsize=16_384)
+def is_within(client: str, networks: Sequence[IpNetwork]) -> bool:
+    """Whether the address is in one of the networks, which are a tuple."""
+    address = address_of(client)
+    return address is not None and any(address in network for network in networks)
