@@ -11,6 +11,7 @@ Bcc is taken out).
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -40,7 +41,8 @@ from mailserver.delivery.tracing import Fate, Trace, record
 from mailserver.delivery.verdict import Action, Verdict
 from mailserver.message.addresses import address_text, mailboxes, parse_addresses
 from mailserver.message.dates import format_date
-from mailserver.message.headers import add_fields, find_all, find_field, remove_fields, utf8_text
+from mailserver.message.encoded_words import decode_words
+from mailserver.message.headers import add_fields, find_all, find_field, remove_fields, unfold, utf8_text
 from mailserver.refusals import (
     LimitReached,
     MalformedMessage,
@@ -60,6 +62,7 @@ from security.authresults import Result
 
 log = logging.getLogger("citymail.delivery")
 
+_ADDRESS_SHOWN = re.compile(r'([^\s<>()\[\],;:"\\@]+@([^\s<>()\[\],;:"\\@]+))')
 _CRLF_COUNTS = (b"\r\n", b"\r", b"\n")
 
 
@@ -301,7 +304,9 @@ def _refuse_bare_line_ends(octets: bytes) -> None:
 
 
 def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None:
-    """From must be there once, and name only addresses of the login (RFC 6409 §6.1; RFC 5322 §3.6.2)."""
+    """From must be there once, and name only addresses of the login (RFC 6409 §6.1; RFC 5322 §3.6.2).  What a reader
+    would take for a colleague's address, in the name or a comment, counts too.
+    """
     fields = find_all(header, "From")
     if len(fields) != 1:
         raise MalformedMessage("Message must have one From field", reason=f"{len(fields)} From fields")
@@ -315,6 +320,12 @@ def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None
                 raise NotPermitted(
                     "The From address does not belong to your login",
                     reason=f"{submitter.login} may not write as {author!r}",
+                )
+        for shown, domain in _ADDRESS_SHOWN.findall(decode_words(unfold(fields[0]))):
+            if is_local_domain(people, domain.lower()) and not may_send_as(people, submitter.id, shown):
+                raise NotPermitted(
+                    "The From field shows an address that does not belong to your login",
+                    reason=f"{submitter.login} may not show {shown!r} as the author",
                 )
 
 

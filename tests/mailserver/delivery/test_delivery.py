@@ -161,6 +161,28 @@ def test_authors_outside_ascii_are_known_by_their_octets(office):
         webmail(office, "binh@city.vn", octets="From: ông.bình@city.vn\r\n\r\nbody\r\n".encode())
 
 
+@pytest.mark.parametrize(
+    ("author", "is_refused"),
+    [
+        ('"binh@city.vn" <an@city.vn>', True),
+        ("binh@city.vn <an@city.vn>", True),
+        ("An (thay binh@CITY.vn) <an@city.vn>", True),
+        ("=?utf-8?b?YmluaEBjaXR5LnZu?= <an@city.vn>", True),
+        ("<binh@city.vn> <an@city.vn>", True),
+        ('"An, an@city.vn" <an@city.vn>', False),
+        ('"an@o-nha.example" <an@city.vn>', False),
+        ("Văn thư vanthu@city.vn <an@city.vn>", False),
+    ],
+)
+def test_nobody_shows_a_colleagues_address_as_the_author(office, author, is_refused):
+    octets = f"From: {author}\r\nSubject: x\r\n\r\nbody\r\n".encode()
+    if is_refused:
+        with pytest.raises(NotPermitted, match="may not show"):
+            webmail(office, "chi@city.vn", octets=octets)
+    else:
+        webmail(office, "chi@city.vn", octets=octets)
+
+
 @pytest.mark.parametrize("in_file", [True, False])
 def test_no_author_hides_where_nobody_looks(office, in_file):
     octets = b"From: an@city.vn\r\n" + b"X: y\r\n" * 200_000 + b"From: binh@city.vn\r\n\r\nbody\r\n"
