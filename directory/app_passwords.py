@@ -1,4 +1,5 @@
-"""App passwords: one for each mail program, made here, shown once, valid for IMAP and SMTP and never for the webmail.
+"""App passwords: one for each program, made here, shown once, valid for mail (IMAP, SMTP or both) or for the address
+book (LDAP), and never for the webmail.
 
 Another password, and the end of an account, revoke them all: who takes a stolen account back must not leave a door
 open that the thief made.
@@ -20,8 +21,15 @@ from directory.record import record
 from directory.tables import app_password, app_password_use
 from security import app_passwords
 
-Scope = Literal["imap", "smtp", "both"]
-SCOPES: tuple[Scope, ...] = ("both", "imap", "smtp")
+Scope = Literal["imap", "smtp", "both", "ldap"]
+SCOPES: tuple[Scope, ...] = ("both", "imap", "smtp", "ldap")
+# What each opens.
+_PROTOCOLS: dict[Scope, tuple[str, ...]] = {
+    "both": ("imap", "smtp"),
+    "imap": ("imap",),
+    "smtp": ("smtp",),
+    "ldap": ("ldap",),
+}
 MOST = 20
 _LONGEST_NAME = 100
 
@@ -146,7 +154,7 @@ def matching(conn: Reading | Writing, account_id: str, password: str, protocol: 
         return None
     offered = app_passwords.digest(account_id, letters)
     found = [key for key in keys_of(conn, account_id) if hmac.compare_digest(key.digest, offered)]
-    return next((key for key in found if protocol in ("imap", "smtp") and key.scope in ("both", protocol)), None)
+    return next((key for key in found if protocol in _PROTOCOLS[key.scope]), None)
 
 
 def note_use(conn: Writing, key_id: str, protocol: str, client: str) -> None:

@@ -14,8 +14,6 @@ from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME, Reading, Writing
 from directory.faults import Fault
 
-_SCOPES = {"both": "scope.both", "imap": "scope.imap", "smtp": "scope.smtp"}
-
 
 def _find(conn: Reading | Writing, key: str) -> Account:
     found = people.find_mailbox_owner(conn, key)
@@ -68,7 +66,7 @@ def list_(cli: CliContext, mailbox: str) -> None:
                 (
                     each.id,
                     each.name,
-                    text(_SCOPES[each.scope], cli.language),
+                    text(f"scope.{each.scope}", cli.language),
                     _moment(each.created_at),
                     _moment(each.used_at),
                     each.used_from,

@@ -49,7 +49,7 @@ scram_verifier = Table(
     sqlite_with_rowid=False,
 )
 
-# A secret for one mail program (security.app_passwords); scope is the protocol it opens, or both.
+# A secret for one mail program (security.app_passwords); scope is the protocol it opens, or both that carry mail.
 app_password = Table(
     "app_password",
     metadata,
@@ -59,7 +59,7 @@ app_password = Table(
     Column("scope", String(10), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    CheckConstraint("scope IN ('imap', 'smtp', 'both')", name="scope"),
+    CheckConstraint("scope IN ('imap', 'smtp', 'both', 'ldap')", name="scope"),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )

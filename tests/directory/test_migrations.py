@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,6 +15,7 @@ from sqlalchemy import inspect, text
 
 from directory import migrations
 from directory.database import Directory, create_directory_engine, migrate
+from directory.schema_lock import ALEMBIC
 from directory.tables import metadata
 
 
@@ -100,4 +102,35 @@ def test_on_postgresql_the_tables_have_a_schema_of_their_own(postgres_url: str) 
             {"names": [*metadata.tables, "alembic_version"]},
         )
         assert schemas.scalars().all() == ["directory"]
+    created.dispose()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_app_passwords_outlive_their_new_tables(request: pytest.FixtureRequest, tmp_path: Path, engine: str) -> None:
+    """Revision 0005 makes them anew."""
+    url = f"sqlite:///{tmp_path / 'd.db'}" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    created = create_directory_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with ALEMBIC, created.begin() as connection:
+        if engine == "postgresql":
+            connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS directory")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.execute(
+            text(
+                "INSERT INTO account (id, kind, login, status, name, title, unit_name, sort_key, must_change_password,"
+                " quota_bytes, language, is_admin, created_at)"
+                " VALUES ('a', 'role', 'x@city.gov.vn', 'active', 'X', '', '', :octets, :no, 0, 'vi', :no, 0)"
+            ),
+            {"no": False, "octets": b"x"},
+        )
+        connection.exec_driver_sql("INSERT INTO app_password VALUES ('p', 'a', 'Máy', 'both', 'd', 5)")
+        connection.exec_driver_sql("INSERT INTO app_password_use VALUES ('p', 6, 'imap', '192.0.2.1')")
+    migrate(url)
+    with created.connect() as connection:
+        assert connection.exec_driver_sql("SELECT * FROM app_password").all() == [("p", "a", "Máy", "both", "d", 5)]
+        used = connection.exec_driver_sql("SELECT * FROM app_password_use").all()
+        assert used == [("p", 6, "imap", "192.0.2.1")]
     created.dispose()

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from scramp import ScramClient
 
-from directory import app_passwords, provisioning, scram_verifiers
+from directory import account_changes, app_passwords, leaving, scram_verifiers
 from directory.admission import Admission
 from directory.database import Directory
 from directory.faults import Fault
@@ -172,7 +172,7 @@ def test_scram(city: City, gate: Gate, an: Joined) -> None:
         assert (admitted.account.id, admitted.means) == (an.account_id, "scram")
     assert gate.still_holds(admitted) is not None
     with city.directory.write() as conn:
-        provisioning.lock(conn, "test", an.account_id)
+        account_changes.lock(conn, "test", an.account_id)
     assert refusal(lambda: scram(gate, "annv")).reason == "locked"
     assert refusal(lambda: scram(gate, "annv", "wrong")).reason == "credentials"
 
@@ -210,7 +210,7 @@ def test_a_verifier_dies_with_its_password(city: City, gate: Gate, an: Joined) -
     old = scram(gate, "annv")
     stored = hash_password("another one")
     with city.directory.write() as conn:
-        provisioning.set_password(conn, "test", an.account_id, stored)
+        account_changes.set_password(conn, "test", an.account_id, stored)
     assert gate.still_holds(old) is None
     for password in (PASSWORD, "another one"):
         assert refusal(lambda word=password: scram(gate, "annv", word)).reason == "credentials"  # type: ignore[misc]
@@ -221,7 +221,7 @@ def test_a_verifier_dies_with_its_password(city: City, gate: Gate, an: Joined) -
         found = scram_verifiers.find(conn, an.account_id, stored)
         assert found is not None
         assert found == make_verifier("another one", found.salt)
-        provisioning.set_password(conn, "test", an.account_id, STORED, scram_verifier=VERIFIER)
+        account_changes.set_password(conn, "test", an.account_id, STORED, scram_verifier=VERIFIER)
     assert scram(gate, "annv").account.id == an.account_id
 
 
@@ -285,10 +285,15 @@ def test_an_app_password_opens_mail(city: City, gate: Gate, an: Joined, clock: C
 
 def test_an_app_password_opens_nothing_else(city: City, gate: Gate, an: Joined) -> None:
     reading, sending = make(city, an, "Đọc", "imap"), make(city, an, "Gửi", "smtp")
-    for text, protocol in ((reading, "smtp"), (sending, "imap"), (reading, "webmail"), (make(city, an), "webmail")):
+    both, book = make(city, an), make(city, an, "Danh bạ", "ldap")
+    for text, protocol in (
+        *((reading, "smtp"), (sending, "imap"), (reading, "webmail"), (both, "webmail"), (both, "ldap")),
+        *((book, "imap"), (book, "smtp"), (book, "webmail")),
+    ):
         why = refusal(lambda word=text, way=protocol: gate.authenticate("annv", word, HERE, way))  # type: ignore[misc]
         assert why.reason == "credentials"
     assert gate.authenticate("annv", sending, ELSEWHERE, "smtp").id == an.account_id
+    assert gate.authenticate("annv", book, ELSEWHERE, "ldap").id == an.account_id
     with city.directory.write() as conn:
         binh = city.join(conn, "Lê Bình", password_hash=STORED)
     assert refusal(lambda: gate.authenticate(binh.login, sending, HERE, "smtp")).reason == "credentials"
@@ -303,11 +308,11 @@ def test_an_app_password_ends(city: City, gate: Gate, an: Joined, end: str) -> N
         if end == "revoke":
             app_passwords.revoke(conn, "test", an.account_id, "Điện thoại")
         elif end == "password":
-            provisioning.set_password(conn, "test", an.account_id, STORED)
+            account_changes.set_password(conn, "test", an.account_id, STORED)
         elif end == "lock":
-            provisioning.lock(conn, "test", an.account_id)
+            account_changes.lock(conn, "test", an.account_id)
         else:
-            provisioning.leave(conn, "test", an.account_id, last_day="2026-03-01")
+            leaving.leave(conn, "test", an.account_id, last_day="2026-03-01")
     assert gate.still_holds(admitted) is None
     assert gate.recall(Credentials("", "annv", text), Peer(HERE, "imap")) is None
     assert refusal(lambda: gate.authenticate("annv", text, HERE, "imap")).reason in ("credentials", "locked")
@@ -350,7 +355,7 @@ def test_on_postgresql(any_city: City, clock: Clock) -> None:
     with any_city.directory.write() as conn:
         app_passwords.note_use(conn, app_passwords.listed(conn, an.account_id)[0].id, "imap", ELSEWHERE)
         assert app_passwords.listed(conn, an.account_id)[0].used_from == ELSEWHERE
-        provisioning.set_password(conn, "test", an.account_id, STORED)
+        account_changes.set_password(conn, "test", an.account_id, STORED)
         assert app_passwords.listed(conn, an.account_id) == []
 
 
@@ -365,17 +370,17 @@ def test_a_certificate_opens_the_mailbox_of_its_address(city: City, gate: Gate, 
     assert talk(gate, "EXTERNAL", Certified(HERE, "smtp"), b"annv").account.id == an.account_id
     # another password changes nothing about it
     with city.directory.write() as conn:
-        provisioning.set_password(conn, "test", an.account_id, None, must_change=True)
+        account_changes.set_password(conn, "test", an.account_id, None, must_change=True)
     assert gate.still_holds(admitted) is not None
     assert (
         refusal(lambda: talk(gate, "EXTERNAL", Certified(HERE, "imap"), b"binhl@city.gov.vn")).reason == "credentials"
     )
     with city.directory.write() as conn:
-        provisioning.lock(conn, "test", an.account_id)
+        account_changes.lock(conn, "test", an.account_id)
     assert refusal(lambda: talk(gate, "EXTERNAL", Certified(HERE, "imap"), b"")).reason == "locked"
     assert gate.still_holds(admitted) is None
     with city.directory.write() as conn:
-        provisioning.leave(conn, "test", an.account_id, last_day="2026-03-01")
+        leaving.leave(conn, "test", an.account_id, last_day="2026-03-01")
     assert refusal(lambda: talk(gate, "EXTERNAL", Certified(HERE, "imap"), b"")).reason == "credentials"
     assert refusal(lambda: gate.judge(ExternalClaim(""), Peer(HERE, "imap"))).reason == "credentials"
 

@@ -55,6 +55,12 @@ def test_it_may_be_for_reading_only(an: Visitor, hall: TownHall) -> None:
     assert not enters(hall, letters, "smtp")
 
 
+def test_it_may_be_for_the_address_book(an: Visitor, hall: TownHall) -> None:
+    letters = make(an, scope="ldap")
+    assert enters(hall, letters, "ldap")
+    assert not enters(hall, letters)
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
     "app-password.group": (
-        "Passwords for single mail programs: IMAP and SMTP only.",
-        "Mật khẩu riêng cho từng chương trình thư: chỉ dùng cho IMAP và SMTP.",
+        "Passwords for single programs: for mail or for the address book, never for the webmail.",
+        "Mật khẩu riêng cho từng chương trình: dùng cho thư hoặc danh bạ, không dùng cho webmail.",
     ),
     "app-password.add": (
         "Make one; it is shown now and never again.",
@@ -39,6 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "scope.both": ("IMAP and SMTP", "IMAP và SMTP"),
     "scope.imap": ("IMAP", "IMAP"),
     "scope.smtp": ("SMTP", "SMTP"),
+    "scope.ldap": ("LDAP", "LDAP"),
     "column.scope": ("opens", "dùng cho"),
     "column.made": ("made", "tạo lúc"),
     "column.used": ("last used", "dùng lần cuối"),
