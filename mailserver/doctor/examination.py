@@ -18,6 +18,7 @@ from mailserver.delivery.reporting import contact_of, in_ascii, name_in_ascii
 from mailserver.doctor import machine, names, policies
 from mailserver.doctor.certificate import check_certificate, read_chain
 from mailserver.doctor.ports import address_of, check_port, services_of
+from mailserver.doctor.scanners import check_scanners
 from mailserver.doctor.verdicts import Verdict, warning
 from security import mta_sts
 from security.dns import Asking, Question, together
@@ -81,6 +82,7 @@ def examine(
         verdicts += [policies.judge_sts_policy(domain, policy, fetch(domain)) for domain in domains]
     verdicts += _certificate(config, domains, now, authorities)
     verdicts += _ports(config, chain[0] if chain else None)
+    verdicts += check_scanners(config, int(now.timestamp()))
     verdicts.append(machine.check_disk(config.data))
     verdicts += machine.check_secrets(_secrets(config))
     return verdicts + machine.check_clock()

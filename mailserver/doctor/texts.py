@@ -100,6 +100,19 @@ FOUND: Words = {
     "port.plain": ("offers no STARTTLS", "không có STARTTLS"),
     "port.no-tls": ("the handshake fails: {fault}", "bắt tay TLS thất bại: {fault}"),
     "port.old-certificate": ("shows another certificate than the file", "dùng chứng thư khác với tệp"),
+    "scanner.looks": ("looks at mail", "có kiểm tra thư"),
+    "scanner.harsh": (
+        "thinks ill of a harmless message ({action}): {detail}",
+        "đánh giá xấu một thư vô hại ({action}): {detail}",
+    ),
+    "scanner.silent": (
+        "does not look at mail, which has to wait: {fault}",
+        "không kiểm tra thư, thư phải chờ: {fault}",
+    ),
+    "scanner.passed-by": (
+        "does not look at mail, which is taken unseen: {fault}",
+        "không kiểm tra thư, thư được nhận mà chưa kiểm tra: {fault}",
+    ),
     "disk.room": ("{free} GiB free ({percent} %)", "còn trống {free} GiB ({percent} %)"),
     "disk.filling": ("only {free} GiB free ({percent} %)", "chỉ còn {free} GiB ({percent} %)"),
     "disk.full": ("almost full: {free} GiB free ({percent} %)", "gần đầy: còn {free} GiB ({percent} %)"),
@@ -236,6 +249,15 @@ TO_DO: Words = {
     "port.plain": ("Name a certificate in [tls] and restart.", "Ghi chứng thư vào [tls] và khởi động lại."),
     "port.no-tls": ("See the log, and the certificate.", "Xem nhật ký và chứng thư."),
     "port.old-certificate": ("systemctl reload citymail", "systemctl reload citymail"),
+    "scanner.harsh": ("See its log and its rules.", "Xem nhật ký và quy tắc của bộ quét."),
+    "scanner.silent": (
+        "Is it running? See its log, and [scanners].",
+        "Bộ quét có đang chạy không? Xem nhật ký và [scanners].",
+    ),
+    "scanner.passed-by": (
+        "Is it running? See its log, and [scanners].",
+        "Bộ quét có đang chạy không? Xem nhật ký và [scanners].",
+    ),
     "disk.filling": ("Make room or add a disk.", "Dọn bớt hoặc thêm ổ đĩa."),
     "disk.full": ("Make room at once: mail is refused when it is full.", "Dọn ngay: khi đầy, thư sẽ bị từ chối."),
     "secret.open": ("chmod 600 {subject}", "chmod 600 {subject}"),
