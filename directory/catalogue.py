@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from directory.database import Writing
 from directory.postings import add_position, positions
-from directory.units import define_type, types
+from directory.unit_types import define_type, types
 
 REUNITED = "1976-07-02"
 DISTRICTS_ENDED = "2025-06-30"

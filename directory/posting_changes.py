@@ -82,3 +82,8 @@ def new_post(
     )
     conn.execute(insert(appointment), row_of(made))
     return made
+
+
+def told(posts: list[Appointment]) -> list[dict[str, str]]:
+    """Posts as the audit record tells of them."""
+    return [{"unit": post.unit_id, "position": post.position_id, "from": post.valid_from} for post in posts]

@@ -6,11 +6,11 @@ from flask import Blueprint, flash, request, session
 from flask_login import current_user, login_user
 
 from directory import sessions
+from directory.account_changes import set_language, set_password
 from directory.accounts import Account, credentials_by_login
 from directory.faults import Fault
 from directory.login import LoginRefused
 from directory.password_policy import refuse_weak
-from directory.provisioning import set_language, set_password
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from security.scram import new_verifier
 from webmail import languages, pages

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from directory import groups, people, postings, recipients, units
+from directory import groups, people, postings, recipients, unit_types, units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
@@ -145,7 +145,7 @@ def add_rule(cli: CliContext, key: str, unit: str, unit_type: str, position: str
             cli.actor,
             found.id,
             unit_id=units.find_unit(conn, unit).id if unit else None,
-            unit_type_code=units.find_type(conn, unit_type) if unit_type else None,
+            unit_type_code=unit_types.find_type(conn, unit_type) if unit_type else None,
             position_id=postings.find_position(conn, position).id if position else None,
         )
         _told(cli, conn, found, "group.rule-added", count=recipients.count(conn, found.address))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from directory import mailboxes, people, provisioning, scram_verifiers, units
+from directory import account_changes, leaving, mailboxes, people, scram_verifiers, units
 from directory.accounts import Account, find_account
 from directory.cli import login_commands
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
@@ -169,7 +169,7 @@ def _told(cli: CliContext, account_id: str, key: str, **values: object) -> None:
 def lock(cli: CliContext, mailbox: str) -> None:
     with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.lock(conn, cli.actor, found.id)
+        account_changes.lock(conn, cli.actor, found.id)
     _told(cli, found.id, "mailbox.locked")
 
 
@@ -179,7 +179,7 @@ def lock(cli: CliContext, mailbox: str) -> None:
 def unlock(cli: CliContext, mailbox: str) -> None:
     with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.unlock(conn, cli.actor, found.id)
+        account_changes.unlock(conn, cli.actor, found.id)
     _told(cli, found.id, "mailbox.unlocked")
 
 
@@ -187,7 +187,7 @@ def change_password(cli: CliContext, account: Account, passwords: Passwords, abo
     password = passwords.choose(cli, ask=True)
     stored, verifier = password.hashed((account.login, account.name, *about)), password.verifier(cli)
     with cli.write() as conn:
-        provisioning.set_password(
+        account_changes.set_password(
             conn, cli.actor, account.id, stored, must_change=passwords.must_change, scram_verifier=verifier
         )
     cli.give({"login": account.login} | ({"password": password.text} if password.is_made else {}))
@@ -214,7 +214,7 @@ def quota(cli: CliContext, mailbox: str, size: str) -> None:
     wanted = parse_size(size)
     with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.set_quota(conn, cli.actor, found.id, wanted)
+        account_changes.set_quota(conn, cli.actor, found.id, wanted)
     _told(cli, found.id, "mailbox.quota-set", quota=show_size(wanted))
 
 
@@ -225,7 +225,7 @@ def quota(cli: CliContext, mailbox: str, size: str) -> None:
 def admin(cli: CliContext, mailbox: str, is_admin: bool) -> None:
     with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.set_admin(conn, cli.actor, found.id, is_admin)
+        account_changes.set_admin(conn, cli.actor, found.id, is_admin)
     _told(cli, found.id, "mailbox.is-admin" if is_admin else "mailbox.no-admin")
 
 
@@ -261,13 +261,13 @@ def revoke(cli: CliContext, mailbox: str, official: str) -> None:
 def remove(cli: CliContext, mailbox: str, redirect: Redirect, decision: str) -> None:
     with cli.write() as conn:
         found = _find(conn, mailbox)
-        provisioning.leave(
+        leaving.leave(
             conn,
             cli.actor,
             found.id,
             last_day=day_before(conn.today),
             redirect_to=redirect.redirect_to,
-            redirect_until=redirect.until(days_after(conn.today, provisioning.REDIRECT_DAYS)),
+            redirect_until=redirect.until(days_after(conn.today, leaving.REDIRECT_DAYS)),
             decision=decision,
         )
     _told(cli, found.id, "mailbox.removed")

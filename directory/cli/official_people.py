@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from directory import people, postings, provisioning, scram_verifiers, units
+from directory import account_changes, people, postings, provisioning, scram_verifiers, units
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.mailbox_commands import change_password
 from directory.cli.official_view import show_changed, show_list, with_posts
@@ -174,7 +174,7 @@ def rename(cli: CliContext, official: str, name_parts: NameParts, address: str, 
 def lock(cli: CliContext, official: str) -> None:
     with cli.write() as conn:
         found = people.find_official(conn, official)
-        provisioning.lock(conn, cli.actor, found.account.id)
+        account_changes.lock(conn, cli.actor, found.account.id)
     show_changed(cli, found.person_id, "mailbox.locked")
 
 
@@ -184,7 +184,7 @@ def lock(cli: CliContext, official: str) -> None:
 def unlock(cli: CliContext, official: str) -> None:
     with cli.write() as conn:
         found = people.find_official(conn, official)
-        provisioning.unlock(conn, cli.actor, found.account.id)
+        account_changes.unlock(conn, cli.actor, found.account.id)
     show_changed(cli, found.person_id, "mailbox.unlocked")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from directory import people, postings, provisioning, units
+from directory import leaving, people, postings, provisioning, units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.official_view import show_changed
 from directory.cli.options import Post, Redirect, decision_option, post_options, redirect_options
@@ -93,13 +93,13 @@ def remove(cli: CliContext, official: str, last_day: str | None, redirect: Redir
     with cli.write() as conn:
         found = people.find_official(conn, official)
         day = parse_day(last_day) if last_day else day_before(conn.today)
-        provisioning.leave(
+        leaving.leave(
             conn,
             cli.actor,
             found.account.id,
             last_day=day,
             redirect_to=redirect.redirect_to,
-            redirect_until=redirect.until(days_after(conn.today, provisioning.REDIRECT_DAYS)),
+            redirect_until=redirect.until(days_after(conn.today, leaving.REDIRECT_DAYS)),
             decision=decision,
         )
     show_changed(cli, found.person_id, "official.removed", day=day)
@@ -112,7 +112,7 @@ def remove(cli: CliContext, official: str, last_day: str | None, redirect: Redir
 def return_(cli: CliContext, official: str, post: Post) -> None:
     with cli.write() as conn:
         found = people.find_official(conn, official)
-        provisioning.come_back(
+        leaving.come_back(
             conn,
             cli.actor,
             found.person_id,

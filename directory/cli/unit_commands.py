@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from directory import units
+from directory import unit_changes, unit_types, units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.plan_commands import group as plan_group
 from directory.cli.texts import help_text, text
@@ -45,7 +45,7 @@ def _table(cli: CliContext, found: list[Unit], names: dict[str, str]) -> None:
 
 def _type_names(cli: CliContext, conn: Reading) -> dict[str, str]:
     column = "name" if cli.language == "vi" else "name_en"
-    return {row["code"]: row[column] for row in units.types(conn)}
+    return {row["code"]: row[column] for row in unit_types.types(conn)}
 
 
 @group.command("add", help=help_text("unit.add"))
@@ -70,12 +70,12 @@ def add(
     decision: str,
 ) -> None:
     with cli.write() as conn:
-        made = units.add_unit(
+        made = unit_changes.add_unit(
             conn,
             cli.actor,
             name=name,
             short_name=short,
-            type_code=units.find_type(conn, type_code),
+            type_code=unit_types.find_type(conn, type_code),
             valid_from=_day(conn, from_day),
             parent_id=units.open_unit(conn, under).id if under else None,
             agency_code=code,
@@ -147,7 +147,7 @@ def list_(cli: CliContext, under: str, type_code: str, on_day: str | None) -> No
         else:
             found = [unit for top in tree.children(None) for unit in tree.subtree(top.id)]
         if type_code:
-            wanted = units.find_type(conn, type_code)
+            wanted = unit_types.find_type(conn, type_code)
             found = [unit for unit in found if unit.type == wanted]
         names = _type_names(cli, conn)
     cli.give(found)
@@ -177,7 +177,7 @@ def search(cli: CliContext, text: str, closed: bool) -> None:
 def move(cli: CliContext, unit: str, under: str, from_day: str | None, decision: str) -> None:
     with cli.write() as conn:
         found, parent = units.open_unit(conn, unit), units.open_unit(conn, under)
-        made = units.alter_unit(
+        made = unit_changes.alter_unit(
             conn, cli.actor, found.id, from_day=_day(conn, from_day), parent_id=parent.id, decision=decision
         )
         answer = _json(conn, made)
@@ -208,14 +208,14 @@ def rename(
 ) -> None:
     with cli.write() as conn:
         found = units.open_unit(conn, unit)
-        made = units.alter_unit(
+        made = unit_changes.alter_unit(
             conn,
             cli.actor,
             found.id,
             from_day=_day(conn, from_day),
             name=name,
             short_name=short,
-            type_code=units.find_type(conn, type_code) if type_code else None,
+            type_code=unit_types.find_type(conn, type_code) if type_code else None,
             agency_code=code,
             sort_order=sort_order,
             decision=decision,
@@ -251,7 +251,7 @@ def remove(
     with cli.write() as conn:
         found = units.open_unit(conn, unit)
         day = parse_day(last_day) if last_day else day_before(conn.today)
-        units.close_unit(
+        unit_changes.close_unit(
             conn,
             cli.actor,
             found.id,
@@ -269,7 +269,7 @@ def remove(
 @directory_command
 def types(cli: CliContext) -> None:
     with cli.directory.read() as conn:
-        found = units.types(conn)
+        found = unit_types.types(conn)
     cli.give(found)
     if not cli.as_json:
         cli.table(
@@ -287,7 +287,7 @@ def types(cli: CliContext) -> None:
 @changing_command
 def define_type(cli: CliContext, code: str, name: str, name_en: str, from_day: str, until: str | None) -> None:
     with cli.write() as conn:
-        units.define_type(
+        unit_types.define_type(
             conn, cli.actor, code, name, name_en or name, parse_day(from_day), parse_day(until) if until else None
         )
     cli.give({"code": code})

@@ -21,7 +21,8 @@ from directory.plans.reading import Transfer
 from directory.plans.resolution import Outline, Part
 from directory.postings import Position, find_position, positions
 from directory.tables import account, appointment, group_rule, mail_group, person
-from directory.units import Unit, version_columns
+from directory.unit_changes import version_columns
+from directory.units import Unit
 
 _NOWHERE = "-"
 

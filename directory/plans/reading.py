@@ -29,8 +29,8 @@ from typing import Any
 
 from directory.dates import days_after, parse_day
 from directory.faults import Fault
+from directory.leaving import REDIRECT_DAYS
 from directory.names import fold, tidy
-from directory.provisioning import REDIRECT_DAYS
 
 ACTIONS = {
     "new": "new thanhlap",

@@ -18,7 +18,8 @@ from directory.faults import Fault
 from directory.names import fold, tidy
 from directory.plans.reading import Mistake, PlanText, Step
 from directory.postings import find_position
-from directory.units import Unit, UnitTree, find_type, tree, types, versions
+from directory.unit_types import find_type, types
+from directory.units import Unit, UnitTree, tree, versions
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from directory import groups, mailboxes, postings, provisioning, scram_verifiers, units
+from directory import domains, groups, mailboxes, postings, provisioning, scram_verifiers, unit_changes, units
 from directory.accounts import find_account
 from directory.addresses import address_row, domain_to_ascii, is_local_domain
 from directory.catalogue import COMMUNES_BEGAN, DISTRICTS_ENDED, lay_out
@@ -42,7 +42,7 @@ def build_city(directory: Directory, domain: str, password: str) -> list[DemoAcc
     stored = hash_password(password)
     with directory.write() as conn:
         if not is_local_domain(conn, domain):
-            provisioning.add_domain(conn, ACTOR, domain, primary=True)
+            domains.add_domain(conn, ACTOR, domain, primary=True)
         builder = _Builder(conn, domain_to_ascii(domain), stored)
         builder.lay_out_units()
         builder.take_in_officials()
@@ -94,7 +94,7 @@ class _Builder:
         self, short: str, name: str, kind: str, parent: str | None, *, code: str = "", until: str | None = None
     ) -> None:
         since = COMMUNES_BEGAN if kind in ("ward", "commune", "special-zone") else "2021-01-01"
-        self._units[short] = units.add_unit(
+        self._units[short] = unit_changes.add_unit(
             self._conn,
             ACTOR,
             name=name,
@@ -121,7 +121,7 @@ class _Builder:
 
     def _succeed(self, old: str, new: str, last_day: str, kind: str) -> None:
         day = days_after(last_day, 1)
-        units.add_succession(self._conn, self._units[old].id, self._units[new].id, effective=day, kind=kind)
+        unit_changes.add_succession(self._conn, self._units[old].id, self._units[new].id, effective=day, kind=kind)
 
     # --- people -------------------------------------------------------------------------------------------------------
 

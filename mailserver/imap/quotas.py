@@ -8,7 +8,7 @@ Standards: RFC 9208 §3.2, §4.1, §5; RFC 4314 §6.
 
 from __future__ import annotations
 
-from directory import provisioning
+from directory import account_changes
 from directory.accounts import Account, find_account
 from mailserver import access
 from mailserver.access import Act
@@ -61,7 +61,7 @@ def set_quota(session: Session, command: SetQuota, tag: bytes) -> Steps[None]:
 
     def change() -> Account | None:
         with directory.write(origin=session.client) as conn:
-            provisioning.set_quota(conn, actor, owner.id, storage)
+            account_changes.set_quota(conn, actor, owner.id, storage)
             return find_account(conn, owner.id)
 
     changed = yield InThread(change)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory import groups, mailboxes, postings, provisioning, units
+from directory import domains, groups, mailboxes, postings, provisioning, unit_changes
 from directory.addresses import is_local_domain
 from directory.catalogue import COMMUNES_BEGAN, lay_out
 from directory.database import Directory, Writing, open_directory
@@ -183,10 +183,10 @@ def fill_units(directory: Directory, size: Size) -> dict[str, str]:
     known: dict[str, str] = {}
     with directory.write() as conn:
         if not is_local_domain(conn, DOMAIN):
-            provisioning.add_domain(conn, _ACTOR, DOMAIN, primary=True)
+            domains.add_domain(conn, _ACTOR, DOMAIN, primary=True)
         lay_out(conn, _ACTOR)
         for order, unit in enumerate(city_units(size)):
-            known[unit.short_name] = units.add_unit(
+            known[unit.short_name] = unit_changes.add_unit(
                 conn,
                 _ACTOR,
                 name=unit.name,

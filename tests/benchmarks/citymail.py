@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from directory import groups, postings, provisioning, scram_verifiers, units
+from directory import domains, groups, postings, scram_verifiers, unit_changes
 from directory.addresses import is_local_domain
 from directory.database import Directory, Writing, open_directory
 from directory.intake import Intake, Joiner
@@ -70,7 +70,7 @@ class CityMail(Contender):
         stored = hash_password(PASSWORD)
         with directory.write() as conn:
             if not is_local_domain(conn, DOMAIN):
-                provisioning.add_domain(conn, _ACTOR, DOMAIN, primary=True)
+                domains.add_domain(conn, _ACTOR, DOMAIN, primary=True)
             unit_id, position_id = _office(conn)
         ids: list[str] = []
         for start in range(0, self.accounts, _BATCH):
@@ -134,5 +134,7 @@ class CityMail(Contender):
 
 def _office(conn: Writing) -> tuple[str, str]:
     """The one unit and the one position that all accounts have."""
-    unit = units.add_unit(conn, _ACTOR, name="Văn phòng", short_name="VP", type_code="department", valid_from=_SINCE)
+    unit = unit_changes.add_unit(
+        conn, _ACTOR, name="Văn phòng", short_name="VP", type_code="department", valid_from=_SINCE
+    )
     return unit.id, postings.find_position(conn, "CV").id

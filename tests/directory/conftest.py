@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from directory import postings, provisioning, units
+from directory import domains, postings, provisioning, unit_changes, unit_types
 from directory.database import Directory, Writing, open_directory
 from directory.intake import Joined, Joiner
 from directory.names import split_name
@@ -118,12 +118,12 @@ class City:
 def found_city(directory: Directory) -> City:
     city = City(directory)
     with directory.write() as conn:
-        provisioning.add_domain(conn, "test", "city.gov.vn")
-        units.define_type(conn, "test", "city", "Thành phố", "City", "1976-07-02")
-        units.define_type(conn, "test", "department", "Sở", "Department", "1976-07-02")
-        units.define_type(conn, "test", "ward", "Phường", "Ward", "2025-07-01")
-        units.define_type(conn, "test", "district", "Quận", "District", "1976-07-02", "2025-06-30")
-        top = units.add_unit(
+        domains.add_domain(conn, "test", "city.gov.vn")
+        unit_types.define_type(conn, "test", "city", "Thành phố", "City", "1976-07-02")
+        unit_types.define_type(conn, "test", "department", "Sở", "Department", "1976-07-02")
+        unit_types.define_type(conn, "test", "ward", "Phường", "Ward", "2025-07-01")
+        unit_types.define_type(conn, "test", "district", "Quận", "District", "1976-07-02", "2025-06-30")
+        top = unit_changes.add_unit(
             conn, "test", name="UBND Thành phố", short_name="UBND", type_code="city", valid_from="2020-01-01"
         )
         city.units["UBND"] = top.id
@@ -133,7 +133,7 @@ def found_city(directory: Directory) -> City:
             ("P.SG", "Phường Sài Gòn", "ward", "2025-07-01"),
             ("P.BT", "Phường Bến Thành", "ward", "2025-07-01"),
         ):
-            made = units.add_unit(
+            made = unit_changes.add_unit(
                 conn, "test", name=name, short_name=short, type_code=kind, valid_from=since, parent_id=top.id
             )
             city.units[short] = made.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from directory import dkim_keys, groups, mailboxes, provisioning
+from directory import dkim_keys, groups, leaving, mailboxes
 from directory.database import Directory
 from directory.record import seal
 
@@ -17,7 +17,7 @@ def full(any_city: City) -> Directory:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An", employee_code="CB1")
         gone = any_city.join(conn, "Lê Văn Cũ")
-        provisioning.leave(conn, "test", gone.account_id, last_day="2026-03-01", redirect_to=an.login)
+        leaving.leave(conn, "test", gone.account_id, last_day="2026-03-01", redirect_to=an.login)
         mailboxes.open_mailbox(conn, "test", address_text="vt", name="Văn thư", unit_id=any_city.units["SYT"])
         for number in (1, 2):
             group = groups.add_group(conn, "test", address_text=f"g{number}", name="Nhóm")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from directory import dkim_keys, dkim_rotation, provisioning, record
+from directory import dkim_keys, dkim_rotation, domains, record
 from directory.database import Directory
 from directory.dkim_keys import DkimKey
 from directory.dkim_rotation import DAY, Publication, Step
@@ -73,8 +73,8 @@ def test_a_new_key_does_not_sign_before_it_is_active(any_city: City) -> None:
 def test_a_unit_signs_with_its_own_key_or_with_that_of_the_domain_above(city: City) -> None:
     directory = city.directory
     with directory.write() as conn:
-        provisioning.add_domain(conn, "test", "soyte.city.gov.vn")
-        provisioning.add_domain(conn, "test", "other.vn")
+        domains.add_domain(conn, "test", "soyte.city.gov.vn")
+        domains.add_domain(conn, "test", "other.vn")
     (top, _) = make(directory)
     activate(directory, top)
     with directory.read() as conn:

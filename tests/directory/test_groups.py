@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import aliases, groups, mailboxes, provisioning
+from directory import aliases, groups, leaving, mailboxes
 from directory.accounts import names_of
 from directory.faults import Fault
 from directory.recipients import resolve
@@ -159,7 +159,7 @@ def test_aliases(any_city: City) -> None:
         assert refused(lambda: any_city.join(conn, "Trần An", address="an")) == "address-taken"
         aliases.add_alias(conn, "test", "an", "annv")
         assert resolve(conn, "an@city.gov.vn") == resolve(conn, an.login)
-        provisioning.leave(conn, "test", an.account_id, last_day="2026-03-01", redirect_to=binh.login)
+        leaving.leave(conn, "test", an.account_id, last_day="2026-03-01", redirect_to=binh.login)
         assert aliases.find_alias(conn, "an").state == "redirect"
         aliases.remove_alias(conn, "test", "an")
         assert resolve(conn, "an@city.gov.vn") is None
@@ -195,6 +195,6 @@ def test_unit_mailboxes(any_city: City) -> None:
         assert (right.may_read, right.may_send, right.as_clerk) == (True, False, False)
         mailboxes.grant(conn, "test", unit.id, an.account_id, may_read=False, may_send=False)
         assert mailboxes.rights_on(conn, unit.id) == []
-        provisioning.leave(conn, "test", role.id, last_day="2026-03-01", redirect_to=unit.login)
+        leaving.leave(conn, "test", role.id, last_day="2026-03-01", redirect_to=unit.login)
         assert resolve(conn, "abuse@city.gov.vn") == resolve(conn, unit.login)
     assert any_city.directory.check_consistency() == []

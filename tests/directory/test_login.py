@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from nacl.pwhash import argon2id
 
-from directory import aliases, mailboxes, provisioning
+from directory import account_changes, aliases, leaving, mailboxes
 from directory.accounts import account_by_login, credentials_by_login
 from directory.admission import Admission
 from directory.database import Directory
@@ -94,7 +94,7 @@ def test_unknown_login_wrong_password_closed_account_and_none_set_are_told_alike
 ) -> None:
     with city.directory.write() as conn:
         gone = city.join(conn, "Trần Văn Hết", password_hash=STORED)
-        provisioning.leave(conn, "test", gone.account_id, last_day="2026-03-01")
+        leaving.leave(conn, "test", gone.account_id, last_day="2026-03-01")
         bare = city.join(conn, "Lê Chưa Có")
     told = [
         refused(gate, login, password)
@@ -115,11 +115,11 @@ def test_unknown_login_wrong_password_closed_account_and_none_set_are_told_alike
 
 def test_a_locked_account_is_told_so_only_with_the_right_password(city: City, gate: Gate, an: Joined) -> None:
     with city.directory.write() as conn:
-        provisioning.lock(conn, "test", an.account_id)
+        account_changes.lock(conn, "test", an.account_id)
     assert refused(gate, an.login, "wrong").reason == "credentials"
     assert refused(gate, an.login, PASSWORD).reason == "locked"
     with city.directory.write() as conn:
-        provisioning.unlock(conn, "test", an.account_id)
+        account_changes.unlock(conn, "test", an.account_id)
     assert gate.authenticate(an.login, PASSWORD, HERE, "imap").id == an.account_id
 
 
@@ -149,8 +149,8 @@ def test_what_was_proven_ends(city: City, gate: Gate, an: Joined, clock: Clock) 
     clock.advance(601)
     assert recall(gate, an.login, PASSWORD, HERE) is None
     for change in (
-        lambda conn: provisioning.set_password(conn, "test", an.account_id, hash_password(PASSWORD)),
-        lambda conn: provisioning.lock(conn, "test", an.account_id),
+        lambda conn: account_changes.set_password(conn, "test", an.account_id, hash_password(PASSWORD)),
+        lambda conn: account_changes.lock(conn, "test", an.account_id),
     ):
         gate.authenticate(an.login, PASSWORD, HERE, "imap")
         assert recall(gate, an.login, PASSWORD, HERE) is not None
@@ -165,7 +165,7 @@ def test_a_change_by_another_process_ends_it_too(
     gate.authenticate(an.login, PASSWORD, HERE, "imap")
     other = other_process()
     with other.write() as conn:
-        provisioning.set_password(conn, "test", an.account_id, hash_password("another one"))
+        account_changes.set_password(conn, "test", an.account_id, hash_password("another one"))
     city.directory._checked = float("-inf")  # half a second later
     assert recall(gate, an.login, PASSWORD, HERE) is None
     assert refused(gate, an.login, PASSWORD).reason == "credentials"
@@ -241,11 +241,11 @@ def test_acting_for_a_unit_mailbox(city: City, gate: Gate, an: Joined) -> None:
     assert recall(gate, an.login, PASSWORD, HERE, binh.login) is None
     assert gate.still_holds(acting) is not None
     with city.directory.write() as conn:
-        provisioning.lock(conn, "test", office.id)
+        account_changes.lock(conn, "test", office.id)
     assert gate.still_holds(acting) is None
     assert refused(gate, an.login, PASSWORD, authzid=office.login).reason == "credentials"
     with city.directory.write() as conn:
-        provisioning.unlock(conn, "test", office.id)
+        account_changes.unlock(conn, "test", office.id)
     assert gate.still_holds(acting) is not None
     with city.directory.write() as conn:
         mailboxes.revoke(conn, "test", office.id, an.account_id)
@@ -271,8 +271,8 @@ def test_who_tries_mailboxes_one_by_one_is_told_and_slowed_as_for_wrong_password
 
 def test_an_admission_ends_with_what_it_rests_on(city: City, gate: Gate, an: Joined) -> None:
     for change in (
-        lambda conn: provisioning.set_password(conn, "test", an.account_id, hash_password(PASSWORD)),
-        lambda conn: provisioning.lock(conn, "test", an.account_id),
+        lambda conn: account_changes.set_password(conn, "test", an.account_id, hash_password(PASSWORD)),
+        lambda conn: account_changes.lock(conn, "test", an.account_id),
     ):
         admitted = admit(gate, an.login, PASSWORD)
         assert gate.still_holds(admitted) == admitted.account

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, people, provisioning, units
+from directory import aliases, leaving, people, provisioning, unit_changes
 from directory.database import Directory, open_directory
 from directory.names import PersonName
 from directory.official_export import export
@@ -64,7 +64,7 @@ def staff(city: City) -> None:
         name = PersonName("Y Moan Êñuôl", "Êñuôl", "", "Y Moan")
         provisioning.rename(conn, "test", moan.person_id, name)
         gone = city.join(conn, "Trần Cũ", employee_code="CB4")
-        provisioning.leave(conn, "test", gone.account_id, last_day="2026-02-28")
+        leaving.leave(conn, "test", gone.account_id, last_day="2026-02-28")
         aliases.add_alias(conn, "test", "an", an.login)
         # two units of one short name are told apart by the rest of what they have
         provisioning.dismiss(conn, "test", moan.person_id, unit_id=city.units["SYT"], last_day="2026-02-28")
@@ -100,7 +100,7 @@ def test_only_a_unit_and_what_lies_below(city: City) -> None:
 def test_a_unit_without_a_name_of_its_own_is_named_by_its_id(city: City, tmp_path: Path) -> None:
     with city.directory.write() as conn:
         for short in ("A", "B"):
-            made = units.add_unit(
+            made = unit_changes.add_unit(
                 *(conn, "test"),
                 name="Phòng Tổng hợp",
                 short_name="",

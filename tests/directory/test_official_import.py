@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from directory import official_import, provisioning, scram_verifiers
+from directory import domains, leaving, official_import, scram_verifiers
 from directory.accounts import credentials_by_login
 from directory.addresses import address_row
 from directory.faults import Fault
@@ -255,7 +255,7 @@ def test_a_weak_password_is_taken_where_it_is_wanted(any_city: City, run) -> Non
 
 def test_settings_for_all(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
     with any_city.directory.write() as conn:
-        provisioning.add_domain(conn, "test", "new.vn")
+        domains.add_domain(conn, "test", "new.vn")
     outcome, _ = run(
         "CB1,Nguyễn Văn An,,en",
         "CB2,Lê Bình,500M,vi",
@@ -286,7 +286,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(any_city: City, run) -> No
 def test_who_left_is_not_brought_back_by_a_file(any_city: City, run) -> None:  # type: ignore[no-untyped-def]
     run(*GOOD)
     with any_city.directory.write() as conn:
-        provisioning.leave(conn, "test", find_official(conn, "CB1").account.id, last_day="2026-03-01")
+        leaving.leave(conn, "test", find_official(conn, "CB1").account.id, last_day="2026-03-01")
     outcome, _ = run(*GOOD)
     assert counts(outcome) == (0, 0, 2, 1)
     assert outcome.problems == [(2, "annv@city.gov.vn has left; bring back with 'official return'")]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, groups, mailboxes, people, provisioning, record
+from directory import account_changes, aliases, domains, groups, leaving, mailboxes, people, provisioning, record
 from directory.accounts import account_by_login, credentials_by_login, find_account
 from directory.database import Writing, open_directory
 from directory.dates import days_after
@@ -75,7 +75,7 @@ def test_same_names_get_numbers_and_numbers_are_never_given_again(any_city: City
     with any_city.directory.write() as conn:
         logins = [any_city.join(conn, "Nguyễn Văn An").login for _ in range(3)]
         assert logins == ["annv@city.gov.vn", "annv2@city.gov.vn", "annv3@city.gov.vn"]
-        provisioning.leave(conn, "test", find_official(conn, "annv3").account.id, last_day="2026-03-01")
+        leaving.leave(conn, "test", find_official(conn, "annv3").account.id, last_day="2026-03-01")
         assert any_city.join(conn, "Nguyễn Văn Ẩn").login == "annv4@city.gov.vn"
 
 
@@ -195,7 +195,7 @@ def test_a_post_that_ended_is_not_shown_the_day_after(any_city: City, clock: Clo
 def test_the_housekeeper_retires_redirects_and_sweeps(any_city: City, clock: Clock) -> None:
     with any_city.directory.write() as conn:
         an, binh = any_city.join(conn, "Nguyễn Văn An"), any_city.join(conn, "Lê Bình")
-        provisioning.leave(
+        leaving.leave(
             conn,
             "test",
             an.account_id,
@@ -250,23 +250,21 @@ def test_leaving_and_returning(any_city: City) -> None:
             ("nobody@city.gov.vn", "address-unknown"),
             (an.login, "alias-loop"),
         ):
-            leaving = lambda target=target: provisioning.leave(  # noqa: E731
+            going = lambda target=target: leaving.leave(  # noqa: E731
                 conn, "test", an.account_id, last_day="2026-03-01", redirect_to=target
             )
-            assert refused(leaving) == code
-        provisioning.leave(conn, "test", an.account_id, last_day="2026-03-01", redirect_to=binh.login)
+            assert refused(going) == code
+        leaving.leave(conn, "test", an.account_id, last_day="2026-03-01", redirect_to=binh.login)
         official = find_official(conn, an.login)
         assert (official.account.status, official.left_on, official.account.title) == ("closed", "2026-03-01", "")
         assert groups.members(conn, group.id).accounts == groups.members(conn, group.id).posters == ()
         assert mailboxes.rights_on(conn, hotline.id) == []
         assert account_by_login(conn, an.login) is None
-        assert (
-            refused(lambda: provisioning.leave(conn, "test", an.account_id, last_day="2026-03-01")) == "account-closed"
-        )
+        assert refused(lambda: leaving.leave(conn, "test", an.account_id, last_day="2026-03-01")) == "account-closed"
         for change in (
-            lambda: provisioning.lock(conn, "test", an.account_id),
-            lambda: provisioning.set_password(conn, "test", an.account_id, "x"),
-            lambda: provisioning.set_quota(conn, "test", an.account_id, 5),
+            lambda: account_changes.lock(conn, "test", an.account_id),
+            lambda: account_changes.set_password(conn, "test", an.account_id, "x"),
+            lambda: account_changes.set_quota(conn, "test", an.account_id, 5),
             lambda: move(conn, any_city, an.login, "STC", "CV", "2026-03-02"),
             lambda: provisioning.rename(conn, "test", an.login, split_name("Lê Khác"), new_address="khacl"),
             lambda: mailboxes.grant(conn, "test", hotline.id, an.account_id),
@@ -274,12 +272,10 @@ def test_leaving_and_returning(any_city: City) -> None:
             assert refused(change) == "account-closed"
         # the successor cannot lead mail back to where it came from
         assert (
-            refused(
-                lambda: provisioning.leave(conn, "test", binh.account_id, last_day="2026-03-01", redirect_to=an.login)
-            )
+            refused(lambda: leaving.leave(conn, "test", binh.account_id, last_day="2026-03-01", redirect_to=an.login))
             == "address-unknown"
         )
-        provisioning.come_back(
+        leaving.come_back(
             conn,
             "test",
             an.login,
@@ -292,7 +288,7 @@ def test_leaving_and_returning(any_city: City) -> None:
         assert (found.account.id, found.account.unit, found.password_hash) == (an.account_id, "Sở Tài chính", None)
         assert (
             refused(
-                lambda: provisioning.come_back(
+                lambda: leaving.come_back(
                     conn,
                     "test",
                     an.login,
@@ -309,30 +305,30 @@ def test_leaving_and_returning(any_city: City) -> None:
 def test_what_belongs_to_an_account(any_city: City) -> None:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An")
-        provisioning.lock(conn, "test", an.account_id)
+        account_changes.lock(conn, "test", an.account_id)
         locked = find_account(conn, an.account_id)
         assert locked is not None
         assert locked.status == "locked"
         # a locked mailbox still receives
         assert resolve(conn, an.login) is not None
-        provisioning.unlock(conn, "test", an.account_id)
-        provisioning.set_quota(conn, "test", an.account_id, 5 << 30)
-        provisioning.set_language(conn, "test", an.account_id, "en")
-        provisioning.set_admin(conn, "test", an.account_id, True)
+        account_changes.unlock(conn, "test", an.account_id)
+        account_changes.set_quota(conn, "test", an.account_id, 5 << 30)
+        account_changes.set_language(conn, "test", an.account_id, "en")
+        account_changes.set_admin(conn, "test", an.account_id, True)
         found = find_account(conn, an.account_id)
         assert found is not None
         assert (found.status, found.quota_bytes, found.language, found.is_admin) == ("active", 5 << 30, "en", True)
-        assert refused(lambda: provisioning.set_quota(conn, "test", an.account_id, -1)) == "value-invalid"
-        assert refused(lambda: provisioning.set_language(conn, "test", an.account_id, "fr")) == "value-invalid"
-        assert refused(lambda: provisioning.lock(conn, "test", "nobody")) == "account-unknown"
+        assert refused(lambda: account_changes.set_quota(conn, "test", an.account_id, -1)) == "value-invalid"
+        assert refused(lambda: account_changes.set_language(conn, "test", an.account_id, "fr")) == "value-invalid"
+        assert refused(lambda: account_changes.lock(conn, "test", "nobody")) == "account-unknown"
         assert refused(lambda: find_official(conn, "nobody")) == "official-unknown"
 
 
 def test_domains(any_city: City) -> None:
     with any_city.directory.write() as conn:
-        assert refused(lambda: provisioning.add_domain(conn, "test", "City.Gov.VN")) == "domain-exists"
-        assert refused(lambda: provisioning.add_domain(conn, "test", "a b")) == "address-malformed"
-        provisioning.add_domain(conn, "test", "new.vn", primary=True)
+        assert refused(lambda: domains.add_domain(conn, "test", "City.Gov.VN")) == "domain-exists"
+        assert refused(lambda: domains.add_domain(conn, "test", "a b")) == "address-malformed"
+        domains.add_domain(conn, "test", "new.vn", primary=True)
         assert any_city.join(conn, "Nguyễn Văn An").login == "annv@new.vn"
         assert any_city.join(conn, "Nguyễn Văn An", address="annv@city.gov.vn").login == "annv@city.gov.vn"
         assert account_by_login(conn, "annv") != account_by_login(conn, "annv@city.gov.vn")
@@ -361,9 +357,9 @@ def test_the_record_tells_all_of_it(any_city: City) -> None:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An")
     with any_city.directory.write(origin="192.0.2.7", reason="vì sao") as conn:
-        provisioning.lock(conn, "sếp", an.account_id)
+        account_changes.lock(conn, "sếp", an.account_id)
     with any_city.directory.write() as conn:
-        provisioning.unlock(conn, "sếp", an.account_id)
+        account_changes.unlock(conn, "sếp", an.account_id)
     with any_city.directory.read() as conn:
         told = [(entry.actor, entry.action) for entry in record.search(conn, subjects=[an.login])]
         assert told == [("sếp", "mailbox.unlock"), ("sếp", "mailbox.lock"), ("test", "official.join")]
@@ -435,12 +431,12 @@ def act(conn: Writing, city: City, action: str, number: int, day: str, unit: str
     elif action == "rename":
         provisioning.rename(conn, "test", who, split_name("Phạm Hồng Mới"), new_address=f"moi{number}")
     elif action == "leave":
-        provisioning.leave(conn, "test", account_id, last_day=day, redirect_to=logins[0])
+        leaving.leave(conn, "test", account_id, last_day=day, redirect_to=logins[0])
     elif action == "return":
-        provisioning.come_back(conn, "test", who, from_day=day, **post)
+        leaving.come_back(conn, "test", who, from_day=day, **post)
     elif action == "lock":
-        provisioning.lock(conn, "test", account_id)
+        account_changes.lock(conn, "test", account_id)
     elif action == "unlock":
-        provisioning.unlock(conn, "test", account_id)
+        account_changes.unlock(conn, "test", account_id)
     else:
         aliases.add_alias(conn, "test", f"alias{number}", official.account.login)

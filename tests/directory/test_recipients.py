@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
-from directory import aliases, groups, mailboxes, provisioning, recipients
+from directory import aliases, domains, groups, leaving, mailboxes, provisioning, recipients
 from directory.database import Directory
 from directory.faults import Fault
 from directory.recipients import Recipients, resolve
@@ -43,7 +43,7 @@ def test_a_person_is_reached_by_address_in_any_case_and_with_detail(any_city: Ci
 
 def test_domains_in_a_labels_and_u_labels_are_the_same(any_city: City) -> None:
     with any_city.directory.write() as conn:
-        assert provisioning.add_domain(conn, "test", "thànhphố.vn") == "xn--thnhph-jta8342d.vn"
+        assert domains.add_domain(conn, "test", "thànhphố.vn") == "xn--thnhph-jta8342d.vn"
         an = any_city.join(conn, "Nguyễn Văn An")
         aliases.add_alias(conn, "test", "an@thànhphố.vn", an.login)
     with any_city.directory.read() as conn:
@@ -169,7 +169,7 @@ def test_rules_follow_appointments(any_city: City, clock: Clock) -> None:
             position_id=city.positions["CV"],
             from_day="2026-03-02",
         )
-        provisioning.leave(conn, "test", chairman.account_id, last_day="2026-03-01")
+        leaving.leave(conn, "test", chairman.account_id, last_day="2026-03-01")
     assert reached(health) == {director.account_id}
     assert reached(chairmen) == {other_chairman.account_id}
     # time alone brings the next one in
@@ -263,7 +263,7 @@ def test_who_may_send_as_what(any_city: City) -> None:
 def test_leaving_redirects_for_a_time_then_retires(any_city: City, clock: Clock) -> None:
     with any_city.directory.write() as conn:
         an, binh = any_city.join(conn, "Trần An"), any_city.join(conn, "Lê Bình")
-        provisioning.leave(
+        leaving.leave(
             conn,
             "test",
             an.account_id,
@@ -328,7 +328,7 @@ def test_a_group_of_the_whole_city(any_directory: Directory) -> None:
     size = 200_000
     series = f"WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n WHERE i < {100_000 + size - 1})"
     with any_directory.write() as conn:
-        provisioning.add_domain(conn, "test", "city.gov.vn")
+        domains.add_domain(conn, "test", "city.gov.vn")
         group = groups.add_group(conn, "test", address_text="tatca", name="Toàn thành phố")
         inner = groups.add_group(conn, "test", address_text="tatca2", name="Toàn thành phố, bên trong")
         groups.add_member(conn, "test", group.id, inner.address)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, groups, mailboxes, provisioning
+from directory import aliases, groups, leaving, mailboxes, provisioning
 from directory.intake import Intake, Joiner
 from directory.names import split_name
 from directory.search import Suggestion, complete
@@ -103,7 +103,7 @@ def test_changes_are_found_and_the_past_is_not(staffed: City) -> None:
     directory = staffed.directory
     with directory.write() as conn:
         provisioning.rename(conn, "test", "annv", split_name("Nguyễn Hoàng Yến"))
-        provisioning.leave(conn, "test", find(conn, "hungv"), last_day="2026-03-01")
+        leaving.leave(conn, "test", find(conn, "hungv"), last_day="2026-03-01")
         provisioning.move(
             conn,
             "test",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from directory import provisioning, sessions
+from directory import account_changes, leaving, sessions
 from directory.intake import Joined
 from directory.tables import web_session
 
@@ -80,9 +80,9 @@ def test_ending(any_city: City, an: Joined) -> None:
 
 def test_a_lock_a_leave_and_a_new_password_end_them(any_city: City, an: Joined) -> None:
     for change in (
-        lambda conn: provisioning.set_password(conn, "test", an.account_id, "!"),
-        lambda conn: provisioning.lock(conn, "test", an.account_id),
-        lambda conn: provisioning.leave(conn, "test", an.account_id, last_day="2026-03-01"),
+        lambda conn: account_changes.set_password(conn, "test", an.account_id, "!"),
+        lambda conn: account_changes.lock(conn, "test", an.account_id),
+        lambda conn: leaving.leave(conn, "test", an.account_id, last_day="2026-03-01"),
     ):
         token = start(any_city, an)
         with any_city.directory.write() as conn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory import mailboxes, units
+from directory import mailboxes, unit_changes, units
 from directory.accounts import find_account
 from directory.faults import Fault
 from directory.people import find_official
@@ -31,14 +31,14 @@ def test_the_tree_of_a_day(any_city: City) -> None:
 @pytest.mark.parametrize("key", ["SYT", "syt", "Sở Y tế", "SO Y TE", "H29.4", "h29.4"])
 def test_a_unit_has_many_names(city: City, key: str) -> None:
     with city.directory.write() as conn:
-        units.alter_unit(conn, "test", city.units["SYT"], from_day="2026-01-01", agency_code="H29.4")
+        unit_changes.alter_unit(conn, "test", city.units["SYT"], from_day="2026-01-01", agency_code="H29.4")
         assert units.find_unit(conn, key).id == city.units["SYT"]
 
 
 def test_unknown_and_ambiguous_names(any_city: City) -> None:
     with any_city.directory.write() as conn:
         for short in ("VPS.1", "VPS.2"):
-            units.add_unit(
+            unit_changes.add_unit(
                 conn,
                 "test",
                 name="Văn phòng Sở",
@@ -61,7 +61,7 @@ def test_a_rename_makes_a_version_and_keeps_the_past(any_city: City) -> None:
         office = mailboxes.open_mailbox(
             conn, "test", address_text="vanthu.syt", name="Văn thư", unit_id=any_city.units["SYT"]
         )
-        units.alter_unit(
+        unit_changes.alter_unit(
             conn,
             "test",
             any_city.units["SYT"],
@@ -86,16 +86,16 @@ def test_a_rename_makes_a_version_and_keeps_the_past(any_city: City) -> None:
 def test_a_version_of_the_same_day_is_corrected(any_city: City) -> None:
     with any_city.directory.write() as conn:
         for name in ("Sở Y tế A", "Sở Y tế B"):
-            units.alter_unit(conn, "test", any_city.units["SYT"], from_day="2026-03-02", name=name)
+            unit_changes.alter_unit(conn, "test", any_city.units["SYT"], from_day="2026-03-02", name=name)
         assert [version.name for version in units.versions(conn, any_city.units["SYT"])] == ["Sở Y tế", "Sở Y tế B"]
         with pytest.raises(Fault) as caught:
-            units.alter_unit(conn, "test", any_city.units["SYT"], from_day="2026-03-01", name="Sở Y tế C")
+            unit_changes.alter_unit(conn, "test", any_city.units["SYT"], from_day="2026-03-01", name="Sở Y tế C")
         assert code_of(caught) == "day-order"
 
 
 def test_a_division_is_named_with_its_body_and_follows_it(any_city: City) -> None:
     with any_city.directory.write() as conn:
-        division = units.add_unit(
+        division = unit_changes.add_unit(
             conn,
             "test",
             name="Phòng Nghiệp vụ",
@@ -107,10 +107,10 @@ def test_a_division_is_named_with_its_body_and_follows_it(any_city: City) -> Non
         any_city.units["SYT.P1"] = division.id
         head = any_city.join(conn, "Võ Hùng", "SYT.P1", "TP")
         assert find_official(conn, head.login).account.unit == "Phòng Nghiệp vụ, Sở Y tế"
-        units.alter_unit(conn, "test", division.id, from_day="2026-03-02", parent_id=any_city.units["STC"])
+        unit_changes.alter_unit(conn, "test", division.id, from_day="2026-03-02", parent_id=any_city.units["STC"])
         assert find_official(conn, head.login).account.unit == "Phòng Nghiệp vụ, Sở Tài chính"
         assert units.tree(conn).label(division.id) == "Phòng Nghiệp vụ, Sở Tài chính"
-        units.alter_unit(conn, "test", any_city.units["STC"], from_day="2026-03-02", name="Sở Tài chính mới")
+        unit_changes.alter_unit(conn, "test", any_city.units["STC"], from_day="2026-03-02", name="Sở Tài chính mới")
         assert find_official(conn, head.login).account.unit == "Phòng Nghiệp vụ, Sở Tài chính mới"
     assert any_city.directory.check_consistency() == []
 
@@ -119,7 +119,7 @@ def test_no_unit_lies_below_itself(any_city: City) -> None:
     with any_city.directory.write() as conn:
         for parent in ("UBND", "SYT"):
             with pytest.raises(Fault) as caught:
-                units.alter_unit(
+                unit_changes.alter_unit(
                     conn, "test", any_city.units["UBND"], from_day="2026-03-02", parent_id=any_city.units[parent]
                 )
             assert code_of(caught) == "unit-cycle"
@@ -142,15 +142,15 @@ def test_what_no_unit_can_be(city: City, changes: dict[str, str], code: str) -> 
     given = {"name": "Đơn vị", "short_name": "ĐV", "type_code": "department", "valid_from": "2025-07-02"} | changes
     with city.directory.write() as conn:
         with pytest.raises(Fault) as caught:
-            units.add_unit(conn, "test", **given)  # type: ignore[arg-type]
+            unit_changes.add_unit(conn, "test", **given)  # type: ignore[arg-type]
         assert code_of(caught) == code
         assert caught.value.text("vi") != caught.value.text("en")
 
 
 def test_a_short_name_may_be_used_again_when_it_is_free(any_city: City) -> None:
     with any_city.directory.write() as conn:
-        units.close_unit(conn, "test", any_city.units["P.BT"], last_day="2026-03-01")
-        units.add_unit(
+        unit_changes.close_unit(conn, "test", any_city.units["P.BT"], last_day="2026-03-01")
+        unit_changes.add_unit(
             conn, "test", name="Phường Bến Thành mới", short_name="P.BT", type_code="ward", valid_from="2026-03-02"
         )
         assert units.find_unit(conn, "P.BT").name == "Phường Bến Thành mới"
@@ -162,10 +162,10 @@ def test_closing_needs_an_empty_unit_and_names_the_successor(any_city: City) -> 
     with any_city.directory.write() as conn:
         officer = any_city.join(conn, "Võ Hùng", "STC", "CV")
         with pytest.raises(Fault) as caught:
-            units.close_unit(conn, "test", any_city.units["STC"], last_day="2026-03-01")
+            unit_changes.close_unit(conn, "test", any_city.units["STC"], last_day="2026-03-01")
         assert code_of(caught) == "unit-occupied"
         with pytest.raises(Fault) as caught:
-            units.close_unit(conn, "test", any_city.units["UBND"], last_day="2026-03-01")
+            unit_changes.close_unit(conn, "test", any_city.units["UBND"], last_day="2026-03-01")
         assert code_of(caught) == "unit-occupied"
         from directory.provisioning import move
 
@@ -177,7 +177,7 @@ def test_closing_needs_an_empty_unit_and_names_the_successor(any_city: City) -> 
             position_id=any_city.positions["CV"],
             from_day="2026-03-02",
         )
-        units.close_unit(
+        unit_changes.close_unit(
             conn,
             "test",
             any_city.units["STC"],
@@ -197,7 +197,7 @@ def test_closing_needs_an_empty_unit_and_names_the_successor(any_city: City) -> 
         assert [unit.id for unit in units.search_units(conn, "tai chinh")] == []
         assert [unit.id for unit in units.search_units(conn, "tai chinh", closed=True)] == [any_city.units["STC"]]
         with pytest.raises(Fault) as caught:
-            units.close_unit(conn, "test", any_city.units["STC"], last_day="2026-03-01")
+            unit_changes.close_unit(conn, "test", any_city.units["STC"], last_day="2026-03-01")
         assert code_of(caught) == "unit-closed"
     assert any_city.directory.check_consistency() == []
 
@@ -212,7 +212,9 @@ def test_search_takes_wildcards_literally(any_city: City) -> None:
 
 def test_a_future_unit_appears_on_its_day(any_city: City, clock: Clock) -> None:
     with any_city.directory.write() as conn:
-        units.add_unit(conn, "test", name="Phường Mới", short_name="P.M", type_code="ward", valid_from="2026-03-10")
+        unit_changes.add_unit(
+            conn, "test", name="Phường Mới", short_name="P.M", type_code="ward", valid_from="2026-03-10"
+        )
         assert "P.M" not in {unit.short_name for unit in units.tree(conn).by_id.values()}
     clock.advance(9 * 86400)
     with any_city.directory.read() as conn:

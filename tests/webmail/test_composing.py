@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from directory import provisioning
+from directory import account_changes
 from mailserver.message.headers import find_all, find_field, text_of
 from mailserver.store.flags import ANSWERED, DRAFT, SEEN
 from tests.webmail.conftest import Visitor
@@ -178,7 +178,7 @@ def test_a_draft_is_kept_and_goes_on_where_it_was(an: Visitor, hall: TownHall) -
 
 def test_a_full_mailbox_keeps_words_but_no_files(an: Visitor, hall: TownHall) -> None:
     with hall.services.directory.write() as conn:
-        provisioning.set_quota(conn, "test", hall.account("an").id, 1000)
+        account_changes.set_quota(conn, "test", hall.account("an").id, 1000)
     uid = save(an, subject="chữ", text="x" * 2000)["draft"]
     form = {"action": "save", "draft": uid, "files": (io.BytesIO(b"y" * 5000), "a.bin")}
     answer = an.post("/compose", form, content_type="multipart/form-data", headers={"X-Requested-With": "citymail"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from directory import provisioning
+from directory import account_changes
 from directory.accounts import credentials_by_login
 from directory.record import search
 from mailserver import access
@@ -76,7 +76,7 @@ def test_a_wrong_login_and_a_wrong_password_get_the_same_answer(
 
 def test_a_locked_account_is_let_in_no_more_and_its_sessions_end(an: Visitor, hall: TownHall) -> None:
     with hall.services.directory.write() as conn:
-        provisioning.lock(conn, "test", hall.account("an").id)
+        account_changes.lock(conn, "test", hall.account("an").id)
     assert an.get("/mailboxes").status_code == 303
     an.get("/login")
     response = an.post("/login", {"login": hall.address("an"), "password": PASSWORD})
@@ -214,7 +214,7 @@ def test_a_letter_survives_the_end_of_the_session(an: Visitor, hall: TownHall) -
 
 def test_a_password_somebody_else_chose_is_changed_first(visitor: Visitor, hall: TownHall) -> None:
     with hall.services.directory.write() as conn:
-        provisioning.set_password(
+        account_changes.set_password(
             conn, "test", hall.account("an").id, hash_password("given by the office"), must_change=True
         )
     visitor.sign_in("an", "given by the office")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import provisioning
+from directory import account_changes
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
 from webmail import pages
@@ -90,7 +90,7 @@ def test_light_and_dark(an: Visitor) -> None:
 def test_the_quota_is_shown(an: Visitor, hall: TownHall) -> None:
     hall.put("an", letter(text="x" * 50_000))
     with hall.services.directory.write() as conn:
-        provisioning.set_quota(conn, "test", hall.account("an").id, 52_000)
+        account_changes.set_quota(conn, "test", hall.account("an").id, 52_000)
     page = an.page("/settings")
     assert "/ 50,8 KB" in page
     assert 'class="quota full"' in page
@@ -100,7 +100,7 @@ def test_a_full_mailbox_keeps_what_is_being_written(an: Visitor, hall: TownHall)
     """Drafts and copies are one's own affair; the page says what is wrong and holds the text."""
     hall.put("binh", letter(text="x" * 4000))
     with hall.services.directory.write() as conn:
-        provisioning.set_quota(conn, "test", hall.account("binh").id, 4500)
+        account_changes.set_quota(conn, "test", hall.account("binh").id, 4500)
     form = {"action": "send", "to": "binh@thanhpho.example", "subject": "x", "text": "Giữ lại"}
     answer = an.post("/compose", form)
     assert answer.status_code == 409

@@ -82,12 +82,12 @@ def test_what_is_too_old_is_not_promised(an: Visitor, hall: TownHall) -> None:
 
 
 def test_a_full_mailbox_takes_nothing_back(an: Visitor, hall: TownHall) -> None:
-    from directory import provisioning
+    from directory import account_changes
 
     hall.put("an", letter(text="dài " * 1000))
     remove(hall, "an")
     with hall.services.directory.write() as conn:
-        provisioning.set_quota(conn, "test", hall.account("an").id, 1000)
+        account_changes.set_quota(conn, "test", hall.account("an").id, 1000)
     response = an.ask("/recover", {"action": "all"})
     assert response.status_code == 409
     assert "đầy" in response.get_data(as_text=True) or "đầy" in str(response.json)

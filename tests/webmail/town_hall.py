@@ -24,7 +24,7 @@ from pathlib import Path
 
 import uvloop
 
-from directory import groups, mailboxes, postings, provisioning, units
+from directory import domains, groups, mailboxes, postings, provisioning, unit_changes, unit_types
 from directory.accounts import Account, account_by_login
 from directory.database import Directory, open_directory
 from directory.intake import Joiner
@@ -228,14 +228,14 @@ def _template() -> Path:
 def _found(directory: Directory) -> None:
     hashed = hash_password(PASSWORD)
     with directory.write() as conn:
-        provisioning.add_domain(conn, "test", DOMAIN, primary=True)
-        units.define_type(conn, "test", "city", "Thành phố", "City", "2000-01-01")
-        units.define_type(conn, "test", "department", "Sở", "Department", "2000-01-01")
-        top = units.add_unit(
+        domains.add_domain(conn, "test", DOMAIN, primary=True)
+        unit_types.define_type(conn, "test", "city", "Thành phố", "City", "2000-01-01")
+        unit_types.define_type(conn, "test", "department", "Sở", "Department", "2000-01-01")
+        top = unit_changes.add_unit(
             conn, "test", name="Ủy ban nhân dân Thành phố", short_name="UBND", type_code="city", valid_from="2000-01-01"
         )
         made = {
-            short: units.add_unit(
+            short: unit_changes.add_unit(
                 conn, "test", name=name, short_name=short, type_code="department", valid_from="2000-01-01",
                 parent_id=top.id,
             ).id

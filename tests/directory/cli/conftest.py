@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from directory import provisioning
+from directory import domains
 from directory.database import Directory, open_directory
 from tests.directory.cli.terminal import Terminal
 
@@ -16,7 +16,7 @@ from tests.directory.cli.terminal import Terminal
 def directory(tmp_path: Path) -> Iterator[Directory]:
     opened = open_directory(f"sqlite:///{tmp_path / 'directory.db'}")
     with opened.write() as conn:
-        provisioning.add_domain(conn, "test", "city.gov.vn")
+        domains.add_domain(conn, "test", "city.gov.vn")
     yield opened
     assert opened.check_consistency() == []
     opened.close()

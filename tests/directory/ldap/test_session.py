@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, groups, mailboxes, provisioning
+from directory import account_changes, aliases, groups, mailboxes
 from directory.accounts import account_by_login
 from directory.ldap import ber, searching, walking
 from directory.ldap.filters import (
@@ -197,7 +197,7 @@ def test_who_is_locked_sees_nothing_more(member: Client, staffed: City) -> None:
     with staffed.directory.write() as conn:
         found = account_by_login(conn, "annv")
         assert found is not None
-        provisioning.lock(conn, "test", found.id)
+        account_changes.lock(conn, "test", found.id)
     again = member.search(TOP, "(cn=*)")
     assert (again.code, again.entries) == (Code.INSUFFICIENT_ACCESS_RIGHTS, [])
     assert "does not hold" in again.text

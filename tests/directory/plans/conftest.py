@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from directory import groups, mailboxes, units
+from directory import groups, mailboxes, unit_changes, unit_types
 from directory.accounts import account_by_login
 from directory.database import Directory, Reading, Writing, open_directory
 from directory.plans import life
@@ -85,14 +85,14 @@ def settle(city: City) -> Eve:
     """The wards and districts of before, with officials, mailboxes and groups."""
     with city.directory.write() as conn:
         for code, name in (("quan", "Quận"), ("phuong", "Phường cũ")):
-            units.define_type(conn, "test", code, name, name, "1976-07-02")
+            unit_types.define_type(conn, "test", code, name, name, "1976-07-02")
         for short, name, kind, above in (
             ("Q1", "Quận 1", "quan", "UBND"),
             ("W1", "Phường Một", "phuong", "Q1"),
             ("W2", "Phường Hai", "phuong", "Q1"),
             ("W3", "Phường Ba", "phuong", "Q1"),
         ):
-            made = units.add_unit(
+            made = unit_changes.add_unit(
                 conn, "test", name=name, short_name=short, type_code=kind, valid_from="2020-01-01",
                 parent_id=city.units[above],
             )  # fmt: skip

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory import mailboxes, postings, provisioning, units
+from directory import domains, mailboxes, postings, unit_changes, unit_types
 from directory.database import Directory, Writing, open_directory
 from directory.intake import Intake, Joiner
 from directory.names import split_name
@@ -68,7 +68,7 @@ def build(directory: Directory, sizes: Sizes, seed: int = 1) -> Synthetic:
     wards: list[str] = []
     offices: list[str] = []
     with directory.write() as conn:
-        provisioning.add_domain(conn, "synthetic", "city.example")
+        domains.add_domain(conn, "synthetic", "city.example")
         for code, name, until in (
             ("city", "Thành phố", None),
             ("department", "Sở", None),
@@ -76,7 +76,7 @@ def build(directory: Directory, sizes: Sizes, seed: int = 1) -> Synthetic:
             ("district", "Quận", EVE),
             ("ward", "Phường", None),
         ):
-            units.define_type(conn, "synthetic", code, name, code, "1976-07-02", until)
+            unit_types.define_type(conn, "synthetic", code, name, code, "1976-07-02", until)
         clerk_positions = [
             postings.add_position(conn, "synthetic", code=code, title=title, rank=rank, is_clerk=clerk).id
             for code, title, rank, clerk in (
@@ -126,7 +126,7 @@ def build(directory: Directory, sizes: Sizes, seed: int = 1) -> Synthetic:
 
 
 def _unit(conn: Writing, name: str, short: str, kind: str, above: str | None) -> str:
-    return units.add_unit(
+    return unit_changes.add_unit(
         conn, "synthetic", name=name, short_name=short, type_code=kind, valid_from="2020-01-01", parent_id=above
     ).id
 

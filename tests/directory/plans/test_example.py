@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from directory import catalogue, provisioning, units
+from directory import catalogue, domains, unit_changes, units
 from directory.database import Directory
 from directory.plans import life
 from directory.plans.reading import read_plan
@@ -18,12 +18,12 @@ EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "reorganisation-2025
 def test_the_first_of_july(directory: Directory, clock: Clock) -> None:
     clock.now = ON_THE_DAY
     with directory.write() as conn:
-        provisioning.add_domain(conn, "test", "city.example")
+        domains.add_domain(conn, "test", "city.example")
         catalogue.lay_out(conn, "test")
         made: dict[str, str] = {}
         with open(EXAMPLE / "before.csv", encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                made[row["short_name"]] = units.add_unit(
+                made[row["short_name"]] = unit_changes.add_unit(
                     conn, "test", name=row["name"], short_name=row["short_name"], type_code=row["type"],
                     valid_from="2020-01-01", parent_id=made.get(row["under"]),
                 ).id  # fmt: skip

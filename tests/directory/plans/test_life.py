@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory import aliases, groups, mailboxes, people, provisioning, record, sessions, units
+from directory import aliases, groups, mailboxes, people, provisioning, record, sessions, unit_changes, units
 from directory.accounts import account_by_login, find_account
 from directory.addresses import address_row
 from directory.dates import days_after
@@ -196,7 +196,7 @@ def test_a_plan_waits_for_its_day(eve: Eve, clock: Clock) -> None:
 def test_a_plan_that_no_longer_fits_is_blocked(eve: Eve) -> None:
     plan_id = eve.propose(plan_text(MERGER))
     with eve.directory.write() as conn:
-        units.close_unit(conn, "test", eve.city.units["W2"], last_day="2026-02-01", force=True)
+        unit_changes.close_unit(conn, "test", eve.city.units["W2"], last_day="2026-02-01", force=True)
     before = snapshot(eve.directory)
     tidy_up(eve.directory)
     assert snapshot(eve.directory) == before
@@ -232,7 +232,7 @@ def test_what_others_put_into_a_new_unit_is_not_lost(eve: Eve, what: str) -> Non
         if what == "official":
             eve.city.join(conn, "Trần Mới", "new", "CV", valid_from=DAY)
         elif what == "unit":
-            units.add_unit(
+            unit_changes.add_unit(
                 conn, "test", name="Khu phố", short_name="KP", type_code="ward", valid_from=DAY, parent_id=new
             )
         elif what == "right":

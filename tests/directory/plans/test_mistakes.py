@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from directory import units
+from directory import unit_changes
 from directory.faults import Fault
 from directory.plans import life
 from directory.plans.reading import parse_source, read_plan
@@ -133,8 +133,8 @@ def test_all_of_them_at_once(eve: Eve) -> None:
 
 def test_a_unit_that_changes_later_is_left_alone(eve: Eve) -> None:
     with eve.directory.write() as conn:
-        units.alter_unit(conn, "test", eve.city.units["W1"], from_day="2026-06-01", name="Phường Tương lai")
-        units.close_unit(conn, "test", eve.city.units["W2"], last_day="2026-09-30", force=True)
+        unit_changes.alter_unit(conn, "test", eve.city.units["W1"], from_day="2026-06-01", name="Phường Tương lai")
+        unit_changes.close_unit(conn, "test", eve.city.units["W2"], last_day="2026-09-30", force=True)
     assert mistakes(eve, line("merge", "W1", into="W3")) == [("units.csv", 2, "plan-unit-later")]
     assert mistakes(eve, line("merge", "W2", into="W3")) == [("units.csv", 2, "unit-closed")]
 

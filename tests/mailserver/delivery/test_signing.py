@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from directory import dkim_keys, provisioning
+from directory import dkim_keys, domains
 from directory.accounts import find_account
 from directory.database import open_directory
 from mailserver.delivery import checks, inbound, signing, spool, submission
@@ -236,7 +236,7 @@ def test_nobody_elses_domain_is_signed(office, author):
 
 def test_a_unit_with_keys_of_its_own(office):
     with office.directory.write() as conn:
-        provisioning.add_domain(conn, "test", "soyte.city.vn")
+        domains.add_domain(conn, "test", "soyte.city.vn")
     message = MESSAGE.replace(b"an@city.vn", b"an@SoYTe.city.vn")
 
     def signer() -> set[str]:
@@ -254,7 +254,7 @@ def test_a_unit_with_keys_of_its_own(office):
 
 def test_an_internationalised_domain(office):
     with office.directory.write() as conn:
-        provisioning.add_domain(conn, "test", "thànhphố.vn")
+        domains.add_domain(conn, "test", "thànhphố.vn")
         for key in dkim_keys.make(conn, "test", "thànhphố.vn", ("ed25519",)):
             dkim_keys.activate(conn, "test", key.domain, key.selector, unseen=True)
     message = MESSAGE.replace(b"an@city.vn", "an@ThànhPhố.vn".encode())

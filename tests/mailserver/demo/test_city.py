@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from directory import groups, mailboxes, units
+from directory import groups, mailboxes, unit_types, units
 from directory.accounts import account_by_login, credentials_by_login
 from directory.database import Directory, open_directory
 from directory.people import list_officials
@@ -36,7 +36,7 @@ def accounts(directory: Directory) -> list[DemoAccount]:
 @pytest.mark.usefixtures("accounts")
 def test_units_are_of_dated_types(directory: Directory) -> None:
     with directory.read() as conn:
-        kinds = {row["code"]: row for row in units.types(conn)}
+        kinds = {row["code"]: row for row in unit_types.types(conn)}
         assert kinds["district"]["valid_until"] == "2025-06-30"
         today = list(units.tree(conn).by_id.values())
         before = list(units.tree(conn, "2025-06-30").by_id.values())

@@ -8,7 +8,7 @@ import ssl
 import pytest
 from scramp import ScramClient
 
-from directory import app_passwords, hidden_capabilities, provisioning
+from directory import account_changes, app_passwords, hidden_capabilities
 from security.passwords import hash_password
 from tests.mailserver.mailroom import DOMAIN, PASSWORD
 
@@ -94,7 +94,7 @@ def test_a_login_ends_with_what_it_rests_on(services, connect, clock, way):
         if way == "app-password":
             app_passwords.revoke(conn, "test", "an", made.id)
         else:
-            provisioning.set_password(conn, "test", "an", hash_password("một mật khẩu khác"))
+            account_changes.set_password(conn, "test", "an", hash_password("một mật khẩu khác"))
     clock.pass_by(61)
     assert client.ask("NOOP")[0].startswith("t NO This account is locked, or its password was changed")
     assert client.closed

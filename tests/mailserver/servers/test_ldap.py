@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from directory import provisioning
+from directory import domains
 from directory.database import open_directory
 from directory.ldap.schema import ATTRIBUTES
 from directory.login import Gate
@@ -41,7 +41,7 @@ def test_nobody_is_nobody() -> None:
 def services(tmp_path: Path) -> Iterator[LdapServices]:
     directory = open_directory(f"sqlite:///{tmp_path / 'directory.db'}")
     with directory.write() as conn:
-        provisioning.add_domain(conn, "test", "city.gov.vn")
+        domains.add_domain(conn, "test", "city.gov.vn")
     gate = Gate(
         directory,
         throttle=Throttle([], monotonic=time.monotonic),

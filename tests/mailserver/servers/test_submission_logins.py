@@ -7,7 +7,7 @@ import base64
 import pytest
 from scramp import ScramClient
 
-from directory import app_passwords, provisioning
+from directory import account_changes, app_passwords
 from security.channel_binding import end_point
 from security.passwords import hash_password
 from tests.mailserver.mailroom import PASSWORD, Talk, mails, plain, set_status
@@ -123,7 +123,7 @@ def test_a_login_ends_between_two_messages(room, talk, end):
     else:
         with directory.write() as conn:
             if end == "password":
-                provisioning.set_password(conn, "test", "an", hash_password("một mật khẩu khác"))
+                account_changes.set_password(conn, "test", "an", hash_password("một mật khẩu khác"))
             else:
                 app_passwords.revoke(conn, "test", "an", made.id)
     assert talk.ask("MAIL FROM:<an@city.vn>").startswith("530 5.7.0 Your login does not hold any more")
