@@ -52,6 +52,13 @@ CITY_TIME = timezone(timedelta(hours=7))
 _QUIET = {tables.web_session.name, tables.audit_record.name, tables.app_password_use.name}
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
+# Shelves that hang on one table alone and are dear to fill: other changes of a transaction leave them as they are.
+_HANGS_ON = {
+    "unit trees": tables.unit_version.name,
+    "positions": tables.position.name,
+    "positions by key": tables.position.name,
+    "domains": tables.domain.name,
+}
 _MEMORY_LIFETIME = 60.0
 _MEMORY_ENTRIES = 50_000
 
@@ -103,6 +110,10 @@ class Memory:
 
     def clear(self) -> None:
         self._shelves.clear()
+
+    def forget(self, table: str) -> None:
+        """What may be another after a change of this table."""
+        self._shelves = {name: shelf for name, shelf in self._shelves.items() if _HANGS_ON.get(name, table) != table}
 
 
 class _Conversation:
@@ -256,9 +267,12 @@ class Writing(_Conversation):
     ) -> CursorResult[Any]:
         if isinstance(statement, UpdateBase):
             table = statement.table
-            if not (isinstance(table, Table) and table.name in _QUIET):
+            if not isinstance(table, Table):
                 self.changed = True
                 self.memory.clear()
+            elif table.name not in _QUIET:
+                self.changed = True
+                self.memory.forget(table.name)
         return self.connection.execute(statement, parameters)
 
 

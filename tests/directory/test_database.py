@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from directory import tables
+from directory import domains, tables, unit_changes, units
+from directory.addresses import local_domains
 from directory.database import Directory, Question, create_directory_engine, open_directory
 from directory.identifiers import new_id
 
-from .conftest import Clock
+from .conftest import City, Clock
 
 _DOMAINS = Question(select(tables.domain.c.name).order_by(tables.domain.c.name))
 
@@ -233,3 +234,15 @@ def test_identifiers_are_readable_and_in_order_of_making() -> None:
     made = {new_id(1e9, secrets.randbits) for _ in range(1000)}
     assert len(made) == 1000
     assert not set("".join(made)) & set("ilou")
+
+
+def test_a_transaction_keeps_what_its_changes_do_not_touch(city: City) -> None:
+    with city.directory.write() as conn:
+        before, known = units.tree(conn), local_domains(conn)
+        city.join(conn, "Nguyễn Văn An")
+        assert units.tree(conn) is before
+        unit_changes.alter_unit(conn, "test", city.units["SYT"], from_day="2026-01-01", name="Sở Sức khỏe")
+        assert units.tree(conn).by_id[city.units["SYT"]].name == "Sở Sức khỏe"
+        assert local_domains(conn) is known
+        domains.add_domain(conn, "test", "khac.vn")
+        assert "khac.vn" in local_domains(conn)
