@@ -1,8 +1,8 @@
 """kill -9 of a whole server, over and over, while clients send by SMTP and IMAP: what was answered is there once.
 
-Two installations are killed side by side.  Each time all processes die at once, at some moment: while they start, in
-the middle of a message, or between the commit and its answer.  A client whose answer never came may try again, as mail
-programs do; only then may there be a second copy.
+Two installations are killed side by side, then one whose tables lie in PostgreSQL, which lives on.  Each time all
+processes die at once, at some moment: while they start, in the middle of a message, or between the commit and its
+answer.  A client whose answer never came may try again, as mail programs do; only then may there be a second copy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
 
 from mailserver.store import Store, mailboxes, reading
 from mailserver.store.tables import message, spool_item
@@ -35,6 +35,7 @@ pytestmark = pytest.mark.durability
 
 INSTALLATIONS = 2
 KILLS = 52  # of each
+KILLS_BEFORE_POSTGRESQL = 8
 ACCOUNTS = ("an", "binh", "chi")
 # Of one process for each service, so that 100 starts do not take all day; two for mail, to have them meet.
 SETTINGS = {
@@ -184,13 +185,13 @@ def ok(answer: tuple[str, list[Any]]) -> bytes:
     return b" ".join(text for text in texts if isinstance(text, bytes))
 
 
-def kill_and_look(server: LiveServer, seed: int) -> Counter[str]:
+def kill_and_look(server: LiveServer, seed: int, kills: int = KILLS) -> Counter[str]:
     """One installation's life; how often what happened."""
     chance = random.Random(seed)
     ledger = Ledger()
     counted: Counter[str] = Counter()
     try:
-        for _ in range(KILLS):
+        for _ in range(kills):
             if chance.random() < 0.15:
                 start_and_kill(server, chance)
                 counted["killed while starting"] += 1
@@ -243,6 +244,7 @@ def start_and_kill(server: LiveServer, chance: random.Random) -> None:
 
 def check_store(server: LiveServer, ledger: Ledger) -> None:
     """With all processes dead: as a restart would find it."""
+    wait_for_backends(server.config.store_url)
     store = Store(server.config.store_url, server.config.data)
     try:
         assert store.check_consistency() == []
@@ -257,6 +259,25 @@ def check_store(server: LiveServer, ledger: Ledger) -> None:
     finally:
         store.close()
     compare(ledger, owners)
+
+
+def wait_for_backends(store_url: str) -> None:
+    """PostgreSQL ends what a dead client had begun, or had told it to commit, when it notices."""
+    if not store_url.startswith("postgresql"):
+        return
+    engine = create_engine(store_url)
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    try:
+        with engine.connect() as connection:
+            patience = time.monotonic() + 30
+            while connection.execute(others).scalar_one():
+                connection.rollback()
+                assert time.monotonic() < patience, "connections of the dead stay open"
+                time.sleep(0.02)
+    finally:
+        engine.dispose()
 
 
 def copies(server: LiveServer, connection: Any, login: str) -> Counter[str]:
@@ -336,4 +357,12 @@ def test_nothing_answered_is_lost_by_kill_9(tmp_path: Path) -> None:
     assert counted["answered"] > 500
     assert counted["sent"] > counted["answered"], "no kill ever hit a message on its way"
     assert counted["moved"] > 20
+    print(dict(counted))
+
+
+def test_nothing_answered_is_lost_where_the_tables_lie_in_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    server = LiveServer(tmp_path, ACCOUNTS, SETTINGS | {"storage": {"database": postgres_url}})
+    counted = kill_and_look(server, INSTALLATIONS, KILLS_BEFORE_POSTGRESQL)
+    assert counted["answered"] > 30
+    assert counted["sent"] > counted["answered"], "no kill ever hit a message on its way"
     print(dict(counted))
