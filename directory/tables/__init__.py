@@ -16,8 +16,19 @@ from directory.tables.accounts import (
     mailbox_right,
     scram_verifier,
 )
+from directory.tables.administration import approval_request, approval_rule, delegation
 from directory.tables.columns import metadata
-from directory.tables.groups import group_account, group_nested, group_outside, group_poster, group_rule, mail_group
+from directory.tables.groups import (
+    group_account,
+    group_moderator,
+    group_nested,
+    group_outside,
+    group_poster,
+    group_poster_group,
+    group_poster_unit,
+    group_rule,
+    mail_group,
+)
 from directory.tables.people import appointment, person, position
 from directory.tables.plans import plan, plan_change
 from directory.tables.searching import search_entry, search_word
@@ -30,13 +41,19 @@ __all__ = [
     "app_password",
     "app_password_use",
     "appointment",
+    "approval_request",
+    "approval_rule",
     "audit_record",
+    "delegation",
     "dkim_key",
     "domain",
     "group_account",
+    "group_moderator",
     "group_nested",
     "group_outside",
     "group_poster",
+    "group_poster_group",
+    "group_poster_unit",
     "group_rule",
     "hidden_capability",
     "mail_group",

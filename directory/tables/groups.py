@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, String, Table
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, String, Table, false
 
 from directory.tables.columns import AddressText, Id, fk, metadata
 
@@ -15,6 +15,9 @@ mail_group = Table(
     Column("posting", String(10), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    fk("unit.id", nullable=True),  # whose administrators look after it; none: the city's
+    Column("is_moderated", Boolean, nullable=False, server_default=false()),
+    Column("hides_members", Boolean, nullable=False, server_default=false()),
     CheckConstraint("posting IN ('anyone', 'internal', 'members', 'named')", name="posting"),
     sqlite_with_rowid=False,
 )
@@ -65,5 +68,32 @@ group_poster = Table(
     metadata,
     Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
     fk("account.id", primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Beside them: whoever mail to this group reaches, and whoever holds a post in this unit or below it.
+group_poster_group = Table(
+    "group_poster_group",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    Column("poster_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+group_poster_unit = Table(
+    "group_poster_unit",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    fk("unit.id", primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Who decides about mail to a moderated group.
+group_moderator = Table(
+    "group_moderator",
+    metadata,
+    Column("group_id", Id, ForeignKey("mail_group.id"), primary_key=True),
+    fk("account.id", primary_key=True),
+    Index(None, "account_id"),
     sqlite_with_rowid=False,
 )
