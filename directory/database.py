@@ -38,11 +38,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.dml import UpdateBase
 
 from directory import tables
+from directory.faults import Refused
 from directory.identifiers import new_id
+from directory.questions import Question as Question
 from directory.sqlite_log import use_log
 
 # Vietnam has one time zone and no daylight saving; dates of appointments are dates there.
@@ -61,33 +62,6 @@ _HANGS_ON = {
 }
 _MEMORY_LIFETIME = 60.0
 _MEMORY_ENTRIES = 50_000
-
-
-class Question:
-    """A SELECT with named parameters, compiled once per engine and asked through the driver.
-
-    The statement's types must need no conversion: text, integers, octets; truth values come back as the
-    engine has them.
-    """
-
-    __slots__ = ("_compiled", "statement")
-
-    def __init__(self, statement: Executable) -> None:
-        self.statement = statement
-        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...], bool]] = {}
-
-    def prepare(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, Any]:
-        known = self._compiled.get(dialect.name)
-        if known is None:
-            compiled = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-            order = compiled.positiontup
-            names = order if order is not None else list(compiled.params)
-            known = str(compiled), tuple((name, compiled.params[name]) for name in names), order is not None
-            self._compiled[dialect.name] = known
-        sql, parameters, positional = known
-        if positional:
-            return sql, [values.get(name, default) for name, default in parameters]
-        return sql, {name: values.get(name, default) for name, default in parameters}
 
 
 class Memory:
@@ -243,10 +217,9 @@ class Reading(_Conversation):
 class Writing(_Conversation):
     """The one writing transaction.  It reads what it has written.
 
-    ``origin`` and ``reason`` go into the audit record of whatever is changed in it.
+    ``origin`` and ``reason`` go into the audit record of whatever is changed in it.  ``administrator`` is who answers
+    for it; once he is ``refused`` something (``directory.authority``), nothing of it is kept.
     """
-
-    __slots__ = ("_directory", "changed", "connection", "memory", "origin", "reason")
 
     def __init__(self, directory: Directory, connection: Connection, origin: str = "", reason: str = "") -> None:
         self._directory = directory
@@ -255,6 +228,13 @@ class Writing(_Conversation):
         self.reason = reason
         self.memory = Memory(-1, 0.0)
         self.changed = False
+        self.administrator = directory.administrator
+        self.is_settled = False
+        self.refused: Refused | None = None
+
+    def before(self) -> Reading:
+        """The directory as it was before this transaction."""
+        return self._directory.read()
 
     def _raw(self) -> Any:
         return self.connection.connection.driver_connection
@@ -295,6 +275,7 @@ class Directory:
         self._notice_within = notice_within
         self.engine = create_directory_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.administrator = ""  # who answers for what is written through this object (directory.authority)
         self._readers = (
             self.engine
             if self.is_sqlite
@@ -338,6 +319,23 @@ class Directory:
     @contextmanager
     def write(self, *, origin: str = "", reason: str = "") -> Iterator[Writing]:
         """``origin``: from where it is done, a client's address or a terminal; ``reason``: why."""
+        refused: Refused | None = None
+        try:
+            with self._transaction(origin, reason) as writing:
+                try:
+                    yield writing
+                finally:
+                    refused = writing.refused
+                if refused is not None:  # and the caller went on
+                    raise refused
+        finally:
+            if refused is not None:
+                with self._transaction(origin, reason) as writing:
+                    writing.is_settled = True
+                    refused.note(writing)
+
+    @contextmanager
+    def _transaction(self, origin: str, reason: str) -> Iterator[Writing]:
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("write() inside write()")
         with self._write_lock:

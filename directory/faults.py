@@ -6,7 +6,11 @@ and later doors each say it in the reader's language.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from directory.database import Writing
 
 Kind = Literal["unknown", "exists", "invalid", "in-use"]
 
@@ -252,3 +256,11 @@ class Fault(Exception):
     def text(self, language: str = "en") -> str:
         _, english, vietnamese = _TEXTS[self.code]
         return (vietnamese if language == "vi" else english).format(**self.values)
+
+
+class Refused(Fault):
+    """What an administrator may not do, or not alone.  ``note`` writes down that he tried, after all else is undone."""
+
+    def __init__(self, code: str, note: Callable[[Writing], None], /, **values: object) -> None:
+        super().__init__(code, **values)
+        self.note = note

@@ -1,0 +1,36 @@
+"""Questions to the directory that are compiled once and asked through the driver (``directory.database``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.engine.interfaces import Dialect
+
+
+class Question:
+    """A SELECT with named parameters, compiled once per engine and asked through the driver.
+
+    The statement's types must need no conversion: text, integers, octets; truth values come back as the
+    engine has them.
+    """
+
+    __slots__ = ("_compiled", "statement")
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...], bool]] = {}
+
+    def prepare(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, Any]:
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            compiled = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            order = compiled.positiontup
+            names = order if order is not None else list(compiled.params)
+            known = str(compiled), tuple((name, compiled.params[name]) for name in names), order is not None
+            self._compiled[dialect.name] = known
+        sql, parameters, positional = known
+        if positional:
+            return sql, [values.get(name, default) for name, default in parameters]
+        return sql, {name: values.get(name, default) for name, default in parameters}
