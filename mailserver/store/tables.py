@@ -384,6 +384,18 @@ spool_item = Table(
     Index(None, "message_id"),
 )
 
+# What an account has sent and may still take back, and its copy in Sent.
+postponed = Table(
+    "postponed",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("item_id", _Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("copy_mailbox_id", _Id),
+    Column("copy_uid", BigInteger),
+    Index(None, "item_id"),
+    sqlite_with_rowid=False,
+)
+
 spool_recipient = Table(
     "spool_recipient",
     metadata,
