@@ -13,6 +13,7 @@ from directory.tables.accounts import (
     app_password,
     app_password_use,
     hidden_capability,
+    mailbox_post,
     mailbox_right,
     scram_verifier,
 )
@@ -29,7 +30,8 @@ from directory.tables.groups import (
     group_rule,
     mail_group,
 )
-from directory.tables.people import appointment, person, position
+from directory.tables.leaving import custody, departure
+from directory.tables.people import appointment, person, person_photo, position, stale_person
 from directory.tables.plans import plan, plan_change
 from directory.tables.searching import search_entry, search_word
 from directory.tables.service import audit_record, dkim_key, domain, state, web_session
@@ -44,7 +46,9 @@ __all__ = [
     "approval_request",
     "approval_rule",
     "audit_record",
+    "custody",
     "delegation",
+    "departure",
     "dkim_key",
     "domain",
     "group_account",
@@ -57,15 +61,18 @@ __all__ = [
     "group_rule",
     "hidden_capability",
     "mail_group",
+    "mailbox_post",
     "mailbox_right",
     "metadata",
     "person",
+    "person_photo",
     "plan",
     "plan_change",
     "position",
     "scram_verifier",
     "search_entry",
     "search_word",
+    "stale_person",
     "state",
     "unit",
     "unit_succession",

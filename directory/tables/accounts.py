@@ -24,6 +24,7 @@ account = Table(
     Column("password_hash", String(200)),  # none: no password was set yet, nobody can sign in
     Column("password_set_at", BigInteger),
     Column("must_change_password", Boolean, nullable=False),
+    Column("opens_on", Day),  # of somebody who has not started: locked until this day
     Column("quota_bytes", BigInteger, nullable=False),  # 0: no limit
     Column("language", String(5), nullable=False),
     Column("is_admin", Boolean, nullable=False),
@@ -87,7 +88,8 @@ hidden_capability = Table(
 
 # Every address ever given out; rows are never deleted, so no address finds a second owner. active: belongs to
 # an account or a group, or is an alias of an outside address (forward_to). redirect: its owner is gone, mail
-# goes to forward_to until a day.  retired: unknown to the world, kept for ever.
+# goes to forward_to until a day.  quarantined: until a day whoever writes is told that it is no longer in use.
+# retired: unknown to the world, kept for ever.
 address = Table(
     "address",
     metadata,
@@ -98,7 +100,7 @@ address = Table(
     Column("forward_to", AddressText),
     Column("until", Day),
     Column("created_at", BigInteger, nullable=False),
-    CheckConstraint("state IN ('active', 'redirect', 'retired')", name="state"),
+    CheckConstraint("state IN ('active', 'redirect', 'quarantined', 'retired')", name="state"),
     Index(None, "account_id"),
     Index(None, "group_id"),
     sqlite_with_rowid=False,
@@ -112,6 +114,18 @@ mailbox_right = Table(
     fk("account.id", primary_key=True),
     Column("may_read", Boolean, nullable=False),
     Column("may_send", Boolean, nullable=False),
+    Column("valid_until", Day),  # the last day; none: until it is taken back
     Index(None, "account_id"),
+    sqlite_with_rowid=False,
+)
+
+# Whoever is appointed to this position in this unit reads and sends for the mailbox: a role's holders by appointment.
+mailbox_post = Table(
+    "mailbox_post",
+    metadata,
+    Column("mailbox_id", Id, ForeignKey("account.id"), primary_key=True),
+    fk("unit.id", primary_key=True),
+    fk("position.id", primary_key=True),
+    Index(None, "unit_id", "position_id"),
     sqlite_with_rowid=False,
 )

@@ -24,6 +24,20 @@ person = Table(
     sqlite_with_rowid=False,
 )
 
+# As it is shown beside the name: bounded in size, one of a few formats (photos).
+person_photo = Table(
+    "person_photo",
+    metadata,
+    fk("person.id", primary_key=True),
+    Column("media_type", String(20), nullable=False),
+    Column("octets", LargeBinary, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# People whose accounts do not yet repeat what their appointments say (catching_up).
+stale_person = Table("stale_person", metadata, fk("person.id", primary_key=True), sqlite_with_rowid=False)
+
 position = Table(
     "position",
     metadata,
