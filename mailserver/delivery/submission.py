@@ -22,7 +22,7 @@ from directory.accounts import Account
 from directory.database import Reading
 from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, forwarding, local, scanning, signing
+from mailserver.delivery import allowance, bounce, forwarding, local, postponing, scanning, signing
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
@@ -57,7 +57,7 @@ from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import special_mailbox
-from mailserver.store.messages import Target, append, remove
+from mailserver.store.messages import Target, append, place, remove
 from security.authresults import Result
 
 log = logging.getLogger("citymail.delivery")
@@ -80,6 +80,7 @@ class Submission:
     rcpts: tuple[RcptCommand, ...] = ()
     trace: Origin | None = None
     opinions: tuple[Opinion, ...] | None = None  # the scanners', where they were asked already
+    release_at: int = 0  # nobody is to have it before; 0: at once.  Over SMTP, ``mail`` says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Submitted:
     message_id: int
     local: int
     remote: int
+    postponed: int | None = None  # its number, while it may be taken back (delivery.postponing)
 
 
 def check_sender(office: PostOffice, submitter: Account, reverse_path: str) -> None:
@@ -138,6 +140,9 @@ def submit(office: PostOffice, submission: Submission) -> Future[Submitted]:
         raise TooLarge
     if len(rcpts) > office.config.smtp.max_recipients:
         raise LimitReached(f"More than {office.config.smtp.max_recipients} recipients")
+    days = office.config.reception.hold_days
+    if submission.release_at > office.now() + max(days * 86_400, postponing.LONGEST_THOUGHT):
+        raise LimitReached(f"A message is held back for at most {days} days")
     taken: list[Taken] = []
     refused: dict[str, Refusal] = {}
     for rcpt in rcpts:
@@ -167,7 +172,9 @@ def send(
     refuse_loops(header, office.config.smtp.max_hops)
     _check_author(office, submitter, header)
     reference = office.new_reference()
-    mail = submission.mail or MailCommand(submission.reverse_path, smtputf8=not header.isascii())
+    mail = submission.mail or MailCommand(
+        submission.reverse_path, smtputf8=not header.isascii(), hold_until=submission.release_at
+    )
     origin = submission.trace or Origin(submission.client, "webmail", "HTTPS")
     paths = [each.rcpt.forward_path for each in taken]
     opinions = submission.opinions
@@ -208,7 +215,7 @@ def send(
         kept = office.store.prepare(own_copy)
     content = office.store.prepare(outgoing, prefix=trace)
     seen = Target(sent, flags=("\\Seen",)) if sent is not None else None
-    also = (seen,) if seen is not None and kept is None else ()
+    also = (seen,) if seen is not None and kept is None and not later else ()
     priority = submitted_priority(office, submitter, mail, header)
     envelope = envelope_of(
         mail, content.text, content.header, now=office.now(), submitter=submitter.id, priority=priority
@@ -216,7 +223,7 @@ def send(
     reports = []
     if scanned.action is Action.QUARANTINE:
         who = local.Distribution(quarantined=held_back(taken), quarantine=scanned.reason, also=also)
-    elif envelope.release_at:  # RFC 4865: everybody gets it then, and is reported on then
+    elif later:  # RFC 4865: everybody gets it then, and is reported on then
         who = local.Distribution(remote=held_back(taken), also=also)
     else:
         who = local.plan(
@@ -234,13 +241,18 @@ def send(
     def job(tx: Transaction) -> Submitted:
         allowance.spend(tx, office.config.sending, submitter, reference, paths)
         message_id = local.deliver(tx, content, who, envelope)
-        if kept is not None and seen is not None:
-            append(tx, kept, [seen])
+        copy = None
+        if seen is not None and kept is not None:
+            [copy] = append(tx, kept, [seen])
+        elif seen is not None and later:
+            copy = place(tx, message_id, content.size, seen)
+        postponed = postponing.note(tx, submitter.id, message_id, copy) if later and not who.quarantined else None
         if draft is not None:
             remove(tx, draft[0], [(draft[1], draft[1])])
         bounce.deliver(tx, reports)
         record(tx, record_of_it, message_id)
-        return Submitted(reference, refused or {}, message_id, len(who.accounts) + len(who.full), len(who.remote))
+        reached = len(who.accounts) + len(who.full)
+        return Submitted(reference, refused or {}, message_id, reached, len(who.remote), postponed)
 
     touched = {
         office.inbox_of(submitter.id),
