@@ -18,6 +18,17 @@ from directory.tables.accounts import (
     scram_verifier,
 )
 from directory.tables.administration import approval_request, approval_rule, delegation
+from directory.tables.certificates import (
+    account_key,
+    certificate,
+    certificate_address,
+    fetched_crl,
+    issuer,
+    issuer_crl,
+    known_authority,
+    private_key,
+    trust_anchor,
+)
 from directory.tables.columns import metadata
 from directory.tables.groups import (
     group_account,
@@ -39,6 +50,7 @@ from directory.tables.units import unit, unit_succession, unit_type, unit_versio
 
 __all__ = [
     "account",
+    "account_key",
     "address",
     "app_password",
     "app_password_use",
@@ -46,11 +58,14 @@ __all__ = [
     "approval_request",
     "approval_rule",
     "audit_record",
+    "certificate",
+    "certificate_address",
     "custody",
     "delegation",
     "departure",
     "dkim_key",
     "domain",
+    "fetched_crl",
     "group_account",
     "group_moderator",
     "group_nested",
@@ -60,6 +75,9 @@ __all__ = [
     "group_poster_unit",
     "group_rule",
     "hidden_capability",
+    "issuer",
+    "issuer_crl",
+    "known_authority",
     "mail_group",
     "mailbox_post",
     "mailbox_right",
@@ -69,11 +87,13 @@ __all__ = [
     "plan",
     "plan_change",
     "position",
+    "private_key",
     "scram_verifier",
     "search_entry",
     "search_word",
     "stale_person",
     "state",
+    "trust_anchor",
     "unit",
     "unit_succession",
     "unit_type",
