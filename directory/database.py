@@ -50,7 +50,7 @@ from directory.sqlite_log import use_log
 CITY_TIME = timezone(timedelta(hours=7))
 
 # Tables whose changes no cache depends on.
-_QUIET = {tables.web_session.name, tables.audit_record.name, tables.app_password_use.name}
+_QUIET = {tables.web_session.name, tables.audit_record.name, tables.app_password_use.name, tables.preference.name}
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
 # Shelves that hang on one table alone and are dear to fill: other changes of a transaction leave them as they are.
@@ -170,6 +170,10 @@ class Reading(_Conversation):
             self._leave()
         else:
             self._depth -= 1
+
+    def forget(self) -> None:
+        """From here on everything is looked up in the snapshot, for what must not be a second old."""
+        self.memory = Memory(-1, 0.0)
 
     def _leave(self) -> None:
         self._depth = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from directory import scram_verifiers, sessions
+from directory.catching_up import catch_up
 from directory.database import Directory
 from directory.dates import days_after
 from directory.plans.life import apply_due
@@ -36,6 +37,7 @@ def tidy_up(
         if not keeps_scram and scram_verifiers.any_kept(conn):
             scram_verifiers.forget_all(conn)
     apply_due(directory, ACTOR)
+    catch_up(directory)
 
 
 def turn_day(directory: Directory) -> int:

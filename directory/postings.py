@@ -19,7 +19,7 @@ from directory.dates import day_before
 from directory.faults import Fault
 from directory.names import fold, tidy
 from directory.record import record
-from directory.tables import account, appointment, person, position, unit_version
+from directory.tables import account, appointment, person, position, stale_person, unit_version
 
 AppointmentKind = Literal["substantive", "acting", "seconded"]
 NO_RANK = 99
@@ -248,6 +248,12 @@ def refresh(conn: Writing, person_ids: Collection[str]) -> None:
 
 def refresh_units(conn: Writing, unit_ids: Collection[str]) -> None:
     """After units were renamed or moved: officials in them and directly below, and their own mailboxes."""
+    refresh(conn, refresh_mailboxes(conn, unit_ids))
+
+
+def refresh_mailboxes(conn: Writing, unit_ids: Collection[str]) -> set[str]:
+    """Of ``refresh_units`` the part about the units' own mailboxes; the officials to be refreshed besides."""
+    found: set[str] = set()
     for chunk in _chunks(unit_ids):
         below = select(unit_version.c.unit_id).where(unit_version.c.parent_id.in_(chunk))
         people = conn.execute(
@@ -255,7 +261,7 @@ def refresh_units(conn: Writing, unit_ids: Collection[str]) -> None:
                 or_(account.c.unit_id.in_(chunk), account.c.unit_id.in_(below)), account.c.person_id.is_not(None)
             )
         )
-        refresh(conn, [found for found in people.scalars() if found is not None])
+        found.update(person_id for person_id in people.scalars() if person_id is not None)
         names = conn.execute(
             select(unit_version.c.unit_id, unit_version.c.name).where(
                 unit_version.c.unit_id.in_(chunk), *_today(conn, unit_version)
@@ -264,13 +270,18 @@ def refresh_units(conn: Writing, unit_ids: Collection[str]) -> None:
         for row in names:
             mailboxes = (account.c.unit_id == row.unit_id) & (account.c.kind == "unit")
             conn.execute(update(account).where(mailboxes).values(unit_name=row.name))
+    return found
 
 
 def refresh_preview(conn: Reading | Writing, limit: int) -> Iterator[str]:
     """Logins of accounts that ``refresh`` would change."""
     people = conn.execute(
         select(account.c.person_id, account.c.login, account.c.title, account.c.unit_id, account.c.unit_name)
-        .where(account.c.person_id.is_not(None), account.c.status != "closed")
+        .where(
+            account.c.person_id.is_not(None),
+            account.c.status != "closed",
+            account.c.person_id.not_in(select(stale_person.c.person_id)),
+        )
         .order_by(account.c.person_id)
     ).all()
     found = 0

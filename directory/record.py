@@ -1,4 +1,7 @@
-"""The audit record in the directory's database: one row for every change, chained (``security.audit``)."""
+"""The audit record in the directory's database: one row for every change, chained (``security.audit``).
+
+Nothing is recorded, and so nothing is changed, by an administrator who may not (``directory.authority``).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select
 
+from directory import authority
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.tables import audit_record
@@ -38,6 +42,8 @@ class Recorder:
         self._waiting: list[AuditEntry] = []
 
     def add(self, action: str, subject: str, **details: Any) -> None:
+        """Raises Refused where whoever answers for it may not do it."""
+        details |= authority.check(self._conn, self._actor, action, subject, details)
         if not self._waiting:
             # others may have written since the last flush
             self._last = last_entry(self._conn)
@@ -77,6 +83,11 @@ def record(conn: Writing, actor: str, action: str, subject: str, **details: Any)
 def last_entry(conn: Reading | Writing) -> AuditEntry | None:
     row = conn.row(_LAST)
     return AuditEntry(*row) if row else None
+
+
+def last_number(conn: Reading | Writing) -> int:
+    last = last_entry(conn)
+    return last.number if last else 0
 
 
 def entries(conn: Reading | Writing, after: int = 0) -> Iterator[AuditEntry]:

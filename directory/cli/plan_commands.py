@@ -129,8 +129,8 @@ def withdraw(cli: CliContext, plan: str, reason: str) -> None:
 @directory_command
 def apply(cli: CliContext, plan: str, reason: str) -> None:
     cli.reason = reason
-    with cli.write() as conn:
-        effects = life.apply(conn, cli.actor, plan)
+    effects = life.apply(cli.directory, cli.actor, plan, origin=cli.origin, reason=cli.reason)
+    with cli.directory.read() as conn:
         found = life.find_plan(conn, plan)
     cli.give({"plan": found, "rows": len(effects.changes), "counts": _counts(effects)})
     cli.say("plan.applied", title=found.title, rows=len(effects.changes))
@@ -143,8 +143,8 @@ def apply(cli: CliContext, plan: str, reason: str) -> None:
 @directory_command
 def undo(cli: CliContext, plan: str, reason: str) -> None:
     cli.reason = reason
-    with cli.write() as conn:
-        rows = life.undo(conn, cli.actor, plan)
+    rows = life.undo(cli.directory, cli.actor, plan, origin=cli.origin, reason=cli.reason)
+    with cli.directory.read() as conn:
         found = life.find_plan(conn, plan)
     cli.give({"plan": found, "rows": rows})
     cli.say("plan.undone", title=found.title, rows=rows)

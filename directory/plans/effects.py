@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Row, or_, select
 
+from directory.catching_up import in_chunks
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.names import fold
@@ -313,12 +314,6 @@ def _open_posts(conn: Reading | Writing, unit_ids: Collection[str], day: str) ->
             )
             .order_by(appointment.c.person_id, appointment.c.is_primary.desc(), appointment.c.rank, appointment.c.id)
         )
-
-
-def in_chunks(ids: Iterable[str], size: int = 500) -> Iterator[list[str]]:
-    everything = sorted(set(ids))
-    for start in range(0, len(everything), size):
-        yield everything[start : start + size]
 
 
 # --- groups -------------------------------------------------------------------------------------------------

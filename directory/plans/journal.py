@@ -90,8 +90,9 @@ def _stale(conn: Writing, changes: list[Change]) -> list[str]:
     return found
 
 
-def keep(conn: Writing, plan_id: str, changes: Iterable[Change]) -> None:
-    rows = [
+def as_kept(plan_id: str, changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """The rows that tell of them."""
+    return [
         {
             "plan_id": plan_id,
             "number": number,
@@ -102,6 +103,9 @@ def keep(conn: Writing, plan_id: str, changes: Iterable[Change]) -> None:
         }
         for number, change in enumerate(changes, 1)
     ]
+
+
+def keep(conn: Writing, rows: list[dict[str, Any]]) -> None:
     if rows:
         conn.execute(insert(plan_change), rows)
 

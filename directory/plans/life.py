@@ -1,8 +1,9 @@
 """The life of a plan: proposed, approved by somebody else, applied on its day, undone.
 
-Applying is one transaction: a process that dies in it leaves the plan approved and the directory as it was, and the
-next one applies it.  What a plan does is worked out anew when it is applied, so that whoever joined since then goes
-where his unit goes; a plan that no longer fits the directory is blocked, with the reason, and changes nothing.
+Applying is one short transaction: a process that dies in it leaves the plan approved and the directory as it was, and
+the next one applies it.  Accounts' titles and search words follow in steps (``catching_up``).  What a plan does is
+worked out anew when it is applied, so that whoever joined since then goes where his unit goes; a plan that no longer
+fits the directory is blocked, with the reason, and changes nothing.
 
 Limits: undoing takes back what was, as if the plan had never been; it is refused once anything that the plan wrote was
 changed by somebody else.  Addresses that the plan gave out are retired, not forgotten.
@@ -12,31 +13,41 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import insert, or_, select, update
 
 from directory import search_index
+from directory.catching_up import catch_up, in_chunks, put_off
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault
-from directory.plans.effects import Effects, Fact, in_chunks, work_out
-from directory.plans.journal import Change, carry_out, forget, keep, kept
+from directory.plans.effects import Effects, Fact, work_out
+from directory.plans.journal import Change, as_kept, carry_out, forget, keep, kept
 from directory.plans.reading import Mistake, PlanText, parse_source
 from directory.plans.resolution import resolve
-from directory.postings import refresh, refresh_units
-from directory.record import Recorder, search
+from directory.postings import refresh_mailboxes
+from directory.record import Recorder, entries, last_number, search
 from directory.sessions import end_all
 from directory.tables import (
     account,
     address,
     appointment,
+    custody,
     group_account,
     group_poster,
-    group_rule,
+    mailbox_post,
     mailbox_right,
+    metadata,
     plan,
-    unit_succession,
+    unit,
     unit_version,
 )
+
+# How often a plan is worked out beside other writers before they have to wait for it.
+_ATTEMPTS = 3
+# Actions on record that change nothing on which a plan rests.
+_BESIDE = ("mailbox.passwd", "mailbox.quota", "mailbox.language", "mailbox.act", "mailbox.share", "mailbox.restore",
+           "app-password.", "dkim.", "official.update")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +154,51 @@ def withdraw(conn: Writing, actor: str, plan_id: str) -> Plan:
     return find_plan(conn, found.id)
 
 
-def apply(conn: Writing, actor: str, plan_id: str) -> Effects:
-    """All of it, or by a Fault nothing."""
+def apply(directory: Directory, actor: str, plan_id: str, *, origin: str = "", reason: str = "") -> Effects:
+    """All of it, or by a Fault nothing.
+
+    It is worked out beside the others' writing, and written in one transaction, if nothing that it rests on was changed
+    meanwhile; else it is worked out anew, at last with the others waiting.  Then accounts catch up, step by step.
+    """
+    for _ in range(_ATTEMPTS):
+        with directory.read() as reading:
+            reading.forget()
+            seen = last_number(reading)
+            effects = _due(reading, plan_id)
+        journal = as_kept(plan_id, effects.changes)
+        with directory.write(origin=origin, reason=reason) as conn:
+            if _stands(conn, seen):
+                _switch(conn, actor, plan_id, effects, journal)
+                break
+    else:
+        with directory.write(origin=origin, reason=reason) as conn:
+            effects = _due(conn, plan_id)
+            _switch(conn, actor, plan_id, effects, as_kept(plan_id, effects.changes))
+    catch_up(directory)
+    return effects
+
+
+def _due(conn: Reading | Writing, plan_id: str) -> Effects:
+    """What an approved plan does now that its day has come.  Raises Fault."""
     found = _in_state(conn, plan_id, "approved")
     if conn.today < found.effective:
         raise Fault("plan-early", day=found.effective)
     mistakes, effects = rehearse(conn, text_of(conn, found.id))
     if mistakes:
         raise Fault("plan-mistakes", count=len(mistakes))
+    return effects
+
+
+def _stands(conn: Writing, seen: int) -> bool:
+    """Whether nothing on which a plan rests was changed after the entry of this number."""
+    return all(entry.action.startswith(_BESIDE) for entry in entries(conn, seen))
+
+
+def _switch(conn: Writing, actor: str, plan_id: str, effects: Effects, journal: list[dict[str, Any]]) -> None:
+    """From one day to the other, for all readers at once."""
+    found = _in_state(conn, plan_id, "approved")
     carry_out(conn, effects.changes)
-    keep(conn, found.id, effects.changes)
+    keep(conn, journal)
     conn.execute(update(plan).where(plan.c.id == found.id).values(state="applied", applied_at=conn.now, problem=""))
     recorder = Recorder(conn, actor)
     recorder.add("plan.apply", found.id, title=found.title, decision=found.decision, rows=len(effects.changes))
@@ -162,29 +208,30 @@ def apply(conn: Writing, actor: str, plan_id: str) -> Effects:
     for account_id in effects.closed:
         end_all(conn, account_id)
     _bring_in_line(conn, effects.changes, effects.people)
-    return effects
 
 
-def undo(conn: Writing, actor: str, plan_id: str) -> int:
+def undo(directory: Directory, actor: str, plan_id: str, *, origin: str = "", reason: str = "") -> int:
     """Put every row back as it was; how many.  Raises Fault if one was changed since."""
-    found = _in_state(conn, plan_id, "applied")
-    changes = list(kept(conn, found.id))
-    people = _holders(conn, changes)
-    _refuse_overgrown(conn, changes)
-    back = [_taken_back(conn, change) for change in reversed(changes)]
-    carry_out(conn, [change for change in back if change.table != "unit"])
-    _bring_in_line(conn, changes, people | _holders(conn, changes))
-    # only now does no account show them
-    carry_out(conn, [change for change in back if change.table == "unit"])
-    # of what was given out the marks stay, so that the plan made again may have its addresses again
-    given_out = [change for change in changes if change.table == "address" and change.before is None]
-    forget(conn, found.id)
-    keep(conn, found.id, given_out)
-    conn.execute(update(plan).where(plan.c.id == found.id).values(state="undone"))
-    _record(conn, actor, "plan.undo", found, rows=len(changes))
-    for change in changes:
-        if change.table == "account" and (change.before is None or change.before.get("status") == "closed"):
-            end_all(conn, change.key["id"])
+    with directory.read() as reading:
+        found = _in_state(reading, plan_id, "applied")
+        changes = list(kept(reading, found.id))
+        people = _holders(reading, changes)
+    with directory.write(origin=origin, reason=reason) as conn:
+        found = _in_state(conn, plan_id, "applied")
+        _refuse_overgrown(conn, changes)
+        back = (_taken_back(conn, change) for change in reversed(changes))
+        # accounts show the units that the plan made until they have caught up, which then removes them
+        carry_out(conn, [change for change in back if change.table != "unit"])
+        _bring_in_line(conn, changes, people)
+        # of what was given out the marks stay, so that the plan made again may have its addresses again
+        forget(conn, found.id)
+        keep(conn, as_kept(found.id, [c for c in changes if c.table == "address" and c.before is None]))
+        conn.execute(update(plan).where(plan.c.id == found.id).values(state="undone"))
+        _record(conn, actor, "plan.undo", found, rows=len(changes))
+        for change in changes:
+            if change.table == "account" and (change.before is None or change.before.get("status") == "closed"):
+                end_all(conn, change.key["id"])
+    catch_up(directory)
     return len(changes)
 
 
@@ -210,26 +257,26 @@ def apply_due(directory: Directory, actor: str) -> list[str]:
     done = []
     for plan_id in waiting:
         try:
-            with directory.write() as writing:
-                apply(writing, actor, plan_id)
+            apply(directory, actor, plan_id)
             done.append(plan_id)
         except Fault as fault:
             if fault.code != "plan-state":  # another process was quicker
-                with directory.write() as writing:
-                    _block(writing, actor, plan_id, fault)
+                _block(directory, actor, plan_id, fault)
     return done
 
 
-def _block(conn: Writing, actor: str, plan_id: str, fault: Fault) -> None:
-    found = find_plan(conn, plan_id)
-    problem = fault.text("vi")
-    mistakes, _ = rehearse(conn, text_of(conn, plan_id))
+def _block(directory: Directory, actor: str, plan_id: str, fault: Fault) -> None:
+    with directory.read() as reading:
+        mistakes, _ = rehearse(reading, text_of(reading, plan_id))
     lines = [f"{mistake.file}:{mistake.line}: {mistake.fault.text('vi')}" for mistake in mistakes[:20]]
-    conn.execute(update(plan).where(plan.c.id == plan_id).values(state="blocked", problem="\n".join([problem, *lines])))
-    _record(conn, actor, "plan.block", found, problem=fault.code)
+    problem = "\n".join([fault.text("vi"), *lines])
+    with directory.write() as conn:
+        found = _in_state(conn, plan_id, "approved")
+        conn.execute(update(plan).where(plan.c.id == plan_id).values(state="blocked", problem=problem))
+        _record(conn, actor, "plan.block", found, problem=fault.code)
 
 
-def _in_state(conn: Writing, plan_id: str, *states: str) -> Plan:
+def _in_state(conn: Reading | Writing, plan_id: str, *states: str) -> Plan:
     found = find_plan(conn, plan_id)
     if found.state not in states:
         raise Fault("plan-state", plan=found.id, state=found.state)
@@ -257,14 +304,8 @@ def _taken_back(conn: Writing, change: Change) -> Change:
     return change.reversed()
 
 
-_HANGS_ON_UNITS = (
-    (appointment, appointment.c.unit_id),
-    (account, account.c.unit_id),
-    (group_rule, group_rule.c.unit_id),
-    (unit_version, unit_version.c.parent_id),
-    (unit_version, unit_version.c.unit_id),
-    (unit_succession, unit_succession.c.old_id),
-    (unit_succession, unit_succession.c.new_id),
+_HANGS_ON_UNITS = tuple(
+    (table, key.parent) for table in metadata.sorted_tables for key in table.foreign_keys if key.column is unit.c.id
 )
 _HANGS_ON_MAILBOXES = (
     (address, address.c.account_id),
@@ -272,6 +313,8 @@ _HANGS_ON_MAILBOXES = (
     (group_poster, group_poster.c.account_id),
     (mailbox_right, mailbox_right.c.account_id),
     (mailbox_right, mailbox_right.c.mailbox_id),
+    (mailbox_post, mailbox_post.c.mailbox_id),
+    (custody, custody.c.holder_id),
 )
 
 
@@ -298,21 +341,22 @@ def _refuse_overgrown(conn: Writing, changes: list[Change]) -> None:
 # --- what repeats the rows ----------------------------------------------------------------------------------
 
 
-def _holders(conn: Writing, changes: list[Change]) -> set[str]:
-    ids = [change.key["id"] for change in changes if change.table == "appointment"]
-    found: set[str] = set()
-    for chunk in in_chunks(ids):
+def _holders(conn: Reading | Writing, changes: list[Change]) -> set[str]:
+    """Whose posts these are, with the plan and without it."""
+    posts = [change for change in changes if change.table == "appointment"]
+    rows = [row for change in posts for row in (change.before, change.after) if row is not None]
+    found = {row["person_id"] for row in rows if "person_id" in row}
+    for chunk in in_chunks(change.key["id"] for change in posts):
         found.update(conn.execute(select(appointment.c.person_id).where(appointment.c.id.in_(chunk))).scalars())
     return found
 
 
 def _bring_in_line(conn: Writing, changes: list[Change], people: set[str]) -> None:
-    """Names, units and search words that accounts repeat."""
-    refresh(conn, sorted(people))
+    """Names, units and search words that accounts repeat: of mailboxes now, of people later."""
     # whoever works in units that begin or end is among the people
     new = {change.key["id"] for change in changes if change.table == "unit"}
     altered = {change.key["unit_id"] for change in changes if change.table == "unit_version" and change.before is None}
-    refresh_units(conn, sorted(altered - new))
+    put_off(conn, people | refresh_mailboxes(conn, sorted(altered - new)))
     mailboxes = [change.key["id"] for change in changes if change.table == "account"]
     for chunk in in_chunks(mailboxes):
         _index(conn, chunk)

@@ -73,12 +73,10 @@ class Eve:
         return found.id
 
     def apply(self, plan_id: str) -> None:
-        with self.directory.write() as conn:
-            life.apply(conn, "cli:an", plan_id)
+        life.apply(self.directory, "cli:an", plan_id)
 
     def undo(self, plan_id: str) -> None:
-        with self.directory.write() as conn:
-            life.undo(conn, "cli:an", plan_id)
+        life.undo(self.directory, "cli:an", plan_id)
 
 
 def settle(city: City) -> Eve:

@@ -170,13 +170,11 @@ def main() -> None:
     with directory.write() as conn:
         life.approve(conn, "cli:binh", found.id)
     tell("approve")
-    with directory.write() as conn:
-        effects = life.apply(conn, "cli:an", found.id)
+    effects = life.apply(directory, "cli:an", found.id)
     tell(f"apply ({len(effects.changes)} rows, {len(effects.people)} people)")
     problems = directory.check_consistency()
     tell(f"check: {problems}")
-    with directory.write() as conn:
-        life.undo(conn, "cli:an", found.id)
+    life.undo(directory, "cli:an", found.id)
     tell("undo")
     tell(f"check: {directory.check_consistency()}")
 

@@ -119,8 +119,7 @@ def _live_through(directory: Directory, units_csv: str, officials_csv: str) -> N
         found = life.propose(conn, "cli:an", text)
     with directory.write() as conn:
         life.approve(conn, "cli:binh", found.id)
-    with directory.write() as conn:
-        life.apply(conn, "cli:an", found.id)
+    life.apply(directory, "cli:an", found.id)
     assert directory.check_consistency() == []
     nothing_is_left_behind(directory)
     # the eve is as it was, and nobody holds a post twice or none who was not sent away
@@ -130,8 +129,7 @@ def _live_through(directory: Directory, units_csv: str, officials_csv: str) -> N
     assert posts_on(directory, DAY) <= posts
     # whatever address reached somebody still does
     assert addresses <= reachable(directory)
-    with directory.write() as conn:
-        life.undo(conn, "cli:an", found.id)
+    life.undo(directory, "cli:an", found.id)
     assert directory.check_consistency() == []
     left = differing(before, snapshot(directory))
     assert set(left) <= {"account", "address"}

@@ -32,7 +32,7 @@ def test_the_first_of_july(directory: Directory, clock: Clock) -> None:
         assert life.rehearse(conn, text)[0] == []
         plan = life.propose(conn, "cli:an", text)
         life.approve(conn, "cli:binh", plan.id)
-        life.apply(conn, "cli:an", plan.id)
+    life.apply(directory, "cli:an", plan.id)
     with directory.read() as conn:
         tree = units.tree(conn)
         assert {unit.name for unit in tree.children(made["UBND"])} == {

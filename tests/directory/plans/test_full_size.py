@@ -17,12 +17,11 @@ def test_a_whole_city_is_reorganised_and_back(directory: Directory, clock: Clock
     with directory.write() as conn:
         found = life.propose(conn, "cli:an", city.plan)
         life.approve(conn, "cli:binh", found.id)
-        effects = life.apply(conn, "cli:an", found.id)
+    effects = life.apply(directory, "cli:an", found.id)
     told = [fact.action for fact in effects.facts]
     assert (told.count("unit.add"), told.count("unit.close"), told.count("mailbox.add")) == (17, 32, 17)
     assert told.count("mailbox.close") == 28
     assert directory.check_consistency() == []
-    with directory.write() as conn:
-        life.undo(conn, "cli:an", found.id)
+    life.undo(directory, "cli:an", found.id)
     assert directory.check_consistency() == []
     assert set(differing(before, snapshot(directory))) == {"account", "address"}

@@ -31,8 +31,7 @@ def count(connection, cursor, statement, parameters, context, many):
     if writes == number or (statement == "COMMIT" and number == 0):
         os.kill(os.getpid(), signal.SIGKILL)
 
-with directory.write() as conn:
-    life.apply(conn, "cli:an", plan_id)
+life.apply(directory, "cli:an", plan_id)
 """
 
 

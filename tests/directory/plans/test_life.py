@@ -166,9 +166,10 @@ def test_the_author_does_not_approve(eve: Eve) -> None:
             with pytest.raises(Fault) as caught:
                 life.approve(conn, who, found.id)
             assert code_of(caught) == "plan-author"
-        with pytest.raises(Fault) as caught:
-            life.apply(conn, "cli:binh", found.id)
-        assert code_of(caught) == "plan-state"
+    with pytest.raises(Fault) as caught:
+        life.apply(eve.directory, "cli:binh", found.id)
+    assert code_of(caught) == "plan-state"
+    with eve.directory.write() as conn:
         assert life.approve(conn, "cli:binh", found.id).approver == "cli:binh"
         with pytest.raises(Fault) as caught:
             life.approve(conn, "cli:chi", found.id)
