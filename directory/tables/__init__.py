@@ -15,6 +15,7 @@ from directory.tables.accounts import (
     hidden_capability,
     mailbox_post,
     mailbox_right,
+    preference,
     scram_verifier,
 )
 from directory.tables.administration import approval_request, approval_rule, delegation
@@ -87,6 +88,7 @@ __all__ = [
     "plan",
     "plan_change",
     "position",
+    "preference",
     "private_key",
     "scram_verifier",
     "search_entry",

@@ -86,6 +86,16 @@ hidden_capability = Table(
     sqlite_with_rowid=False,
 )
 
+# What somebody chose for himself (directory.preferences); what he did not choose is not here.
+preference = Table(
+    "preference",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Every address ever given out; rows are never deleted, so no address finds a second owner. active: belongs to
 # an account or a group, or is an alias of an outside address (forward_to). redirect: its owner is gone, mail
 # goes to forward_to until a day.  quarantined: until a day whoever writes is told that it is no longer in use.
