@@ -1,4 +1,4 @@
-"""The directory's part of the command line: ``citymail unit|official|mailbox|alias|group|dkim|audit``.
+"""The directory's part of the command line: ``citymail unit|official|mailbox|alias|group|dkim|audit|admin``.
 
 The groups here are shells: the module with a group's commands, and with it the database, is imported only when one of
 them is asked for, so that ``citymail --help`` answers at once.
@@ -43,4 +43,5 @@ commands: list[click.Command] = [
     LazyGroup("group", "directory.cli.group_commands"),
     LazyGroup("dkim", "directory.cli.dkim_commands"),
     LazyGroup("audit", "directory.cli.audit_commands"),
+    LazyGroup("admin", "directory.cli.admin_commands"),
 ]

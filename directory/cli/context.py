@@ -40,14 +40,43 @@ def who() -> str:
 
 
 def where() -> str:
-    """From where: the far end of an SSH session, or this machine."""
+    """From where: the far end of an SSH session, or this machine; and the terminal, if there is one."""
     far_end = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
-    return far_end or socket.gethostname()
+    host = far_end or socket.gethostname()
+    try:
+        return f"{host} {os.ttyname(0).removeprefix('/dev/')}"
+    except OSError:
+        return host
+
+
+def given_password(prompt: str) -> str:
+    """Of who acts as administrator: from the environment, from a file that it names by its number, or typed."""
+    given = os.environ.pop("CITYMAIL_ADMIN_PASSWORD", None)
+    if given is not None:
+        return given
+    number = os.environ.pop("CITYMAIL_ADMIN_PASSWORD_FD", "")
+    if number:
+        try:
+            with open(int(number), encoding="utf-8") as file:
+                return file.readline().rstrip("\r\n")
+        except (OSError, ValueError) as fault:
+            raise click.UsageError(f"CITYMAIL_ADMIN_PASSWORD_FD={number}: {fault}") from None
+    typed: str = click.prompt(prompt, hide_input=True, err=True)
+    return typed
+
+
+def _login(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    if value is None:
+        return ""
+    if not value.strip():  # who forgets to fill in a variable does not become the owner of the machine
+        raise click.BadParameter("whose administrator?")
+    return value.strip()
 
 
 class CliContext:
     """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config,
-    ``offers_scram`` whether verifiers are kept beside password hashes; ``ask`` runs a function that asks the DNS.
+    ``offers_scram`` whether verifiers are kept beside password hashes; ``ask`` runs a function that asks the DNS;
+    ``acting_as`` is the login of an administrator who is to answer for everything.
     """
 
     def __init__(
@@ -55,6 +84,7 @@ class CliContext:
         find_url: Callable[[Path | None], str],
         offers_scram: Callable[[Path | None], bool] = lambda _: True,
         ask: Callable[[Path | None, Asking[Any]], Any] | None = None,
+        acting_as: str = "",
     ) -> None:
         self._find_url = find_url
         self._offers_scram = offers_scram
@@ -65,6 +95,7 @@ class CliContext:
         self.actor = who()
         self.origin = where()
         self.reason = ""
+        self.acting_as = acting_as
         self._directory: Directory | None = None
 
     @property
@@ -72,8 +103,28 @@ class CliContext:
         if self._directory is None:
             from directory.database import open_directory
 
-            self._directory = open_directory(self._find_url(self.config_path))
+            opened = open_directory(self._find_url(self.config_path))
+            try:
+                self._answer_for(opened)
+            except BaseException:
+                opened.close()
+                raise
+            self._directory = opened
         return self._directory
+
+    def _answer_for(self, opened: Directory) -> None:
+        """Who answers for what is changed: an administrator who proves himself, or the owner of the machine."""
+        from directory.authority import OWNER, is_governed
+        from directory.delegations import sign_in
+
+        if self.acting_as:
+            prompt = text("password.administrator", self.language).format(login=self.acting_as)
+            administrator = sign_in(opened, self.acting_as, given_password(prompt), origin=self.origin)
+            opened.administrator = administrator.id
+            self.actor, self.origin = administrator.login, f"{where()} ({who()})"
+        else:
+            with opened.read() as conn:
+                opened.administrator = OWNER if is_governed(conn) else ""
 
     @property
     def offers_scram(self) -> bool:
@@ -85,6 +136,14 @@ class CliContext:
             raise RuntimeError("this command line was given no way to ask the DNS")
         found: T = self._ask(self.config_path, asking)
         return found
+
+    def speak_for(self, by: str, reason: str) -> None:
+        """Why, and in whose name: who typed it is told beside.  An administrator speaks for himself."""
+        if by and self.acting_as:
+            raise click.UsageError("--as and --by exclude each other")
+        self.reason = reason
+        if by:
+            self.actor, self.origin = by, f"{where()} ({who()})"
 
     def write(self) -> AbstractContextManager[Writing]:
         """One change, with what the audit record is told of it beside who and what."""
@@ -143,6 +202,11 @@ def _width(cell: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in cell)
 
 
+as_option = click.option(
+    "--as", "acting_as", envvar="CITYMAIL_AS", metavar="LOGIN", callback=_login, help=help_text("option.as")
+)
+
+
 def directory_command(function: Callable[..., None]) -> Callable[..., None]:
     """A command that reads: the common options, and faults told in the reader's language with their exit status."""
 
@@ -171,6 +235,8 @@ def directory_command(function: Callable[..., None]) -> Callable[..., None]:
         cli.config_path, cli.as_json = config_path, as_json
         cli.language = lang or cli.language
         try:
+            if cli.acting_as:
+                assert cli.directory.administrator
             function(cli, *args, **kwargs)
         except Fault as fault:
             _refuse(cli, fault.code, fault.text(cli.language), _EXIT[fault.kind])
@@ -191,7 +257,7 @@ def changing_command(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def change(cli: CliContext, *args: Any, by: str, reason: str, **kwargs: Any) -> None:
-        cli.actor, cli.reason = by or cli.actor, reason
+        cli.speak_for(by, reason)
         function(cli, *args, **kwargs)
 
     for name, key in (("--reason", "option.reason"), ("--by", "option.by")):

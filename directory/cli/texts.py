@@ -9,11 +9,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from directory.cli.phrases import addresses, audit, dkim, logins, mailboxes, officials, options, plans, units, words
+from directory.cli.phrases import (
+    addresses,
+    administration,
+    audit,
+    dkim,
+    logins,
+    mailboxes,
+    officials,
+    options,
+    plans,
+    units,
+    words,
+)
 
 TEXTS: dict[str, tuple[str, str]] = {
     key: texts
-    for topic in (options, units, plans, officials, mailboxes, logins, addresses, dkim, audit, words)
+    for topic in (options, administration, units, plans, officials, mailboxes, logins, addresses, dkim, audit, words)
     for key, texts in topic.TEXTS.items()
 }
 

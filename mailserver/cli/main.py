@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from directory.cli.context import CliContext
+from directory.cli.context import CliContext, as_option
 from mailserver.cli.options import DEFAULT_CONFIG, config_option, read_config
 from mailserver.config import Config, render
 
 if TYPE_CHECKING:
     from security.dns import Asking
+
+
+# What the directory and its administrators decide about; all else is done to the machine.
+_ADMINISTERED = ("unit", "official", "mailbox", "alias", "group", "dkim", "audit", "admin")
 
 
 class _Commands(click.Group):
@@ -53,9 +57,12 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="citymail", prog_name="citymail")
+@as_option
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, acting_as: str) -> None:
     """CityMail: e-mail and internal messaging for a whole city government."""
+    if acting_as and ctx.invoked_subcommand not in _ADMINISTERED:
+        raise click.UsageError(f"{ctx.invoked_subcommand} is a matter of the machine's owner, not of administrators")
 
     def config(path: Path | None) -> Config:
         return read_config(path or Path(DEFAULT_CONFIG))
@@ -65,7 +72,7 @@ def main(ctx: click.Context) -> None:
 
         return answer_once(config(path), asking)
 
-    ctx.obj = CliContext(lambda path: config(path).directory_url, lambda path: config(path).login.scram, ask)
+    ctx.obj = CliContext(lambda path: config(path).directory_url, lambda path: config(path).login.scram, ask, acting_as)
 
 
 @main.command()

@@ -10,15 +10,16 @@ from click.testing import CliRunner, Result
 
 from directory.accounts import credentials_by_login
 from directory.cli import commands
-from directory.cli.context import CliContext
+from directory.cli.context import CliContext, as_option
 from directory.database import Directory
 
 
 @click.group()
+@as_option
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, acting_as: str) -> None:
     url = ctx.obj
-    ctx.obj = CliContext(lambda path: str(url))
+    ctx.obj = CliContext(lambda path: str(url), acting_as=acting_as)
 
 
 for command in commands:
@@ -31,9 +32,15 @@ class Terminal:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def run(self, *arguments: str, status: int = 0, stdin: str = "", lang: str = "en") -> Result:
+    def run(
+        self, *arguments: str, status: int = 0, stdin: str = "", lang: str = "en", env: dict[str, str] | None = None
+    ) -> Result:
         result = CliRunner().invoke(
-            main, list(arguments), obj=self.url, input=stdin, env={"CITYMAIL_LANG": lang, "CITYMAIL_CONFIG": ""}
+            main,
+            list(arguments),
+            obj=self.url,
+            input=stdin,
+            env={"CITYMAIL_LANG": lang, "CITYMAIL_CONFIG": "", **(env or {})},
         )
         assert result.exit_code == status, f"{arguments}: {result.output}{result.exception!r}"
         return result

@@ -28,7 +28,9 @@ def told(citymail: Terminal, an: str) -> Any:
 
 def test_who_when_from_where_why_before_and_after(citymail: Terminal, told: Any, an: str) -> None:
     (locked,) = [entry for entry in told if entry["action"] == "mailbox.lock"]
-    assert (locked["actor"], locked["origin"], locked["reason"]) == ("truc.ban", where(), "mất máy")
+    # who typed it is told beside the name that he gave
+    assert (locked["actor"], locked["origin"]) == ("truc.ban", f"{where()} ({who()})")
+    assert locked["reason"] == "mất máy"
     assert (locked["subject"], locked["before"]) == (an, {"status": "active"})
     assert locked["at"].endswith("+07:00")
     (renamed,) = [entry for entry in told if entry["action"] == "official.rename"]
@@ -187,5 +189,6 @@ def test_no_change_goes_untold(citymail: Terminal, furnished: str, change: tuple
     told = [entry for entry in citymail.json("audit", "search") if entry["number"] > number]
     assert told
     for entry in told:
-        assert (entry["actor"], entry["origin"], entry["reason"]) == ("nguoi.lam", where(), "vì sao"), entry
+        origin = f"{where()} ({who()})"
+        assert (entry["actor"], entry["origin"], entry["reason"]) == ("nguoi.lam", origin, "vì sao"), entry
     assert citymail.json("audit", "verify", "--seal", before)["ok"] is True
