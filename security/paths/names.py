@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable
 
 import idna
 from asn1crypto import core, x509
-
-SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
+from cryptography.x509.oid import OtherNameFormOID
 
 
 def addresses_of(certificate: bytes) -> tuple[str, ...]:
@@ -75,7 +74,10 @@ def _addresses(certificate: x509.Certificate) -> Iterable[str]:
 
 def _utf8_mailboxes(certificate: x509.Certificate) -> Iterable[str]:
     for name in certificate.subject_alt_name_value or ():
-        if name.name == "other_name" and name.chosen["type_id"].dotted == SMTP_UTF8_MAILBOX:
+        if (
+            name.name == "other_name"
+            and name.chosen["type_id"].dotted == OtherNameFormOID.SMTP_UTF8_MAILBOX.dotted_string
+        ):
             yield name.chosen["value"].cast(core.UTF8String).native
 
 
