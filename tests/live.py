@@ -71,7 +71,7 @@ class LiveServer:
             "login": {"never_slowed": LOOPBACK, "plaintext_networks": LOOPBACK},
             "smtp": {"lmtp_networks": LOOPBACK, "connection_exempt": LOOPBACK},
             "imap": {"connection_exempt": LOOPBACK},
-            "webmail": {"plain_http": LOOPBACK},
+            "webmail": {"plain_http": LOOPBACK, "undo_seconds": 0},
             "log": {"level": "info"},
         }
         for section, given in (settings or {}).items():

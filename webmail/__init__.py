@@ -29,6 +29,7 @@ from webmail import (
     mta_sts,
     pages,
     people,
+    postponed,
     reading,
     recovering,
     search,
@@ -74,7 +75,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
-        events, recovering, settings, app_passwords, mta_sts,
+        events, recovering, postponed, settings, app_passwords, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     return app

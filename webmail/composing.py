@@ -14,15 +14,16 @@ from flask import Blueprint, abort, flash, jsonify, make_response, render_templa
 
 from directory import accounts, recipients
 from mailserver.address import AddressFault, parse_address
+from mailserver.delivery import postponing
 from mailserver.delivery.submission import Submission, Submitted
 from mailserver.delivery.submission import submit as hand_in
 from mailserver.message.html_text import html_to_text
 from mailserver.refusals import OverQuota, Refusal
 from mailserver.store import messages
 from mailserver.store.database import Transaction
-from webmail import letters, listing, pages, quoting
+from webmail import letters, listing, pages, postponed, quoting
 from webmail.errors import refusal_text
-from webmail.formatting import local_time, readable_size
+from webmail.formatting import full_time, local_time, readable_size
 from webmail.heads import parse_people
 from webmail.languages import _, ngettext
 from webmail.letters import Enclosure, Letter
@@ -76,10 +77,13 @@ def submit() -> Answer:
         letter = replace(letter, enclosures=tuple(kept))
     try:
         if action == "send":
-            return _send(letter, conflict=conflict)
+            return _send(letter, postponed.release_after_thought(), conflict=conflict)
+        if action == "later":
+            moment, fault = postponed.chosen_moment(which, request.form.get("send_at", ""))
+            return form(letter, fault=fault, status=422) if fault else _send(letter, moment, conflict=conflict)
         return _save(letter, conflict=conflict)
     except Refusal as refusal:
-        text = _why_not_sent(refusal) if action == "send" else refusal_text(refusal)
+        text = refusal_text(refusal) if action == "save" else _why_not_sent(refusal)
         if pages.wants_json():
             return make_response({"error": text}, 409)
         return form(letter, fault=text, status=409)
@@ -114,6 +118,7 @@ def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = Non
         fault=fault,
         faults=faults or {},
         senders=_senders(),
+        later=postponed.offers() if postponed.may_send_later() else None,
         limit=services().config.smtp.max_message_size,
     )
     response.status_code = status
@@ -208,7 +213,7 @@ def _save(letter: Letter, *, conflict: bool) -> Answer:
     return pages.see_other(f"/compose/{saved.uid}")
 
 
-def _send(letter: Letter, *, conflict: bool) -> Answer:
+def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
     if conflict:
         # Sent already (a second click, another window), or changed elsewhere: sending it once more must be a choice.
         text = _("This draft was changed or sent elsewhere. Check the folder of sent mail before you send it again.")
@@ -218,7 +223,7 @@ def _send(letter: Letter, *, conflict: bool) -> Answer:
         return form(letter, faults=faults, status=422)
     services().store.maildrop(account().id)
     letter = replace(letter, enclosures=letters.fetched(letter.enclosures))
-    octets = letters.write(letter)
+    octets = letters.write(letter, date=release_at)
     with services().store.read() as conn:
         drafts = letters.drafts_mailbox(conn)
     paths = tuple(
@@ -232,19 +237,28 @@ def _send(letter: Letter, *, conflict: bool) -> Answer:
         origin="webmail",
         client=request.remote_addr or "",
         keep_sent=True,
+        release_at=release_at,
         replaces_draft=(drafts.id, letter.draft) if letter.draft and drafts is not None else None,
     )
     submitted = hand_in(services().office, submission).result(PATIENCE)
     if account().id != person().id:
         log.info("reference=%s sent for %s by %s", submitted.reference, account().login, person().login)
     _mark_answered(letter.answers)
-    return _after_sending(letter, submitted)
+    return _after_sending(letter, submitted, release_at)
 
 
-def _after_sending(letter: Letter, submitted: Submitted) -> Answer:
+def _after_sending(letter: Letter, submitted: Submitted, release_at: int) -> Answer:
     for path, refusal in submitted.refused.items():
         flash(_("Not sent to %(address)s: %(reason)s", address=path, reason=_why_not_sent(refusal)), "error")
-    flash(_("Message sent."), "success")
+    if submitted.postponed is None:
+        flash(_("Message sent."), "success")
+    else:
+        text = _("Message sent.")
+        if release_at > services().clock() + postponing.LONGEST_THOUGHT:
+            text = _("The message will be sent on %(when)s.", when=full_time(release_at))
+        back = f"/scheduled/{submitted.postponed}/take-back"
+        notice: Any = {"text": text, "undo": {"undo": ""}, "action": back, "until": release_at}
+        flash(notice, "undo")
     kind, _space, key = letter.answers.partition(" ")
     place = listing.parse_key(key)
     if kind == "reply" and place is not None:

@@ -168,8 +168,11 @@ def throw_away(uid: int) -> None:
     services().store.write(job).result(PATIENCE)
 
 
-def write(letter: Letter, *, as_draft: bool = False) -> bytes:
-    """The letter as a message, Bcc included: the sending door takes it out.  Raises TooLarge."""
+def write(letter: Letter, *, as_draft: bool = False, date: int = 0) -> bytes:
+    """The letter as a message, Bcc included: the sending door takes it out.  ``date`` is now unless given.
+
+    Raises TooLarge.
+    """
     if letter.size * 4 // 3 > services().config.smtp.max_message_size:
         raise TooLarge
     draft = Draft(
@@ -186,7 +189,7 @@ def write(letter: Letter, *, as_draft: bool = False) -> bytes:
         extra_fields=((ANSWERS_FIELD, letter.answers),) if as_draft and letter.answers else (),
     )
     message_id = f"<{secrets.token_hex(12)}@{services().config.city.hostname}>"
-    return compose(draft, message_id=message_id, date=int(services().clock()), keep_bcc=True)
+    return compose(draft, message_id=message_id, date=date or int(services().clock()), keep_bcc=True)
 
 
 def fetched(enclosures: Sequence[Enclosure]) -> tuple[Enclosure, ...]:

@@ -11,9 +11,10 @@ from directory.accounts import Account, credentials_by_login
 from directory.faults import Fault
 from directory.login import LoginRefused
 from directory.password_policy import refuse_weak
+from directory.preferences import CHOICES, UNDO_SEND
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from security.scram import new_verifier
-from webmail import languages, pages
+from webmail import languages, pages, postponed
 from webmail.languages import _
 from webmail.login import ANSWER_AFTER, MUST_CHANGE, SignedIn, local_path, person
 from webmail.pages import Answer, see_other
@@ -39,6 +40,8 @@ def show() -> Answer:
         sessions=mine,
         this=this,
         must_change=must_change_password(),
+        undo_choices=CHOICES[UNDO_SEND],
+        undo_seconds=postponed.seconds_to_think(),
         shortest=MIN_PASSWORD,
     )
 

@@ -113,6 +113,12 @@ class Webmail:
     session_hours: int = option(12, "Hours after which a session ends in any case.", low=1)
     plain_http: tuple[Network, ...] = option((), "Networks that may use the webmail without TLS.")
     language: str = option("vi", "Language before a person has chosen: vi or en.", choices=("vi", "en"))
+    undo_seconds: int = option(
+        10,
+        "Seconds for which what was sent can be taken back, before a person has chosen. 0: not at all.",
+        low=0,
+        high=30,
+    )
 
 
 @dataclass(frozen=True, slots=True)

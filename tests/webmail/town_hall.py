@@ -195,7 +195,7 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
         login=settings.Login(never_slowed=LOOPBACK),
         smtp=settings.Smtp(max_message_size=300_000),
         dns=settings.Dns(resolvers=("127.0.0.1:1",), timeout=1),
-        webmail=settings.Webmail(plain_http=LOOPBACK if plain_http else ()),
+        webmail=settings.Webmail(plain_http=LOOPBACK if plain_http else (), undo_seconds=0),
     )
     changed = {name: replace(getattr(config, name), **values) for name, values in sections.items()}
     config = replace(config, **changed)

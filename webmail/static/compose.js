@@ -247,7 +247,7 @@ class Composer {
       if (!this.ready) event.preventDefault(); // a second click while the first waits
       return;
     }
-    if (action === "send" && !this.confirmSending()) {
+    if (event.submitter?.hasAttribute("data-sends") !== false && !this.confirmSending()) {
       event.preventDefault();
       return;
     }
@@ -276,7 +276,7 @@ class Composer {
   }
 
   lock(locked) {
-    for (const button of this.form.querySelectorAll('button[value="send"]')) button.disabled = locked;
+    for (const button of this.form.querySelectorAll("button[data-sends]")) button.disabled = locked;
     if (!locked) {
       this.sending = false;
       this.ready = false;

@@ -4,6 +4,7 @@ import { onKey } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMail } from "./mail.js";
 import { startComposer } from "./compose.js";
+import { retireOffers } from "./toasts.js";
 
 document.addEventListener("keydown", onKey);
 
@@ -45,3 +46,4 @@ document.addEventListener("keydown", (event) => {
 startMail(onKey);
 startComposer();
 startLive();
+retireOffers();

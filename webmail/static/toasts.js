@@ -46,6 +46,14 @@ function clear(kind, forget = true) {
   for (const box of area().querySelectorAll(`[data-kind="${kind}"]`)) box.remove();
 }
 
+// What can be taken back for some seconds says so for as long and no longer.
+export function retireOffers() {
+  for (const offer of document.querySelectorAll("form[data-until]")) {
+    const left = Number(offer.dataset.until) * 1000 - Date.now();
+    if (left < 86_400_000) setTimeout(() => offer.remove(), left); // a timer cannot wait for a month
+  }
+}
+
 // The key z.
 export function undoLast() {
   const act = undoing;
