@@ -6,6 +6,7 @@ Nothing is recorded, and so nothing is changed, by an administrator who may not 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select
@@ -33,44 +34,30 @@ _AFTER = Question(
 
 
 class Recorder:
-    """Writes the entries of one transaction; ``flush`` before anybody else records, and before it ends."""
+    """Writes the entries of one transaction; ``flush`` when what they tell of is in the tables, and before it ends."""
 
     def __init__(self, conn: Writing, actor: str) -> None:
         self._conn = conn
         self._actor = actor[:100]
-        self._last: AuditEntry | None = None
-        self._waiting: list[AuditEntry] = []
+        self._waiting: list[tuple[str, str, dict[str, Any]]] = []
 
     def add(self, action: str, subject: str, **details: Any) -> None:
-        """Raises Refused where whoever answers for it may not do it."""
-        details |= authority.check(self._conn, self._actor, action, subject, details)
-        if not self._waiting:
-            # others may have written since the last flush
-            self._last = last_entry(self._conn)
-        given = {"reason": self._conn.reason[:500], "origin": self._conn.origin[:200]} | details
-        told = {name: value for name, value in given.items() if value not in (None, "", [], {})}
-        self._last = append(
-            self._last, at=self._conn.now, actor=self._actor, action=action, subject=subject, details=told
-        )
-        self._waiting.append(self._last)
+        self._waiting.append((action, subject, details))
 
     def flush(self) -> None:
-        if self._waiting:
-            rows = [
-                {
-                    "number": entry.number,
-                    "at": entry.at,
-                    "actor": entry.actor,
-                    "action": entry.action,
-                    "subject": entry.subject,
-                    "details": entry.details,
-                    "previous": entry.previous,
-                    "digest": entry.digest,
-                }
-                for entry in self._waiting
-            ]
-            self._conn.execute(insert(audit_record), rows)
-            self._waiting.clear()
+        """Raises Refused where whoever answers for it may not do it."""
+        if not self._waiting:
+            return
+        last = last_entry(self._conn)
+        rows = []
+        for action, subject, details in self._waiting:
+            details |= authority.check(self._conn, self._actor, action, subject, details)
+            given = {"reason": self._conn.reason[:500], "origin": self._conn.origin[:200]} | details
+            told = {name: value for name, value in given.items() if value not in (None, "", [], {})}
+            last = append(last, at=self._conn.now, actor=self._actor, action=action, subject=subject, details=told)
+            rows.append(asdict(last))
+        self._conn.execute(insert(audit_record), rows)
+        self._waiting.clear()
 
 
 def record(conn: Writing, actor: str, action: str, subject: str, **details: Any) -> None:
