@@ -1,7 +1,7 @@
 """``citymail unit plan``: reorganisations, from the file to the day and back.
 
-Who proposes and who approves is whoever is logged in to the machine (through sudo: who called it), not what he says of
-himself: these commands have no ``--by``.
+Who proposes and who approves are administrators (``--as``), told apart by their accounts; without it whoever is logged
+in to the machine (through sudo: who called it), not what he says of himself: these commands have no ``--by``.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import insert, or_, select, update
 
 from directory import search_index
+from directory.authority import is_same_person, settled
 from directory.catching_up import catch_up, in_chunks, put_off
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault
@@ -26,7 +27,7 @@ from directory.plans.journal import Change, as_kept, carry_out, forget, keep, ke
 from directory.plans.reading import Mistake, PlanText, parse_source
 from directory.plans.resolution import resolve
 from directory.postings import refresh_mailboxes
-from directory.record import Recorder, entries, last_number, search
+from directory.record import Recorder, entries, last_number, record, search
 from directory.sessions import end_all
 from directory.tables import (
     account,
@@ -136,7 +137,7 @@ def propose(conn: Writing, actor: str, text: PlanText) -> Plan:
 def approve(conn: Writing, actor: str, plan_id: str) -> Plan:
     """By somebody who did not propose it; a blocked plan may be approved again.  Raises Fault."""
     found = _in_state(conn, plan_id, "proposed", "blocked")
-    if actor.casefold() == found.author.casefold():
+    if is_same_person(conn, actor, found.author):
         raise Fault("plan-author", actor=actor)
     mistakes, effects = rehearse(conn, text_of(conn, found.id))
     if mistakes:
@@ -200,11 +201,12 @@ def _switch(conn: Writing, actor: str, plan_id: str, effects: Effects, journal: 
     carry_out(conn, effects.changes)
     keep(conn, journal)
     conn.execute(update(plan).where(plan.c.id == found.id).values(state="applied", applied_at=conn.now, problem=""))
+    record(conn, actor, "plan.apply", found.id, title=found.title, decision=found.decision, rows=len(effects.changes))
     recorder = Recorder(conn, actor)
-    recorder.add("plan.apply", found.id, title=found.title, decision=found.decision, rows=len(effects.changes))
     for fact in effects.facts:
         recorder.add(fact.action, fact.subject, plan=found.id, from_day=found.effective, **fact.details)
-    recorder.flush()
+    with settled(conn):  # two administrators have agreed on the whole
+        recorder.flush()
     for account_id in effects.closed:
         end_all(conn, account_id)
     _bring_in_line(conn, effects.changes, effects.people)
@@ -284,9 +286,9 @@ def _in_state(conn: Reading | Writing, plan_id: str, *states: str) -> Plan:
 
 
 def _record(conn: Writing, actor: str, action: str, about: Plan, **details: object) -> None:
-    recorder = Recorder(conn, actor)
-    recorder.add(action, about.id, title=about.title, decision=about.decision, effective=about.effective, **details)
-    recorder.flush()
+    record(
+        conn, actor, action, about.id, title=about.title, decision=about.decision, effective=about.effective, **details
+    )
 
 
 # --- taking back --------------------------------------------------------------------------------------------
