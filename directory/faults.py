@@ -151,6 +151,16 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     "name-empty": ("invalid", "a name is missing", "thiếu tên"),
     "text-long": ("invalid", "{what} is longer than {limit} characters", "{what} dài hơn {limit} ký tự"),
     "line-not-utf8": ("invalid", "not UTF-8 text", "không phải văn bản UTF-8"),
+    "line-encoding": (
+        "invalid",
+        "not UTF-8 but {encoding}; it probably reads “{reading}” (--encoding {encoding} reads it so)",
+        "không phải UTF-8 mà là {encoding}; có lẽ là “{reading}” (dùng --encoding {encoding} để đọc)",
+    ),
+    "line-damaged": (
+        "invalid",
+        "“{found}” is {encoding} text; it probably reads “{reading}” (--encoding {encoding} reads it so)",
+        "“{found}” là chữ mã {encoding}; có lẽ là “{reading}” (dùng --encoding {encoding} để đọc)",
+    ),
     "line-malformed": ("invalid", "malformed line: {problem}", "dòng sai định dạng: {problem}"),
     "line-fields": ("invalid", "{found} fields instead of {wanted}", "có {found} trường thay vì {wanted}"),
     "line-nameless": ("invalid", "neither employee code nor address", "thiếu cả mã cán bộ lẫn địa chỉ thư"),

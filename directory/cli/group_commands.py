@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from directory import groups, people, postings, recipients, unit_types, units
+from directory.cli import file_commands
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
@@ -20,6 +21,10 @@ _POSTING = click.Choice(POSTING_RULES)
 @click.group()
 def group() -> None:
     pass
+
+
+for _command in file_commands.group_files:
+    group.add_command(_command)
 
 
 def _rule(conn: Reading | Writing, rule: Rule) -> dict[str, Any]:
@@ -191,5 +196,5 @@ def remove(cli: CliContext, key: str) -> None:
     with cli.write() as conn:
         found = groups.find_group(conn, key)
         groups.remove_group(conn, cli.actor, found.id)
-    cli.give({"address": found.address, "state": "retired"})
+    cli.give({"address": found.address, "state": "quarantined"})
     cli.say("group.removed", address=found.address)

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import click
 
-from directory.cli import official_files, official_people, official_posts
+from directory.cli import file_commands, official_people, official_posts
 
-group = click.Group(commands=[*official_people.commands, *official_posts.commands, *official_files.commands])
+group = click.Group(commands=[*official_people.commands, *official_posts.commands, *file_commands.officials])

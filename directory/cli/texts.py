@@ -14,6 +14,7 @@ from directory.cli.phrases import (
     administration,
     audit,
     dkim,
+    files,
     logins,
     mailboxes,
     officials,
@@ -25,7 +26,20 @@ from directory.cli.phrases import (
 
 TEXTS: dict[str, tuple[str, str]] = {
     key: texts
-    for topic in (options, administration, units, plans, officials, mailboxes, logins, addresses, dkim, audit, words)
+    for topic in (
+        options,
+        administration,
+        units,
+        plans,
+        officials,
+        files,
+        mailboxes,
+        logins,
+        addresses,
+        dkim,
+        audit,
+        words,
+    )
     for key, texts in topic.TEXTS.items()
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from directory import unit_changes, unit_types, units
+from directory.cli import file_commands
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.plan_commands import group as plan_group
 from directory.cli.texts import help_text, text
@@ -21,7 +22,8 @@ def group() -> None:
     pass
 
 
-group.add_command(plan_group)
+for _command in (plan_group, *file_commands.unit_files):
+    group.add_command(_command)
 
 
 def _day(conn: Reading | Writing, given: str | None) -> str:

@@ -37,30 +37,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "official.positions": ("The catalogue of positions.", "Danh mục chức vụ."),
     "official.define-position": ("Add a position to the catalogue.", "Thêm chức vụ vào danh mục."),
-    "official.import": (
-        "Take officials in from a CSV file; a second run of the same file changes nothing.\n\n"
-        "Columns, in any order, by English or Vietnamese heading: employee_code (mã cán bộ), full_name (họ và tên) or "
-        "family_name, middle_name, given_name (họ, tên đệm, tên); unit (đơn vị), position (chức vụ), "
-        "title (chức danh), "
-        "kind (hình thức), valid_from (từ ngày), valid_until (đến ngày), "
-        "address (địa chỉ thư), password (mật khẩu), phone (điện thoại), "
-        "quota (dung lượng), language (ngôn ngữ), decision (số quyết định). A second line with the same code is a "
-        "second post. What cannot be taken in is written to the rejects file with the reason, ready to be corrected "
-        "and imported again.",
-        "Nhập cán bộ từ tệp CSV; nhập lại cùng một tệp không thay đổi gì.\n\n"
-        "Các cột, thứ tự tùy ý, tiêu đề tiếng Việt hoặc tiếng Anh: mã cán bộ (employee_code), họ và tên (full_name) "
-        "hoặc họ, tên đệm, tên (family_name, middle_name, given_name); đơn vị (unit), chức vụ (position), chức danh "
-        "(title), hình thức (kind), từ ngày (valid_from), "
-        "đến ngày (valid_until), địa chỉ thư (address), mật khẩu (password), "
-        "điện thoại (phone), "
-        "dung lượng (quota), ngôn ngữ (language), số quyết định (decision). Dòng thứ hai cùng mã là chức vụ thứ hai. "
-        "Dòng không nhập được sẽ ghi vào tệp lỗi kèm lý do, để sửa và nhập lại.",
-    ),
-    "official.export": (
-        "Write officials to a CSV file that the import reads back; without FILE to standard output.",
-        "Xuất cán bộ ra tệp CSV mà lệnh nhập đọc lại được; không có FILE thì ra đầu ra chuẩn.",
-    ),
-    "official.exported": ("{count} officials written to {file}.", "Đã ghi {count} cán bộ vào {file}."),
     "official.name": (
         "Full name; family, middle and given name are taken from it.",
         "Họ và tên; họ, tên đệm, tên được tách từ đó.",
@@ -138,31 +114,5 @@ TEXTS: dict[str, tuple[str, str]] = {
     "official.position-defined": (
         "Position {code} ({title}) is defined.",
         "Đã định nghĩa chức vụ {code} ({title}).",
-    ),
-    "import.dry-run": ("Check everything, change nothing.", "Kiểm tra tất cả, không thay đổi gì."),
-    "import.rejects": (
-        "Where lines that were refused go.  [default: FILE.rejects.csv]",
-        "Tệp ghi các dòng lỗi.  [mặc định: FILE.rejects.csv]",
-    ),
-    "import.password": (
-        "For all who have none in the file; they share one stored hash (for tests).",
-        "Một mật khẩu cho mọi người không có trong tệp (để thử: dùng chung một mã băm).",
-    ),
-    "import.quota": (
-        "Space for those who have none in the file.",
-        "Dung lượng cho người không có trong tệp.",
-    ),
-    "import.done": (
-        "{added} added, {updated} updated, {unchanged} unchanged, {rejected} rejected.",
-        "Đã thêm {added}, cập nhật {updated}, không đổi {unchanged}, lỗi {rejected}.",
-    ),
-    "import.rehearsed": (
-        "Dry run: {added} would be added, {updated} updated, {unchanged} unchanged, {rejected} rejected.",
-        "Chạy thử: sẽ thêm {added}, cập nhật {updated}, không đổi {unchanged}, lỗi {rejected}.",
-    ),
-    "import.problem": ("line {line}: {reason}", "dòng {line}: {reason}"),
-    "import.rejected": (
-        "{count} lines were rejected; they stand in {file} with the reason.",
-        "{count} dòng bị lỗi; xem {file} kèm lý do.",
     ),
 }

@@ -223,13 +223,13 @@ def test_import(citymail: Terminal, tmp_path: Path, directory: Directory) -> Non
 def test_export(citymail: Terminal, tmp_path: Path, an: str) -> None:
     citymail("official", "add", "--name", "Lê Bình", "--unit", "STC", "--position", "CV")
     file = tmp_path / "xuat.csv"
-    assert citymail("official", "export", str(file)) == f"2 officials written to {file}.\n"
+    assert citymail("official", "export", str(file)) == f"2 records written to {file}.\n"
     assert file.stat().st_mode & 0o077 == 0
     assert an in file.read_text()
     assert citymail("official", "export").splitlines()[0].startswith("employee_code,")
     assert an not in citymail("official", "export", "--unit", "STC")
     assert citymail.json("official", "import", str(file))["unchanged"] == 2
-    assert citymail.json("official", "export", str(tmp_path / "stc.csv"), "--unit", "STC")["officials"] == 1
+    assert citymail.json("official", "export", str(tmp_path / "stc.csv"), "--unit", "STC")["count"] == 1
     citymail("official", "export", str(tmp_path / "none.csv"), "--unit", "nowhere", status=3)
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["stc.csv", "xuat.csv"]
 

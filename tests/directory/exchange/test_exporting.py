@@ -11,24 +11,28 @@ from hypothesis import strategies as st
 
 from directory import aliases, leaving, people, provisioning, unit_changes
 from directory.database import Directory, open_directory
+from directory.exchange.exporting import records
+from directory.exchange.formats import FORMATS, FormatName
+from directory.exchange.importing import FileSettings, Import, Outcome
+from directory.exchange.kinds import KINDS, KindName
+from directory.exchange.officials import OfficialSettings, OfficialTaker
 from directory.names import PersonName
-from directory.official_export import export
-from directory.official_import import ImportSettings, OfficialImport, Outcome
 from directory.sizes import parse_size, written_size
 from tests.directory.conftest import City, Clock, found_city
 
 
-def exported(directory: Directory, **options: Any) -> str:
+def exported(directory: Directory, kind: KindName = "official", form: FormatName = "csv", **options: Any) -> str:
     out = io.StringIO(newline="")
     with directory.read() as conn:
-        export(conn, out, **options)
+        FORMATS[form].write(KINDS[kind], records(conn, kind, **options), out)
     return out.getvalue()
 
 
 def read_back(directory: Directory, text: str, folder: Path) -> Outcome:
     file = folder / "xuat.csv"
     file.write_text(text, encoding="utf-8", newline="")
-    outcome = OfficialImport(directory, "test", ImportSettings()).run(file, folder / "loi.csv")
+    taker = OfficialTaker(OfficialSettings())
+    outcome = Import(directory, "test", taker, FileSettings()).run(file, folder / "loi.csv")
     assert outcome.problems == []
     return outcome
 
