@@ -1,7 +1,7 @@
 """Accounts: who can sign in and own mail.
 
 An account is a person's, a unit's (văn thư) or a role's.  ``active`` signs in and receives; ``locked`` only
-receives; ``closed`` does neither and its addresses redirect or are retired.
+receives; ``closed`` does neither and its addresses redirect or are out of use.
 """
 
 from __future__ import annotations

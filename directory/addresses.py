@@ -133,6 +133,12 @@ class AddressRow(tuple[str, str, str | None, str | None, str | None, str | None]
     def until(self) -> str | None:
         return self[5]
 
+    def is_quarantined(self, today: str) -> bool:
+        """Also before the housekeeper has seen that a redirect is over."""
+        return self.state == "quarantined" or (
+            self.state == "redirect" and self.until is not None and self.until < today
+        )
+
 
 def addresses_ever(conn: Reading | Writing, account_id: str) -> list[str]:
     """Every address the account has or had, redirected and retired ones too."""

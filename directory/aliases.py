@@ -1,7 +1,7 @@
 """Aliases: further addresses of an account or a group, and addresses of ours that lead outside.
 
-An alias leads to exactly one place; an address that reaches several is a group.  A removed alias is retired,
-not deleted: only its last owner can have it again.
+An alias leads to exactly one place; an address that reaches several is a group.  A removed alias is
+quarantined and at last retired, not deleted: only its last owner can have it again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy import insert, or_, select, update
 
 from directory import search_index
 from directory.accounts import find_account
+from directory.address_life import quarantine
 from directory.addresses import address_row, is_local_domain, owner_row, spelled_out
 from directory.database import Reading, Writing
 from directory.faults import Fault
@@ -20,6 +21,8 @@ from directory.intake import check_issuable
 from directory.people import like_pattern
 from directory.record import record
 from directory.tables import account, address, mail_group
+
+ENDED = ("quarantined", "retired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,12 @@ def add_alias(conn: Writing, actor: str, alias_text: str, target_text: str) -> A
         conn.execute(
             insert(address), {"address": wanted, "state": "active", "until": None, "created_at": conn.now, **owner}
         )
-    elif known.state == "retired" and (known.account_id, known.group_id, known.forward_to) == (
+    elif known.state in ENDED and (known.account_id, known.group_id, known.forward_to) == (
         owner["account_id"],
         owner["group_id"],
         owner["forward_to"],
     ):
-        conn.execute(update(address).where(address.c.address == wanted).values(state="active"))
+        conn.execute(update(address).where(address.c.address == wanted).values(state="active", until=None))
     else:
         raise Fault("address-taken", address=wanted)
     record(conn, actor, "alias.add", wanted, leads_to=target)
@@ -87,17 +90,12 @@ def add_alias(conn: Writing, actor: str, alias_text: str, target_text: str) -> A
 
 
 def remove_alias(conn: Writing, actor: str, alias_text: str) -> None:
-    """Retire an alias, or end a redirect before its day.  Raises Fault."""
+    """Take an alias out of use, or end a redirect before its day.  Raises Fault."""
     wanted = spelled_out(conn, alias_text)
     found = find_alias(conn, wanted)
-    if found.state == "retired":
+    if found.state in ENDED:
         raise Fault("alias-unknown", address=wanted)
-    conn.execute(
-        update(address)
-        .where(address.c.address == wanted)
-        # where it led stays on record: it decides who may have the address again
-        .values(state="retired")
-    )
+    quarantine(conn, address.c.address == wanted)
     record(conn, actor, "alias.remove", wanted, leads_to=found.leads_to)
 
 
@@ -118,7 +116,7 @@ def list_aliases(conn: Reading | Writing, text: str = "", *, retired: bool = Fal
     """Aliases and redirects whose address or target contains the text."""
     statement = _SELECT
     if not retired:
-        statement = statement.where(address.c.state != "retired")
+        statement = statement.where(address.c.state.not_in(ENDED))
     if text:
         pattern = like_pattern(text.lower())
         statement = statement.where(

@@ -65,12 +65,13 @@ def _addresses(conn: Reading) -> Iterator[str]:
                 ),
                 and_(address.c.state == "active", address.c.account_id.is_not(None), address.c.group_id.is_not(None)),
                 and_(address.c.state == "redirect", address.c.forward_to.is_(None)),
+                and_(address.c.state == "quarantined", address.c.until.is_(None)),
             )
         )
         .limit(_SHOWN)
     )
     for row in conn.execute(owners):
-        yield f"address {row.address} has no owner, or more than one"
+        yield f"address {row.address} has no owner, more than one, or no day on which its state ends"
     closed = (
         select(address.c.address)
         .join(account, account.c.id == address.c.account_id)

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from directory import search_index
 from directory.accounts import find_account
+from directory.address_life import quarantine
 from directory.addresses import address_row, is_local_domain, owner_row, spelled_out
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
@@ -195,7 +196,7 @@ def alter_group(
 
 
 def remove_group(conn: Writing, actor: str, group_id: str) -> None:
-    """Its addresses are retired; it leaves every group that contains it.  Raises Fault."""
+    """Its addresses go out of use; it leaves every group that contains it.  Raises Fault."""
     found = find_group(conn, group_id)
     had = members(conn, group_id)
     for table in (group_account, group_outside, group_rule, group_poster):
@@ -204,7 +205,7 @@ def remove_group(conn: Writing, actor: str, group_id: str) -> None:
         delete(group_nested).where(or_(group_nested.c.group_id == group_id, group_nested.c.member_id == group_id))
     )
     conn.execute(update(mail_group).where(mail_group.c.id == group_id).values(closed_at=conn.now))
-    conn.execute(update(address).where(address.c.group_id == group_id).values(state="retired"))
+    quarantine(conn, address.c.group_id == group_id)
     search_index.remove(conn, group_id)
     record(
         conn,

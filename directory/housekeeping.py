@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
-from directory import scram_verifiers, sessions
+from directory import address_life, scram_verifiers, sessions
 from directory.catching_up import catch_up
 from directory.database import Directory
 from directory.dates import days_after
 from directory.plans.life import apply_due
 from directory.postings import people_touched_between, refresh
-from directory.record import record
-from directory.tables import address, state
+from directory.tables import state
 
 ACTOR = "housekeeper"
 
@@ -51,13 +50,6 @@ def turn_day(directory: Directory) -> int:
         first = days_after(done_until, 1) if done_until and done_until < today else "0001-01-01"
         people = people_touched_between(conn, first, today)
         refresh(conn, people)
-        over = conn.execute(
-            update(address)
-            .where(address.c.state == "redirect", address.c.until < today)
-            .values(state="retired")
-            .returning(address.c.address)
-        ).scalars()
-        for retired in sorted(over):
-            record(conn, ACTOR, "alias.expire", retired)
+        address_life.turn(conn, ACTOR)
         conn.execute(update(state).values(day=today))
         return len(people)

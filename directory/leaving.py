@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import delete, or_, update
 
-from directory import app_passwords, scram_verifiers, search_index
+from directory import app_passwords, delegations, scram_verifiers, search_index
 from directory.account_changes import known_account
 from directory.accounts import Account
+from directory.address_life import quarantine
 from directory.addresses import address_row, is_local_domain, spelled_out
 from directory.database import Writing
 from directory.faults import Fault
@@ -16,9 +17,6 @@ from directory.postings import AppointmentKind, refresh
 from directory.record import record
 from directory.sessions import end_all
 from directory.tables import account, address, group_account, group_poster, mailbox_right, person
-
-# How long mail to somebody who left goes to his successor, unless told otherwise.
-REDIRECT_DAYS = 365
 
 
 def leave(
@@ -31,7 +29,7 @@ def leave(
     redirect_until: str | None = None,
     decision: str = "",
 ) -> None:
-    """Somebody leaves, or a mailbox is closed: posts end, sign-in ends, addresses redirect or are retired.
+    """Somebody leaves, or a mailbox is closed: posts end, sign-in ends, addresses redirect or go out of use.
 
     The mail stays where it is.  The addresses are never given to anybody else.  Raises Fault.
     """
@@ -47,11 +45,11 @@ def leave(
         end_posts(conn, ending, last_day)
         conn.execute(update(person).where(person.c.id == official.person_id).values(left_on=last_day))
     conn.execute(update(account).where(account.c.id == account_id).values(status="closed", closed_at=conn.now))
-    conn.execute(
-        update(address)
-        .where(address.c.account_id == account_id, address.c.state == "active")
-        .values(state="redirect" if target else "retired", forward_to=target, until=redirect_until if target else None)
-    )
+    mine = (address.c.account_id == account_id) & (address.c.state == "active")
+    if target is None:
+        quarantine(conn, mine)
+    else:
+        conn.execute(update(address).where(mine).values(state="redirect", forward_to=target, until=redirect_until))
     conn.execute(delete(group_account).where(group_account.c.account_id == account_id))
     conn.execute(delete(group_poster).where(group_poster.c.account_id == account_id))
     conn.execute(
@@ -59,6 +57,7 @@ def leave(
             or_(mailbox_right.c.account_id == account_id, mailbox_right.c.mailbox_id == account_id)
         )
     )
+    delegations.forget(conn, account_id)
     end_all(conn, account_id)
     app_passwords.revoke_all(conn, account_id)
     scram_verifiers.forget(conn, account_id)

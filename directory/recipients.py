@@ -188,7 +188,7 @@ def _resolve(conn: Reading | Writing, wanted: str, forwards: int) -> Recipients 
     if row is None:
         admins = admin_ids(conn) if local in _ALWAYS_READ else _NOBODY
         return Recipients(admins, _NOBODY) if admins else None
-    if row.state == "retired" or (row.state == "redirect" and row.until is not None and row.until < conn.today):
+    if row.state == "retired" or row.is_quarantined(conn.today):
         return None
     if row.account_id is not None and row.state == "active":
         owner = find_account(conn, row.account_id)

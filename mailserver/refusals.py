@@ -35,6 +35,12 @@ class NoSuchRecipient(Refusal):
     default_text = "No such recipient here"
 
 
+class NoLongerUsed(NoSuchRecipient):
+    """An address that its owner has lost, while those who still know it are to be told."""
+
+    default_text = "This address is no longer in use"
+
+
 class OverQuota(Refusal):
     default_text = "Mailbox is full"
 

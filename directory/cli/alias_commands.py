@@ -76,5 +76,5 @@ def remove(cli: CliContext, address: str) -> None:
     with cli.write() as conn:
         found = aliases.find_alias(conn, address)
         aliases.remove_alias(conn, cli.actor, address)
-    cli.give({"address": found.address, "state": "retired"})
+    cli.give({"address": found.address, "state": "quarantined"})
     cli.say("alias.removed", address=found.address)

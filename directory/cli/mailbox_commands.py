@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from directory import account_changes, leaving, mailboxes, people, scram_verifiers, units
+from directory import account_changes, address_life, leaving, mailboxes, people, scram_verifiers, units
 from directory.accounts import Account, find_account
-from directory.cli import login_commands
+from directory.cli import file_commands, login_commands
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.options import (
     Passwords,
@@ -34,7 +34,7 @@ def group() -> None:
     pass
 
 
-for _command in login_commands.commands:
+for _command in (*login_commands.commands, *file_commands.mailbox_files):
     group.add_command(_command)
 
 
@@ -267,7 +267,7 @@ def remove(cli: CliContext, mailbox: str, redirect: Redirect, decision: str) -> 
             found.id,
             last_day=day_before(conn.today),
             redirect_to=redirect.redirect_to,
-            redirect_until=redirect.until(days_after(conn.today, leaving.REDIRECT_DAYS)),
+            redirect_until=redirect.until(days_after(conn.today, address_life.REDIRECT_DAYS)),
             decision=decision,
         )
     _told(cli, found.id, "mailbox.removed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from directory import leaving, people, postings, provisioning, units
+from directory import address_life, leaving, people, postings, provisioning, units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.official_view import show_changed
 from directory.cli.options import Post, Redirect, decision_option, post_options, redirect_options
@@ -99,7 +99,7 @@ def remove(cli: CliContext, official: str, last_day: str | None, redirect: Redir
             found.account.id,
             last_day=day,
             redirect_to=redirect.redirect_to,
-            redirect_until=redirect.until(days_after(conn.today, leaving.REDIRECT_DAYS)),
+            redirect_until=redirect.until(days_after(conn.today, address_life.REDIRECT_DAYS)),
             decision=decision,
         )
     show_changed(cli, found.person_id, "official.removed", day=day)

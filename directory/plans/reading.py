@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from directory.address_life import REDIRECT_DAYS
 from directory.dates import days_after, parse_day
 from directory.faults import Fault
-from directory.leaving import REDIRECT_DAYS
 from directory.names import fold, tidy
 
 ACTIONS = {

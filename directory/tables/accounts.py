@@ -104,7 +104,7 @@ address = Table(
     "address",
     metadata,
     Column("address", AddressText, primary_key=True),  # local part lower case, domain in A-labels
-    Column("state", String(10), nullable=False),
+    Column("state", String(20), nullable=False),
     fk("account.id", nullable=True),
     Column("group_id", Id, ForeignKey("mail_group.id")),
     Column("forward_to", AddressText),

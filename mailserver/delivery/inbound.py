@@ -24,7 +24,7 @@ from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import read_header, refuse_loops, trace_fields, without_claims
 from mailserver.delivery.tracing import Fate, Trace, record, record_refusal
 from mailserver.delivery.verdict import Action, Judgement
-from mailserver.refusals import NoSuchRecipient, NotPermitted, OverQuota, TooLarge
+from mailserver.refusals import NoLongerUsed, NoSuchRecipient, NotPermitted, OverQuota, TooLarge
 from mailserver.scanning.opinion import Opinion
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store.database import Transaction
@@ -79,9 +79,11 @@ def look_up(people: Reading, forward_path: str, primary_domain: str) -> Addresse
     if not is_local_domain(people, address.rpartition("@")[2]):
         raise NotPermitted("We do not relay to that domain for you", reason=f"relaying to <{address}> denied")
     recipients = resolve(people, address)
+    row = owner_row(people, normalise(address))
+    if recipients is None and row is not None and row.is_quarantined(people.today):
+        raise NoLongerUsed(reason=f"<{address}> is no longer in use")
     if recipients is None or not (recipients.accounts or recipients.external):
         raise NoSuchRecipient(reason=f"<{address}> is unknown")
-    row = owner_row(people, normalise(address))
     found = shelf[forward_path] = Addressee(address, recipients, row is not None and row.group_id is not None)
     return found
 

@@ -17,6 +17,7 @@ from mailserver.refusals import (
     LimitReached,
     MailboxExists,
     MalformedMessage,
+    NoLongerUsed,
     NoSuchMailbox,
     NoSuchMessage,
     NoSuchRecipient,
@@ -77,6 +78,7 @@ class Reply:
 # Which code a refusal gets.  RFC 5321 §4.2.3 for the basic codes, RFC 3463 §3 for the enhanced ones.
 REFUSALS: dict[type[Refusal], tuple[int, str]] = {
     NoSuchRecipient: (550, "5.1.1"),
+    NoLongerUsed: (550, "5.1.6"),
     NoSuchMailbox: (550, "5.1.1"),
     MailboxExists: (550, "5.2.0"),
     NoSuchMessage: (550, "5.0.0"),

@@ -211,8 +211,18 @@ def test_the_housekeeper_retires_redirects_and_sweeps(any_city: City, clock: Clo
     tidy_up(any_city.directory)
     tidy_up(any_city.directory)
     with any_city.directory.read() as conn:
-        assert aliases.find_alias(conn, "annv").state == "retired"
+        # counted from the redirect's last day
+        assert aliases.find_alias(conn, "annv").until == "2028-03-30"
+        assert aliases.find_alias(conn, "annv").state == "quarantined"
         assert next(record.search(conn, subjects=[an.login])).action == "alias.expire"
+        assert resolve(conn, an.login) is None
+    clock.advance(730 * 86400)
+    tidy_up(any_city.directory)
+    with any_city.directory.write() as conn:
+        assert aliases.find_alias(conn, "annv").state == "retired"
+        assert next(record.search(conn, subjects=[an.login])).action == "alias.retire"
+        # its namesake gets another one for all time
+        assert any_city.join(conn, "Nguyễn Văn An").login == "annv2@city.gov.vn"
     assert any_city.directory.check_consistency() == []
 
 

@@ -16,7 +16,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "alias.list": ("List aliases and redirects.", "Liệt kê bí danh và chuyển hướng."),
     "alias.retired": ("Those no longer in use too.", "Cả những địa chỉ đã ngừng."),
     "alias.search": (
-        "Aliases whose address or target contains TEXT, retired ones too.",
+        "Aliases whose address or target contains TEXT, those no longer in use too.",
         "Bí danh có địa chỉ hoặc đích chứa TEXT, cả đã ngừng.",
     ),
     "alias.remove": (
@@ -24,7 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ngừng bí danh hoặc chuyển hướng; không cấp lại cho người khác.",
     ),
     "alias.added": ("{address} leads to {target}.", "{address} dẫn tới {target}."),
-    "alias.removed": ("{address} is retired.", "Đã ngừng {address}."),
+    "alias.removed": ("{address} is no longer in use.", "Đã ngừng {address}."),
     "group.add": ("Add a group.", "Thêm nhóm."),
     "group.show": (
         "Show a group, its members and how many it reaches.",
@@ -45,7 +45,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Xóa thành viên theo địa chỉ, hoặc quy tắc theo mã.",
     ),
     "group.set": ("Change name, posting rule, and who may write.", "Đổi tên, quy tắc gửi và người được gửi."),
-    "group.remove": ("Remove a group; its address is retired.", "Xóa nhóm; địa chỉ ngừng sử dụng."),
+    "group.remove": ("Remove a group; its address goes out of use.", "Xóa nhóm; địa chỉ ngừng sử dụng."),
     "group.name": ("The name it shows.", "Tên hiển thị."),
     "group.posting": ("Who may write to it.", "Ai được gửi tới nhóm."),
     "group.poster": (

@@ -38,7 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "mailbox.revoke": ("Take that right back.", "Thu hồi quyền đó."),
     "mailbox.remove": (
-        "Close a mailbox; its mail stays, its addresses redirect or are retired.",
+        "Close a mailbox; its mail stays, its addresses redirect or go out of use.",
         "Đóng hộp thư; thư được giữ, địa chỉ chuyển hướng hoặc ngừng.",
     ),
     "mailbox.name": ("The name it shows.", "Tên hiển thị."),

@@ -87,6 +87,7 @@ def upgrade() -> None:
 def _more_states_of_addresses() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint(op.f('ck_address_state'), 'address', type_='check')
+        op.alter_column('address', 'state', type_=sa.String(length=20))
         op.create_check_constraint(op.f('ck_address_state'), 'address', _STATE)
         return
     # SQLite changes no constraint of a table that is there.
@@ -95,7 +96,7 @@ def _more_states_of_addresses() -> None:
     op.rename_table('address', 'address_before')
     op.create_table('address',
     sa.Column('address', _ADDRESS, nullable=False),
-    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('state', sa.String(length=20), nullable=False),
     sa.Column('account_id', sa.String(length=16), nullable=True),
     sa.Column('group_id', sa.String(length=16), nullable=True),
     sa.Column('forward_to', _ADDRESS, nullable=True),

@@ -156,7 +156,7 @@ def test_a_redirect_ends_on_its_day(eve: Eve, clock: Clock) -> None:
         assert resolve(conn, "ubnd.w1@city.gov.vn") is None
         row = address_row(conn, "ubnd.w1@city.gov.vn")
         assert row is not None
-        assert row.state == "retired"
+        assert row.state == "quarantined"
 
 
 def test_the_author_does_not_approve(eve: Eve) -> None:
