@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select, union
+from sqlalchemy import BindParameter, ColumnElement, bindparam, literal_column, or_, select, union
 
 from directory.accounts import admin_ids, find_account, names_of
 from directory.addresses import AddressRow, is_local_domain, normalise, owner_row
@@ -22,9 +22,12 @@ from directory.tables import (
     address,
     appointment,
     group_account,
+    group_moderator,
     group_nested,
     group_outside,
     group_poster,
+    group_poster_group,
+    group_poster_unit,
     group_rule,
     mail_group,
     mailbox_right,
@@ -35,6 +38,7 @@ from directory.tables import (
 __all__ = [
     "Recipients",
     "addresses_of",
+    "closed_to",
     "count",
     "is_local_domain",
     "is_reached",
@@ -57,6 +61,7 @@ class Recipients:
 
     accounts: frozenset[str]
     external: frozenset[str]
+    held: frozenset[str] = frozenset()  # addresses of moderated groups, whose members get it later or never
 
 
 _NOBODY: frozenset[str] = frozenset()
@@ -64,8 +69,17 @@ _NOBODY: frozenset[str] = frozenset()
 # --- questions ----------------------------------------------------------------------------------------------
 
 _reached = select(mail_group.c.id).where(mail_group.c.id == bindparam("group")).cte("reached", recursive=True)
+# ids of groups that are not entered, in one text: they have neither spaces nor signs
+_closed: BindParameter[str] = bindparam("closed", "")
+_named: ColumnElement[str] = literal_column("'%'") + group_nested.c.member_id + literal_column("'%'")
 _reached = _reached.union(  # UNION, not UNION ALL: a cycle ends by itself
-    select(group_nested.c.member_id).where(group_nested.c.group_id == _reached.c.id)
+    select(group_nested.c.member_id).where(group_nested.c.group_id == _reached.c.id, _closed.not_like(_named))
+)
+# Closed groups to which this leads; what is behind them is asked when they have opened.
+_GROUP_HELD = Question(
+    select(mail_group.c.address)
+    .join(group_nested, group_nested.c.member_id == mail_group.c.id)
+    .where(group_nested.c.group_id.in_(select(_reached.c.id)), _closed.like(_named))
 )
 _GROUP_ACCOUNTS = Question(
     select(group_account.c.account_id).where(group_account.c.group_id.in_(select(_reached.c.id)))
@@ -127,12 +141,17 @@ _RULES = {
     for with_position in (False, True)
 }
 
+_ADDRESS_OF = Question(select(mail_group.c.address).where(mail_group.c.id == bindparam("group")))
 _POSTING = Question(select(mail_group.c.posting).where(mail_group.c.id == bindparam("group")))
-_IS_POSTER = Question(
-    select(group_poster.c.account_id).where(
-        group_poster.c.group_id == bindparam("group"), group_poster.c.account_id == bindparam("account")
-    )
+_POSTERS = Question(select(group_poster.c.account_id).where(group_poster.c.group_id == bindparam("group")))
+_POSTER_GROUPS = Question(
+    select(group_poster_group.c.poster_id).where(group_poster_group.c.group_id == bindparam("group"))
 )
+_POSTER_UNITS = Question(select(group_poster_unit.c.unit_id).where(group_poster_unit.c.group_id == bindparam("group")))
+_MODERATED = Question(
+    select(mail_group.c.id).where(mail_group.c.is_moderated.is_(True), mail_group.c.closed_at.is_(None))
+)
+_MODERATED_BY = Question(select(group_moderator.c.group_id).where(group_moderator.c.account_id == bindparam("account")))
 _OWN_ADDRESSES = Question(
     select(address.c.address)
     .where(address.c.account_id == bindparam("account"), address.c.state == "active")
@@ -170,17 +189,35 @@ _READABLE = _mailbox_question(mailbox_right.c.may_read.is_(True))
 # --- whom an address reaches --------------------------------------------------------------------------------
 
 
-def resolve(conn: Reading | Writing, address: str) -> Recipients | None:
-    """Everybody behind an address.  None: a local address that nobody has.  An outside address is itself."""
+def resolve(conn: Reading | Writing, address: str, closed: frozenset[str] = _NOBODY) -> Recipients | None:
+    """Everybody behind an address.  None: a local address that nobody has.  An outside address is itself.
+
+    ``closed``: ids of groups that are not entered, but named as ``held`` (``closed_to``).
+    """
     shelf = conn.memory.shelf("recipients")
+    key = (address, closed) if closed else address
     try:
-        return cast("Recipients | None", shelf[address])
+        return cast("Recipients | None", shelf[key])
     except KeyError:
-        found = shelf[address] = _resolve(conn, normalise(address), 0)
+        found = shelf[key] = _resolve(conn, normalise(address), 0, closed)
         return found
 
 
-def _resolve(conn: Reading | Writing, wanted: str, forwards: int) -> Recipients | None:
+def closed_to(conn: Reading | Writing, account_id: str | None) -> frozenset[str]:
+    """Moderated groups whose moderators must let mail of this account pass first; None is a stranger.  What a moderator
+    writes to his own groups is not held.
+    """
+    shelf = conn.memory.shelf("closed groups")
+    found: frozenset[str] | None = shelf.get(account_id)
+    if found is None:
+        found = frozenset(group for (group,) in conn.rows(_MODERATED))
+        if found and account_id is not None:
+            found -= {group for (group,) in conn.rows(_MODERATED_BY, account=account_id)}
+        shelf[account_id] = found
+    return found
+
+
+def _resolve(conn: Reading | Writing, wanted: str, forwards: int, closed: frozenset[str]) -> Recipients | None:
     local, _, domain = wanted.rpartition("@")
     if not is_local_domain(conn, domain):
         return Recipients(_NOBODY, frozenset((wanted,))) if local else None
@@ -196,26 +233,32 @@ def _resolve(conn: Reading | Writing, wanted: str, forwards: int) -> Recipients 
             return None
         return Recipients(frozenset((row.account_id,)), _NOBODY)
     if row.group_id is not None:
-        return _expand(conn, row.group_id, forwards)
+        return _expand(conn, row.group_id, forwards, closed)
     if row.forward_to is not None and forwards < _MAX_FORWARDS:
-        return _resolve(conn, row.forward_to, forwards + 1)
+        return _resolve(conn, row.forward_to, forwards + 1, closed)
     return None
 
 
-def _expand(conn: Reading | Writing, group_id: str, forwards: int) -> Recipients:
-    accounts = {account_id for (account_id,) in conn.rows(_GROUP_ACCOUNTS, group=group_id)}
-    for unit_id, unit_type, position_id in conn.rows(_GROUP_RULES, group=group_id):
+def _expand(conn: Reading | Writing, group_id: str, forwards: int = 0, closed: frozenset[str] = _NOBODY) -> Recipients:
+    if group_id in closed:
+        row = conn.row(_ADDRESS_OF, group=group_id)
+        return Recipients(_NOBODY, _NOBODY, frozenset(row[:1] if row else ()))
+    shut = " ".join(sorted(closed))
+    accounts = {account_id for (account_id,) in conn.rows(_GROUP_ACCOUNTS, group=group_id, closed=shut)}
+    for unit_id, unit_type, position_id in conn.rows(_GROUP_RULES, group=group_id, closed=shut):
         question = _RULES[unit_id is not None, unit_type is not None, position_id is not None]
         holders = conn.rows(question, today=conn.today, unit=unit_id, type=unit_type, position=position_id)
         accounts.update(account_id for (account_id,) in holders)
     external: set[str] = set()
-    for (outside,) in conn.rows(_GROUP_OUTSIDE, group=group_id):
+    held = {found for (found,) in conn.rows(_GROUP_HELD, group=group_id, closed=shut)} if shut else set()
+    for (outside,) in conn.rows(_GROUP_OUTSIDE, group=group_id, closed=shut):
         # a domain may have become ours since the address was entered
-        further = _resolve(conn, outside, forwards + 1) if forwards < _MAX_FORWARDS else None
+        further = _resolve(conn, outside, forwards + 1, closed) if forwards < _MAX_FORWARDS else None
         if further is not None:
             accounts |= further.accounts
             external |= further.external
-    return Recipients(frozenset(accounts), frozenset(external))
+            held |= further.held
+    return Recipients(frozenset(accounts), frozenset(external), frozenset(held))
 
 
 def is_reached(conn: Reading | Writing, group_id: str, account_id: str) -> bool:
@@ -223,7 +266,7 @@ def is_reached(conn: Reading | Writing, group_id: str, account_id: str) -> bool:
     shelf = conn.memory.shelf("reached by group")
     accounts: frozenset[str] | None = shelf.get(group_id)
     if accounts is None:
-        accounts = shelf[group_id] = _expand(conn, group_id, 0).accounts
+        accounts = shelf[group_id] = _expand(conn, group_id).accounts
     return account_id in accounts
 
 
@@ -252,7 +295,22 @@ def may_post(conn: Reading | Writing, address: str, account_id: str | None) -> b
     if posting == "members":
         recipients = resolve(conn, address)
         return recipients is not None and account_id in recipients.accounts
-    return conn.row(_IS_POSTER, group=row.group_id, account=account_id) is not None
+    return account_id in _posters(conn, row.group_id)
+
+
+def _posters(conn: Reading | Writing, group_id: str) -> frozenset[str]:
+    """Those who are named, whom the groups named reach, and who hold a post in the units named or below."""
+    shelf = conn.memory.shelf("posters")
+    found: frozenset[str] | None = shelf.get(group_id)
+    if found is None:
+        accounts = {account_id for (account_id,) in conn.rows(_POSTERS, group=group_id)}
+        for (poster,) in conn.rows(_POSTER_GROUPS, group=group_id):
+            accounts |= _expand(conn, poster).accounts
+        for (unit_id,) in conn.rows(_POSTER_UNITS, group=group_id):
+            holders = conn.rows(_RULES[True, False, False], today=conn.today, unit=unit_id)
+            accounts.update(account_id for (account_id,) in holders)
+        found = shelf[group_id] = frozenset(accounts)
+    return found
 
 
 # --- what an account may do with addresses ------------------------------------------------------------------
