@@ -1,0 +1,192 @@
+"""A message from its outermost layer to what is read: signatures, encryptions and compressions around one another.
+
+Only the root is ever opened.  An encrypted part beside others is not decrypted, whoever asks (EFAIL: "direct
+exfiltration"), and what comes out of one layer is the whole of what the next begins with.
+
+Standards: RFC 8551 §3.7 (nested operations), RFC 2634 §1.1 (triple wrapping), RFC 8551 §6 (EFAIL), RFC 9788 §4.
+Limits: ``MOST_LAYERS`` layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from security.cms.algorithms import Cipher
+from security.cms.ber import Reader
+from security.cms.compressed import COMPRESSED_DATA, decompress
+from security.cms.enveloped import AUTH_ENVELOPED_DATA, ENVELOPED_DATA, Decrypted, decrypt_enveloped
+from security.cms.keys import Decrypter
+from security.cms.mime import Entity, decoded, is_cms, is_multipart_signed, read_entity
+from security.cms.protected import ProtectedHeader, read_protected
+from security.cms.reasons import CmsFault, Reason
+from security.cms.signed import enter_content_info
+from security.cms.soundness import require_one_entity
+from security.cms.verdicts import Judge, SignedPart, Verdict
+from security.cms.verifying import DEEPEST, Moment, Sight, signed_parts, verify_part
+
+MOST_LAYERS = 8
+_ENVELOPED = (ENVELOPED_DATA, AUTH_ENVELOPED_DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """A layer that only made it smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """A layer that was decrypted."""
+
+    cipher: Cipher
+
+
+Layer = SignedPart | Encrypted | Compressed
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """``entity`` is what is to be read, a MIME entity; ``layers`` come from the outside in.
+
+    ``verdict`` is the author's signature over it, None when there is none; ``fault`` is why a layer could not be
+    opened, which then is what ``entity`` holds; ``is_locked``: it is an encryption.
+    """
+
+    entity: Entity
+    layers: tuple[Layer, ...] = ()
+    partial: tuple[SignedPart, ...] = ()  # signed parts among others
+    header: ProtectedHeader | None = None
+    fault: CmsFault | None = None
+    is_locked: bool = False
+
+    @property
+    def is_encrypted(self) -> bool:
+        return any(isinstance(layer, Encrypted) for layer in self.layers)
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether nobody on the way could have changed what was decrypted: by its cipher, or by a good signature."""
+        ciphers = [layer.cipher for layer in self.layers if isinstance(layer, Encrypted)]
+        if ciphers and ciphers[-1].is_authenticated:
+            return True
+        return self.verdict is not None and self.verdict.is_good
+
+    @property
+    def author_signature(self) -> SignedPart | None:
+        """The innermost that is not around an encryption: one outside says nothing of what was written inside."""
+        inside = () if self.is_locked else self.layers
+        for number, layer in enumerate(self.layers):
+            if isinstance(layer, Encrypted):
+                inside = self.layers[number + 1 :]
+        return next((layer for layer in reversed(inside) if isinstance(layer, SignedPart)), None)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        found = self.author_signature
+        if found is not None:
+            return found.telling.verdict
+        if self.partial:
+            return self.partial[0].telling.verdict
+        outside = [layer for layer in self.layers if isinstance(layer, SignedPart)]
+        if not outside:
+            return None
+        verdict = outside[-1].telling.verdict
+        return Verdict.PARTLY_SIGNED if verdict.is_good else verdict
+
+    @property
+    def reason(self) -> Reason | None:
+        found = self.author_signature or next(iter(self.partial), None)
+        if found is not None:
+            return found.telling.reason
+        outside = [layer.telling for layer in self.layers if isinstance(layer, SignedPart)]
+        if not outside:
+            return None
+        return Reason.OUTSIDE_ENCRYPTION if outside[-1].verdict.is_good else outside[-1].reason
+
+
+def open_message(octets: bytes, *, at: datetime, now: datetime, judge: Judge, keys: Sequence[Decrypter] = ()) -> Opened:
+    """Whatever can be opened is; nothing is raised."""
+    layers: list[Layer] = []
+    fault: CmsFault | None = None
+    moment = Moment(at, now)
+    entity = header = Entity(octets, 0, 0, len(octets), ())
+    partial: tuple[SignedPart, ...] = ()
+    is_encrypted = False
+    try:
+        entity = header = read_entity(octets)
+        while len(layers) < MOST_LAYERS:
+            sight = Sight(header, judge, moment, is_encrypted)
+            layer, inner = _open_layer(entity, sight, keys)
+            if layer is None:
+                break
+            layers.append(layer)
+            is_encrypted = is_encrypted or isinstance(layer, Encrypted)
+            if isinstance(layer, SignedPart) and layer.telling.verdict is Verdict.UNSUPPORTED:
+                break
+            entity = inner
+        else:
+            raise CmsFault(Reason.TOO_LARGE, f"more than {MOST_LAYERS} layers")
+        if not any(isinstance(layer, SignedPart) for layer in layers):
+            partial = tuple(part for part in signed_parts(entity, sight) if part.place)
+    except CmsFault as found:
+        fault = found
+    protected = read_protected(entity, is_encrypted=is_encrypted) if layers else None
+    return Opened(entity, tuple(layers), partial, protected, fault, fault is not None and _is_encrypted(entity))
+
+
+def _open_layer(entity: Entity, sight: Sight, keys: Sequence[Decrypter]) -> tuple[Layer | None, Entity]:
+    """What the layer was, and what it was around; None where there is none to take off."""
+    if is_multipart_signed(entity):
+        part = verify_part(entity, sight)
+        return part, part.entity if part is not None else entity
+    if not is_cms(entity):
+        return None, entity
+    reader = Reader(decoded(entity))
+    kind = enter_content_info(reader)
+    if kind in _ENVELOPED:
+        found = _decrypt(reader, kind, keys)
+        return Encrypted(found.cipher), read_entity(found.content)
+    if kind == COMPRESSED_DATA:
+        return Compressed(), read_entity(decompress(reader))
+    part = verify_part(entity, sight)
+    return part, part.entity if part is not None else entity
+
+
+def _decrypt(reader: Reader, kind: str, keys: Sequence[Decrypter]) -> Decrypted:
+    found = decrypt_enveloped(reader, kind, keys)
+    if not found.cipher.is_authenticated:
+        require_one_entity(found.content)
+    return found
+
+
+def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
+    """The one encryption around a message, taken off.  Raises CmsFault.
+
+    NOT_ALONE: there is an encrypted part, and others beside it.  It is refused and not opened.
+    """
+    entity = read_entity(octets)
+    if not is_cms(entity):
+        if _holds_encrypted(entity, 0):
+            raise CmsFault(Reason.NOT_ALONE, "an encrypted part among others is not opened")
+        raise CmsFault(Reason.NOT_ENCRYPTED, "the message is not encrypted")
+    reader = Reader(decoded(entity))
+    kind = enter_content_info(reader)
+    if kind not in _ENVELOPED:
+        raise CmsFault(Reason.NOT_ENCRYPTED, "the message is not encrypted")
+    return _decrypt(reader, kind, keys)
+
+
+def _holds_encrypted(entity: Entity, depth: int) -> bool:
+    if is_cms(entity):
+        return _is_encrypted(entity)
+    if not entity.content_type.type.startswith("multipart/") or depth == DEEPEST:
+        return False
+    return any(_holds_encrypted(part, depth + 1) for part in entity.parts())
+
+
+def _is_encrypted(entity: Entity) -> bool:
+    try:
+        return is_cms(entity) and enter_content_info(Reader(decoded(entity))) in _ENVELOPED
+    except CmsFault:
+        return False
