@@ -1,13 +1,13 @@
 """What the processes of an installation are, and what each does with its life.
 
 ``mail`` workers serve SMTP, LMTP, IMAP and LDAP on one event loop each; ``web`` workers the webmail; one ``steward``
-sends to other servers and forgets what may be forgotten.  All are children of the supervisor and share its sockets.
+sends to other servers and forgets what may be forgotten; ``index`` comes when it is called and stands behind them all.
+All are children of the supervisor and share its sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import gc
 import logging
@@ -30,10 +30,10 @@ from mailserver.delivery import allowance, greylist, peers, queue, received_repo
 from mailserver.delivery.queue import QUARANTINED, Choice
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
-from mailserver.servers.supervisor import Ready, Role, Supervisor, bind
+from mailserver.servers.supervisor import Bell, Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
-from mailserver.wiring import System, build, proven_logins, secret_key, tls_context
+from mailserver.wiring import System, build, build_store, proven_logins, secret_key, tls_context
 from security.headcount import Headcount
 from security.proven import ProvenLogins
 from security.shared_table import SharedTable
@@ -48,13 +48,12 @@ WEB_SERVICES = ("http", "https")
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
+# Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and for much of it.
+_INDEXING = 30.0
+_GATHERING = 5.0
+_MANY = 1_000
 # Messages of one process that scanners look at, at a time.
 _SCANS = 16
-# Seconds between looks for mail that the indexes of accounts that are searched do not know yet; at least, when much of
-# it has gathered; and to answer a search that found one far behind.
-_INDEXING = 30.0
-_GATHERED = 5.0
-_CALLED = 0.5
 # Seconds until the first look for reports that are due or have come.
 _REPORTING_SOON = 20.0
 # Seconds for which the end waits for one who waits for others.
@@ -161,13 +160,15 @@ class Shared:
     headcount: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
     conduct: SharedTable = field(default_factory=conduct_memory)
+    indexer: Bell = field(default_factory=Bell)
 
 
 def make_roles(config: Config, listeners: Listeners) -> list[Role]:
     shared = Shared(proven_logins(config))
     roles = [
         Role("mail", config.workers.mail, lambda ready: mail_worker(config, listeners, shared, ready)),
-        Role("steward", 1, lambda ready: steward(config, listeners, ready)),
+        Role("steward", 1, lambda ready: steward(config, listeners, shared, ready)),
+        Role("index", 1, lambda ready: indexer(config, listeners, shared.indexer, ready), shared.indexer),
     ]
     if config.relay.enabled and config.relay.processes > 1:
         roles.append(Role("relay", config.relay.processes - 1, lambda ready: relay_worker(config, listeners, ready)))
@@ -215,7 +216,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
     shared.headcount.sit_down()
 
     async def start() -> tuple[Sequence[Service], Lifecycle]:
-        system = build(config, shared.proven, shared.guesses)
+        system = build(config, shared.proven, shared.guesses, shared.indexer.ring)
         context = tls_context(config)
         for_officials = tls_context(config, for_officials=True)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
@@ -292,7 +293,7 @@ def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Read
     from webmail.services import WebmailServices
 
     _adopt_process(listeners, WEB_SERVICES)
-    system = build(config, shared.proven, shared.guesses)
+    system = build(config, shared.proven, shared.guesses, shared.indexer.ring)
     context = tls_context(config)
     services = WebmailServices(
         store=system.store,
@@ -324,21 +325,17 @@ def relay_worker(config: Config, listeners: Listeners, ready: Ready) -> None:
     system.close()
 
 
-def steward(config: Config, listeners: Listeners, ready: Ready) -> None:
-    """Sends what is due to other servers; beside that, on threads, forgets what may be forgotten and indexes."""
+def steward(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
+    """Sends what is due to other servers; beside that, on threads, forgets what may be forgotten and reports."""
     from mailserver.servers.relay import run_relay
 
     _adopt_process(listeners, ())
     if not config.relay.enabled:
-        # Waited for, not handled; blocked before the store's threads begin, so that they inherit it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    system = build(config)
+        _block_the_end()
+    system = build(config, call_indexer=shared.indexer.ring)
     ending = threading.Event()
     housekeeping = threading.Thread(target=_keep_house, args=(system, ending), name="housekeeper")
     housekeeping.start()
-    indexing = threading.Thread(target=_keep_indexes, args=(system, ending), name="indexer")
-    indexing.start()
     reporting = threading.Thread(target=_keep_reporting, args=(system, ending), name="reporter", daemon=True)
     reporting.start()
     if config.relay.enabled:
@@ -348,9 +345,22 @@ def steward(config: Config, listeners: Listeners, ready: Ready) -> None:
         signal.sigwait({signal.SIGTERM})
     ending.set()
     housekeeping.join()
-    indexing.join()
     reporting.join(_PATIENCE)  # what it has begun it does again: a report goes out with the end of its rows, or not
     system.close()
+
+
+def indexer(config: Config, listeners: Listeners, bell: Bell, ready: Ready) -> None:
+    """Fills the full-text indexes, until there has been nothing to do for a while."""
+    from mailserver.servers.indexing import run_indexer
+
+    _adopt_process(listeners, ())
+    _block_the_end()
+    run_indexer(build_store(config, bell.ring), bell, on_ready=ready)
+
+
+def _block_the_end() -> None:
+    """SIGTERM is waited for, not handled; to be blocked before the store's threads begin, so that they inherit it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def _keep_house(system: System, ending: threading.Event) -> None:
@@ -358,6 +368,8 @@ def _keep_house(system: System, ending: threading.Event) -> None:
     sessions = system.config.webmail
     tasks: list[tuple[float, Callable[[], None]]] = [
         (_CHECKPOINT, system.store.checkpoint),
+        (_INDEXING, lambda: system.store.fulltext.call_after(1)),
+        (_GATHERING, lambda: system.store.fulltext.call_after(_MANY)),
         (
             _TIDYING,
             lambda: tidy_up(
@@ -378,27 +390,6 @@ def _keep_house(system: System, ending: threading.Event) -> None:
                     task()
                 except Exception:
                     log.exception("housekeeping failed; trying again later")
-
-
-def _keep_indexes(system: System, ending: threading.Event) -> None:
-    """Off the delivery path, on a thread of its own that takes only processor time nobody else wants."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    called = threading.Event()
-    index = system.store.fulltext
-    watch = system.store.watch_indexes(called.set)
-    tended = time.monotonic()
-    while not ending.wait(_CALLED):
-        waited = time.monotonic() - tended
-        try:
-            if called.is_set() or waited >= _INDEXING or (waited >= _GATHERED and index.has_gathered()):
-                called.clear()
-                index.tend(ending.is_set, called.is_set)
-                tended = time.monotonic()
-        except Exception:
-            log.exception("the indexes could not be kept up; trying again later")
-            tended = time.monotonic()
-    watch.close()
 
 
 def _keep_reporting(system: System, ending: threading.Event) -> None:

@@ -9,6 +9,7 @@ import hmac
 import secrets
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +44,16 @@ def proven_logins(config: Config) -> ProvenLogins:
     return ProvenLogins(config.login.proven_minutes * 60.0, monotonic=time.monotonic)
 
 
-def build(config: Config, proven: ProvenLogins | None = None, guesses: ThrottleMemory | None = None) -> System:
+def build(
+    config: Config,
+    proven: ProvenLogins | None = None,
+    guesses: ThrottleMemory | None = None,
+    call_indexer: Callable[[], object] = lambda: None,
+) -> System:
     """Open the databases, whose schema ``installation.prepare`` has brought up to date.
 
-    ``proven`` and ``guesses`` are what processes that judge logins have in common.
+    ``proven`` and ``guesses`` are what processes that judge logins have in common.  ``call_indexer`` wakes the process
+    that fills indexes.
     """
     directory = Directory(
         config.directory_url,
@@ -55,13 +62,7 @@ def build(config: Config, proven: ProvenLogins | None = None, guesses: ThrottleM
         monotonic=time.monotonic,
         notice_within=0.5,
     )
-    store = Store(
-        config.store_url,
-        config.data,
-        inline_limit=config.storage.inline_limit,
-        recoverable_days=config.storage.recoverable_days,
-        clock=time.time,
-    )
+    store = build_store(config, call_indexer)
     gate = Gate(
         directory,
         throttle=Throttle(
@@ -80,6 +81,18 @@ def build(config: Config, proven: ProvenLogins | None = None, guesses: ThrottleM
         in_place=config.store_url.startswith("sqlite"),
     )
     return System(config, directory, store, gate, office)
+
+
+def build_store(config: Config, call_indexer: Callable[[], object] = lambda: None) -> Store:
+    """The mail alone, for who needs nobody's name."""
+    return Store(
+        config.store_url,
+        config.data,
+        inline_limit=config.storage.inline_limit,
+        recoverable_days=config.storage.recoverable_days,
+        clock=time.time,
+        call_indexer=call_indexer,
+    )
 
 
 def login_rules(config: Config) -> LoginRules:

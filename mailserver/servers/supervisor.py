@@ -7,6 +7,8 @@ thread, so that forking is safe and children share the memory of what was import
 Signals: SIGTERM and SIGINT end everything in an orderly way; SIGHUP asks the children for their certificates anew, and
 replaces all of them if the configuration changed.  The old ones serve until the new ones are ready, and for ever if
 these never are.
+
+A role may be on call: its child is started when its bell is rung, and ends by itself when there is nothing to do.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import mmap
 import os
 import select
 import signal
@@ -32,19 +35,47 @@ DRAIN = 15.0
 # A child that lives less long than this counts as failing, and is started again ever more slowly.
 _HEALTHY_AFTER = 10.0
 _LONGEST_PAUSE = 30.0
+# A child on call that has gone comes back after so long at the earliest.
+_AWAY = 0.5
 _PR_SET_PDEATHSIG = 1
 _OURS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 
 Ready = Callable[[], None]
 
 
+class Bell:
+    """Calls a child of a role, which is started for it if there is none: how often it was rung, and how often whoever
+    answers had heard it when he last was done, in memory that all processes share because it was made before they
+    were forked."""
+
+    def __init__(self) -> None:
+        self._numbers = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+
+    @property
+    def rung(self) -> int:
+        return self._numbers[0]
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._numbers[0] != self._numbers[1]
+
+    def ring(self) -> None:
+        self._numbers[0] += 1  # two at the same moment may count as one
+
+    def answered(self, rung: int) -> None:
+        """What it was rung for until it had been rung so often is done."""
+        self._numbers[1] = rung
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One kind of child.  ``run(ready)`` is the child's whole life; it calls ``ready`` once it serves."""
+    """One kind of child.  ``run(ready)`` is the child's whole life; it calls ``ready`` once it serves.  With a ``bell``
+    it is only started when that is rung, and may end."""
 
     name: str
     count: int
     run: Callable[[Ready], None]
+    bell: Bell | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +87,10 @@ class _Child:
     start_at: float = 0.0
     ready_pipe: int = -1
     is_ready: bool = False
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.role.bell is None or self.role.bell.is_waiting
 
 
 @dataclass(slots=True)
@@ -105,7 +140,7 @@ class Supervisor:
                     self._reload()
                 self._start_due()
                 self._hear_ready()
-                if all(child.is_ready for child in self._children):
+                if all(child.is_ready for child in self._children if child.pid or child.is_wanted):
                     if self._handing_over:
                         self._hand_over()
                     if not announced:
@@ -133,13 +168,13 @@ class Supervisor:
     def _pause(self) -> float:
         if self._stopping:
             return 0.2  # nobody is started any more; the deadline is what is waited for
-        waiting = [child.start_at - self.clock() for child in self._children if not child.pid]
+        waiting = [child.start_at - self.clock() for child in self._children if not child.pid and child.is_wanted]
         return max(0.0, min([*waiting, 1.0]))
 
     def _start_due(self) -> None:
         now = self.clock()
         for child in self._children:
-            if not child.pid and child.start_at <= now:
+            if not child.pid and child.start_at <= now and child.is_wanted:
                 self._start(child)
 
     def _start(self, child: _Child) -> None:
@@ -195,6 +230,9 @@ class Supervisor:
             self._retiring.remove(child)
             return
         if self._stopping:
+            return
+        if status == 0 and child.role.bell is not None:
+            child.start_at = self.clock() + _AWAY
             return
         child.failures = 0 if lived > _HEALTHY_AFTER else child.failures + 1
         pause = 0.0 if child.failures == 0 else min(_LONGEST_PAUSE, 0.1 * 2 ** min(child.failures, 16))

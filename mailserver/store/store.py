@@ -21,7 +21,7 @@ from mailserver.store.content import Content
 from mailserver.store.database import Database, Transaction
 from mailserver.store.fulltext import Fulltext
 from mailserver.store.mailboxes import Mailbox
-from mailserver.store.wakeups import INDEXES, SPOOL, Callback, Wakeups, Watch
+from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch
 
 log = logging.getLogger("citymail.store")
 
@@ -41,13 +41,12 @@ class Store:
         inline_limit: int = 131_072,
         recoverable_days: int = 30,
         clock: Callable[[], float] = time.time,
+        call_indexer: Callable[[], object] = lambda: None,
     ) -> None:
         self.blobs = Blobs(folder / "bodies", clock=clock)
         self.wakeups = Wakeups(folder / "run")
         self.database = Database(url, announce=self._announce, clock=clock)
-        self.fulltext = Fulltext(
-            folder / "index", self._read_anew, self.blobs.read, call=lambda: self.wakeups.announce((INDEXES,))
-        )
+        self.fulltext = Fulltext(folder / "index", self._read_anew, self.blobs.read, call=call_indexer)
         self._inline_limit = inline_limit
         self._recoverable = recoverable_days * DAY
         self._clock = clock
@@ -110,10 +109,6 @@ class Store:
     def watch_spool(self, callback: Callback) -> Watch:
         """Call back when mail to other servers was added or released."""
         return self.wakeups.watch([SPOOL], callback)
-
-    def watch_indexes(self, callback: Callback) -> Watch:
-        """Call back when a search found an index so far behind that ``fulltext.tend`` is to read on."""
-        return self.wakeups.watch([INDEXES], callback)
 
     def check_consistency(self) -> list[str]:
         """Broken invariants, in words; empty when all is well."""

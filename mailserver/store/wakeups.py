@@ -30,9 +30,8 @@ Callback = Callable[[], object]
 
 # Ids in one datagram; more changed mailboxes need several.
 _IDS_PER_DATAGRAM = 4000
-# Pseudo-mailboxes: the spool, and the indexes that a search found far behind.
+# A pseudo-mailbox.
 SPOOL = 0
-INDEXES = -1
 _DATAGRAMS_AT_ONCE = 50
 # Process id and chance.
 _NAME = re.compile(r"[0-9]+-[0-9a-f]{8}")

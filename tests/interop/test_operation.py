@@ -168,6 +168,7 @@ def test_sigterm_says_goodbye_and_the_next_start_has_everything(live: LiveServer
     idler = Wire(live)
     idler.log_in(live.address("an"), live.password)
     uid_validity = idler.command("SELECT INBOX").find(rb"UIDVALIDITY (\d+)")[1]
+    idler.command("SEARCH TEXT x")
     idler.idle()
     with (
         socket.create_connection(("127.0.0.1", live.ports["smtp"]), 20) as waiting,
@@ -196,6 +197,8 @@ def test_sigterm_says_goodbye_and_the_next_start_has_everything(live: LiveServer
         selected.find(rb"^\* 1 EXISTS")
         assert selected.find(rb"UIDVALIDITY (\d+)")[1] == uid_validity
         assert octets in wire.command("UID FETCH 1 BODY.PEEK[]").find(rb"BODY\[\]").string
+    # An account has an index: whoever keeps it up comes, and is one of those who may be killed below.
+    wait_until(lambda: "citymail index" in children(live).values(), "the indexer")
 
 
 def test_a_message_on_its_way_when_the_end_comes_is_either_kept_or_not_acknowledged(

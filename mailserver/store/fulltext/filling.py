@@ -1,7 +1,9 @@
 """Messages of the store → documents of an index.
 
-Each round is one transaction of the index, within which the mail is read at one moment: two who fill the same index
-take turns, and whoever is killed in the middle leaves what was there before.
+Each round reads the mail at one moment, makes of it what is to be written, and writes that in one transaction of the
+index.  In the middle, which takes nearly all of the time and very long for one who stands back behind everybody else,
+nothing is held: no snapshot of the mail, which would keep its log from coming home, and no lock, which a search would
+wait for.  If somebody else has filled meanwhile, the round is thrown away; whoever is killed leaves what was there.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from mailserver.message.searchable import Texts, texts_of
 from mailserver.message.structure import Part, decode_parts
 from mailserver.message.transfer import decode_transfer
 from mailserver.store.fulltext.attachments import AttachmentReader
-from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile
+from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile, draw_up
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import slice_octets
 from mailserver.store.tables import mailbox, message, message_octets, placement, sequence
@@ -97,24 +99,27 @@ def hidden(index: IndexFile, connection: Connection, mailbox_id: int) -> list[in
 
 def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int) -> bool:
     """Read the next messages of a mailbox.  Whether there may be more."""
-    with index.writing(), read() as connection:
-        arrived = _ARRIVED.rows(
-            connection, {"mailbox_id": mailbox_id, "uid": index.covered(mailbox_id), "limit": ROUND}
-        )
+    covered = index.covered(mailbox_id)
+    with read() as connection:
+        arrived = _ARRIVED.rows(connection, {"mailbox_id": mailbox_id, "uid": covered, "limit": ROUND})
         taken = arrived[: _few(size for _, _, size in arrived)]
-        ids = index.lacks(message_id for _, message_id, _ in taken)
-        if ids:
-            rows = list(_rows(connection, ids))
-            trees = [decode_parts(row.parts) for row in rows]
-            index.add(
-                ((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True)),
-                [row.id for row, tree in zip(rows, trees, strict=True) if any(_files(tree))],
-            )
+        message_ids = [message_id for _, message_id, _ in taken]
+        ids = index.lacks(message_ids)
+        rows = list(_rows(connection, ids)) if ids else []
+        is_last = len(taken) == len(arrived) < ROUND
+        end = uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1
+    trees = [decode_parts(row.parts) for row in rows]
+    chunk = draw_up((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True))
+    with index.writing():
+        if index.covered(mailbox_id) != covered or index.lacks(message_ids) != ids:
+            return True
+        if rows:
+            index.add(chunk, [row.id for row, tree in zip(rows, trees, strict=True) if any(_files(tree))])
             newest = max(rows, key=lambda row: row.id)
             if newest.id > index.checked()[0]:
                 index.set_checked(newest.id, newest.received_at)
-        is_last = len(taken) == len(arrived) < ROUND
-        index.cover(mailbox_id, uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1)
+        index.cover(mailbox_id, end)
+    index.merge_chunks()
     return not is_last
 
 
@@ -134,13 +139,14 @@ def read_attached(index: IndexFile, read: OpenRead, read_file: ReadFile, reader:
             text = reader.text(kind, octets if decoded is None else decoded)
             if text:
                 texts.append(exact_form(text))
+    chunk = draw_up([(message_id, ATTACHED, [texts if field == "body" else [] for field in FIELDS])])
     with index.writing():
         if not index.is_waiting(message_id):
             return True  # somebody else has read them, or the message is gone
+        index.skip_attached(message_id)
         if texts:
-            index.add([(message_id, ATTACHED, [texts if field == "body" else [] for field in FIELDS])])
-        else:
-            index.skip_attached(message_id)
+            index.add(chunk)
+    index.merge_chunks()
     return True
 
 

@@ -25,10 +25,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
+from typing import Any
 from urllib.parse import quote, unquote
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from mailserver.message.fuzzy import PERCENT, Fuzzy
 from mailserver.message.matching import Needle
@@ -47,12 +48,8 @@ Wanted = tuple[str, Needle | Fuzzy]
 ATTACHMENT_SECONDS = 3.0
 _SEARCH_PATIENCE = 0.5
 _PATIENCE = 60.0
-# Seconds between rounds in the background, for a search that waits for its own.
-_GAP = 0.03
 # A mailbox that large is read in the background, ahead of its first search or beside it.
 LARGE = 5_000
-# So many new messages, for whomever, are worth a look which indexes lack them, before it is time for one.
-MANY = 1_000
 # The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
 _FEW = 8
 _REMOVED = ".removed-"
@@ -82,14 +79,14 @@ class Fulltext:
         call: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """``call`` wakes whoever tends the indexes, when a search finds one far behind."""
+        """``call`` wakes whoever tends the indexes."""
         self._folder = folder
         self._read = read
         self._read_file = read_file
         self._call = call
         self._clock = clock
         self._seen: dict[str, list[tuple[int, int]]] = {}
-        self._tended_at: int | None = None
+        self._called_at: int | None = None  # the message that came last before
 
     def find(self, account_id: str, mailbox_ids: Sequence[int], wanted: Collection[Wanted]) -> Lookup | None:
         """Which messages of an account hold what is wanted; certain for those in the named mailboxes."""
@@ -208,29 +205,30 @@ class Fulltext:
             return sorted(unquote(each.name) for each in self._folder.iterdir() if _REMOVED not in each.name)
         return []
 
-    def has_gathered(self) -> bool:
-        """Whether much mail has come since ``tend`` last began, or since this was first asked."""
+    def call_after(self, count: int) -> None:
+        """Call if so many messages have come since this last did, or nobody knows, and any account has an index or
+        should."""
         with self._read() as connection:
             last = filling.last_message(connection)
-        if self._tended_at is None:
-            self._tended_at = last
-        return last - self._tended_at >= MANY
+            if self._called_at is not None and last - self._called_at < count:
+                return
+            self._called_at = last
+            is_wanted = self._has_any() or connection.execute(_large().limit(1)).first() is not None
+        if is_wanted:
+            self._call()
 
-    def tend(self, ending: Callable[[], bool], called: Callable[[], bool] = lambda: False) -> None:
+    def tend(self, ending: Callable[[], bool], called: Callable[[], bool] = lambda: False) -> bool:
         """Read what arrived for accounts that have been searched, so that the next search need not; and all of those
-        with so much mail that their first search would take long.
+        with so much mail that their first search would take long.  Whether there was anything.
 
         Files sent along, which take minutes, are left for the next time when somebody has ``called``.
         """
         with self._read() as connection:
-            self._tended_at = filling.last_message(connection)
-            large = connection.execute(
-                select(mailbox.c.account_id).where(mailbox.c.messages >= LARGE, mailbox.c.removed_at.is_(None))
-            ).scalars()
-            accounts = dict.fromkeys((*self.accounts(), *large))
+            accounts = dict.fromkeys((*self.accounts(), *connection.execute(_large()).scalars()))
+        found = False
         for account_id in accounts:
             if ending():
-                return
+                break
             with self._read() as connection:
                 rows = connection.execute(
                     select(mailbox.c.id, mailbox.c.uid_next).where(mailbox.c.account_id == account_id)
@@ -239,9 +237,11 @@ class Fulltext:
             if not state:
                 self.remove(account_id)
             elif self._seen.get(account_id) != state:
+                found = True
                 self._tend(account_id, ending, called)
                 if not ending() and not called():
                     self._seen[account_id] = state
+        return found
 
     def problems(self) -> list[str]:
         """Indexes that are not as they should be, in words."""
@@ -261,6 +261,11 @@ class Fulltext:
                 found.append(f"an index cannot be read: account {account_id}: {fault}")
         return found
 
+    def _has_any(self) -> bool:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._folder) as entries:
+            return next(entries, None) is not None
+        return False
+
     def _behind(self, index: IndexFile | None, mailbox_ids: Sequence[int]) -> int:
         covered = [0 if index is None else index.covered(each) for each in mailbox_ids]
         with self._read() as connection:
@@ -271,12 +276,8 @@ class Fulltext:
         return behind
 
     def _tend(self, account_id: str, ending: Callable[[], bool], called: Callable[[], bool]) -> None:
-        def leave_room() -> bool:
-            sleep(_GAP)
-            return ending()
-
         try:
-            self.fill(account_id, until=leave_room, files_until=lambda: ending() or called())
+            self.fill(account_id, until=ending, files_until=lambda: ending() or called())
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
 
@@ -341,6 +342,11 @@ class Fulltext:
 
     def _path(self, account_id: str) -> Path:
         return self._home(account_id) / "index.db"
+
+
+def _large() -> Select[Any]:
+    """Accounts that have a large mailbox."""
+    return select(mailbox.c.account_id).where(mailbox.c.messages >= LARGE, mailbox.c.removed_at.is_(None))
 
 
 def _looked_up(index: IndexFile, wanted: Collection[Wanted], unread: frozenset[int]) -> Lookup:

@@ -20,7 +20,8 @@ import zlib
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,30 @@ CREATE TABLE lexicon (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 
 # The texts of one document, in their exact form: those of each field.
 Document = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Documents as they are to be written: the ids of their rows, their texts, and two lexicons for each field."""
+
+    ids: array[int]
+    texts: Sequence[bytes]
+    lexicons: Sequence[Lexicon | None]
+
+
+def draw_up(documents: Iterable[tuple[int, int, Document]]) -> Chunk:
+    """(message_id, MESSAGE or ATTACHED, texts) → a chunk.  It takes nearly all the time, and no file."""
+    ids: array[int] = array("q")
+    packed = []
+    fields: list[list[Sequence[str]]] = [[] for _ in FIELDS]
+    for message_id, kind, texts in documents:
+        ids.append(2 * message_id + kind)
+        packed.append(_packed(_octets("\x1e".join(["\n".join(each) for each in texts]))))
+        for field, lines in zip(fields, texts, strict=True):
+            field.append(lines)
+    # One field after the other: what is looked up again and again stays near the processor.
+    lexicons = [each for field, texts in zip(FIELDS, fields, strict=True) for each in _drawn_up(field, texts)]
+    return Chunk(ids, packed, lexicons)
 
 
 class OtherVersion(Exception):
@@ -178,25 +203,11 @@ class IndexFile:
 
     # Filling
 
-    def add(self, documents: Iterable[tuple[int, int, Document]], waiting: Iterable[int] = ()) -> None:
-        """(message_id, MESSAGE or ATTACHED, texts) as a chunk of their own; ``waiting`` have files to be read."""
-        ids: array[int] = array("q")
-        packed = []
-        fields: list[list[Sequence[str]]] = [[] for _ in FIELDS]
-        for message_id, kind, texts in documents:
-            ids.append(2 * message_id + kind)
-            packed.append(_packed(_octets("\x1e".join(["\n".join(each) for each in texts]))))
-            if kind == ATTACHED:
-                self.skip_attached(message_id)
-            for field, lines in zip(fields, texts, strict=True):
-                field.append(lines)
-        self._database.executemany("INSERT INTO document VALUES (?, ?)", zip(ids, packed, strict=True))
+    def add(self, chunk: Chunk, waiting: Iterable[int] = ()) -> None:
+        """New documents; ``waiting`` have files to be read."""
+        self._database.executemany("INSERT INTO document VALUES (?, ?)", zip(chunk.ids, chunk.texts, strict=True))
         self._database.executemany("INSERT OR IGNORE INTO attached VALUES (?)", [(each,) for each in waiting])
-        if ids:
-            # One field after the other: what is looked up again and again stays near the processor.
-            lexicons = [each for field, texts in zip(FIELDS, fields, strict=True) for each in _drawn_up(field, texts)]
-            self._write_chunk(ids, lexicons)
-            self._merge_chunks()
+        self._write_chunk(chunk.ids, chunk.lexicons)
 
     def forget(self, message_ids: set[int]) -> None:
         """Messages that lie in no mailbox leave it."""
@@ -219,31 +230,43 @@ class IndexFile:
         """Its files have been read, or nothing could be read of them."""
         self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
 
-    def _merge_chunks(self) -> None:
-        """Eight of a size become one: each document is rewritten four times in its life."""
-        while True:
-            sizes: dict[int, list[int]] = {}
-            for chunk, documents, size in self._database.execute("SELECT id, documents, size FROM chunk ORDER BY id"):
-                if documents < _LARGE_DOCUMENTS and size < _LARGE_OCTETS:
-                    sizes.setdefault((documents.bit_length() - 1) // 3, []).append(chunk)
-            crowded = [chunks for chunks in sizes.values() if len(chunks) >= _MERGED]
-            if not crowded:
-                return
-            self._merge(crowded[0])
+    def merge_chunks(self) -> None:
+        """Eight of a size become one: each document is rewritten four times in its life.
 
-    def _merge(self, chunks: list[int]) -> None:
-        ids: array[int] = array("q")
-        offsets = []
-        for chunk in chunks:
-            offsets.append(len(ids))
-            ids.extend(_array("q", self._one("SELECT ids FROM chunk WHERE id = ?", chunk)))
+        Outside a transaction: the file is locked only to write.  What somebody else has changed meanwhile is left as
+        it is; the next round comes by again.
+        """
+        while True:
+            with self.reading():
+                sizes: dict[int, list[int]] = {}
+                listed = self._database.execute("SELECT id, documents, size FROM chunk ORDER BY id")
+                for chunk, documents, size in listed:
+                    if documents < _LARGE_DOCUMENTS and size < _LARGE_OCTETS:
+                        sizes.setdefault((documents.bit_length() - 1) // 3, []).append(chunk)
+                crowded = next((chunks for chunks in sizes.values() if len(chunks) >= _MERGED), None)
+                if crowded is None:
+                    return
+                members = self._members(crowded)
+                lexicons = self._merged(crowded, members)
+            with self.writing():
+                if self._members(crowded) != members:
+                    return
+                for chunk in crowded:
+                    self._remove_chunk(chunk)
+                self._write_chunk(array("q", chain.from_iterable(members)), lexicons)
+
+    def _members(self, chunks: list[int]) -> list[array[int]]:
+        """The documents of each.  They tell what it holds, for a document never changes."""
+        rows = [self._database.execute("SELECT ids FROM chunk WHERE id = ?", (each,)).fetchone() for each in chunks]
+        return [_array("q", b"" if row is None else row[0]) for row in rows]
+
+    def _merged(self, chunks: list[int], members: list[array[int]]) -> list[Lexicon | None]:
+        offsets = list(accumulate(map(len, members), initial=0))
         merged = []
         for place in range(2 * len(FIELDS)):  # one lexicon after the other, for the memory's sake
-            found = [(offset, self._lexicon(chunk, place), None) for offset, chunk in zip(offsets, chunks, strict=True)]
-            merged.append(merge([(offset, each, None) for offset, each, _ in found if each is not None]))
-        for chunk in chunks:
-            self._remove_chunk(chunk)
-        self._write_chunk(ids, merged)
+            found = [(offset, self._lexicon(chunk, place)) for offset, chunk in zip(offsets, chunks, strict=False)]
+            merged.append(merge([(offset, each, None) for offset, each in found if each is not None]))
+        return merged
 
     def _write_chunk(self, ids: array[int], lexicons: Sequence[Lexicon | None]) -> None:
         size = sum(each.size for each in lexicons if each is not None)

@@ -207,6 +207,40 @@ def test_a_killed_child_is_replaced_and_the_others_stay(supervise: Callable[...,
     assert f"drained one {again}" in program.heard
 
 
+def test_a_child_on_call_comes_when_the_bell_is_rung_and_may_go(
+    supervise: Callable[..., Supervised], tmp_path: Path
+) -> None:
+    program = supervise(
+        f"""
+        import pathlib
+        mark = pathlib.Path({str(tmp_path / "mark")!r})
+        bell = supervisor.Bell()
+        def host(ready):
+            ending = until_term(bell.ring)
+            ready()
+            ending.wait()
+        def guest(ready):
+            ready()
+            rung = bell.rung
+            if rung == 2 and not mark.exists():
+                mark.touch()
+                sys.exit(3)
+            bell.answered(rung)
+            say("guest came", rung)
+        Supervisor([Role("host", 1, host), Role("guest", 1, guest, bell)], on_ready=lambda: say("ready")).run()
+        """
+    )
+    program.expect("ready")
+    assert not any(line.startswith("guest") for line in program.heard)
+    for rung in (1, 2, 3):
+        program.signal(signal.SIGHUP)
+        program.expect(f"guest came {rung}")  # again, if what it was called for was not done
+    program.signal(signal.SIGTERM)
+    assert program.end() == 0
+    assert sum(line.startswith("guest came") for line in program.heard) == 3
+    assert sum(line.startswith("log: guest ended (exit status 3)") for line in program.heard) == 1
+
+
 def test_a_child_that_keeps_dying_is_started_ever_more_slowly(supervise: Callable[..., Supervised]) -> None:
     program = supervise("""Supervisor([Role("faulty", 1, lambda ready: sys.exit(3))]).run()""")
     for pause in ("0.2", "0.4", "0.8"):

@@ -19,7 +19,9 @@ import pytest
 
 from mailserver.message.matching import needle
 from mailserver.store import Store, messages, reading
+from mailserver.store.fulltext import filling
 from mailserver.store.fulltext.attachments import AttachmentReader
+from mailserver.store.fulltext.index_file import draw_up
 from mailserver.store.messages import Target
 from tests.mailserver.message.office_files import packed
 
@@ -253,6 +255,26 @@ def test_killed_while_filling_and_filled_by_two(store: Store, hire: Any, mail: A
     assert store.fulltext.problems() == []
 
 
+def test_nobody_waits_for_a_round_and_one_that_comes_late_is_thrown_away(
+    clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk.append(mail("Một", WORDS))
+    rounds: list[int] = []
+
+    def slow(documents: Any) -> Any:
+        rounds.append(len(rounds))
+        if rounds == [0]:
+            assert find(clerk, "sach") == {1}  # which reads the same message
+        return draw_up(documents)
+
+    monkeypatch.setattr(filling, "draw_up", slow)
+    clerk.store.fulltext.fill("an")
+    assert len(rounds) >= 2
+    assert find(clerk, "sach") == {1}
+    assert clerk.store.fulltext.figures("an")["messages"] == 1
+    assert clerk.store.fulltext.problems() == []
+
+
 def chunks(database: Path) -> int:
     """How far filling has come."""
     if not database.exists():
@@ -288,36 +310,63 @@ def test_files_sent_along_are_found(clerk: Any) -> None:
     assert figures["waiting"] == 0
 
 
-def test_the_steward_reads_ahead(clerk: Any, mail: Any) -> None:
+def test_the_indexer_reads_ahead(clerk: Any, mail: Any) -> None:
     index = clerk.store.fulltext
     clerk.append(mail("Một", WORDS))
-    index.tend(lambda: False)
+    assert not index.tend(lambda: False)
     assert index.accounts() == []  # never searched, never read
     assert find(clerk, "sach") == {1}
     clerk.append(mail("Hai", WORDS))
     index.tend(lambda: True)
     assert index.figures("an")["behind"] == 1
-    index.tend(lambda: False)
+    assert index.tend(lambda: False)
     assert index.figures("an")["behind"] == 0
+    assert not index.tend(lambda: False)
     index.rebuild("an")
     assert find(clerk, "sach") == {1, 2}
 
 
-def test_mail_that_gathers_is_noticed(clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def calls(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What the indexer would hear."""
+    heard: list[bool] = []
+    monkeypatch.setattr(clerk.store.fulltext, "_call", lambda: heard.append(True))
+    return heard
+
+
+def test_the_indexer_is_called_when_mail_has_gathered(clerk: Any, mail: Any, calls: list[bool]) -> None:
     index = clerk.store.fulltext
-    monkeypatch.setattr("mailserver.store.fulltext.fulltext.MANY", 3)
-    for number in range(5):
-        clerk.append(mail(str(number), WORDS))
-    assert not index.has_gathered()  # only what comes from now on
+    clerk.append(mail("Một", WORDS))
+    index.call_after(1)
+    assert not calls  # nobody has an index, nor so much mail that he should
+    assert find(clerk, "sach") == {1}
+    index.call_after(1)
+    assert not calls  # nothing has come since
+    clerk.append(mail("Hai", WORDS))
+    index.call_after(3)
+    assert not calls
     other = clerk.create("Other")
-    clerk.do(messages.copy, clerk.inbox.id, [(1, 5)], other.id)
-    assert not index.has_gathered()  # they are the same messages
+    clerk.do(messages.copy, clerk.inbox.id, [(1, 2)], other.id)
+    index.call_after(2)
+    assert not calls  # they are the same messages
+    index.call_after(1)
+    assert len(calls) == 1
     for number in range(3):
-        assert not index.has_gathered()
+        index.call_after(3)
+        assert len(calls) == 1
         clerk.append(mail(str(number), WORDS))
-    assert index.has_gathered()
-    index.tend(lambda: False)
-    assert not index.has_gathered()
+    index.call_after(3)
+    assert len(calls) == 2
+
+
+def test_the_indexer_is_called_for_a_large_mailbox(
+    clerk: Any, mail: Any, calls: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        clerk.append(mail(str(number), WORDS))
+    monkeypatch.setattr("mailserver.store.fulltext.fulltext.LARGE", 3)
+    clerk.store.fulltext.call_after(1)
+    assert len(calls) == 1
 
 
 def test_files_wait_while_somebody_calls_for_an_index(clerk: Any, mail: Any) -> None:
@@ -332,7 +381,7 @@ def test_files_wait_while_somebody_calls_for_an_index(clerk: Any, mail: Any) -> 
 
 
 def test_large_mailboxes_are_read_before_their_first_search(
-    clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch
+    clerk: Any, mail: Any, calls: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = clerk.store.fulltext
     for number in range(5):
@@ -342,19 +391,16 @@ def test_large_mailboxes_are_read_before_their_first_search(
     assert index.figures("an") is None
     monkeypatch.setattr("mailserver.store.fulltext.fulltext.LARGE", 5)
     # So much is left to the background, which is called: the search is to look into the messages itself.
-    called = threading.Event()
-    watch = clerk.store.watch_indexes(called.set)
     assert index.read_next("an", [clerk.inbox.id]) == 0
-    assert called.is_set()
+    assert calls
     lookup = index.find("an", [clerk.inbox.id], [("body", needle("sach"))])
     assert lookup.hits["body", needle("sach")] == set()
     assert len(lookup.unread) == 5
     index.tend(lambda: False)
-    called.clear()
+    calls.clear()
     assert find(clerk, "sach") == {1, 2, 3, 4, 5}
     assert index.behind("an", [clerk.inbox.id]) == 0
-    assert not called.is_set()
-    watch.close()
+    assert not calls
     assert index.figures("an")["messages"] == 5
 
 

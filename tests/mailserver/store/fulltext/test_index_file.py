@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -18,7 +20,7 @@ from mailserver.message.fuzzy import fuzzy
 from mailserver.message.matching import exact_form, needle
 from mailserver.message.terms import key_pairs, words, words_and_pairs
 from mailserver.store.fulltext import index_file, lexicon
-from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, IndexFile
+from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, IndexFile, draw_up
 
 LETTERS = "aadđờơòênN .,,-@\u0301\u0301\u0323\U0001d167😀\u0bd7日本ﬁß_1"
 TEXTS = st.one_of(
@@ -41,6 +43,13 @@ def index(tmp_path: Path) -> Iterator[IndexFile]:
     made.close()
 
 
+def add(index: IndexFile, documents: Iterable[tuple[int, int, list[list[str]]]], waiting: Sequence[int] = ()) -> None:
+    chunk = draw_up(documents)
+    with index.writing():
+        index.add(chunk, waiting)
+    index.merge_chunks()
+
+
 def scan(documents: dict[int, list[list[str]]], field: str, word: str) -> set[int]:
     place = FIELDS.index(field)
     return {number for number, texts in documents.items() if any(map(needle(word).in_exact, texts[place]))}
@@ -52,10 +61,9 @@ def test_index_is_scan(documents: list[list[list[str]]], keys: list[str], togeth
     folder = TemporaryDirectory()
     index = IndexFile(Path(folder.name) / "index.db", "an", patience=5)
     kept = dict(enumerate(documents, 1))
-    with index.writing():
-        for start in range(0, len(documents), together):
-            numbers = [*kept][start : start + together]
-            index.add([(number, MESSAGE, kept[number]) for number in numbers])
+    for start in range(0, len(documents), together):
+        numbers = [*kept][start : start + together]
+        add(index, [(number, MESSAGE, kept[number]) for number in numbers])
     for _ in range(2):
         for field in FIELDS:
             for word in filter(lambda each: needle(each).form, keys):
@@ -84,8 +92,7 @@ def test_scores_of_index_and_scan_are_the_same(documents: list[list[str]], keys:
     folder = TemporaryDirectory()
     index = IndexFile(Path(folder.name) / "index.db", "an", patience=5)
     kept = {number: [[each] if each else [] for each in texts] for number, texts in enumerate(documents, 1)}
-    with index.writing():
-        index.add([(number, MESSAGE, texts) for number, texts in kept.items()])
+    add(index, [(number, MESSAGE, texts) for number, texts in kept.items()])
     for key in keys:
         for places in (PLACES, [(100, "from")]):
             scores = {
@@ -99,9 +106,8 @@ def test_scores_of_index_and_scan_are_the_same(documents: list[list[str]], keys:
 
 def test_words_of_a_message_and_its_files_are_scored_together(index: IndexFile) -> None:
     many = " ".join(f"w{number}" for number in range(lexicon.MOST_TERMS + 1))
-    with index.writing():
-        index.add([(1, MESSAGE, document("thư ngỏ")), (2, MESSAGE, document(many))], waiting=[1])
-        index.add([(1, ATTACHED, document("bảng lương"))])
+    add(index, [(1, MESSAGE, document("thư ngỏ")), (2, MESSAGE, document(many))], waiting=[1])
+    add(index, [(1, ATTACHED, document("bảng lương"))])
     assert index.scores([(50, "body")], fuzzy("bang thu")) == {1: 50}
     assert index.scores([(50, "body")], fuzzy("w77 w78")) == {2: 50}
     assert index.scores([(50, "body")], fuzzy("bang w78")) == {}
@@ -131,8 +137,7 @@ def test_folding_moves_no_limits_of_words() -> None:
 
 def test_chunks_are_merged_and_stay_few(index: IndexFile) -> None:
     for number in range(1, 200):
-        with index.writing():
-            index.add([(number, MESSAGE, document(f"văn bản số {number} ngày {number % 7}"))])
+        add(index, [(number, MESSAGE, document(f"văn bản số {number} ngày {number % 7}"))])
     assert index.figures()["chunks"] < 22
     assert index.find("body", needle("số 17")) == {17, *range(170, 180)}
     assert index.find("body", needle("ngay 3")) == {number for number in range(1, 200) if number % 7 == 3}
@@ -167,19 +172,18 @@ def document(body: str) -> list[list[str]]:
 
 def test_a_message_of_too_many_words_is_looked_into(index: IndexFile) -> None:
     many = " ".join(f"w{number}" for number in range(lexicon.MOST_TERMS + 1))
-    with index.writing():
-        index.add([(1, MESSAGE, document(many)), (2, MESSAGE, document("w77 đây"))])
+    add(index, [(1, MESSAGE, document(many)), (2, MESSAGE, document("w77 đây"))])
     assert index.find("body", needle("w77")) == {1, 2}
     assert index.find("body", needle("w77 w78")) == {1}
     assert index.find("body", needle("đây")) == {2}
 
 
 def test_attached_files_are_found_with_their_message(index: IndexFile) -> None:
-    with index.writing():
-        index.add([(1, MESSAGE, document("thư")), (2, MESSAGE, document("khác"))], waiting=[1, 2])
+    add(index, [(1, MESSAGE, document("thư")), (2, MESSAGE, document("khác"))], waiting=[1, 2])
     assert index.waiting(5) == [2, 1]
+    add(index, [(1, ATTACHED, document("bảng lương"))])
     with index.writing():
-        index.add([(1, ATTACHED, document("bảng lương"))])
+        index.skip_attached(1)
         index.skip_attached(2)
     assert index.waiting(5) == []
     assert index.find("body", needle("bảng lương")) == {1}
@@ -190,17 +194,42 @@ def test_attached_files_are_found_with_their_message(index: IndexFile) -> None:
 
 
 def test_a_round_that_fails_leaves_nothing(index: IndexFile) -> None:
-    def broken() -> Iterator[tuple[int, int, list[list[str]]]]:
-        yield 1, MESSAGE, document("một")
+    chunk = draw_up([(1, MESSAGE, document("một"))])
+    with contextlib.suppress(KeyError), index.writing():
+        index.add(chunk)
         raise KeyError
-
-    with pytest.raises(KeyError), index.writing():
-        index.add(broken())
     assert index.find("body", needle("mot")) == set()
     assert index.message_ids() == set()
-    with index.writing():
-        index.add([(1, MESSAGE, document("một"))])
+    add(index, [(1, MESSAGE, document("một"))])
     assert index.find("body", needle("mot")) == {1}
+
+
+def test_what_changes_while_chunks_are_merged_is_not_lost(
+    index: IndexFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 8):
+        add(index, [(number, MESSAGE, document("thư"))])
+    with index.writing():
+        index.add(draw_up([(8, MESSAGE, document("thư"))]))
+
+    def meanwhile(*lexicons: Any) -> Any:
+        monkeypatch.setattr(index_file, "merge", lexicon.merge)
+        other = IndexFile(tmp_path / "index.db", "an", patience=5)
+        with other.writing():
+            other.forget({8})
+            other.add(draw_up([(9, MESSAGE, document("thư mới"))]))
+        other.close()
+        return lexicon.merge(*lexicons)
+
+    monkeypatch.setattr(index_file, "merge", meanwhile)
+    index.merge_chunks()
+    assert index.figures()["chunks"] == 8
+    assert index.find("body", needle("thu")) == {*range(1, 8), 9}
+    index.merge_chunks()
+    assert index.figures()["chunks"] == 1
+    assert index.find("body", needle("thu")) == {*range(1, 8), 9}
+    assert index.find("body", needle("mới")) == {9}
+    assert index.problems() == []
 
 
 def test_a_file_of_another_version_is_not_touched(tmp_path: Path) -> None:
@@ -213,7 +242,6 @@ def test_a_file_of_another_version_is_not_touched(tmp_path: Path) -> None:
 
 def test_decomposed_marks_do_not_divide_words(index: IndexFile) -> None:
     text = unicodedata.normalize("NFD", "x\u0323\u0301yz ế")
-    with index.writing():
-        index.add([(1, MESSAGE, document(text))])
+    add(index, [(1, MESSAGE, document(text))])
     assert index.find("body", needle("xyz")) == {1}
     assert index.find("body", needle("yz e")) == {1}
