@@ -50,7 +50,17 @@ from directory.sqlite_log import use_log
 CITY_TIME = timezone(timedelta(hours=7))
 
 # Tables whose changes no cache depends on.
-_QUIET = {tables.web_session.name, tables.audit_record.name, tables.app_password_use.name, tables.preference.name}
+_QUIET = {
+    table.name
+    for table in (
+        tables.web_session,
+        tables.audit_record,
+        tables.app_password_use,
+        tables.preference,
+        tables.recovery_code,
+        tables.second_factor_use,
+    )
+}
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
 # Shelves that hang on one table alone and are dear to fill: other changes of a transaction leave them as they are.

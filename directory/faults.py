@@ -40,6 +40,9 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "units of type {type} do not exist on {day}",
         "ngày {day} không có loại đơn vị {type}",
     ),
+    "second-factor-on": ("exists", "two-step sign-in is on already", "xác thực hai bước đã được bật"),
+    "second-factor-off": ("unknown", "two-step sign-in is not on", "xác thực hai bước chưa được bật"),
+    "second-factor-code": ("invalid", "the code is not right", "mã xác thực không đúng"),
     "position-unknown": (
         "unknown",
         "there is no position {position}; `citymail official positions` lists them, `define-position` makes one",
@@ -199,6 +202,36 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "the plan takes effect on {day}; it cannot be applied before",
         "phương án có hiệu lực từ {day}; chưa thể áp dụng",
     ),
+    "leave-overtaken": (
+        "in-use",
+        "what the leaving did was changed since: {what}; let the official return instead",
+        "kết quả của việc nghỉ đã bị thay đổi sau đó: {what}; hãy dùng lệnh cho trở lại",
+    ),
+    "leave-unknown": (
+        "unknown",
+        "no leaving of {account} is ordered or can be taken back",
+        "không có lệnh nghỉ nào của {account} đang chờ hoặc có thể hủy",
+    ),
+    "leave-ordered": (
+        "exists",
+        "{account} is to leave already, the last day is {day}",
+        "{account} đã có lệnh nghỉ, ngày cuối là {day}",
+    ),
+    "custody-unknown": (
+        "unknown",
+        "nobody looks after the mail of {mailbox}",
+        "không ai được giao giữ thư của {mailbox}",
+    ),
+    "custodian-invalid": (
+        "invalid",
+        "{account} cannot look after this mail",
+        "không thể giao giữ thư này cho {account}",
+    ),
+    "head-unknown": (
+        "unknown",
+        "{unit} has no head who could look after this mail; name somebody",
+        "{unit} không có người đứng đầu để giao giữ thư; hãy nêu rõ một người",
+    ),
     "plan-overtaken": (
         "in-use",
         "what the plan made was changed since: {what}; make a new plan instead",
@@ -323,6 +356,50 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "admin-sign-in": ("invalid", "wrong login or password", "sai tên đăng nhập hoặc mật khẩu"),
     "admin-none": ("invalid", "{login} administers nothing", "{login} không phải quản trị viên"),
+    "certificate-unknown": (
+        "unknown",
+        "there is no certificate {certificate}, or more than one",
+        "không có chứng thư {certificate}, hoặc có nhiều hơn một",
+    ),
+    "certificate-exists": ("exists", "the certificate of {subject} is here already", "đã có chứng thư của {subject}"),
+    "certificate-nobodys": (
+        "unknown",
+        "nobody here has an address that the certificate of {subject} names ({addresses})",
+        "không ai ở đây có địa chỉ ghi trong chứng thư của {subject} ({addresses})",
+    ),
+    "certificate-unfit": (
+        "invalid",
+        "the certificate of {subject} cannot be used: {why}",
+        "không dùng được chứng thư của {subject}: {why}",
+    ),
+    "issuer-none": (
+        "unknown",
+        "there is no certificate authority yet (`citymail ca init`)",
+        "chưa có nơi cấp chứng thư (`citymail ca init`)",
+    ),
+    "issuer-exists": ("exists", "the authority {subject} is here already", "đã có nơi cấp {subject}"),
+    "issuer-foreign": (
+        "invalid",
+        "{subject} was not issued by that root",
+        "{subject} không phải do gốc đó cấp",
+    ),
+    "issuer-unfit": (
+        "invalid",
+        "{subject} may not issue certificates, or has ended",
+        "{subject} không được quyền cấp chứng thư, hoặc đã hết hạn",
+    ),
+    "issuer-key": (
+        "invalid",
+        "the key in {place} is not the authority's",
+        "khóa tại {place} không phải của nơi cấp",
+    ),
+    "crl-unfit": ("invalid", "this revocation list cannot be used: {why}", "không dùng được danh sách thu hồi này: {why}"),
+    "anchor-unknown": ("unknown", "{anchor} is not trusted", "{anchor} không nằm trong danh sách tin cậy"),
+    "key-absent": (
+        "unknown",
+        "the private key of certificate {certificate} is not here",
+        "không có khóa riêng của chứng thư {certificate} tại đây",
+    ),
     "value-invalid": ("invalid", "{value} is no {what}", "{value} không phải {what}"),
 }
 

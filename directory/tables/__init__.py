@@ -16,7 +16,10 @@ from directory.tables.accounts import (
     mailbox_post,
     mailbox_right,
     preference,
+    recovery_code,
     scram_verifier,
+    second_factor,
+    second_factor_use,
 )
 from directory.tables.administration import approval_request, approval_rule, delegation
 from directory.tables.certificates import (
@@ -90,9 +93,12 @@ __all__ = [
     "position",
     "preference",
     "private_key",
+    "recovery_code",
     "scram_verifier",
     "search_entry",
     "search_word",
+    "second_factor",
+    "second_factor_use",
     "stale_person",
     "state",
     "trust_anchor",

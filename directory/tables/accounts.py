@@ -86,6 +86,33 @@ hidden_capability = Table(
     sqlite_with_rowid=False,
 )
 
+# What a person proves beside the password (security.totp); not yet confirmed: nothing is asked.
+second_factor = Table(
+    "second_factor",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("confirmed_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# Apart from the above, since it changes often and nothing is remembered of it: the last step whose code was taken.
+second_factor_use = Table(
+    "second_factor_use",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 # What somebody chose for himself (directory.preferences); what he did not choose is not here.
 preference = Table(
     "preference",
