@@ -56,6 +56,8 @@ _QUIET = {
         tables.web_session,
         tables.audit_record,
         tables.app_password_use,
+        *(tables.certificate, tables.certificate_address, tables.private_key, tables.account_key),
+        *(tables.issuer, tables.issuer_crl, tables.trust_anchor, tables.known_authority, tables.fetched_crl),
         tables.preference,
         tables.recovery_code,
         tables.second_factor_use,
@@ -111,6 +113,10 @@ class _Conversation:
 
     def _open(self) -> Connection:
         raise NotImplementedError
+
+    @property
+    def administrator(self) -> str:  # who answers for what is done (directory.authority)
+        return self._directory.administrator
 
     @property
     def now(self) -> int:
@@ -231,8 +237,8 @@ class Reading(_Conversation):
 class Writing(_Conversation):
     """The one writing transaction.  It reads what it has written.
 
-    ``origin`` and ``reason`` go into the audit record of whatever is changed in it.  ``administrator`` is who answers
-    for it; once he is ``refused`` something (``directory.authority``), nothing of it is kept.
+    ``origin`` and ``reason`` go into the audit record of whatever is changed in it.  Once the administrator is
+    ``refused`` something (``directory.authority``), nothing of it is kept.
     """
 
     def __init__(self, directory: Directory, connection: Connection, origin: str = "", reason: str = "") -> None:
@@ -242,7 +248,6 @@ class Writing(_Conversation):
         self.reason = reason
         self.memory = Memory(-1, 0.0)
         self.changed = False
-        self.administrator = directory.administrator
         self.is_settled = False
         self.refused: Refused | None = None
 

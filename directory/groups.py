@@ -6,9 +6,9 @@ position), so that the group follows every move by itself.  Who may write to a g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, cast
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
@@ -16,8 +16,10 @@ from directory import search_index
 from directory.accounts import find_account
 from directory.address_life import quarantine
 from directory.addresses import address_row, is_local_domain, owner_row, spelled_out
+from directory.authority import OWNER
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
+from directory.group_rights import may_see_members
 from directory.intake import check_issuable
 from directory.names import fold, tidy
 from directory.postings import positions
@@ -26,9 +28,12 @@ from directory.tables import (
     account,
     address,
     group_account,
+    group_moderator,
     group_nested,
     group_outside,
     group_poster,
+    group_poster_group,
+    group_poster_unit,
     group_rule,
     mail_group,
     unit_type,
@@ -45,6 +50,9 @@ class Group:
     address: str
     name: str
     posting: Posting
+    unit_id: str | None = None  # whose administrators look after it; None: the city's
+    is_moderated: bool = False
+    hides_members: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +72,19 @@ class Members:
     outside: tuple[str, ...]
     rules: tuple[Rule, ...]
     posters: tuple[tuple[str, str], ...]
+    poster_groups: tuple[str, ...] = ()  # addresses
+    poster_units: tuple[str, ...] = ()  # ids
 
 
-_COLUMNS = (mail_group.c.id, mail_group.c.address, mail_group.c.name, mail_group.c.posting)
+_COLUMNS = (
+    mail_group.c.id,
+    mail_group.c.address,
+    mail_group.c.name,
+    mail_group.c.posting,
+    mail_group.c.unit_id,
+    mail_group.c.is_moderated,
+    mail_group.c.hides_members,
+)
 _BY_ID = Question(select(*_COLUMNS).where(mail_group.c.id == bindparam("group"), mail_group.c.closed_at.is_(None)))
 _below = (
     select(group_nested.c.member_id.label("id"))
@@ -84,7 +102,13 @@ def find_group(conn: Reading | Writing, key: str) -> Group:
     found = conn.row(_BY_ID, group=group_id) if group_id else None
     if found is None:
         raise Fault("group-unknown", group=key)
-    return Group(*found)
+    return _group(found)
+
+
+def _group(row: Any) -> Group:
+    """From _COLUMNS, in that order."""
+    group_id, address_text, name, posting, unit_id, is_moderated, hides_members = row
+    return Group(group_id, address_text, name, posting, unit_id, bool(is_moderated), bool(hides_members))
 
 
 def list_groups(conn: Reading | Writing, text: str = "") -> Iterator[Group]:
@@ -92,13 +116,15 @@ def list_groups(conn: Reading | Writing, text: str = "") -> Iterator[Group]:
     statement = select(*_COLUMNS).where(mail_group.c.closed_at.is_(None)).order_by(mail_group.c.address)
     wanted = fold(tidy(text))
     for row in conn.execute(statement):
-        found = Group(*tuple(row))
+        found = _group(row)
         if wanted in fold(found.name) or wanted in found.address:
             yield found
 
 
 def members(conn: Reading | Writing, group_id: str, limit: int = 1000) -> Members:
-    """At most ``limit`` accounts are listed."""
+    """At most ``limit`` accounts are listed; none of any kind to an administrator who may not see them."""
+    if conn.administrator not in ("", OWNER) and not may_see_members(conn, group_id, conn.administrator):
+        return Members((), (), (), (), ())
 
     def people(table: Any) -> tuple[tuple[str, str], ...]:
         rows = conn.execute(
@@ -119,6 +145,17 @@ def members(conn: Reading | Writing, group_id: str, limit: int = 1000) -> Member
     outside = conn.execute(
         select(group_outside.c.address).where(group_outside.c.group_id == group_id).order_by(group_outside.c.address)
     ).scalars()
+    poster_groups = conn.execute(
+        select(mail_group.c.address)
+        .join(group_poster_group, group_poster_group.c.poster_id == mail_group.c.id)
+        .where(group_poster_group.c.group_id == group_id)
+        .order_by(mail_group.c.address)
+    ).scalars()
+    poster_units = conn.execute(
+        select(group_poster_unit.c.unit_id)
+        .where(group_poster_unit.c.group_id == group_id)
+        .order_by(group_poster_unit.c.unit_id)
+    ).scalars()
     rules = conn.execute(
         select(group_rule.c.id, group_rule.c.unit_id, group_rule.c.unit_type, group_rule.c.position_id)
         .where(group_rule.c.group_id == group_id)
@@ -130,6 +167,8 @@ def members(conn: Reading | Writing, group_id: str, limit: int = 1000) -> Member
         tuple(outside),
         tuple(Rule(*tuple(row)) for row in rules),
         people(group_poster),
+        tuple(poster_groups),
+        tuple(poster_units),
     )
 
 
@@ -137,7 +176,17 @@ def members(conn: Reading | Writing, group_id: str, limit: int = 1000) -> Member
 # ----------------------------------------------------------------------------------------------------------
 
 
-def add_group(conn: Writing, actor: str, *, address_text: str, name: str, posting: str = "internal") -> Group:
+def add_group(
+    conn: Writing,
+    actor: str,
+    *,
+    address_text: str,
+    name: str,
+    posting: str = "internal",
+    unit_id: str | None = None,
+    is_moderated: bool = False,
+    hides_members: bool = False,
+) -> Group:
     """An empty group.  Raises Fault."""
     name = tidy(name)
     if not name:
@@ -149,58 +198,69 @@ def add_group(conn: Writing, actor: str, *, address_text: str, name: str, postin
     check_issuable(conn, wanted, function=True)
     if address_row(conn, wanted) is not None:
         raise Fault("address-taken", address=wanted)
-    group_id = conn.new_id()
-    conn.execute(
-        insert(mail_group),
-        {
-            "id": group_id,
-            "address": wanted,
-            "name": name,
-            "posting": posting,
-            "created_at": conn.now,
-            "closed_at": None,
-        },
-    )
-    conn.execute(insert(address), {"address": wanted, "state": "active", "group_id": group_id, "created_at": conn.now})
+    made = Group(conn.new_id(), wanted, name, cast("Posting", posting), unit_id, is_moderated, hides_members)
+    conn.execute(insert(mail_group), asdict(made) | {"created_at": conn.now, "closed_at": None})
+    conn.execute(insert(address), {"address": wanted, "state": "active", "group_id": made.id, "created_at": conn.now})
     ranks = search_index.name_words(name, [wanted.rpartition("@")[0]])
-    search_index.put(conn, group_id, "group", wanted, ranks)
-    record(conn, actor, "group.add", wanted, name=name, posting=posting)
-    return find_group(conn, group_id)
+    search_index.put(conn, made.id, "group", wanted, name, ranks)
+    record(conn, actor, "group.add", wanted, **_told(made))
+    return made
 
 
 def alter_group(
-    conn: Writing, actor: str, group_id: str, *, name: str | None = None, posting: str | None = None
+    conn: Writing,
+    actor: str,
+    group_id: str,
+    *,
+    name: str | None = None,
+    posting: str | None = None,
+    unit_id: str | None = None,
+    is_moderated: bool | None = None,
+    hides_members: bool | None = None,
 ) -> Group:
+    """What is None stays; ``unit_id`` "" gives it to the city.  Raises Fault."""
     found = find_group(conn, group_id)
     if posting is not None:
         _check_posting(posting)
-    new_name = tidy(name) if name is not None else found.name
-    if not new_name:
+    altered = replace(
+        found,
+        name=tidy(name) if name is not None else found.name,
+        posting=cast("Posting", posting or found.posting),
+        unit_id=found.unit_id if unit_id is None else unit_id or None,
+        is_moderated=found.is_moderated if is_moderated is None else is_moderated,
+        hides_members=found.hides_members if hides_members is None else hides_members,
+    )
+    if not altered.name:
         raise Fault("name-empty")
-    conn.execute(
-        update(mail_group).where(mail_group.c.id == group_id).values(name=new_name, posting=posting or found.posting)
-    )
-    if new_name != found.name:
-        ranks = search_index.name_words(new_name, [found.address.rpartition("@")[0]])
-        search_index.put(conn, group_id, "group", found.address, ranks)
-    altered = find_group(conn, group_id)
-    record(
-        conn,
-        actor,
-        "group.alter",
-        found.address,
-        before={"name": found.name, "posting": found.posting},
-        after={"name": altered.name, "posting": altered.posting},
-    )
+    changed = {field: value for field, value in asdict(altered).items() if value != getattr(found, field)}
+    if changed:
+        conn.execute(update(mail_group).where(mail_group.c.id == group_id).values(**changed))
+    if altered.name != found.name:
+        ranks = search_index.name_words(altered.name, [found.address.rpartition("@")[0]])
+        search_index.put(conn, group_id, "group", found.address, altered.name, ranks)
+    record(conn, actor, "group.alter", found.address, before=_told(found), after=_told(altered))
     return altered
+
+
+def _told(group: Group) -> dict[str, Any]:
+    """What the record says of it."""
+    told: dict[str, Any] = {"name": group.name, "posting": group.posting}
+    if group.unit_id is not None:
+        told["unit"] = group.unit_id
+    flags = {"moderated": group.is_moderated, "hidden": group.hides_members}
+    return told | {name: True for name, is_set in flags.items() if is_set}
 
 
 def remove_group(conn: Writing, actor: str, group_id: str) -> None:
     """Its addresses go out of use; it leaves every group that contains it.  Raises Fault."""
     found = find_group(conn, group_id)
     had = members(conn, group_id)
-    for table in (group_account, group_outside, group_rule, group_poster):
+    for table in (
+        *(group_account, group_outside, group_rule, group_poster, group_poster_group, group_poster_unit),
+        group_moderator,
+    ):
         conn.execute(delete(table).where(table.c.group_id == group_id))
+    conn.execute(delete(group_poster_group).where(group_poster_group.c.poster_id == group_id))
     conn.execute(
         delete(group_nested).where(or_(group_nested.c.group_id == group_id, group_nested.c.member_id == group_id))
     )
@@ -320,19 +380,39 @@ def remove_member(conn: Writing, actor: str, group_id: str, text: str) -> None:
     record(conn, actor, "group.member.remove", group.address, member=text)
 
 
-def set_posters(conn: Writing, actor: str, group_id: str, account_ids: list[str]) -> None:
-    """Who may write where the posting rule is ``named``.  Raises Fault."""
+def set_posters(
+    conn: Writing,
+    actor: str,
+    group_id: str,
+    account_ids: Collection[str] | None = None,
+    *,
+    group_ids: Collection[str] | None = None,
+    unit_ids: Collection[str] | None = None,
+) -> None:
+    """Who may write where the posting rule is ``named``: accounts, whoever groups reach, whoever holds a post in units
+    or below.  What is None stays.  Raises Fault.
+    """
     group = find_group(conn, group_id)
-    for account_id in account_ids:
+    for account_id in account_ids or ():
         if find_account(conn, account_id) is None:
             raise Fault("account-unknown", account=account_id)
-    before = [login for login, _ in members(conn, group_id).posters]
-    conn.execute(delete(group_poster).where(group_poster.c.group_id == group_id))
-    rows = [{"group_id": group_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
-    if rows:
-        conn.execute(insert(group_poster), rows)
-    after = [login for login, _ in members(conn, group_id).posters]
-    record(conn, actor, "group.posters", group.address, before=before, after=after)
+    before = _posters(conn, group_id)
+    for table, column, ids in (
+        (group_poster, group_poster.c.account_id, account_ids),
+        (group_poster_group, group_poster_group.c.poster_id, group_ids),
+        (group_poster_unit, group_poster_unit.c.unit_id, unit_ids),
+    ):
+        if ids is not None:
+            conn.execute(delete(table).where(table.c.group_id == group_id))
+            rows = [{"group_id": group_id, column.name: found} for found in sorted(set(ids))]
+            if rows:
+                conn.execute(insert(table), rows)
+    record(conn, actor, "group.posters", group.address, before=before, after=_posters(conn, group_id))
+
+
+def _posters(conn: Writing, group_id: str) -> list[str]:
+    found = members(conn, group_id)
+    return [*(login for login, _ in found.posters), *found.poster_groups, *found.poster_units]
 
 
 def groups_of(conn: Reading | Writing, account_id: str) -> list[Group]:
@@ -343,7 +423,7 @@ def groups_of(conn: Reading | Writing, account_id: str) -> list[Group]:
         .where(group_account.c.account_id == account_id)
         .order_by(mail_group.c.address)
     )
-    return [Group(*tuple(row)) for row in rows]
+    return [_group(row) for row in rows]
 
 
 def _check_posting(posting: str) -> None:
