@@ -36,11 +36,26 @@ class _FoldTable(dict[str, str]):
 _FOLDED = _FoldTable()
 
 
+class _WordTable(dict[str, str]):
+    """The same for words: a language has not so many."""
+
+    def __missing__(self, word: str) -> str:
+        folded = "".join(map(_FOLDED.__getitem__, word))
+        if len(word) <= 20:
+            if len(self) > 20_000:
+                self.clear()
+            self[word] = folded
+        return folded
+
+
+_FOLDED_WORDS = _WordTable()
+
+
 def fold(text: str) -> str:
     """Without marks and case: ``Đường Nguyễn Huệ`` → ``duong nguyen hue``; the same for NFC and NFD input."""
     if text.isascii():
         return text.lower()
-    return "".join(map(_FOLDED.__getitem__, text))
+    return " ".join(map(_FOLDED_WORDS.__getitem__, text.split(" ")))
 
 
 _WORD = re.compile(r"[^\W_]+")

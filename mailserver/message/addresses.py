@@ -1,8 +1,7 @@
 """Address lists of header fields: From, To, Cc and their like, in the four fields of IMAP's address
 structure.
 
-Names and local parts stay raw here (encoded-words not decoded, quoting removed); `display` gives what a
-person reads.
+Names and local parts stay raw here (encoded-words not decoded, quoting removed).
 
 Standards: RFC 5322 §3.4, §4.4 (obsolete forms, routes), RFC 6532 §3.2, RFC 9051 §7.5.2 (groups as markers).
 Limits: 1,000 entries a field, 64 KiB of its value. What does not parse is kept as a mailbox without a domain.
@@ -189,19 +188,15 @@ def address_text(entry: Entry) -> str:
     return text if text.isascii() and text.isprintable() else decode_words(text)
 
 
-def display(entry: Entry) -> str:
-    """``Name <local@domain>``, or what there is of it."""
-    address = address_text(entry)
-    if entry.name:
-        name = decode_words(entry.name)
-        return f"{name} <{address}>" if address else name
+def shown_address(entry: Entry) -> str:
+    """The same, and the name of a group where one begins."""
     if entry.domain is None and entry.local is not None:
         return f"{decode_words(entry.local)}:"
-    return address
+    return address_text(entry)
 
 
 def display_list(entries: list[Entry], texts: list[str]) -> str:
-    """The displays of a field's entries as one text: ``A <a@b>, Group: c@d;``"""
+    """What is shown of a field's entries as one text: ``A <a@b>, Group: c@d;``"""
     pieces: list[str] = []
     for entry, text in zip(entries, texts, strict=True):
         if entry == GROUP_END:

@@ -16,6 +16,7 @@ import hashlib
 import re
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailserver.message.headers import Fields, unfold
 from mailserver.message.subject import is_answer
@@ -24,6 +25,8 @@ MAX_REFERENCES = 100
 _ANSWER = 1
 # msg-id = "<" id-left "@" id-right ">"; white space may stand around its parts (RFC 5322 §4.5.4)
 _MSG_ID = re.compile(r"<([^<>]{1,995})>")
+# Which is in its normal form already.
+_NORMAL = re.compile(r'[^"@ \t\r\n]++@[^"@ \t\r\n]++')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _BLANKS = re.compile(r"[ \t\r\n]+")
@@ -59,7 +62,8 @@ def read_ancestry(octets: bytes) -> Ancestry:
 
 def _ids(raw: str) -> list[str]:
     """The valid msg-ids of a field in their normal form, without angle brackets."""
-    return [normal for found in _MSG_ID.findall(unfold(raw)) if (normal := _normal(found))]
+    found = _MSG_ID.findall(unfold(raw))
+    return [normal for each in found if (normal := each if _NORMAL.fullmatch(each) else _normal(each))]
 
 
 def _normal(found: str) -> str:
@@ -77,6 +81,7 @@ def _normal(found: str) -> str:
     return f"{local}{at}{domain}" if local and domain else ""
 
 
+@lru_cache(maxsize=4096)  # answers refer to what came lately
 def _digest(identifier: str) -> bytes:
     digest = hashlib.blake2b(identifier.encode("utf-8", "replace"), digest_size=8).digest()
     return digest if any(digest) else b"\0\0\0\0\0\0\0\1"

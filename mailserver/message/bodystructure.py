@@ -1,4 +1,4 @@
-"""ENVELOPE, BODY and BODYSTRUCTURE as octets ready to be sent.
+"""BODY and BODYSTRUCTURE as octets ready to be sent.
 
 The result is always 7-bit and always balanced: raw 8-bit header text becomes encoded-words, 8-bit parameters
 become RFC 2231 values, control characters become blanks. After that a quoted string can hold everything, so
@@ -11,94 +11,14 @@ parsed.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote
 
-from mailserver.message.addresses import Entry, parse_addresses
 from mailserver.message.encoded_words import seven_bit
-from mailserver.message.headers import Fields, unfold
+from mailserver.message.envelope import correspondents, envelope, nstring, quoted
 from mailserver.message.media import MimeHeader
 from mailserver.message.structure import Part
 
-STRING_LIMIT = 8192
-# Where an address has no domain, NIL would say "group" (RFC 9051 §7.5.2); clients know this word from
-# Dovecot.
-MISSING_DOMAIN = "MISSING_DOMAIN"
-MISSING_MAILBOX = "MISSING_MAILBOX"
-
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 _NO_ENVELOPE = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
-
-
-def quoted(text: str) -> str:
-    """An IMAP quoted string; `text` is ASCII."""
-    if not text.isprintable():
-        text = _UNSAFE.sub(" ", text)
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if '"' in text:
-        text = text.replace('"', '\\"')
-    return f'"{text}"'
-
-
-def header_string(raw: str | None) -> str:
-    """An nstring from a raw field value: NIL when the field is absent."""
-    if raw is None:
-        return "NIL"
-    text = unfold(raw)
-    return quoted((text if text.isascii() else seven_bit(text))[:STRING_LIMIT])
-
-
-def _nstring(raw: str | None) -> str:
-    return "NIL" if raw is None else quoted(seven_bit(raw)[:STRING_LIMIT])
-
-
-def address_form(entry: Entry) -> str:
-    """One address structure."""
-    name, route, local, domain = entry
-    if domain is None:  # a marker of a group's begin or end
-        return f"(NIL NIL {_nstring(local)} NIL)"
-    mailbox, host = _nstring(local or MISSING_MAILBOX), _nstring(domain or MISSING_DOMAIN)
-    return f"({_nstring(name)} {_nstring(route)} {mailbox} {host})"
-
-
-def address_list_form(entries: list[Entry]) -> str:
-    if not entries:
-        return "NIL"
-    return f"({''.join([address_form(entry) for entry in entries])})"
-
-
-def envelope(fields: Fields) -> str:
-    """The ENVELOPE of a message by its raw header fields."""
-    get = fields.get
-
-    def addresses(name: str) -> str:
-        raw = get(name)
-        return "NIL" if raw is None else address_list_form(parse_addresses(raw))
-
-    author = addresses("from")
-    return envelope_form(
-        fields,
-        author=author,
-        sender=addresses("sender"),
-        reply_to=addresses("reply-to"),
-        to=addresses("to"),
-        cc=addresses("cc"),
-        bcc=addresses("bcc"),
-    )
-
-
-def envelope_form(fields: Fields, *, author: str, sender: str, reply_to: str, to: str, cc: str, bcc: str) -> str:
-    """The ENVELOPE around address lists that are rendered already."""
-    get = fields.get
-    # RFC 9051 §7.5.2: an absent or empty Sender or Reply-To is the same as From.
-    sender = author if sender == "NIL" else sender
-    reply_to = author if reply_to == "NIL" else reply_to
-    return (
-        f"({header_string(get('date'))} {header_string(get('subject'))} "
-        f"{author} {sender} {reply_to} {to} {cc} {bcc} "
-        f"{header_string(get('in-reply-to'))} {header_string(get('message-id'))})"
-    )
 
 
 def _parameters_form(parameters: tuple[tuple[str, str], ...]) -> str:
@@ -115,7 +35,7 @@ def _parameters_form(parameters: tuple[tuple[str, str], ...]) -> str:
 
 def _fields_form(mime: MimeHeader, parameters: tuple[tuple[str, str], ...]) -> str:
     # body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP (octets)
-    identifier, description = _nstring(mime.content_id or None), _nstring(mime.description or None)
+    identifier, description = nstring(mime.content_id or None), nstring(mime.description or None)
     return f"{_parameters_form(parameters)} {identifier} {description} {quoted(mime.encoding)}"
 
 
@@ -127,7 +47,7 @@ def _extension_form(mime: MimeHeader) -> str:
         disposition = "NIL"
     languages = [quoted(seven_bit(tag)) for tag in mime.languages]
     language = "NIL" if not languages else languages[0] if len(languages) == 1 else f"({' '.join(languages)})"
-    return f"{disposition} {language} {_nstring(mime.location or None)}"
+    return f"{disposition} {language} {nstring(mime.location or None)}"
 
 
 def _leaf_forms(mime: MimeHeader) -> tuple[str, str]:
@@ -144,7 +64,7 @@ def _leaf_forms(mime: MimeHeader) -> tuple[str, str]:
 
 
 def _body_extension(mime: MimeHeader) -> str:
-    return f"{_nstring(mime.md5 or None)} {_extension_form(mime)}"
+    return f"{nstring(mime.md5 or None)} {_extension_form(mime)}"
 
 
 def _type_form(media_type: str) -> str:
@@ -180,7 +100,8 @@ def structure_forms(part: Part) -> tuple[str, str]:
     elif media_type in ("message/rfc822", "message/global"):
         if part.parts:
             message = part.parts[0]
-            header_summary = envelope(message.fields or {})
+            fields = message.fields or {}
+            header_summary = envelope(fields, correspondents(fields))
             body, structure = structure_forms(message)
         else:  # encoded, and so not taken apart: the grammar wants an envelope and a body all the same
             header_summary = _NO_ENVELOPE

@@ -29,6 +29,9 @@ _ALIASES = {
     "iso-2022-jp": "iso2022_jp_ext",
 }  # fmt: skip
 
+# Labels as most mail writes them that mean UTF-8, or no more than a part of it.
+_UTF_8 = frozenset({"utf-8", "UTF-8", "us-ascii", "US-ASCII", ""})
+
 # Codecs of Python's that are no charsets (idna, unicode_escape …) must not be reachable by a label.
 _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "charmap"})
 # The few in which ASCII octets may stand for something else: escape sequences or wide units.
@@ -93,6 +96,11 @@ def decode(octets: bytes, label: str = "") -> str:
     """Text of `octets`: by its label, else UTF-8, else Windows-1258, the common old charset of Vietnamese
     mail.
     """
+    if label in _UTF_8:  # nearly always
+        try:
+            return octets.decode()
+        except UnicodeDecodeError:
+            pass
     text = _attempt(octets, label)
     if text is not None:
         return text
@@ -110,6 +118,11 @@ def decode(octets: bytes, label: str = "") -> str:
 
 def decode_beginning(octets: bytes, label: str = "") -> str:
     """Like `decode`, for octets that may have been cut inside a character: that must not look like a lie."""
+    if label in _UTF_8:
+        try:
+            return codecs.utf_8_decode(octets, "strict", False)[0]
+        except UnicodeDecodeError:
+            pass
     for cut in range(min(4, len(octets))):
         text = _attempt(octets[: len(octets) - cut], label)
         if text is not None:

@@ -17,17 +17,25 @@ from mailserver.message.transfer import decode_base64
 # encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; charset may carry "*language" (RFC 2231 §5).
 # Spaces inside the encoded-text are a fault that is common enough to be read anyway.
 _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*+)\?=", re.ASCII)
-_HEX = re.compile(r"=([0-9A-Fa-f]{2})")
+_HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
+# In which "=" stands for nothing but octets: what is for text lines, and much quicker, does no harm to it.
+_WHOLE = re.compile(rb"[^=\r\n]*+(?:(?:=[0-9A-Fa-f]{2})++[^=\r\n]*+)*+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def _encoded_octets(encoding: str, text: str) -> bytes:
+    octets = text.encode("latin-1", "replace")
     if encoding in "qQ":  # RFC 2047 §4.2
-        text = text.replace("_", " ")
-        if "=" in text:
-            text = _HEX.sub(lambda match: chr(int(match[1], 16)), text)
-        return text.encode("latin-1", "replace")
-    return decode_base64(text.encode("latin-1", "replace"))
+        octets = octets.replace(b"_", b" ")
+        return binascii.a2b_qp(octets) if _WHOLE.fullmatch(octets) else _HEX.sub(_octet, octets)
+    try:
+        return binascii.a2b_base64(octets, strict_mode=True)
+    except binascii.Error:
+        return decode_base64(octets)
+
+
+def _octet(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode())
 
 
 def raw_text(raw: str) -> str:
@@ -38,7 +46,12 @@ def raw_text(raw: str) -> str:
 def decode_words(raw: str) -> str:
     """What a person reads: encoded-words decoded, raw 8-bit read, control characters blanked."""
     text = _decode_words(raw) if "=?" in raw else raw_text(raw)
-    return _CONTROLS.sub(" ", text) if not text.isprintable() else text
+    return text if text.isprintable() else whole_pairs(_CONTROLS.sub(" ", text))
+
+
+def whole_pairs(text: str) -> str:
+    """Without halves of surrogate pairs, for which UTF-8 has no form and which no page and no database takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode_words(raw: str) -> str:

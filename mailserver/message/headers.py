@@ -153,3 +153,9 @@ def add_fields(octets: bytes, fields: Iterable[tuple[str, str]]) -> bytes:
 def message_ids(raw: str) -> list[str]:
     """The msg-ids of Message-ID, In-Reply-To or References, with their angle brackets (RFC 5322 §3.6.4)."""
     return _MESSAGE_ID.findall(unfold(raw))
+
+
+def first_message_id(value: str) -> str:
+    """The first of them in an unfolded value; empty if there is none."""
+    found = _MESSAGE_ID.search(value)
+    return found[0] if found is not None else ""

@@ -33,10 +33,16 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTINUATION = re.compile(r"^(.*?)(?:\*(\d{1,3}))?(\*)?$", re.DOTALL)
 _EXTENDED = re.compile(r"^([^']{0,60})'[^']{0,60}'(.*)$", re.DOTALL)
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]*+)"?|([^;\s]++))', re.ASCII | re.IGNORECASE)
+# What multiparts say nearly always.
+_PLAIN_MULTIPART = re.compile(
+    r'\s*+(multipart/[a-z]{1,30})\s*+;\s*+boundary="([!#-\[\]-~]{1,70})"\s*+', re.ASCII | re.IGNORECASE
+)
 _FOLDS = re.compile(r"[ \t]+")
 _COMMENT = re.compile(r"\([^()\"]*\)")
 
 DEFAULT_TYPE = "text/plain"
+# Octets of the MIME fields of a message that are worth remembering; bodies of most mail are of the same few kinds.
+_KNOWN = 300
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ class MimeHeader:
     charset: str
     filename: str
     forms: tuple[str, str] | None = None  # bodystructure.py keeps its rendering here
+    texts: str | None = None  # structure.py its own
 
 
 def parameter(parameters: tuple[tuple[str, str], ...], name: str) -> str:
@@ -151,16 +158,41 @@ def _boundary(raw: str, parameters: tuple[tuple[str, str], ...]) -> str:
     return boundary[:VALUE_LIMIT].rstrip(BLANKS)
 
 
+_FIELDS = (
+    "content-type", "content-transfer-encoding", "content-disposition", "content-id", "content-description",
+    "content-md5", "content-language", "content-location",
+)  # fmt: skip
+_Values = tuple[str | None, ...]
+
+
 def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     """The MIME fields among `fields`, defaults filled in."""
-    get = fields.get
-    raw = get("content-type")
-    content_type = unfold(raw) if raw is not None else None
+    values = tuple(map(fields.get, _FIELDS))
+    raw = values[0]
+    if raw is not None and "oundary" in raw:  # hardly ever the same again
+        plain = _PLAIN_MULTIPART.fullmatch(raw) if values.count(None) == len(_FIELDS) - 1 else None
+        if plain is not None and "=?" not in raw:
+            return _plain_multipart(plain[1].lower(), plain[2])
+        return _mime_header(values, default)
+    if sum(map(len, filter(None, values))) > _KNOWN:
+        return _mime_header(values, default)
+    return _known_header(values, default)
+
+
+def _plain_multipart(media_type: str, boundary: str) -> MimeHeader:
+    """Of a header that says no more."""
+    return MimeHeader(
+        media_type, (("boundary", boundary),), "7bit", "", "", "", (), "", (), "", boundary.rstrip(BLANKS), "", ""
+    )
+
+
+def _mime_header(values: _Values, default: str) -> MimeHeader:
+    kind, transfer, dispositions, identifier, description, md5, language, location = values
+    content_type = unfold(kind) if kind is not None else None
     media_type, parameters = parse_media_type(content_type, default)
-    raw = get("content-transfer-encoding")
     encoding = "7bit"
-    if raw is not None:
-        encoding = unfold(raw).strip('"').partition(";")[0].strip().lower()[:40] or "7bit"
+    if transfer is not None:
+        encoding = unfold(transfer).strip('"').partition(";")[0].strip().lower()[:40] or "7bit"
         if not encoding.isascii() or not encoding.isprintable():
             encoding = "7bit"
         elif "(" in encoding or " " in encoding:
@@ -168,34 +200,35 @@ def mime_header(fields: Fields, default: str = DEFAULT_TYPE) -> MimeHeader:
     disposition = ""
     disposition_parameters: tuple[tuple[str, str], ...] = ()
     filename = ""
-    raw = get("content-disposition")
-    if raw is not None:
-        disposition, disposition_parameters = _disposition(unfold(raw))
+    if dispositions is not None:
+        disposition, disposition_parameters = _disposition(unfold(dispositions))
         filename = parameter(disposition_parameters, "filename")
     is_multipart = media_type.startswith("multipart/")
     if parameters and not filename and not is_multipart:
         filename = parameter(parameters, "name")
-    raw = get("content-language")
     languages = (
         ()
-        if raw is None
-        else tuple([tag.strip(BLANKS)[:100] for tag in unfold(raw).split(",")[:20] if tag.strip(BLANKS)])
+        if language is None
+        else tuple([tag.strip(BLANKS)[:100] for tag in unfold(language).split(",")[:20] if tag.strip(BLANKS)])
     )
     return MimeHeader(
         media_type=media_type,
         parameters=parameters,
         encoding=encoding,
-        content_id=_short(get("content-id")),
-        description=_short(get("content-description")),
+        content_id=_short(identifier),
+        description=_short(description),
         disposition=disposition,
         disposition_parameters=disposition_parameters,
-        md5=_short(get("content-md5")),
+        md5=_short(md5),
         languages=languages,
-        location=_FOLDS.sub("", _short(get("content-location"))),
+        location=_FOLDS.sub("", _short(location)),
         boundary=_boundary(content_type or "", parameters) if is_multipart else "",
         charset=parameter(parameters, "charset") if parameters else "",
         filename=filename,
     )
+
+
+_known_header = lru_cache(maxsize=1024)(_mime_header)
 
 
 def _short(raw: str | None) -> str:

@@ -14,6 +14,7 @@ import re
 from mmap import mmap
 
 from mailserver.message import charsets
+from mailserver.message.encoded_words import whole_pairs
 from mailserver.message.structure import Part
 from mailserver.message.transfer import decode_base64
 
@@ -73,5 +74,5 @@ def _shorten(part: Part, octets: bytes) -> str:
     shown = text[:_ENOUGH].replace("\r\n", " ").replace("  ", " ").strip(" ")
     is_whole = len(shown) >= PREVIEW_LENGTH or len(text) <= _ENOUGH
     if not is_whole or "  " in shown or not shown.isprintable():
-        shown = " ".join((text if text.isprintable() else _INVISIBLE.sub("", text)).split())
+        shown = " ".join((text if text.isprintable() else whole_pairs(_INVISIBLE.sub("", text))).split())
     return shown[:PREVIEW_LENGTH]

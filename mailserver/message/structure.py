@@ -105,6 +105,7 @@ class _Scan:
         self.misses = 0  # candidate lines since the last delimiter that were none
         self.pattern: re.Pattern[bytes] | None = None
         self.header_was_cut = False  # of the part opened last
+        self._deepest = -1  # place of the innermost multipart whose boundary is open
         self._crlf_blank = -1
         self._bare_blank = -1
 
@@ -205,10 +206,12 @@ class _Scan:
     def _remember(self, boundary: bytes, place: int) -> None:
         if boundary in self.active:
             self.shadowed.append((place, boundary, self.active[boundary]))
-        self.active[boundary] = place
+        self.active[boundary] = self._deepest = place
 
     def _forget(self, place: int) -> None:
         """Close the boundaries of the multiparts from `place` on along the path."""
+        if self._deepest < place:
+            return
         active = self.active
         for boundary in [boundary for boundary, found in active.items() if found >= place]:
             del active[boundary]
@@ -216,6 +219,7 @@ class _Scan:
             _, boundary, outer = self.shadowed.pop()
             if outer < place:
                 active[boundary] = outer
+        self._deepest = max(active.values(), default=-1)
 
     def close_to(self, place: int, position: int, *, at_end: bool = False) -> None:
         """End the parts inside the multipart at `place`; `position` is the LF before the delimiter line."""
@@ -328,13 +332,20 @@ def part_at(root: Part, numbers: Sequence[int]) -> Part | None:
     return part
 
 
-def _row(part: Part) -> str:
+def _texts(part: Part) -> str:
     # As JSON, but json's own encoder takes longer to get ready than all this.
     texts = (part.media_type, part.encoding, part.charset, part.filename, part.disposition, part.content_id)
-    return (
-        f"[{','.join(map(encode_basestring_ascii, texts))},{part.header_start},{part.body_start},{part.end}"
-        f",{part.lines},[{','.join(map(_row, part.parts))}]]"
-    )
+    return ",".join(map(encode_basestring_ascii, texts))
+
+
+def _row(part: Part) -> str:
+    mime = part.mime
+    if mime is None or mime.media_type != part.media_type:
+        texts = _texts(part)
+    else:
+        texts = mime.texts = mime.texts or _texts(part)
+    parts = ",".join(map(_row, part.parts)) if part.parts else ""
+    return f"[{texts},{part.header_start},{part.body_start},{part.end},{part.lines},[{parts}]]"
 
 
 def _part(row: list[Any]) -> Part:

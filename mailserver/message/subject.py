@@ -30,7 +30,7 @@ def is_answer(subject: str) -> bool:
     return _strip(subject)[1]
 
 
-@lru_cache(maxsize=64)  # asked twice of each message that arrives
+@lru_cache(maxsize=2048)  # asked twice of each message that arrives
 def _strip(subject: str) -> tuple[str, bool]:
     text = _SPACES.sub(" ", subject[:_SUBJECT_LIMIT])  # (1)
     answers = False

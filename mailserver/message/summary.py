@@ -7,18 +7,17 @@ Limits: decoded texts are cut (`LIMITS`), so that a row stays small whatever the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from mmap import mmap
 from typing import NamedTuple
 
 from directory.names import fold
-from mailserver.message.addresses import Entry, address_text, display, display_list, parse_addresses
 from mailserver.message.ancestry import ancestry
-from mailserver.message.bodystructure import address_form, envelope_form, structure_forms
+from mailserver.message.bodystructure import structure_forms
 from mailserver.message.dates import parse_date
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.headers import HEADER_LIMIT, Fields, message_ids, unfold
+from mailserver.message.envelope import correspondents, envelope
+from mailserver.message.headers import HEADER_LIMIT, Fields, first_message_id, unfold
 from mailserver.message.matching import exact_form
 from mailserver.message.preview import preview
 from mailserver.message.structure import Part, encode_parts, scan
@@ -62,50 +61,23 @@ class MessageSummary(NamedTuple):  # a frozen dataclass of so many fields takes 
     search_text: str  # folded subject, names and addresses
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """What is needed of one address entry, in all the forms needed."""
+class _Subject(NamedTuple):
+    """A subject in all the forms needed."""
 
-    name: str
-    form: str
-    display: str
+    text: str
+    base: str
     folded: str
-    sort_key: str
 
 
-def _person(entry: Entry) -> _Person:
-    text = display(entry)
-    name = decode_words(entry.name) if entry.name else ""
-    return _Person(name, address_form(entry), text, fold(text), casemap(decode_words(entry.local or "")))
+def _subject(raw: str) -> _Subject:
+    text = " ".join(decode_words(unfold(raw)[:SUBJECT_LIMIT]).split())[:TEXT_LIMIT]
+    return _Subject(text, casemap(base_subject(text))[:KEY_LIMIT], fold(text))
 
 
-# The same people write and are written to all day. Fields longer than this are not remembered, so that no
-# mail can fill the memory with one.
-_CACHED_FIELD = 2000
-_known_person = lru_cache(maxsize=8192)(_person)
-
-
-class _People:
-    """An address field, parsed once for ENVELOPE, lists, search and sorting."""
-
-    __slots__ = ("entries", "form", "people")
-
-    def __init__(self, raw: str | None) -> None:
-        self.entries = parse_addresses(raw) if raw is not None else []
-        describe = _known_person if raw is not None and len(raw) <= _CACHED_FIELD else _person
-        self.people = [describe(entry) for entry in self.entries]
-        self.form = f"({''.join([person.form for person in self.people])})" if self.people else "NIL"
-
-    def sort_key(self) -> str:
-        return self.people[0].sort_key[:KEY_LIMIT] if self.people else ""
-
-    def text(self) -> str:
-        if len(self.people) == 1:
-            return self.people[0].display[:TEXT_LIMIT]
-        return display_list(self.entries, [person.display for person in self.people])[:TEXT_LIMIT]
-
-
-_NOBODY = _People(None)
+# Answers have the subject of what they answer.  Longer ones are not remembered.
+_KNOWN = 500
+_known_subject = lru_cache(maxsize=2048)(_subject)
+_NO_SUBJECT = _Subject("", "", "")
 
 
 def summarize(octets: bytes | mmap) -> MessageSummary:
@@ -113,53 +85,43 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
     root = scan(octets)
     fields: Fields = root.fields or {}
     get = fields.get
-
-    def people(name: str) -> _People:
-        raw = get(name)
-        return _NOBODY if raw is None else _People(raw)
-
-    author, sender, to, cc = people("from"), people("sender"), people("to"), people("cc")
-    reply_to, bcc = people("reply-to"), people("bcc")
-    body, bodystructure = structure_forms(root)
+    named = correspondents(fields)
+    author, to, cc = named.author, named.to, named.cc
     raw = get("subject")
-    subject = " ".join(decode_words(unfold(raw)[:SUBJECT_LIMIT]).split())[:TEXT_LIMIT] if raw is not None else ""
-    raw = get("date")
-    first = author.entries[0] if author.entries else None
+    if raw is None:
+        subject = _NO_SUBJECT
+    else:
+        subject = _known_subject(raw) if len(raw) <= _KNOWN else _subject(raw)
+    body, bodystructure = structure_forms(root)
+    author_name, author_address = author.name[:TEXT_LIMIT], author.address[:TEXT_LIMIT]
     message_id, thread_key = _thread(fields, octets, root)
-    author_name = author.people[0].name[:TEXT_LIMIT] if author.people else ""
-    author_address = address_text(first)[:TEXT_LIMIT] if first is not None else ""
+    raw = get("date")
     return MessageSummary(
         size=root.end,
         header_size=root.body_start,
-        envelope=envelope_form(
-            fields,
-            author=author.form,
-            sender=sender.form,
-            reply_to=reply_to.form,
-            to=to.form,
-            cc=cc.form,
-            bcc=bcc.form,
-        ).encode("ascii", "replace"),
+        envelope=envelope(fields, named).encode("ascii", "replace"),
         body=body.encode("ascii", "replace"),
         bodystructure=bodystructure.encode("ascii", "replace"),
         parts=encode_parts(root),
         preview=preview(root, octets),
-        subject=subject,
-        base_subject=casemap(base_subject(subject))[:KEY_LIMIT],
+        subject=subject.text,
+        base_subject=subject.base,
         author_name=author_name,
         author_address=author_address,
         author_is_plain=_says_no_more(get("from", ""), author_name, author_address)
         and _stands_once(b"from", octets[: min(root.body_start, HEADER_LIMIT)]),
-        to_text=to.text(),
-        sort_from=author.sort_key(),
-        sort_to=to.sort_key(),
-        sort_cc=cc.sort_key(),
+        to_text=to.text()[:TEXT_LIMIT],
+        sort_from=author.sort_key[:KEY_LIMIT],
+        sort_to=to.sort_key[:KEY_LIMIT],
+        sort_cc=cc.sort_key[:KEY_LIMIT],
         sent_at=parse_date(unfold(raw)) if raw is not None else None,
         message_id=message_id,
         thread_key=thread_key,
-        ancestry=ancestry(fields, subject),
+        ancestry=ancestry(fields, subject.text),
         has_attachments=has_attachments(root),
-        search_text=_search_text(subject, (author, to, cc, bcc)),
+        search_text=" ".join(filter(None, (subject.folded, author.folded, to.folded, cc.folded, named.bcc.folded)))[
+            :SEARCH_LIMIT
+        ],
     )
 
 
@@ -174,20 +136,14 @@ def _says_no_more(raw: str, name: str, address: str) -> bool:
     """Whether words without quotation marks that a From field holds, the name and the address hold too."""
     if not raw.isascii() or name != " ".join(name.split()):
         return False  # of what charset it is, the rest of the header says; search_text has white space as it came
-    written = decode_words(unfold(raw)) if "=?" in raw else unfold(raw)
-    return exact_form(written.replace('"', "")) in exact_form(author_text(name, address))
+    written = (decode_words(unfold(raw)) if "=?" in raw else unfold(raw)).replace('"', "")
+    shown = author_text(name, address)
+    return written == shown or exact_form(written) in exact_form(shown)
 
 
 def author_text(name: str, address: str) -> str:
     """An author as people are shown him, and as searches know him besides the field itself."""
     return f"{name} <{address}>"
-
-
-def _search_text(subject: str, fields: tuple[_People, ...]) -> str:
-    pieces = [fold(subject)]
-    for field in fields:
-        pieces.extend([person.folded for person in field.people])
-    return " ".join(filter(None, pieces))[:SEARCH_LIMIT]
 
 
 def _thread(fields: Fields, octets: bytes | mmap, root: Part) -> tuple[str, str]:
@@ -197,12 +153,12 @@ def _thread(fields: Fields, octets: bytes | mmap, root: Part) -> tuple[str, str]
     raw = fields.get("message-id")
     own = ""
     if raw is not None:
-        found = message_ids(raw)
-        own = _key(found[0] if found else unfold(raw))
+        raw = unfold(raw)
+        own = _key(first_message_id(raw) or raw)
     for name in ("references", "in-reply-to"):
         raw = fields.get(name)
-        if raw is not None and (found := message_ids(raw)):
-            return own, _key(found[0])
+        if raw is not None and (found := first_message_id(unfold(raw))):
+            return own, _key(found)
     if own:
         return own, own
     # Nothing to join it to anything: the same octets give the same key on every run.
@@ -223,7 +179,7 @@ def has_attachments(root: Part) -> bool:
         return _is_attachment(root)
     if root.media_type == "multipart/report":  # RFC 6522: the returned message illustrates the report
         return False
-    return any(part.is_message or (not part.parts and _is_attachment(part)) for part in root.walk())
+    return any(part.media_type.startswith("message/") if part.parts else _is_attachment(part) for part in root.walk())
 
 
 def _is_attachment(part: Part) -> bool:

@@ -12,9 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, get_type_hints
 
 from mailserver.message.summary import MessageSummary, summarize
 from mailserver.store.blobs import Blobs
@@ -54,14 +52,14 @@ def prepare(blobs: Blobs, octets: bytes | Path, *, prefix: bytes, inline_limit: 
     if len(octets) > inline_limit:
         return _in_file(blobs, octets, prefix)
     whole = prefix + octets if prefix else octets
-    summary = _summarize(whole)
+    summary = summarize(whole)
     split = summary.header_size
     return Content(summary, FORMAT_INLINE, len(prefix), whole[:split], whole[split:], None)
 
 
 def _in_file(blobs: Blobs, octets: bytes, prefix: bytes) -> Content:
     whole = prefix + octets
-    summary = _summarize(whole)
+    summary = summarize(whole)
     digest = blobs.put(octets)
     return Content(summary, FORMAT_FILE, len(prefix), whole[: summary.header_size], None, digest)
 
@@ -71,36 +69,10 @@ def _from_file(blobs: Blobs, path: Path, prefix: bytes) -> Content:
         digest = hashlib.sha256(octets).digest()
         # Offsets count from the prefix, so the scanner must see it in front.
         whole = prefix + octets[:]
-    summary = _summarize(whole)
+    summary = summarize(whole)
     header = whole[: summary.header_size]
     blobs.adopt(path, digest)
     return Content(summary, FORMAT_FILE, len(prefix), header, None, digest)
-
-
-_TEXTS = tuple(name for name, kind in get_type_hints(MessageSummary).items() if kind is str)
-_texts = attrgetter(*_TEXTS)
-
-
-def _summarize(octets: bytes) -> MessageSummary:
-    """The row of a message with nothing in its texts that a database will not take.
-
-    PostgreSQL refuses NUL in a text, and UTF-8 has no form for half a surrogate pair; both can be written in a mail.
-    """
-    summary = summarize(octets)
-    everything = "".join(_texts(summary))
-    if "\0" not in everything:
-        try:
-            everything.encode()
-        except UnicodeEncodeError:
-            pass
-        else:
-            return summary
-    clean: dict[str, Any] = {name: _storable(getattr(summary, name)) for name in _TEXTS}
-    return summary._replace(**clean)
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @contextmanager

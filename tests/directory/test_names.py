@@ -56,6 +56,13 @@ def test_fold_is_blind_to_form_and_case_and_ends(text: str) -> None:
     assert not any(unicodedata.category(c) == "Mn" for c in once)
 
 
+@given(st.lists(st.text(max_size=30), max_size=5))
+def test_fold_goes_letter_by_letter(texts: list[str]) -> None:
+    """What stands beside a letter, and how long its word is, changes nothing."""
+    text = " ".join(texts)
+    assert fold(text) == " ".join(map(fold, texts)) == "".join(map(fold, text))
+
+
 @given(NAMES)
 def test_fold_of_vietnamese_is_ascii(name: str) -> None:
     assert fold(name).isascii()

@@ -94,6 +94,9 @@ def messages(octets: bytes) -> None:
         assert rendered[:1] == b"("
         assert rendered[-1:] == b")"
         assert max(rendered) < 128
+    for text in filter(lambda value: isinstance(value, str), summary):
+        assert "\0" not in text  # PostgreSQL takes none
+        text.encode()  # half a surrogate pair has no form in UTF-8
 
 
 def smtp_commands(octets: bytes) -> None:

@@ -11,7 +11,7 @@ from mailserver.imap.finding import find_among
 from mailserver.imap.grammar.search import All
 from mailserver.imap.grammar.sort import SortKey
 from mailserver.imap.sort_orders import display_key, ordered
-from mailserver.message.bodystructure import envelope
+from mailserver.message.envelope import correspondents, envelope
 from mailserver.message.headers import parse_fields
 from mailserver.message.subject import base_subject, casemap
 from mailserver.store.reading import fetch
@@ -118,7 +118,8 @@ def plain_key(key, name, other, subject, date, arrival, size):
     ],
 )
 def test_what_is_shown_of_an_address(field, shown):
-    octets = envelope(parse_fields(f'Date: (x) "(\r\nSubject: {{3}} \\ ""(\r\n{field}\r\n')).encode()
+    fields = parse_fields(f'Date: (x) "(\r\nSubject: {{3}} \\ ""(\r\n{field}\r\n')
+    octets = envelope(fields, correspondents(fields)).encode()
     assert display_key(octets, 2) == casemap(shown)
     assert display_key(octets, 5) == ""
 

@@ -11,11 +11,10 @@ from mailserver.message.addresses import (
     GROUP_END,
     Entry,
     address_text,
-    display,
-    display_list,
     mailboxes,
     parse_addresses,
 )
+from mailserver.message.envelope import people
 
 
 @pytest.mark.parametrize(
@@ -73,9 +72,10 @@ def test_parsing(raw, entries):
 
 
 def test_names_stay_raw_and_are_shown_decoded():
-    (entry,) = parse_addresses("=?utf-8?q?Tr=E1=BA=A7n_An?= <an@example.vn>")
+    raw = "=?utf-8?q?Tr=E1=BA=A7n_An?= <an@example.vn>"
+    (entry,) = parse_addresses(raw)
     assert entry.name == "=?utf-8?q?Tr=E1=BA=A7n_An?="
-    assert display(entry) == "Trần An <an@example.vn>"
+    assert people(raw).text() == "Trần An <an@example.vn>"
 
 
 @pytest.mark.parametrize("name", ["Phan Hà", "Đỗ Thị Lê Ạ", "à", "Hà Nà à"])
@@ -83,8 +83,7 @@ def test_letters_that_end_in_a_no_break_space_octet_stay_whole(name):
     # "à" is C3 A0 in UTF-8, and A0 alone would be white space
     raw = name.encode().decode("latin-1")
     for field in (f"{raw} <a@b>", f'"{raw}" <a@b>', f"(x) {raw} <a@b>", f"a@b ({raw})", f"{raw}: a@b;"):
-        entries = parse_addresses(field)
-        assert name in display_list(entries, [display(entry) for entry in entries])
+        assert name in people(field).text()
 
 
 def test_a_local_part_that_needs_quotes_is_shown_with_them():
@@ -95,9 +94,31 @@ def test_a_local_part_that_needs_quotes_is_shown_with_them():
 
 
 def test_groups_are_shown_as_groups():
-    entries = parse_addresses("x@y, Sở Xây dựng: a@b, C <c@d>;, e@f".encode().decode("latin-1"))
-    assert display_list(entries, [display(entry) for entry in entries]) == "x@y, Sở Xây dựng: a@b, C <c@d>;, e@f"
-    assert [address_text(entry) for entry in mailboxes(entries)] == ["x@y", "a@b", "c@d", "e@f"]
+    text = "x@y, Sở Xây dựng: a@b, C <c@d>;, e@f"
+    raw = text.encode().decode("latin-1")
+    assert people(raw).text() == text
+    assert [address_text(entry) for entry in mailboxes(parse_addresses(raw))] == ["x@y", "a@b", "c@d", "e@f"]
+
+
+def test_what_is_known_of_people_is_what_their_field_says():
+    """Names and addresses are remembered, and put together anew; of long fields nothing is."""
+    one, other = "=?utf-8?q?Tr=E1=BA=A7n_An?= <an@x.vn>", "=?utf-8?q?Tr=E1=BA=A7n_An?= <binh@x.vn>"
+    shown = ["Trần An <an@x.vn>", "Trần An <binh@x.vn>"]
+    assert [people(raw).text() for raw in (one, other, one)] == [shown[0], shown[1], shown[0]]
+    for raw in (f"{one}, {other}", ", ".join([one, other] * 200)):
+        found = people(raw)
+        assert found.text().startswith(", ".join(shown))
+        assert found.folded.startswith("tran an <an@x.vn> tran an <binh@x.vn>")
+        assert found.form.startswith(
+            '(("=?utf-8?q?Tr=E1=BA=A7n_An?=" NIL "an" "x.vn")("=?utf-8?q?Tr=E1=BA=A7n_An?=" NIL'
+        )
+        assert (found.name, found.address, found.sort_key) == ("Trần An", "an@x.vn", "AN")
+
+
+def test_a_group_is_nobody():
+    found = people("Friends: an@x.vn;")
+    assert (found.name, found.address, found.sort_key) == ("", "", "FRIENDS")
+    assert found.form == '((NIL NIL "Friends" NIL)(NIL NIL "an" "x.vn")(NIL NIL NIL NIL))'
 
 
 def test_their_number_is_limited():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailserver.message.bodystructure import quoted
+from mailserver.message.envelope import quoted
 from mailserver.message.summary import summarize
 
 
