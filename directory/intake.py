@@ -286,7 +286,7 @@ class Intake:
             unit_name=shown.unit_name,
             unit_short_name=shown.unit_short_name,
         )
-        self._index.add(joined.account_id, "person", joined.login, ranks)
+        self._index.add(joined.account_id, "person", joined.login, name.full, ranks)
         self._record.add(
             "official.join",
             joined.login,

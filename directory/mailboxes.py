@@ -104,7 +104,7 @@ def open_mailbox(
         {"address": wanted, "state": "active", "account_id": account_id, "created_at": conn.now},
     )
     ranks = search_index.name_words(name, [wanted.rpartition("@")[0]], unit.short_name if unit else "")
-    search_index.put(conn, account_id, "unit", wanted, ranks)
+    search_index.put(conn, account_id, "unit", wanted, name, ranks)
     record(conn, actor, "mailbox.add", wanted, name=name, kind=kind, unit=unit.id if unit else None)
     made = find_account(conn, account_id)
     assert made is not None

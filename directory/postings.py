@@ -240,7 +240,7 @@ def refresh(conn: Writing, person_ids: Collection[str]) -> None:
                 unit_name=post.unit_name if post else "",
                 unit_short_name=post.unit_short_name if post else "",
             )
-            entries.append(search_index.Entry(row.id, "person", row.login, ranks))
+            entries.append(search_index.Entry(row.id, "person", row.login, ranks, row.full_name))
         conn.execute(_SHOWN_BY_ACCOUNT, accounts)
         if entries:
             search_index.put_many(conn, entries)

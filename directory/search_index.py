@@ -106,14 +106,15 @@ class IndexBatch:
         self._entries: list[dict[str, Any]] = []
         self._words: list[dict[str, Any]] = []
 
-    def add(self, subject_id: str, kind: str, shown_address: str, ranks: Mapping[str, int]) -> None:
+    def add(self, subject_id: str, kind: str, shown_address: str, name: str, ranks: Mapping[str, int]) -> None:
         if not self._entries:
             # one writer at a time: nobody else takes these numbers until the flush
             highest = self._conn.execute(select(func.max(search_entry.c.id))).scalar()
             self._next = int(highest or 0) + 1
         entry_id = self._next
         self._next += 1
-        self._entries.append({"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address})
+        values = {"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address}
+        self._entries.append(values | {"name": fold(name)})
         self._words.extend(_word_rows(entry_id, ranks))
 
     def flush(self) -> None:
@@ -125,11 +126,11 @@ class IndexBatch:
         self._entries, self._words = [], []
 
 
-def put(conn: Writing, subject_id: str, kind: str, shown_address: str, ranks: Mapping[str, int]) -> None:
+def put(conn: Writing, subject_id: str, kind: str, shown_address: str, name: str, ranks: Mapping[str, int]) -> None:
     """Add an entry or replace it."""
     remove(conn, subject_id)
     batch = IndexBatch(conn)
-    batch.add(subject_id, kind, shown_address, ranks)
+    batch.add(subject_id, kind, shown_address, name, ranks)
     batch.flush()
 
 
@@ -139,14 +140,13 @@ class Entry:
     kind: str
     address: str
     ranks: Mapping[str, int]
+    name: str = ""
 
 
 def put_many(conn: Writing, entries: Collection[Entry]) -> None:
     """Some hundred entries, added or brought up to date: only words that changed are written."""
     found = conn.execute(
-        select(search_entry.c.subject_id, search_entry.c.id, search_entry.c.kind, search_entry.c.address).where(
-            search_entry.c.subject_id.in_([entry.subject_id for entry in entries])
-        )
+        select(search_entry).where(search_entry.c.subject_id.in_([entry.subject_id for entry in entries]))
     )
     known = {row.subject_id: row for row in found}
     batch = IndexBatch(conn)
@@ -154,13 +154,12 @@ def put_many(conn: Writing, entries: Collection[Entry]) -> None:
     for entry in entries:
         row = known.get(entry.subject_id)
         if row is None:
-            batch.add(entry.subject_id, entry.kind, entry.address, entry.ranks)
+            batch.add(entry.subject_id, entry.kind, entry.address, entry.name, entry.ranks)
             continue
         wanted.update((word, rank, row.id) for word, rank in entry.ranks.items())
-        if (row.kind, row.address) != (entry.kind, entry.address):
-            conn.execute(
-                update(search_entry).where(search_entry.c.id == row.id).values(kind=entry.kind, address=entry.address)
-            )
+        shown = {"kind": entry.kind, "address": entry.address, "name": fold(entry.name)}
+        if shown != {"kind": row.kind, "address": row.address, "name": row.name}:
+            conn.execute(update(search_entry).where(search_entry.c.id == row.id).values(**shown))
     present: set[tuple[str, int, int]] = set()
     numbers = [row.id for row in known.values()]
     for start in range(0, len(numbers), _TOGETHER):

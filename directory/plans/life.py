@@ -383,6 +383,6 @@ def _index(conn: Writing, account_ids: list[str]) -> None:
             search_index.remove(conn, row.id)
             continue
         ranks = search_index.name_words(row.name, local_parts[row.id], row.short_name or "")
-        entries.append(search_index.Entry(row.id, "unit", row.login, ranks))
+        entries.append(search_index.Entry(row.id, "unit", row.login, ranks, row.name))
     if entries:
         search_index.put_many(conn, entries)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, LargeBinary, String, Table, text
 
 from directory.tables.columns import AddressText, Day, Id, fk, metadata
+
+_IS_OPEN = text("status != 'closed'")
 
 # Who can sign in and own mail.  name, title and unit_name repeat what the appointments say today
 # (postings.refresh keeps them so), for these are read a thousand times a second and change once a year.
@@ -36,6 +38,7 @@ account = Table(
     Index(None, "person_id", "status"),
     Index(None, "unit_id"),
     Index(None, "sort_key"),
+    Index("ix_account_listed", "sort_key", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     sqlite_with_rowid=False,
 )
 

@@ -20,6 +20,7 @@ Id = String(16)
 Day = String(10)
 # Compared octet by octet on both engines, so that a prefix is a range
 AddressText = String(254).with_variant(String(254, collation="C"), "postgresql")
+FoldedText = String(300).with_variant(String(300, collation="C"), "postgresql")
 Word = String(40).with_variant(String(40, collation="C"), "postgresql")
 # 64 bits on PostgreSQL; SQLite numbers rows itself only in a column that is exactly INTEGER
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, SmallInteger, String, Table
 
-from directory.tables.columns import AddressText, Id, RowNumber, Word, metadata
+from directory.tables.columns import AddressText, FoldedText, Id, RowNumber, Word, metadata
 
 search_entry = Table(
     "search_entry",
@@ -13,7 +13,9 @@ search_entry = Table(
     Column("subject_id", Id, nullable=False, unique=True),  # account or group
     Column("kind", String(10), nullable=False),
     Column("address", AddressText, nullable=False),
+    Column("name", FoldedText, nullable=False, server_default=""),
     Index(None, "address"),
+    Index(None, "name"),
 )
 
 # The words of an entry, each folded, and once more as written where it has marks.
