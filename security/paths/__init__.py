@@ -20,8 +20,8 @@ that was believed.  It asks nobody, reads no clock and never raises over what a 
 Standards: RFC 5280 §6 (with RFC 9618), RFC 6960, RFC 8550, RFC 9608, RFC 9598.
 """
 
+from security.mailbox_names import addresses_of
 from security.paths.judgement import Anchor, Evidence, Judgement, Purpose, State, Trust
 from security.paths.judging import judge
-from security.paths.names import addresses_of
 
 __all__ = ["Anchor", "Evidence", "Judgement", "Purpose", "State", "Trust", "addresses_of", "judge"]

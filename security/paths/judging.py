@@ -47,9 +47,9 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import process_legacy_crl_input, process_legacy_ocsp_input
 from pyhanko_certvalidator.validate import async_validate_path
 
+from security.mailbox_names import addresses_of, breaks_constraints, names_any, outside_of
 from security.paths.algorithms import AllowedAlgorithms, weakness_of_key
 from security.paths.judgement import Anchor, Evidence, Judgement, Purpose, State, Trust
-from security.paths.names import addresses_of, breaks_constraints, names_any, outside_of
 from security.verbatim import Certificate, CertificateList
 
 MOST_COMPANIONS = 32
