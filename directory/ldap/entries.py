@@ -23,6 +23,7 @@ from sqlalchemy import select
 from directory.accounts import names_of
 from directory.addresses import primary_domain
 from directory.database import Reading
+from directory.group_rights import may_see_members
 from directory.ldap import dn
 from directory.ldap.dn import Dn
 from directory.recipients import resolve
@@ -248,7 +249,7 @@ def group_entries(conn: Reading, ids: Collection[str], *, with_members: bool) ->
             "mail": [row.address, *others.get(row.id, ())],
             "createtimestamp": [_time(row.created_at)],
         }
-        if with_members:
+        if with_members and may_see_members(conn, row.id, ""):
             values["member"] = _members(conn, row.address)
         found.append(_entry(leaf_name(conn, "group", row.address), "group", values))
     return found
