@@ -31,6 +31,12 @@ DEBIAN_PACKAGES = {
     "opendkim": "opendkim",
     "unbound": "unbound",
     "opendkim-testmsg": "opendkim-tools",
+    "cmsutil": "libnss3-tools",
+    "certutil": "libnss3-tools",
+    "pk12util": "libnss3-tools",
+    "certtool": "gnutls-bin",
+    "gpgsm": "gpgsm",
+    "gpgconf": "gpgconf",
 }
 
 
