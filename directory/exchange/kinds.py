@@ -121,8 +121,6 @@ GROUP = Kind(
         Column("aliases", "alias bidanh diachiphu", many=True),
         Column("posting", "quyengui"),
         Column("members", "member thanhvien", many=True),
-        Column("groups", "nhom nhomcon", many=True),
-        Column("outside", "benngoai", many=True),
         Column("rules", "rule quytac", many=True),
         Column("posters", "nguoiguithu", many=True),
     ),

@@ -120,7 +120,7 @@ class Reader:
         return _finished(self._kind, values, found)
 
     def rejects_head(self) -> bytes:
-        return b"version: 1\n\n"
+        return b"version: 1\n"
 
     def rejected(self, item: Item, reason: str) -> bytes:
         return _NOTE + f" {item.line}: {' '.join(reason.split())}".encode() + b"\n" + item.octets + b"\n\n"
@@ -199,7 +199,7 @@ def _member(text: str) -> str:
 
 
 def write(kind: Kind, records: Iterable[Record], out: IO[str]) -> int:
-    out.write("version: 1\n\n")
+    out.write("version: 1\n")
     count = 0
     for record in records:
         count += 1

@@ -174,3 +174,14 @@ def other_process(directory: Directory, clock: Clock) -> Iterator[Callable[[], D
     yield open_again
     for found in opened:
         found.close()
+
+
+@pytest.fixture
+def other_directory(migrated_directory: Path, tmp_path: Path, clock: Clock) -> Iterator[Directory]:
+    """A second city's, empty."""
+    path = tmp_path / "other" / "directory.db"
+    path.parent.mkdir()
+    shutil.copy(migrated_directory, path)
+    opened = open_directory(f"sqlite:///{path}", clock=clock)
+    yield opened
+    opened.close()
