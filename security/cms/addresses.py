@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from security.cms.mime import Entity
-from security.paths.names import comparable
+from security.mailbox_names import comparable
 
 _LONGEST = 64 << 10
 _MOST = 100
