@@ -75,7 +75,7 @@ COLUMNS = (
 _OF_ACCOUNT = Question(
     select(*COLUMNS)
     .where(certificate.c.account_id == bindparam("account"))
-    .order_by(certificate.c.created_at.desc(), certificate.c.id.desc())
+    .order_by(certificate.c.state != ACTIVE, certificate.c.created_at.desc(), certificate.c.id.desc())
 )
 _ENCRYPTING = Question(
     select(*COLUMNS)
@@ -108,7 +108,7 @@ def read_row(row: Iterable[Any]) -> Certificate:
 
 
 def certificates_of(conn: Reading | Writing, account_id: str) -> list[Certificate]:
-    """All that an account ever had, the newest first."""
+    """All that an account ever had: those in use first, then the newest."""
     return [read_row(row) for row in conn.rows(_OF_ACCOUNT, account=account_id)]
 
 

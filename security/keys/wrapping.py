@@ -60,6 +60,7 @@ def _context(bound: tuple[str, ...]) -> bytes:
 def installation_key(path: Path) -> WrappingKey:
     """The installation's key: read from its file, which is made if there is none.  Raises OSError, WrappingFault."""
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # whole or not at all: whoever comes second finds the first one's
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
