@@ -17,8 +17,8 @@ from security.cms.keys import PrivateKey
 from security.paths import Anchor, Evidence, Trust, judge
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-START = datetime(2026, 1, 1, tzinfo=UTC)
-END = datetime(2030, 1, 1, tzinfo=UTC)
+START = datetime(2020, 1, 1, tzinfo=UTC)
+END = datetime(2045, 1, 1, tzinfo=UTC)
 AN, BINH, CHI = "an@tphcm.gov.vn", "binh@tphcm.gov.vn", "chi@tphcm.gov.vn"
 
 LETTER = (
@@ -65,8 +65,15 @@ def key_of(kind: str, who: str) -> PrivateKey:
     return ec.generate_private_key(ec.SECP384R1() if kind == "p384" else ec.SECP256R1())
 
 
+CITY = "Thanh pho Ho Chi Minh"
+
+
+def authority(name: str = CITY) -> Person:
+    return _authority(name)
+
+
 @functools.cache
-def authority(name: str = "Thanh pho Ho Chi Minh") -> Person:
+def _authority(name: str) -> Person:
     key = ec.generate_private_key(ec.SECP256R1())
     called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = _builder(called, called, key.public_key(), START - timedelta(days=1), END + timedelta(days=1))
@@ -99,7 +106,7 @@ def person(
     purpose: str = "both",
     start: datetime = START,
     end: datetime = END,
-    by: str = "Thanh pho Ho Chi Minh",
+    by: str = CITY,
     capable: bool = False,
     in_subject: bool = False,
     server: bool = False,
@@ -133,9 +140,7 @@ def person(
 
 
 def trusting(*names: str, crls: Sequence[bytes] = ()) -> Judge:
-    anchors = tuple(
-        Anchor(authority(name).certificate, lists_revocations=False) for name in names or ("Thanh pho Ho Chi Minh",)
-    )
+    anchors = tuple(Anchor(authority(name).certificate, lists_revocations=False) for name in names or (CITY,))
     return functools.partial(judge, trust=Trust(anchors, Evidence(tuple(crls))))
 
 
