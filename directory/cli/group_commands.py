@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from directory import groups, people, postings, recipients, unit_types, units
+from directory import group_rights, groups, people, postings, recipients, unit_types, units
 from directory.cli import file_commands
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
@@ -43,7 +43,13 @@ def _json(conn: Reading | Writing, found: Group) -> dict[str, Any]:
         "groups": list(members.groups),
         "outside": list(members.outside),
         "rules": [_rule(conn, rule) for rule in members.rules],
-        "posters": [login for login, _ in members.posters],
+        "posters": [
+            *(login for login, _ in members.posters),
+            *members.poster_groups,
+            *(units.find_unit(conn, unit_id).name for unit_id in members.poster_units),
+        ],
+        "moderators": group_rights.named_moderators(conn, found.id),
+        "unit": units.find_unit(conn, found.unit_id).name if found.unit_id else None,
         "reaches": recipients.count(conn, found.address),
     }
 
@@ -53,10 +59,12 @@ def _json(conn: Reading | Writing, found: Group) -> dict[str, Any]:
 @click.option("--name", required=True, help=help_text("group.name"))
 @click.option("--posting", type=_POSTING, default="internal", show_default=True, help=help_text("group.posting"))
 @click.option("--member", "members", multiple=True, help=help_text("group.member"))
+@click.option("--unit", default="", help=help_text("group.unit"))
 @changing_command
-def add(cli: CliContext, address: str, name: str, posting: str, members: tuple[str, ...]) -> None:
+def add(cli: CliContext, address: str, name: str, posting: str, members: tuple[str, ...], unit: str) -> None:
     with cli.write() as conn:
-        made = groups.add_group(conn, cli.actor, address_text=address, name=name, posting=posting)
+        unit_id = units.open_unit(conn, unit).id if unit else None
+        made = groups.add_group(conn, cli.actor, address_text=address, name=name, posting=posting, unit_id=unit_id)
         for member in members:
             groups.add_member(conn, cli.actor, made.id, member)
         answer = _json(conn, made)
@@ -84,6 +92,10 @@ def show(cli: CliContext, key: str) -> None:
             ("address", answer["address"]),
             ("posting", text(f"posting.{answer['posting']}", cli.language)),
             ("posters", answer["posters"]),
+            ("unit", answer["unit"]),
+            ("moderation", text("group.is-moderated", cli.language) if answer["is_moderated"] else ""),
+            ("moderators", answer["moderators"]),
+            ("hidden", text("group.is-hidden", cli.language) if answer["hides_members"] else ""),
             ("members", [f"{member['name']} <{member['login']}>" for member in answer["accounts"]]),
             ("groups", answer["groups"]),
             ("outside", answer["outside"]),
@@ -173,20 +185,75 @@ def remove_member(cli: CliContext, key: str, members: tuple[str, ...]) -> None:
 @click.option("--name", help=help_text("group.name"))
 @click.option("--posting", type=_POSTING, help=help_text("group.posting"))
 @click.option("--poster", "posters", multiple=True, help=help_text("group.poster"))
+@click.option("--poster-unit", "poster_units", multiple=True, help=help_text("group.poster-unit"))
+@click.option("--unit", help=help_text("group.unit"))
+@click.option("--moderated/--not-moderated", default=None, help=help_text("group.moderated"))
+@click.option("--moderator", "moderators", multiple=True, help=help_text("group.moderator"))
+@click.option("--no-moderator", is_flag=True, help=help_text("group.no-moderator"))
+@click.option("--hide-members/--show-members", "hidden", default=None, help=help_text("group.hide-members"))
 @changing_command
-def set_(cli: CliContext, key: str, name: str | None, posting: str | None, posters: tuple[str, ...]) -> None:
+def set_(
+    cli: CliContext,
+    key: str,
+    name: str | None,
+    posting: str | None,
+    posters: tuple[str, ...],
+    poster_units: tuple[str, ...],
+    unit: str | None,
+    moderated: bool | None,
+    moderators: tuple[str, ...],
+    no_moderator: bool,
+    hidden: bool | None,
+) -> None:
     with cli.write() as conn:
         found = groups.find_group(conn, key)
-        groups.alter_group(conn, cli.actor, found.id, name=name, posting=posting)
-        if posters:
-            ids = []
-            for poster in posters:
-                owner = people.find_mailbox_owner(conn, poster)
-                if owner is None:
-                    raise Fault("account-unknown", account=poster)
-                ids.append(owner.id)
-            groups.set_posters(conn, cli.actor, found.id, ids)
+        unit_id = units.open_unit(conn, unit).id if unit else unit
+        if any(given is not None for given in (name, posting, unit_id, moderated, hidden)):
+            groups.alter_group(
+                conn,
+                cli.actor,
+                found.id,
+                name=name,
+                posting=posting,
+                unit_id=unit_id,
+                is_moderated=moderated,
+                hides_members=hidden,
+            )
+        if posters or poster_units:
+            accounts, further = _accounts_and_groups(conn, posters)
+            groups.set_posters(
+                conn,
+                cli.actor,
+                found.id,
+                accounts,
+                group_ids=further,
+                unit_ids=[units.find_unit(conn, poster).id for poster in poster_units],
+            )
+        if moderators or no_moderator:
+            ids = [_account(conn, moderator) for moderator in moderators]
+            group_rights.set_moderators(conn, cli.actor, found.id, ids)
         _told(cli, conn, found, "group.set-done")
+
+
+def _account(conn: Writing, key: str) -> str:
+    owner = people.find_mailbox_owner(conn, key)
+    if owner is None:
+        raise Fault("account-unknown", account=key)
+    return owner.id
+
+
+def _accounts_and_groups(conn: Writing, keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    accounts, further = [], []
+    for key in keys:
+        owner = people.find_mailbox_owner(conn, key)
+        if owner is not None:
+            accounts.append(owner.id)
+            continue
+        try:
+            further.append(groups.find_group(conn, key).id)
+        except Fault:
+            raise Fault("account-unknown", account=key) from None
+    return accounts, further
 
 
 @group.command("remove", help=help_text("group.remove"))

@@ -44,14 +44,46 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Remove members by address, or rules by id.",
         "Xóa thành viên theo địa chỉ, hoặc quy tắc theo mã.",
     ),
-    "group.set": ("Change name, posting rule, and who may write.", "Đổi tên, quy tắc gửi và người được gửi."),
+    "group.set": (
+        "Change name, posting rule, who may write, moderation, and who sees the members.",
+        "Đổi tên, quy tắc gửi, người được gửi, kiểm duyệt và ẩn thành viên.",
+    ),
     "group.remove": ("Remove a group; its address goes out of use.", "Xóa nhóm; địa chỉ ngừng sử dụng."),
     "group.name": ("The name it shows.", "Tên hiển thị."),
     "group.posting": ("Who may write to it.", "Ai được gửi tới nhóm."),
     "group.poster": (
-        "Who may write where posting is 'named' (may be repeated; replaces the list).",
+        "Who may write where posting is 'named': a person or a group (may be repeated; replaces the list).",
         "Người được gửi khi quy tắc là 'named' (có thể lặp lại; thay danh sách cũ).",
     ),
+    "group.poster-unit": (
+        "Beside them: whoever holds a post in this unit or below it (may be repeated).",
+        "Thêm: mọi người giữ chức vụ trong đơn vị này hoặc bên dưới (có thể lặp lại).",
+    ),
+    "group.unit": (
+        "The unit whose administrators look after it; '' for the city's.",
+        "Đơn vị có quản trị viên phụ trách nhóm; '' là của thành phố.",
+    ),
+    "group.moderated": (
+        "Whether moderators must let each message pass.",
+        "Thư gửi nhóm có phải chờ người kiểm duyệt không.",
+    ),
+    "group.moderator": (
+        "Who decides (may be repeated; replaces the list).",
+        "Người kiểm duyệt (có thể lặp lại; thay cả danh sách).",
+    ),
+    "group.no-moderator": (
+        "Nobody by name: list moderators of the unit decide.",
+        "Không chỉ định: người kiểm duyệt nhóm của đơn vị quyết định.",
+    ),
+    "group.hide-members": (
+        "Whether only its administrators see the members.",
+        "Chỉ quản trị viên của nhóm thấy thành viên.",
+    ),
+    "group.is-moderated": ("each message waits for a moderator", "mỗi thư chờ người kiểm duyệt"),
+    "group.is-hidden": ("only administrators see the members", "chỉ quản trị viên thấy thành viên"),
+    "column.moderation": ("moderation", "kiểm duyệt"),
+    "column.moderators": ("moderators", "người kiểm duyệt"),
+    "column.hidden": ("hidden", "ẩn"),
     "group.member": ("A member (may be repeated).", "Thành viên (có thể lặp lại)."),
     "group.rule-unit": ("Posts in this unit or below it.", "Chức vụ trong đơn vị này hoặc bên dưới."),
     "group.everybody": ("everybody who holds a post", "mọi người giữ chức vụ"),
