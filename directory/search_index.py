@@ -18,7 +18,7 @@ from directory.database import Question, Reading, Writing
 from directory.names import fold, initials, words
 from directory.tables import address, search_entry, search_word
 
-MAX_WORD = 40
+MAX_WORD, MAX_NAME = 40, 300
 # Officials from the head of a section upwards are also found by title and unit.
 LEADING_RANK = 40
 _GIVEN, _OTHER = 0, 1000
@@ -41,6 +41,11 @@ _ENTRY = Question(select(search_entry.c.id).where(search_entry.c.subject_id == b
 def written(word: str) -> str:
     """As typed, but for case and the way letters are composed."""
     return unicodedata.normalize("NFC", word).lower()
+
+
+def folded_name(name: str) -> str:
+    """As whole names are searched by, and parts of them."""
+    return fold(unicodedata.normalize("NFKC", name))[:MAX_NAME]
 
 
 def _enter(found: dict[str, int], text: str, rank: int) -> None:
@@ -114,7 +119,7 @@ class IndexBatch:
         entry_id = self._next
         self._next += 1
         values = {"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address}
-        self._entries.append(values | {"name": fold(name)})
+        self._entries.append(values | {"name": folded_name(name)})
         self._words.extend(_word_rows(entry_id, ranks))
 
     def flush(self) -> None:
@@ -157,7 +162,7 @@ def put_many(conn: Writing, entries: Collection[Entry]) -> None:
             batch.add(entry.subject_id, entry.kind, entry.address, entry.name, entry.ranks)
             continue
         wanted.update((word, rank, row.id) for word, rank in entry.ranks.items())
-        shown = {"kind": entry.kind, "address": entry.address, "name": fold(entry.name)}
+        shown = {"kind": entry.kind, "address": entry.address, "name": folded_name(entry.name)}
         if shown != {"kind": row.kind, "address": row.address, "name": row.name}:
             conn.execute(update(search_entry).where(search_entry.c.id == row.id).values(**shown))
     present: set[tuple[str, int, int]] = set()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from directory.names import fold
+from directory.search_index import folded_name
 
 revision = "0011"
 down_revision = "0010"
@@ -22,7 +22,7 @@ def upgrade() -> None:
             f"SELECT e.id, s.name FROM search_entry e JOIN {table} s ON s.id = e.subject_id"  # noqa: S608
         ).all()
         for start in range(0, len(rows), _AT_ONCE):
-            values = [{'entry': row.id, 'name': fold(row.name)} for row in rows[start:start + _AT_ONCE]]
+            values = [{'entry': row.id, 'name': folded_name(row.name)} for row in rows[start:start + _AT_ONCE]]
             connection.execute(sa.text("UPDATE search_entry SET name = :name WHERE id = :entry"), values)
     op.create_index(op.f('ix_search_entry_name'), 'search_entry', ['name'], unique=False)
     is_open = sa.text("status != 'closed'")
