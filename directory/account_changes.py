@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from directory import app_passwords, scram_verifiers
 from directory.accounts import Account, find_account
@@ -18,15 +18,24 @@ from directory.tables import account, address
 def lock(conn: Writing, actor: str, account_id: str) -> None:
     """No sign-in from now on, sessions end; mail still arrives.  Raises Fault."""
     found = _open_account(conn, account_id)
-    conn.execute(update(account).where(account.c.id == account_id).values(status="locked"))
+    conn.execute(update(account).where(account.c.id == account_id).values(status="locked", opens_on=None))
     end_all(conn, account_id)
     record(conn, actor, "mailbox.lock", found.login, before={"status": found.status})
 
 
 def unlock(conn: Writing, actor: str, account_id: str) -> None:
     found = _open_account(conn, account_id)
-    conn.execute(update(account).where(account.c.id == account_id).values(status="active"))
+    conn.execute(update(account).where(account.c.id == account_id).values(status="active", opens_on=None))
     record(conn, actor, "mailbox.unlock", found.login, before={"status": found.status})
+
+
+def open_due(conn: Writing, actor: str) -> None:
+    """Whoever starts today may sign in; who was locked for another reason since stays so."""
+    starts = account.c.opens_on <= conn.today
+    due = conn.execute(select(account.c.id, account.c.login).where(starts).order_by(account.c.login)).all()
+    for row in due:
+        conn.execute(update(account).where(account.c.id == row.id).values(status="active", opens_on=None))
+        record(conn, actor, "official.start", row.login)
 
 
 def set_password(

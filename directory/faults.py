@@ -393,7 +393,11 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "the key in {place} is not the authority's",
         "khóa tại {place} không phải của nơi cấp",
     ),
-    "crl-unfit": ("invalid", "this revocation list cannot be used: {why}", "không dùng được danh sách thu hồi này: {why}"),
+    "crl-unfit": (
+        "invalid",
+        "this revocation list cannot be used: {why}",
+        "không dùng được danh sách thu hồi này: {why}",
+    ),
     "anchor-unknown": ("unknown", "{anchor} is not trusted", "{anchor} không nằm trong danh sách tin cậy"),
     "key-absent": (
         "unknown",

@@ -1,5 +1,5 @@
-"""What time alone changes: posts begin and end, redirects run out, sessions die, plans take effect.  To be run every
-few minutes.
+"""What time alone changes: posts begin and end, people start and leave, redirects and rights run out, sessions die,
+plans take effect.  To be run every few minutes.
 
 Cheap when there is nothing to do, and safe to run from several processes.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
-from directory import address_life, scram_verifiers, sessions
+from directory import account_changes, address_life, custody, mailboxes, scram_verifiers, sessions
 from directory.catching_up import catch_up
 from directory.database import Directory
 from directory.dates import days_after
+from directory.leaving import carry_out_due
 from directory.plans.life import apply_due
 from directory.postings import people_touched_between, refresh
 from directory.tables import state
@@ -31,6 +32,7 @@ def tidy_up(
         today = conn.today
     if done_until != today:
         turn_day(directory)
+    carry_out_due(directory, ACTOR)
     with directory.write() as conn:
         sessions.sweep(conn, idle=idle, absolute=absolute)
         if not keeps_scram and scram_verifiers.any_kept(conn):
@@ -51,5 +53,8 @@ def turn_day(directory: Directory) -> int:
         people = people_touched_between(conn, first, today)
         refresh(conn, people)
         address_life.turn(conn, ACTOR)
+        account_changes.open_due(conn, ACTOR)
+        mailboxes.expire_rights(conn, ACTOR)
+        custody.expire(conn, ACTOR)
         conn.execute(update(state).values(day=today))
         return len(people)

@@ -1,14 +1,16 @@
 """Mailboxes that belong to a unit (văn thư) or a role, and who reads them and sends for them.
 
-Clerks (positions marked ``is_clerk``) of the mailbox's unit may do both without being named; others are named
-here.
+Clerks (positions marked ``is_clerk``) of the mailbox's unit may do both without being named, and so may whoever holds a
+post that goes with the mailbox (``attach``): a role's mailbox passes to the next holder by his appointment alone.
+Others are named here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from directory import search_index
 from directory.accounts import Account, find_account
@@ -17,9 +19,10 @@ from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.intake import check_issuable
 from directory.names import collation_key, order_key, split_name, tidy
+from directory.postings import find_position
 from directory.recipients import holds_on
 from directory.record import record
-from directory.tables import account, address, appointment, mailbox_right, position
+from directory.tables import account, address, appointment, mailbox_post, mailbox_right, position
 from directory.units import open_unit
 
 
@@ -29,12 +32,34 @@ class Right:
     may_read: bool
     may_send: bool
     as_clerk: bool  # by an appointment, not by name
+    valid_until: str | None = None
 
 
 _NAMED = Question(
-    select(mailbox_right.c.account_id, mailbox_right.c.may_read, mailbox_right.c.may_send).where(
-        mailbox_right.c.mailbox_id == bindparam("mailbox")
+    select(
+        mailbox_right.c.account_id, mailbox_right.c.may_read, mailbox_right.c.may_send, mailbox_right.c.valid_until
+    ).where(
+        mailbox_right.c.mailbox_id == bindparam("mailbox"),
+        or_(mailbox_right.c.valid_until.is_(None), mailbox_right.c.valid_until >= bindparam("today")),
     )
+)
+_HOLDERS = Question(
+    select(account.c.id)
+    .join(appointment, appointment.c.person_id == account.c.person_id)
+    .join(
+        mailbox_post,
+        and_(mailbox_post.c.unit_id == appointment.c.unit_id, mailbox_post.c.position_id == appointment.c.position_id),
+    )
+    .where(
+        mailbox_post.c.mailbox_id == bindparam("mailbox"),
+        account.c.status != "closed",
+        holds_on(appointment.c.valid_from, appointment.c.valid_until),
+    )
+)
+_POSTS = Question(
+    select(mailbox_post.c.unit_id, mailbox_post.c.position_id)
+    .where(mailbox_post.c.mailbox_id == bindparam("mailbox"))
+    .order_by(mailbox_post.c.unit_id, mailbox_post.c.position_id)
 )
 _CLERKS = Question(
     select(account.c.id)
@@ -116,7 +141,9 @@ def grant(
 ) -> None:
     """Let an account read a mailbox or send for it; replaces what was granted before.  Raises Fault."""
     mailbox, holder = _pair(conn, mailbox_id, account_id)
-    before = next((row for row in conn.rows(_NAMED, mailbox=mailbox_id) if row[0] == account_id), None)
+    before = next(
+        (row for row in conn.rows(_NAMED, mailbox=mailbox_id, today=conn.today) if row[0] == account_id), None
+    )
     _drop(conn, mailbox_id, account_id)
     if may_read or may_send:
         conn.execute(
@@ -143,34 +170,108 @@ def revoke(conn: Writing, actor: str, mailbox_id: str, account_id: str) -> None:
 
 
 def rights_on(conn: Reading | Writing, mailbox_id: str) -> list[Right]:
-    """Who reads and sends, named or as clerk, by name."""
+    """Who reads and sends today, named or by appointment; in the order of their names."""
     rights: dict[str, Right] = {}
+    appointed = set(conn.rows(_HOLDERS, mailbox=mailbox_id, today=conn.today))
     row = conn.row(_UNIT_OF, account=mailbox_id)
     if row is not None and row[1] == "unit":
-        for (account_id,) in conn.rows(_CLERKS, unit=row[0], today=conn.today):
-            holder = find_account(conn, account_id)
-            if holder is not None:
-                rights[account_id] = Right(holder, True, True, True)
-    for account_id, may_read, may_send in conn.rows(_NAMED, mailbox=mailbox_id):
+        appointed.update(conn.rows(_CLERKS, unit=row[0], today=conn.today))
+    for (account_id,) in appointed:
+        holder = find_account(conn, account_id)
+        if holder is not None:
+            rights[account_id] = Right(holder, True, True, True)
+    for account_id, may_read, may_send, until in conn.rows(_NAMED, mailbox=mailbox_id, today=conn.today):
         holder = find_account(conn, account_id)
         if holder is not None and account_id not in rights:
-            rights[account_id] = Right(holder, bool(may_read), bool(may_send), False)
+            rights[account_id] = Right(holder, bool(may_read), bool(may_send), False, until)
     return sorted(rights.values(), key=lambda right: (order_key(split_name(right.account.name)), right.account.login))
 
 
+def attach(conn: Writing, actor: str, mailbox_id: str, unit_id: str, position_id: str) -> None:
+    """Whoever holds this post, from appointment to appointment, reads the mailbox and sends for it.  Raises Fault."""
+    mailbox = _shared(conn, mailbox_id)
+    unit, post = open_unit(conn, unit_id), find_position(conn, position_id)
+    if (unit.id, post.id) in posts_of(conn, mailbox_id):
+        return
+    row = {"mailbox_id": mailbox_id, "unit_id": unit.id, "position_id": post.id}
+    conn.execute(insert(mailbox_post), row)
+    record(conn, actor, "mailbox.attach", mailbox.login, unit=unit.id, position=post.code)
+
+
+def detach(conn: Writing, actor: str, mailbox_id: str, unit_id: str, position_id: str) -> None:
+    """The post does not go with the mailbox any longer.  Raises Fault."""
+    mailbox, post = _shared(conn, mailbox_id), find_position(conn, position_id)
+    gone = conn.execute(
+        delete(mailbox_post).where(
+            mailbox_post.c.mailbox_id == mailbox_id,
+            mailbox_post.c.unit_id == unit_id,
+            mailbox_post.c.position_id == post.id,
+        )
+    ).rowcount
+    if not gone:
+        raise Fault("member-unknown", member=post.title, group=mailbox.login)
+    record(conn, actor, "mailbox.detach", mailbox.login, unit=unit_id, position=post.code)
+
+
+def posts_of(conn: Reading | Writing, mailbox_id: str) -> list[tuple[str, str]]:
+    """Posts that go with the mailbox: (unit id, position id)."""
+    return [(unit_id, position_id) for unit_id, position_id in conn.rows(_POSTS, mailbox=mailbox_id)]
+
+
+def end_rights_in(conn: Writing, account_id: str, unit_ids: Collection[str], last_day: str) -> list[str]:
+    """Rights over the mailboxes of units that somebody goes from: after this day they are over; on which mailboxes."""
+    theirs = select(account.c.id).where(account.c.unit_id.in_(unit_ids), account.c.kind != "person")
+    mine = (mailbox_right.c.account_id == account_id) & mailbox_right.c.mailbox_id.in_(theirs)
+    longer = or_(mailbox_right.c.valid_until.is_(None), mailbox_right.c.valid_until > last_day)
+    ending = (
+        select(account.c.login)
+        .join(mailbox_right, mailbox_right.c.mailbox_id == account.c.id)
+        .where(mine, longer)
+        .order_by(account.c.login)
+    )
+    logins = list(conn.execute(ending).scalars())
+    if last_day < conn.today:
+        conn.execute(delete(mailbox_right).where(mine))
+    else:
+        conn.execute(update(mailbox_right).where(mine, longer).values(valid_until=last_day))
+    return logins
+
+
+def expire_rights(conn: Writing, actor: str) -> None:
+    """What the date alone ends."""
+    over = mailbox_right.c.valid_until < conn.today
+    holder = account.alias("holder")
+    ended = conn.execute(
+        select(account.c.login, holder.c.login.label("of"))
+        .join(mailbox_right, mailbox_right.c.mailbox_id == account.c.id)
+        .join(holder, holder.c.id == mailbox_right.c.account_id)
+        .where(over)
+        .order_by(account.c.login, holder.c.login)
+    ).all()
+    conn.execute(delete(mailbox_right).where(over))
+    for row in ended:
+        record(conn, actor, "mailbox.revoke", row.login, of=row.of)
+
+
 def _pair(conn: Writing, mailbox_id: str, account_id: str) -> tuple[Account, Account]:
-    mailbox, holder = find_account(conn, mailbox_id), find_account(conn, account_id)
-    for found, wanted in ((mailbox, mailbox_id), (holder, account_id)):
-        if found is None:
-            raise Fault("account-unknown", account=wanted)
-        if found.status == "closed":
-            raise Fault("account-closed", account=found.login)
-    assert mailbox is not None
-    assert holder is not None
-    if mailbox.kind == "person":
+    return _shared(conn, mailbox_id), _open(conn, account_id)
+
+
+def _shared(conn: Writing, mailbox_id: str) -> Account:
+    found = _open(conn, mailbox_id)
+    if found.kind == "person":
         # a person's mail is his own; delegation between people is another matter
-        raise Fault("value-invalid", value=mailbox.login, what="unit mailbox")
-    return mailbox, holder
+        raise Fault("value-invalid", value=found.login, what="unit mailbox")
+    return found
+
+
+def _open(conn: Writing, account_id: str) -> Account:
+    found = find_account(conn, account_id)
+    if found is None:
+        raise Fault("account-unknown", account=account_id)
+    if found.status == "closed":
+        raise Fault("account-closed", account=found.login)
+    return found
 
 
 def _drop(conn: Writing, mailbox_id: str, account_id: str) -> int:

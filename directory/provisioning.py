@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
+from directory import mailboxes
 from directory.account_changes import set_primary_address
 from directory.database import Writing
-from directory.dates import day_before
+from directory.dates import day_before, days_after
 from directory.faults import Fault
 from directory.intake import Intake, Joined, Joiner
 from directory.names import PersonName, fold, order_key
@@ -89,12 +90,14 @@ def dismiss(
     if not ending:
         raise Fault("appointment-unknown", official=official.full_name, unit=unit_id)
     end_posts(conn, ending, last_day)
+    ended = _end_rights(conn, official, ending, days_after(last_day, 1))
     record(
         conn,
         actor,
         "official.dismiss",
         official.account.login,
         before=told(ending),
+        rights_ended=ended,
         last_day=last_day,
         decision=decision,
     )
@@ -117,7 +120,9 @@ def move(
     keep_other_posts: bool = True,
     decision: str = "",
 ) -> Appointment:
-    """The primary post ends on the eve, the new one is primary; address, mail and groups stay.  Raises Fault."""
+    """The primary post ends on the eve, the new one is primary; address, mail and groups stay, while rights over the
+    mailboxes of a unit in which no post is left end with it.  Raises Fault.
+    """
     official = find_official(conn, official_key)
     _must_serve(official)
     ending = [
@@ -129,6 +134,7 @@ def move(
     made = new_post(
         conn, official, unit_id, position_id, from_day, until_day, title, kind, rank, primary=True, decision=decision
     )
+    ended = _end_rights(conn, official, ending, from_day)
     record(
         conn,
         actor,
@@ -136,6 +142,7 @@ def move(
         official.account.login,
         before=told(ending),
         after=told([made]),
+        rights_ended=ended,
         from_day=from_day,
         decision=decision,
     )
@@ -185,6 +192,18 @@ def update_person(conn: Writing, actor: str, official_key: str, *, phone: str) -
     record(
         conn, actor, "official.update", official.account.login, before={"phone": official.phone}, after={"phone": phone}
     )
+    refresh(conn, [official.person_id])
+
+
+def _end_rights(conn: Writing, official: Official, ended: list[Appointment], from_day: str) -> list[str]:
+    """Over mailboxes of units in which he holds no post from a day on."""
+    kept = {
+        post.unit_id
+        for post in appointments_of(conn, official.person_id)
+        if post.valid_until is None or post.valid_until >= from_day
+    }
+    left = {post.unit_id for post in ended} - kept
+    return mailboxes.end_rights_in(conn, official.account.id, left, day_before(from_day)) if left else []
 
 
 def _must_serve(official: Official) -> None:

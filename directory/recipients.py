@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, literal_column, or_, select, union
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, literal_column, or_, select, union
 
 from directory.accounts import admin_ids, find_account, names_of
 from directory.addresses import AddressRow, is_local_domain, normalise, owner_row
@@ -30,6 +30,7 @@ from directory.tables import (
     group_poster_unit,
     group_rule,
     mail_group,
+    mailbox_post,
     mailbox_right,
     position,
     unit_version,
@@ -160,11 +161,18 @@ _OWN_ADDRESSES = Question(
 
 
 def _mailbox_question(right: ColumnElement[bool]) -> Question:
-    """Mailboxes of units and roles: by a right given, or as the clerk whom an appointment of today names."""
+    """Mailboxes of units and roles: by a right given, or by an appointment of today, as clerk of the unit or at a post
+    that goes with the mailbox.
+    """
     by_right = (
         select(account.c.id)
         .join(mailbox_right, mailbox_right.c.mailbox_id == account.c.id)
-        .where(mailbox_right.c.account_id == bindparam("account"), right, account.c.status != "closed")
+        .where(
+            mailbox_right.c.account_id == bindparam("account"),
+            right,
+            account.c.status != "closed",
+            or_(mailbox_right.c.valid_until.is_(None), mailbox_right.c.valid_until >= bindparam("today")),
+        )
     )
     holder = account.alias("holder")
     as_clerk = (
@@ -180,7 +188,24 @@ def _mailbox_question(right: ColumnElement[bool]) -> Question:
             holds_on(appointment.c.valid_from, appointment.c.valid_until),
         )
     )
-    return Question(union(by_right, as_clerk))
+    by_post = (
+        select(account.c.id)
+        .join(mailbox_post, mailbox_post.c.mailbox_id == account.c.id)
+        .join(
+            appointment,
+            and_(
+                appointment.c.unit_id == mailbox_post.c.unit_id,
+                appointment.c.position_id == mailbox_post.c.position_id,
+            ),
+        )
+        .join(holder, holder.c.person_id == appointment.c.person_id)
+        .where(
+            account.c.status != "closed",
+            holder.c.id == bindparam("account"),
+            holds_on(appointment.c.valid_from, appointment.c.valid_until),
+        )
+    )
+    return Question(union(by_right, as_clerk, by_post))
 
 
 _SENDABLE = _mailbox_question(mailbox_right.c.may_send.is_(True))

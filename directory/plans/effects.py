@@ -16,11 +16,11 @@ from directory.catching_up import in_chunks
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.names import fold
-from directory.plans.journal import Change, made
 from directory.plans.mailboxes import move_mailboxes
 from directory.plans.reading import Transfer
 from directory.plans.resolution import Outline, Part
 from directory.postings import Position, find_position, positions
+from directory.row_changes import Change, made
 from directory.tables import account, appointment, group_rule, mail_group, person
 from directory.unit_changes import version_columns
 from directory.units import Unit

@@ -23,11 +23,12 @@ from directory.catching_up import catch_up, in_chunks, put_off
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault
 from directory.plans.effects import Effects, Fact, work_out
-from directory.plans.journal import Change, as_kept, carry_out, forget, keep, kept
+from directory.plans.journal import as_kept, forget, keep, kept
 from directory.plans.reading import Mistake, PlanText, parse_source
 from directory.plans.resolution import resolve
 from directory.postings import refresh_mailboxes
 from directory.record import Recorder, entries, last_number, record, search
+from directory.row_changes import Change, carry_out
 from directory.sessions import end_all
 from directory.tables import (
     account,

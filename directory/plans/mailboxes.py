@@ -17,8 +17,8 @@ from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.intake import check_issuable
 from directory.names import collation_key
-from directory.plans.journal import Change, made
 from directory.plans.resolution import REDIRECT, Founding, Outline
+from directory.row_changes import Change, made
 from directory.tables import account, address, group_account, group_poster, mailbox_right, plan, plan_change
 
 if TYPE_CHECKING:
