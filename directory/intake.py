@@ -249,7 +249,9 @@ class Intake:
                 "id": joined.account_id,
                 "kind": "person",
                 "login": joined.login,
-                "status": "active",
+                # mail that comes before is there on the first day
+                "status": "locked" if joiner.valid_from > self._today else "active",
+                "opens_on": joiner.valid_from if joiner.valid_from > self._today else None,
                 "name": name.full,
                 "title": shown.title,
                 "unit_name": shown.unit_name,
