@@ -57,7 +57,7 @@ _QUIET = {
         tables.audit_record,
         tables.app_password_use,
         *(tables.certificate, tables.certificate_address, tables.private_key, tables.account_key),
-        *(tables.issuer, tables.issuer_crl, tables.trust_anchor, tables.known_authority, tables.fetched_crl),
+        *(tables.issuer_crl, tables.fetched_crl),
         tables.preference,
         tables.recovery_code,
         tables.second_factor_use,
