@@ -79,6 +79,13 @@ class Reader:
             raise malformed(f"expected the tag {tag:#04x}")
         return self._element(has_identifier)
 
+    def verbatim(self) -> bytes:
+        """The next element, not looked into if its length is definite: certificates and CRLs, which are DER."""
+        tag, length, header = self._header()
+        return (
+            header + self._take(length) if length is not None else self._rest(tag, length, header, has_identifier=False)
+        )
+
     def content(self, tag: int) -> Iterator[bytes]:
         """The pieces of an octet string, whole or in parts; ``tag`` is the one of its primitive form."""
         found, length, _ = self._header()
@@ -109,6 +116,10 @@ class Reader:
         tag, length, header = self._header()
         if not tag & der.CONSTRUCTED:
             return header + self._take(length)
+        return self._rest(tag, length, header, has_identifier=has_identifier)
+
+    def _rest(self, tag: int, length: int | None, header: bytes, *, has_identifier: bool) -> bytes:
+        """Of a constructed element whose header was read."""
         self._push(length)
         parts: list[bytes] = []
         while (following := self.peek()) != 0:

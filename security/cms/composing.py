@@ -16,7 +16,7 @@ from datetime import datetime
 
 from security.cms.compressed import compress as compress_content
 from security.cms.enveloped import Recipient, choose_cipher, encrypt_enveloped
-from security.cms.mime import Entity, is_ascii, is_cms, is_multipart_signed, read_entity, to_base64
+from security.cms.mime import Entity, count_bare, is_ascii, is_cms, is_multipart_signed, read_entity, to_base64
 from security.cms.protected import protect, unprotected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signing import Signing, sign_content
@@ -53,7 +53,7 @@ def sign(message: bytes, signing: Signing, *, opaque: bool = False) -> Iterator[
     entity = read_entity(message)
     # what is signed or encrypted already has its header where it belongs
     inside, outside = unprotected(entity) if _is_wrapped(entity) else protect(entity, is_cipher=False)
-    return iter((outside, _VERSION, *_signed((inside, *_canonical_body(entity)), signing, opaque=opaque)))
+    return _chained((outside, _VERSION), _signed((inside, *_canonical_body(entity)), signing, opaque=opaque))
 
 
 def encrypt(
@@ -109,26 +109,26 @@ def _is_wrapped(entity: Entity) -> bool:
 def _canonical_body(entity: Entity) -> tuple[Octets, ...]:
     """RFC 8551 §3.1.1: with CRLF."""
     source, start, end = entity.source, entity.body_start, entity.end
-    ends = source.count(b"\r\n", start, end)
-    if source.count(b"\r", start, end) != ends and entity.encoding != "binary":
+    if entity.encoding == "binary":
+        return (entity.body,)
+    returns, feeds = count_bare(source, start, end)
+    if returns:
         raise CmsFault(Reason.NOT_CANONICAL, "a CR that ends no line")
-    if source.count(b"\n", start, end) != ends and entity.encoding != "binary":
-        return (_BARE_LF.sub(b"\r\n", source[start:end]),)
-    return (entity.body,)
+    return (_BARE_LF.sub(b"\r\n", source[start:end]),) if feeds else (entity.body,)
 
 
 def _signed(content: tuple[Octets, ...], signing: Signing, *, opaque: bool) -> Iterable[Octets]:
     """A MIME entity around this one, from its Content-Type on."""
     if opaque:
         pieces = sign_content(content, signing, detached=False)
-        return _chained((_cms_header(b"signed-data"),), to_base64(map(bytes, pieces)))
+        return _chained((_cms_header(b"signed-data"),), to_base64(pieces))
     for piece in content:
         if not is_ascii(piece, 0, len(piece)):
             # RFC 8551 §3.1.3: relays would encode it anew, and break the signature
             raise CmsFault(Reason.NOT_CANONICAL, "what is signed in clear must be encoded in seven bits")
     boundary = b"=_" + secrets.token_hex(16).encode("ascii")
     micalgs = ",".join(digest.micalg for digest in signing.digests).encode("ascii")
-    signature = b"".join(to_base64(map(bytes, sign_content(content, signing, detached=True))))
+    signature = b"".join(to_base64(sign_content(content, signing, detached=True)))
     opening = (
         b'Content-Type: multipart/signed; protocol="application/pkcs7-signature";\r\n micalg='
         + (b'"' + micalgs + b'"' if b"," in micalgs else micalgs)

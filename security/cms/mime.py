@@ -244,21 +244,26 @@ def _from_base64(source: bytes, at: int, end: int) -> Iterator[bytes]:
         yield binascii.a2b_base64(held[whole:] + b"=" * (4 - len(held) + whole))
 
 
+def count_bare(source: bytes, start: int, end: int) -> tuple[int, int]:
+    """How many CR and LF there are that are not one line end."""
+    pairs = source.count(b"\r\n", start, end)
+    return source.count(b"\r", start, end) - pairs, source.count(b"\n", start, end) - pairs
+
+
 def is_ascii(source: bytes | memoryview, start: int, end: int) -> bool:
     return all(bytes(source[at : min(at + _PIECE, end)]).isascii() for at in range(start, end, _PIECE))
 
 
-def to_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def to_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """In lines of 76 characters (RFC 2045 §6.8), each ended by CRLF."""
     held = b""
     for piece in pieces:
-        held += piece
-        whole = len(held) // 57 * 57
-        if whole:
+        for at in range(0, len(piece), _PIECE):
+            held += piece[at : at + _PIECE]
+            whole = len(held) // 57 * 57
             yield _lines(held[:whole])
             held = held[whole:]
-    if held:
-        yield _lines(held)
+    yield _lines(held)
 
 
 def _lines(octets: bytes) -> bytes:

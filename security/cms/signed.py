@@ -55,7 +55,7 @@ class SignedData:
 class Content:
     """Octets that were signed, hashed once for each digest; ``canonical`` makes the form to try if they do not fit."""
 
-    def __init__(self, octets: bytes | memoryview, canonical: Callable[[], bytes] | None = None) -> None:
+    def __init__(self, octets: bytes | memoryview, canonical: Callable[[], bytes | None] | None = None) -> None:
         self.octets = octets
         self._canonical = canonical
         self._hashes: dict[str, bytes] = {}
@@ -67,7 +67,8 @@ class Content:
 
     @cached_property
     def forms(self) -> tuple[Content, ...]:
-        return (self,) if self._canonical is None else (self, Content(self._canonical()))
+        other = self._canonical() if self._canonical is not None else None
+        return (self,) if other is None else (self, Content(other))
 
 
 def enter_content_info(reader: Reader) -> str:
@@ -112,7 +113,7 @@ def _octets_of(reader: Reader, tag: int) -> tuple[bytes, ...]:
     if reader.peek() == tag:
         reader.enter(tag)
         while following := reader.peek():
-            octets = reader.element()
+            octets = reader.verbatim()
             if following == der.SEQUENCE:
                 found.append(octets)
             if len(found) > MOST_CERTIFICATES:

@@ -26,7 +26,7 @@ from security.cms.addresses import Mailbox, are_all_in, are_same, authors, sende
 from security.cms.algorithms import DIGESTS
 from security.cms.ber import Reader
 from security.cms.certificates import Certificate, readable
-from security.cms.mime import Entity, decoded, is_cms, is_multipart_signed, is_signature, read_entity
+from security.cms.mime import Entity, count_bare, decoded, is_cms, is_multipart_signed, is_signature, read_entity
 from security.cms.protected import read_protected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signed import (
@@ -123,11 +123,11 @@ def _verify_detached(entity: Entity, sight: Sight) -> SignedPart:
     signed = parts[0]
     source, start, end = signed.source, signed.start, signed.end
 
-    def canonical() -> bytes:
+    def canonical() -> bytes | None:
         """RFC 8551 §3.1.1: with CRLF, where the octets were kept with LF."""
-        return _BARE_LF.sub(b"\r\n", source[start:end])
+        return _BARE_LF.sub(b"\r\n", source[start:end]) if count_bare(source, start, end)[1] else None
 
-    content = Content(signed.octets, canonical if _BARE_LF.search(source, start, end) else None)
+    content = Content(signed.octets, canonical)
     micalg = entity.content_type.parameters.get("micalg", "")
     return _verify(data, signed, content, sight, micalg, has_others=len(parts) > 2)
 
