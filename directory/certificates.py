@@ -147,16 +147,16 @@ def published(conn: Reading | Writing, account_ids: Collection[str]) -> dict[str
     return found
 
 
-def find_certificate(conn: Reading | Writing, key: str) -> Certificate:
-    """By its id, fingerprint, or serial number if that names one only.  Raises Fault."""
+def find_certificates(conn: Reading | Writing, key: str) -> list[Certificate]:
+    """By id, fingerprint, or serial number: one certificate, which may serve for two purposes.  Raises Fault."""
     wanted = key.strip().lower().replace(":", "").replace(" ", "")
     statement = select(*COLUMNS).where(
         or_(certificate.c.id == wanted, certificate.c.fingerprint == wanted, certificate.c.serial == wanted.lstrip("0"))
     )
-    rows = [read_row(row) for row in conn.execute(statement.limit(2))]
-    if len(rows) != 1:
+    found = [read_row(row) for row in conn.execute(statement)]
+    if len({one.fingerprint for one in found}) != 1:
         raise Fault("certificate-unknown", certificate=key)
-    return rows[0]
+    return found
 
 
 def describe(der: bytes) -> dict[str, Any]:

@@ -55,7 +55,7 @@ certificate = Table(
     Column("state", String(10), nullable=False),
     Column("serial", String(40), nullable=False),  # hexadecimal, as openssl shows it
     Column("subject", Text, nullable=False),  # RFC 4514
-    Column("fingerprint", String(64), nullable=False, unique=True),  # SHA-256 of der
+    Column("fingerprint", String(64), nullable=False),  # SHA-256 of der
     Column("not_before", BigInteger, nullable=False),
     Column("not_after", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -68,6 +68,8 @@ certificate = Table(
     Index("ix_certificate_held", "account_id", "purpose", "state", "not_after"),
     Index("ix_certificate_revoked", "issuer_id", "state", "revoked_at"),
     Index(None, "issuer_id", "serial", unique=True),
+    # others' certificates may serve for both purposes, and stand here twice then
+    Index(None, "fingerprint", "purpose", unique=True),
     Index(None, "state", "not_after"),
     Index(None, "key_id"),
 )

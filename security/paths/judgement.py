@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -68,6 +69,8 @@ class Anchor:
 class Evidence:
     """What is known of revocations: CRLs, delta CRLs among them, and OCSP responses (DER).
 
+    ``register``: what we know of certificates of our own, by SHA-256 of the certificate: the moment of its revocation,
+    or None for one that holds.  It is asked before any list is.
     ``signers``: certificates of those who sign CRLs for an authority with a key of their own.  They come from whoever
     gathers the evidence, never from a message: a stranger's certificates have no part in how a CRL is judged.
     """
@@ -75,6 +78,7 @@ class Evidence:
     crls: tuple[bytes, ...] = ()
     ocsp_responses: tuple[bytes, ...] = ()
     signers: tuple[bytes, ...] = ()
+    register: Mapping[bytes, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

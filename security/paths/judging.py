@@ -158,6 +158,7 @@ class _Paths:
                 # an anchor's certificate ends like any other (RFC 5280 §6.1.1 (d) takes only its name and key)
                 limits = TrustQualifiers(valid_from=root.not_valid_before, valid_until=root.not_valid_after)
                 self._anchors[anchor.certificate] = CertTrustAnchor(root, quals=limits)
+        self._register = trust.evidence.register
         self._crls, self._answers = _read_evidence(trust.evidence)
         self._signers = _read_all(trust.evidence.signers)
         issuers_with_crls = {each.issuer.hashable for each in self._crls}
@@ -208,7 +209,8 @@ class _Paths:
             spared.append(self._leaf)
         try:
             # a context remembers what it has validated, with no regard to how it got there: a new one for each path
-            _finish(async_validate_path(self._context(path, moment, spared), path, self._wishes.as_parameters()))
+            context = self._context(path, moment, [*spared, *self._registered(path)])
+            _finish(async_validate_path(context, path, self._wishes.as_parameters()))
         except RevokedError as fault:
             return Judgement(State.REVOKED, _told(fault), revoked_at=fault.revocation_dt)
         except ExpiredError as fault:
@@ -221,7 +223,14 @@ class _Paths:
             return Judgement(State.REVOCATION_UNKNOWN, _told(fault))
         except Exception as fault:  # whatever a stranger's certificate makes of the library: it is not believed
             return Judgement(State.BROKEN, _told(fault))
+        for each in self._registered(path):
+            revoked_at = self._register[each.sha256]
+            if revoked_at is not None and revoked_at <= moment:
+                return Judgement(State.REVOKED, "revoked, as our own register says", revoked_at=revoked_at)
         return self._conclude(path, anchor, spared)
+
+    def _registered(self, path: ValidationPath) -> list[x509.Certificate]:
+        return [each for each in path.iter_certs(include_root=False) if each.sha256 in self._register]
 
     def _conclude(self, path: ValidationPath, anchor: Anchor, spared: Sequence[x509.Certificate]) -> Judgement:
         chain = list(path.iter_certs(include_root=False))  # from below the anchor down to the leaf

@@ -80,12 +80,12 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_certificate_account_id')),
     sa.ForeignKeyConstraint(['issuer_id'], ['issuer.id'], name=op.f('fk_certificate_issuer_id')),
     sa.ForeignKeyConstraint(['key_id'], ['private_key.id'], name=op.f('fk_certificate_key_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_certificate')),
-    sa.UniqueConstraint('fingerprint', name=op.f('uq_certificate_fingerprint'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_certificate'))
     )
     op.create_index('ix_certificate_held', 'certificate', ['account_id', 'purpose', 'state', 'not_after'])
     op.create_index('ix_certificate_revoked', 'certificate', ['issuer_id', 'state', 'revoked_at'])
     op.create_index(op.f('ix_certificate_issuer_id_serial'), 'certificate', ['issuer_id', 'serial'], unique=True)
+    op.create_index(op.f('ix_certificate_fingerprint_purpose'), 'certificate', ['fingerprint', 'purpose'], unique=True)
     op.create_index(op.f('ix_certificate_state_not_after'), 'certificate', ['state', 'not_after'])
     op.create_index(op.f('ix_certificate_key_id'), 'certificate', ['key_id'])
     op.create_table('certificate_address',
