@@ -75,7 +75,8 @@ def report_success(office: PostOffice, mail: MailCommand, taken: Sequence[Taken]
     outcomes = []
     for each in taken:
         recipients = each.addressee.recipients
-        if "SUCCESS" not in each.rcpt.notify or (recipients.external and not each.addressee.is_group):
+        goes_on = recipients.held or (recipients.external and not each.addressee.is_group)
+        if "SUCCESS" not in each.rcpt.notify or goes_on:
             continue  # what goes elsewhere is reported from there, or by the relay
         outcomes.append(
             Outcome(

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from directory.addresses import is_local_domain
-from directory.recipients import Recipients
 from mailserver.address import AddressFault, domain_to_ascii, parse_address, quote_local_part
 from mailserver.delivery.post_office import PostOffice
 from mailserver.refusals import NoSuchRecipient, NotPermitted
@@ -66,11 +65,11 @@ def only_permitted(office: PostOffice, addressee: Addressee) -> Addressee:
         return addressee
     names = {_ascii(name) for name in allowed}
     permitted = frozenset(address for address in external if _ascii(address.rpartition("@")[2]) in names)
-    if not permitted and not addressee.recipients.accounts:
+    if not permitted and not addressee.recipients.accounts and not addressee.recipients.held:
         raise NotPermitted(
             "Mail to this address may not be forwarded", reason=f"<{addressee.address}> leads to {sorted(external)}"
         )
-    return replace(addressee, recipients=Recipients(addressee.recipients.accounts, permitted))
+    return replace(addressee, recipients=replace(addressee.recipients, external=permitted))
 
 
 def _ascii(domain: str) -> str:

@@ -9,7 +9,7 @@ Standards: RFC 5321 §3.3, §3.6 (no relaying for strangers), §4.4, §6.3; RFC 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from pathlib import Path
 from directory.accounts import find_account
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
-from directory.recipients import Recipients, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, scanning, signing, spool
+from directory.recipients import Recipients, closed_to, is_local_domain, may_post, resolve
+from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, moderation, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import read_header, refuse_loops, trace_fields, without_claims
@@ -69,22 +69,25 @@ class Stamp:
     trace: bytes
 
 
-def look_up(people: Reading, forward_path: str, primary_domain: str) -> Addressee:
-    """Whom an address of ours reaches.  Raises NotPermitted for a foreign domain, NoSuchRecipient."""
+def look_up(people: Reading, forward_path: str, primary_domain: str, closed: frozenset[str] = frozenset()) -> Addressee:
+    """Whom an address of ours reaches, but for groups that are ``closed`` (``recipients.closed_to``).  Raises
+    NotPermitted for a foreign domain, NoSuchRecipient.
+    """
     shelf = people.memory.shelf("addressees")
-    found: Addressee | None = shelf.get(forward_path)
+    key = (forward_path, closed)
+    found: Addressee | None = shelf.get(key)
     if found is not None:
         return found
     address = forward_path if "@" in forward_path else f"{forward_path}@{primary_domain}"
     if not is_local_domain(people, address.rpartition("@")[2]):
         raise NotPermitted("We do not relay to that domain for you", reason=f"relaying to <{address}> denied")
-    recipients = resolve(people, address)
+    recipients = resolve(people, address, closed)
     row = owner_row(people, normalise(address))
     if recipients is None and row is not None and row.is_quarantined(people.today):
         raise NoLongerUsed(reason=f"<{address}> is no longer in use")
-    if recipients is None or not (recipients.accounts or recipients.external):
+    if recipients is None or not (recipients.accounts or recipients.external or recipients.held):
         raise NoSuchRecipient(reason=f"<{address}> is unknown")
-    found = shelf[forward_path] = Addressee(address, recipients, row is not None and row.group_id is not None)
+    found = shelf[key] = Addressee(address, recipients, row is not None and row.group_id is not None)
     return found
 
 
@@ -103,7 +106,7 @@ def is_known(office: PostOffice, forward_path: str) -> bool:
     thousands.
     """
     with office.directory.read() as people:
-        if forward_path in people.memory.shelf("addressees"):
+        if (forward_path, closed_to(people, None)) in people.memory.shelf("addressees"):
             return True
         row = owner_row(people, normalise(forward_path))
         return row is None or row.group_id is None
@@ -117,7 +120,7 @@ def offer_recipient(office: PostOffice, mail: MailCommand, rcpt: RcptCommand) ->
             raise NotPermitted("Only reports on delivery are taken for this address")
         return Taken(rcpt, way_back)
     with office.directory.read() as people:
-        addressee = look_up(people, rcpt.forward_path, office.config.city.domain)
+        addressee = look_up(people, rcpt.forward_path, office.config.city.domain, closed_to(people, None))
         addressee = forwarding.only_permitted(office, addressee)
         if addressee.is_group:
             if not may_post(people, addressee.address, None):
@@ -195,12 +198,20 @@ def receive(
     if judgement is not None and judgement.verdict.action is Action.QUARANTINE:
         who = local.Distribution(quarantined=held_back(taken), quarantine=judgement.verdict.reason)
     else:
-        who = local.plan(office, accounts, remote, size=content.size, may_wait=may_wait(taken, remote), is_junk=is_junk)
+        who = local.plan(
+            office,
+            accounts,
+            remote,
+            size=content.size,
+            may_wait=may_wait(taken, remote),
+            is_junk=is_junk,
+            moderated=held_by_moderators(taken),
+        )
     who.remote_sender = forwarding.sender_for(office, mail.reverse_path)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
-    reports = []
+    reports = moderation.notices_of(office, who.moderated, content)
     if _may_be_told(judgement):
-        reports = bounce.report_success(office, mail, taken, content.header)
+        reports += bounce.report_success(office, mail, taken, content.header)
     trace = trace_of(stamped.reference, origin, mail, content.size, judgement, fates_of(taken, who))
     outcome = dmarc_outcomes.outcome_of(office.config.reports, origin.client, judgement, office.now())
 
@@ -261,6 +272,8 @@ def fates_of(taken: Sequence[Taken], who: local.Distribution) -> tuple[Fate, ...
             outcome = "quarantine"
         elif accounts:
             outcome = place if not who.accounts.isdisjoint(accounts) else "waiting"
+        elif each.addressee.recipients.held and not each.addressee.recipients.external:
+            outcome = "moderation"
         else:
             outcome = "relay"
         only = next(iter(accounts)) if len(accounts) == 1 else ""
@@ -323,9 +336,19 @@ def held_back(taken: Sequence[Taken]) -> tuple[spool.SpoolRecipient, ...]:
     )
 
 
+def held_by_moderators(taken: Iterable[Taken]) -> tuple[spool.SpoolRecipient, ...]:
+    """The groups for which accepted recipients have to wait, each once."""
+    found: dict[str, spool.SpoolRecipient] = {}
+    for each in taken:
+        notify = member_notify(each.rcpt.notify) if each.addressee.is_group else each.rcpt.notify
+        for address in sorted(each.addressee.recipients.held):
+            found.setdefault(address, spool.SpoolRecipient(address, notify, original_recipient(each.rcpt)))
+    return tuple(found.values())
+
+
 def may_wait(taken: Sequence[Taken], remote: Sequence[spool.SpoolRecipient]) -> bool:
     """Whether the message must be taken although no mailbox has room: somebody else gets it, or a group took it."""
-    return bool(remote) or any(each.addressee.is_group for each in taken)
+    return bool(remote) or any(each.addressee.is_group or each.addressee.recipients.held for each in taken)
 
 
 def original_recipient(rcpt: RcptCommand) -> str:

@@ -43,6 +43,7 @@ class Distribution:
     is_junk: bool = False
     quarantined: tuple[spool.SpoolRecipient, ...] = ()  # everybody, until an administrator has looked at it
     quarantine: str = ""  # why
+    moderated: tuple[spool.SpoolRecipient, ...] = ()  # groups, each until its moderators have decided
 
 
 def plan(
@@ -54,6 +55,7 @@ def plan(
     may_wait: bool = True,
     also: Iterable[Target] = (),
     is_junk: bool = False,
+    moderated: tuple[spool.SpoolRecipient, ...] = (),
 ) -> Distribution:
     """Look up everything that the transaction will need.
 
@@ -72,6 +74,7 @@ def plan(
         also=tuple(also),
         inboxes=inboxes,
         is_junk=is_junk,
+        moderated=moderated,
     )
 
 
@@ -110,6 +113,9 @@ def _let_wait(tx: Transaction, message_id: int, envelope: spool.Envelope, who: D
     """Whom this does not reach now waits in the spool: those elsewhere, and those without room."""
     if who.quarantined:
         spool.put(tx, message_id, envelope, who.quarantined, quarantine=who.quarantine)
+    for group in who.moderated:
+        kept = replace(envelope, is_junk=who.is_junk)
+        spool.put(tx, message_id, kept, (group,), moderation=group.forward_path)
     if who.remote:
         sender = envelope.reverse_path if who.remote_sender is None else who.remote_sender
         spool.put(tx, message_id, replace(envelope, reverse_path=sender), who.remote)

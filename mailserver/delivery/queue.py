@@ -20,13 +20,14 @@ from mailserver.store.tables import message, spool_item, spool_lane, spool_recip
 
 _BATCH = 500
 QUARANTINED = "quarantined"
+MODERATED = "moderated"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which messages: all that fit everything that is said.  ``before`` is the youngest time of arrival; ``state`` is
-    held, sending (a relay has it), failing (the domain's servers cannot be reached), waiting, or quarantined: such
-    messages are meant by no other choice.
+    held, sending (a relay has it), failing (the domain's servers cannot be reached), waiting, quarantined or moderated:
+    messages in the last two are meant by no other choice.  ``groups`` are those whose moderators decide.
     """
 
     ids: tuple[int, ...] = ()
@@ -34,6 +35,7 @@ class Choice:
     sender: str = ""
     before: int = 0
     state: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Queued:
     subject: str
     recipients: tuple[QueuedRecipient, ...]
     quarantine: str = ""
+    moderation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def list_queued(store: Store, choice: Choice = Choice(), *, limit: int | None = 
                 for each in item.recipients
             ),
             quarantine=reasons.get(item.id, ""),
+            moderation=item.moderation,
         )
         for item in items
     ]
@@ -155,20 +159,24 @@ def _chosen(choice: Choice, after: int = 0) -> Select[int]:
     """Ids of items, the oldest first."""
     found = select(spool_item.c.id).where(spool_item.c.id > after).order_by(spool_item.c.id)
     is_quarantined = spool_item.c.quarantine != ""
-    found = found.where(is_quarantined if choice.state == QUARANTINED else ~is_quarantined)
+    is_moderated = (spool_item.c.moderation != "") & spool_item.c.held
+    apart = {QUARANTINED: is_quarantined, MODERATED: is_moderated}
+    found = found.where(apart.get(choice.state, ~is_quarantined & ~is_moderated))
+    if choice.groups:
+        found = found.where(spool_item.c.moderation.in_(choice.groups))
     if choice.ids:
         found = found.where(spool_item.c.id.in_(choice.ids))
     if choice.sender:
         found = found.where(spool_item.c.reverse_path == ("" if choice.sender == "<>" else choice.sender))
     if choice.before:
         found = found.where(spool_item.c.created_at <= choice.before)
-    if not choice.domain and choice.state in ("", "held", QUARANTINED):
+    if not choice.domain and choice.state in ("", "held", *apart):
         return found.where(spool_item.c.held) if choice.state else found
     lane = (spool_lane.c.domain == spool_recipient.c.domain) & (spool_lane.c.priority == spool_recipient.c.priority)
     some = select(spool_recipient.c.item_id).where(spool_recipient.c.state.in_(WAITING))
     if choice.domain:
         some = some.where(spool_recipient.c.domain == choice.domain.lower())
-    if choice.state in ("held", QUARANTINED):
+    if choice.state in ("held", *apart):
         some = some.where(spool_recipient.c.state == HELD)
     elif choice.state:
         some = some.join(spool_lane, lane).where(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from directory.accounts import find_account
 from directory.addresses import is_local_domain
-from mailserver.delivery import forwarding, local, spool
+from directory.recipients import closed_to
+from mailserver.delivery import bounce, forwarding, local, moderation, spool
 from mailserver.delivery.inbound import look_up, look_up_way_back, member_notify
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.settling import Attempt, Judgement, judge
@@ -97,12 +98,14 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
     """
     replies: dict[str, Reply] = {}
     accounts: set[str] = set()
+    moderated: dict[str, spool.SpoolRecipient] = {}
     onward: dict[str, spool.SpoolRecipient] = {}
     for recipient in recipients:
         with office.directory.read() as people:
+            closed = closed_to(people, item.envelope.submitter or None) - moderation.opened(people, item)
             try:
                 addressee = look_up_way_back(office, recipient.forward_path) or forwarding.only_permitted(
-                    office, look_up(people, recipient.forward_path, office.config.city.domain)
+                    office, look_up(people, recipient.forward_path, office.config.city.domain, closed)
                 )
             except (NoSuchRecipient, NotPermitted):
                 replies[recipient.forward_path] = Reply(550, "5.1.1", "No such recipient here")
@@ -117,11 +120,24 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
         for address in found.external:
             notify = member_notify(recipient.notify) if addressee.is_group else recipient.notify
             onward.setdefault(address, spool.SpoolRecipient(address, notify, recipient.original_recipient))
-    who = local.plan(office, accounts, onward.values(), size=item.size, is_junk=item.envelope.is_junk)
+        for address in sorted(found.held):
+            waits = spool.SpoolRecipient(address, recipient.notify, recipient.original_recipient)
+            moderated.setdefault(address, waits)
+    who = local.plan(
+        office,
+        accounts,
+        onward.values(),
+        size=item.size,
+        is_junk=item.envelope.is_junk,
+        moderated=tuple(moderated.values()),
+    )
     who.remote_sender = forwarding.sender_for(office, item.envelope.reverse_path)
+
+    notices = moderation.notices_of_kept(office, who.moderated, item)
 
     def job(tx: Transaction) -> None:
         local.deliver_kept(tx, item.message_id, item.size, who, item.envelope)
+        bounce.deliver(tx, notices)
 
     attempt = Attempt(replies, office.config.city.hostname, is_final=True)
     return judge(office, item, recipients, attempt, also=job)

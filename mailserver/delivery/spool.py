@@ -84,6 +84,7 @@ class Item:
     created_at: int
     held: bool
     delay_reported: bool
+    moderation: str  # the group whose moderators let it pass, or are to
     envelope: Envelope
     recipients: list[Waiting] = field(default_factory=list)
 
@@ -112,13 +113,14 @@ def put(
     held: bool = False,
     reply: str = "",
     quarantine: str = "",
+    moderation: str = "",
 ) -> int:
     """Spool a message of the store for these recipients; the item's id.
 
     ``due_at`` is now unless given, and never before the envelope's release.  ``quarantine`` is why it is held until an
-    administrator has looked at it.
+    administrator has looked at it, ``moderation`` the group for whose moderators it is held.
     """
-    held = held or bool(quarantine)
+    held = held or bool(quarantine or moderation)
     item_id = take_numbers(tx, "spool_item", 1)
     rows = {recipient.forward_path: recipient for recipient in recipients}
     _ITEMS.add(
@@ -147,6 +149,7 @@ def put(
                 unfinished=len(rows),
                 quarantine=quarantine[:_LONGEST_REASON],
                 is_junk=envelope.is_junk,
+                moderation=moderation,
             )
         ],
     )
@@ -267,6 +270,7 @@ ITEM_COLUMNS = (
     spool_item.c.created_at,
     spool_item.c.held,
     spool_item.c.delay_reported,
+    spool_item.c.moderation,
     spool_item.c.reverse_path,
     spool_item.c.submitter,
     spool_item.c.envelope_id,
@@ -299,8 +303,8 @@ _BOOLEANS = frozenset(position for position, column in enumerate(ITEM_COLUMNS) i
 def item_of(values: Sequence[Any]) -> Item:
     """From a row of ``ITEM_COLUMNS``, as the engine gives it."""
     clean: list[Any] = [bool(value) if position in _BOOLEANS else value for position, value in enumerate(values)]
-    item_id, message_id, size, created_at, held, delay_reported, *shared = clean
-    return Item(item_id, message_id, size, created_at, held, delay_reported, Envelope(*shared))
+    item_id, message_id, size, created_at, held, delay_reported, moderation, *shared = clean
+    return Item(item_id, message_id, size, created_at, held, delay_reported, moderation, Envelope(*shared))
 
 
 def load_items(connection: Connection, item_ids: Sequence[int] | None = None) -> list[Item]:

@@ -20,9 +20,9 @@ from typing import Literal
 
 from directory.accounts import Account
 from directory.database import Reading
-from directory.recipients import Recipients, is_local_domain, may_post, may_send_as
+from directory.recipients import Recipients, closed_to, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, forwarding, local, postponing, scanning, signing
+from mailserver.delivery import allowance, bounce, forwarding, local, moderation, postponing, scanning, signing
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
@@ -31,6 +31,7 @@ from mailserver.delivery.inbound import (
     fates_of,
     gather,
     held_back,
+    held_by_moderators,
     look_up,
     may_wait,
     our_names,
@@ -120,7 +121,9 @@ def _take(office: PostOffice, people: Reading, submitter: Account, size: int, rc
         if not office.config.relay.enabled:
             raise NotPermitted("Mail to other servers is turned off")
         return Taken(rcpt, Addressee(path, Recipients(frozenset(), frozenset((path,))), is_group=False))
-    addressee = forwarding.only_permitted(office, look_up(people, path, office.config.city.domain))
+    addressee = forwarding.only_permitted(
+        office, look_up(people, path, office.config.city.domain, closed_to(people, submitter.id))
+    )
     if addressee.is_group:
         if not may_post(people, addressee.address, submitter.id):
             raise NotPermitted("You may not write to this group", reason=f"{submitter.login} to <{addressee.address}>")
@@ -233,8 +236,10 @@ def send(
             size=content.size,
             may_wait=may_wait(taken, remote) or submission.keep_sent,
             also=also,
+            moderated=held_by_moderators(taken),
         )
-        reports = bounce.report_success(office, mail, taken, content.header)
+        reports = moderation.notices_of(office, who.moderated, content)
+        reports += bounce.report_success(office, mail, taken, content.header)
     draft = submission.replaces_draft
     record_of_it = _trace(submission, reference, origin, content, fates_of(taken, who), scanned)
 

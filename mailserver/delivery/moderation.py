@@ -1,0 +1,181 @@
+"""Mail to moderated groups: it waits in the spool until a moderator lets it pass or turns it away.
+
+It is held where a group is expanded (``directory.recipients.resolve``): behind aliases and inside other groups too, and
+whoever delivers it, from outside or from here.  A group is decided about by itself, though a message went to several.
+Moderators are told of each message, with the message, until so many wait for a group that telling more is no help.
+
+Limits: nothing that waits is forgotten; a sender outside, who may be forged, is not told of a refusal.
+Standards: RFC 3464 and RFC 3463 §3.8 (5.7.2: what a sender of ours is told); RFC 3834 §5 (Auto-Submitted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from directory.addresses import normalise, owner_row
+from directory.database import CITY_TIME, Directory, Reading
+from directory.group_rights import moderators
+from directory.record import record
+from mailserver.delivery import bounce, local, queue, spool
+from mailserver.delivery.bounce import Report
+from mailserver.delivery.post_office import PostOffice
+from mailserver.delivery.queue import MODERATED, Choice, Queued
+from mailserver.delivery.tracing import LastWord, record_last_words
+from mailserver.message.compose import Draft, compose
+from mailserver.message.encoded_words import decode_words
+from mailserver.message.entity import Attachment, Correspondent
+from mailserver.message.headers import find_field
+from mailserver.message.report import FAILED, Outcome
+from mailserver.refusals import NoSuchMessage
+from mailserver.store import Store
+from mailserver.store.content import Content
+from mailserver.store.database import Transaction
+
+# Beyond so many that wait for a group its moderators are not told of more.
+_MOST_TOLD = 50
+# Of a larger message they get the header.
+_WHOLE_LIMIT = 1024 * 1024
+
+
+def notices_of(office: PostOffice, groups: Sequence[spool.SpoolRecipient], content: Content) -> list[Report]:
+    """For the moderators of the groups for which a message is about to wait that comes in now."""
+    summary = content.summary
+    octets = content.header + content.text if content.text is not None else content.header
+    return _notices(office, groups, octets, summary.author_address, summary.subject) if groups else []
+
+
+def notices_of_kept(office: PostOffice, groups: Sequence[spool.SpoolRecipient], item: spool.Item) -> list[Report]:
+    """The same for one that is in the spool already."""
+    if not groups:
+        return []
+    with office.store.read() as connection:
+        octets = office.store.octets(connection, item.message_id, 0, min(item.size, _WHOLE_LIMIT + 1))
+    header, _, _ = octets.partition(b"\r\n\r\n")
+    subject = decode_words(find_field(header, "Subject") or "")
+    return _notices(office, groups, octets, item.envelope.reverse_path, subject)
+
+
+def _notices(
+    office: PostOffice, groups: Sequence[spool.SpoolRecipient], octets: bytes, author: str, subject: str
+) -> list[Report]:
+    reports = []
+    for group in groups:
+        address = group.forward_path
+        before = waiting(office.store, (address,), limit=_MOST_TOLD)
+        if len(before) == _MOST_TOLD:
+            continue
+        with office.directory.read() as people:
+            row = owner_row(people, normalise(address))
+            told = moderators(people, row.group_id) if row is not None and row.group_id is not None else []
+        if told:
+            reports.append(_notice(office, address, [each.id for each in told], before, octets, author, subject))
+    return reports
+
+
+def waiting(store: Store, groups: tuple[str, ...] = (), *, limit: int | None = None) -> list[Queued]:
+    """What waits for the moderators of these groups, or of any, oldest first."""
+    return queue.list_queued(store, Choice(state=MODERATED, groups=groups), limit=limit)
+
+
+def approve(store: Store, directory: Directory, actor: str, ids: Sequence[int], *, origin: str, reason: str) -> int:
+    """Let messages go on to the members.  Raises NoSuchMessage, and Refused where he may not who answers for it."""
+    _on_record(store, directory, "group.approve", actor, ids, origin, reason)
+    return queue.release(store, Choice(tuple(ids), state=MODERATED))
+
+
+def reject(office: PostOffice, actor: str, ids: Sequence[int], *, origin: str, reason: str) -> int:
+    """Turn messages away, and tell those of ours who sent them.  Raises NoSuchMessage, and Refused."""
+    found = _on_record(office.store, office.directory, "group.reject", actor, ids, origin, reason)
+    with office.store.read() as connection:
+        items = spool.load_items(connection, [each.id for each in found])
+    return sum(_turn_away(office, item, reason) for item in items)
+
+
+def opened(people: Reading, item: spool.Item) -> frozenset[str]:
+    """The group that a moderator has opened for a message."""
+    row = owner_row(people, normalise(item.moderation)) if item.moderation else None
+    return frozenset((row.group_id,)) if row is not None and row.group_id is not None else frozenset()
+
+
+def _on_record(
+    store: Store, directory: Directory, action: str, actor: str, ids: Sequence[int], origin: str, reason: str
+) -> list[Queued]:
+    """Written down first: nothing gets through that nobody can find out about."""
+    found = queue.list_queued(store, Choice(tuple(ids), state=MODERATED))
+    missing = set(ids) - {each.id for each in found}
+    if missing or not ids:
+        raise NoSuchMessage(f"No message {min(missing, default=0)} waits for a moderator")
+    with directory.write(origin=origin, reason=reason) as conn:
+        for each in found:
+            record(conn, actor, action, each.moderation, sender=each.reverse_path, title=each.subject, item=each.id)
+    return found
+
+
+def _turn_away(office: PostOffice, item: spool.Item, reason: str) -> bool:
+    said = f"550 5.7.2 The moderators of the group did not let it pass{f': {reason}' if reason else ''}"
+    outcomes = [
+        Outcome(each.forward_path, FAILED, "5.7.2", said, original_recipient=each.original_recipient)
+        for each in item.recipients
+        if "NEVER" not in each.notify
+    ]
+    reports = bounce.report(office, item, outcomes) if item.envelope.submitter else []
+    words = [LastWord(each.forward_path, "failed", "", said) for each in item.recipients]
+
+    def job(tx: Transaction) -> bool:
+        record_last_words(tx, ((item.message_id, word) for word in words))
+        bounce.deliver(tx, reports)
+        return spool.remove_item(tx, item.id)
+
+    return office.store.write(job, heavy=True).result()
+
+
+def _notice(
+    office: PostOffice,
+    group: str,
+    told: Sequence[str],
+    before: Sequence[Queued],
+    octets: bytes,
+    author: str,
+    subject: str,
+) -> Report:
+    city, now = office.config.city, office.now()
+    header, _, body = octets.partition(b"\r\n\r\n")
+    is_whole = len(octets) <= _WHOLE_LIMIT and body
+    original = (
+        Attachment("message.eml", "message/rfc822", octets)
+        if is_whole
+        else Attachment("header.txt", "text/rfc822-headers", header + b"\r\n")
+    )
+    lines = [_line(each.created_at, each.reverse_path, each.subject) for each in before]
+    message = compose(
+        Draft(
+            author=Correspondent(f"postmaster@{city.domain}", "CityMail"),
+            to=(Correspondent(group),),
+            subject=f"Thư chờ kiểm duyệt / Mail waits for you: {group}",
+            text=_TEXT.format(group=group, waiting="\n".join([*lines, _line(now, author, subject)])),
+            attachments=(original,),
+            extra_fields=(("Auto-Submitted", "auto-generated"),),
+        ),
+        message_id=f"<{office.new_reference()}.{now}@{city.hostname}>",
+        date=now,
+    )
+    content = office.store.prepare(message, prefix=b"Return-Path: <>\r\n")
+    who = local.plan(office, told, (), size=content.size)
+    return Report(content, who, spool.Envelope(reverse_path="", eight_bit=True))
+
+
+def _line(at: int, sender: str, subject: str) -> str:
+    return f"  {datetime.fromtimestamp(at, CITY_TIME):%d/%m/%Y %H:%M}  {sender or '<>'}  {subject}"
+
+
+_TEXT = """\
+Thư sau đây gửi tới nhóm {group} đang chờ kiểm duyệt:
+
+{waiting}
+
+Thư mới nhất được đính kèm. Xem danh sách và quyết định: citymail --as BẠN group held; group approve MÃ; group reject MÃ
+
+The following mail to {group} waits for a moderator (the newest is attached). To list it and to decide: citymail --as \
+YOU group held; group approve ID; group reject ID
+"""
