@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailserver.config.ldap import Ldap
+from mailserver.config.pki import Pki
 from mailserver.config.protocols import Imap, Relay, Smtp
 from mailserver.config.published import MtaSts
 from mailserver.config.reception import Reception
@@ -34,6 +35,7 @@ class Config:
     sending: Sending = field(default_factory=Sending, metadata={"doc": "What one login may send"})
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
     mta_sts: MtaSts = field(default_factory=MtaSts, metadata={"doc": "What others may rely on when they send to us"})
+    pki: Pki = field(default_factory=Pki, metadata={"doc": "Certificates of people and mailboxes (S/MIME)"})
     reports: Reports = field(default_factory=Reports, metadata={"doc": "Reports between domains"})
     webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
     log: Log = field(default_factory=Log, metadata={"doc": "Log"})
