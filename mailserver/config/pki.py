@@ -1,0 +1,43 @@
+"""Section of the configuration for the city's own certificates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailserver.config.options import DOMAIN, option
+
+
+@dataclass(frozen=True, slots=True)
+class Pki:
+    enrol: bool = option(
+        False,
+        "Give everybody and every mailbox certificates, and keep them what they should be. The authority is founded\n"
+        "first: docs/pki.md.",
+    )
+    host: str = option(
+        "",
+        "Name of this server under which CRLs and answers about certificates (OCSP) are served, over plain HTTP by the\n"
+        "webmail's ports. It stands in every certificate, and can hardly be changed later. Empty: nothing is served.",
+        form=DOMAIN,
+        empty=True,
+    )
+    key: str = option(
+        "rsa2048",
+        "Kind of people's keys. RSA is read by every mail program; p256 is made a thousand times faster.",
+        choices=("rsa2048", "rsa3072", "p256"),
+    )
+    days: int = option(730, "Days that a certificate holds.", low=30, high=825)
+    renew_days: int = option(60, "Days before its end when another takes its place.", low=1, high=400)
+    passphrase_file: str = option(
+        "", "File with the passphrase of the authority's key. Empty: pki/passphrase in the data folder."
+    )
+    token_library: str = option(
+        "", "PKCS#11 library of the token that holds the authority's key, as /usr/lib/softhsm/libsofthsm2.so."
+    )
+    token_pin_file: str = option("", "File with the token's PIN.")
+    fetch_hosts: tuple[str, ...] = option(
+        (),
+        "Hosts inside our own networks from which revocation lists of other authorities may be fetched. Others must be\n"
+        "at public addresses.",
+        form=DOMAIN,
+    )
