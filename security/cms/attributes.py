@@ -91,7 +91,7 @@ def read_attributes(octets: bytes, digest_algorithm: bytes, signature_algorithm:
         der.dotted(values[_CONTENT_TYPE].content),
         values[_MESSAGE_DIGEST].content,
         _read_time(values[_SIGNING_TIME]) if _SIGNING_TIME in values else None,
-        read_capabilities(values[_CAPABILITIES].octets) if _CAPABILITIES in values else frozenset(),
+        _capabilities(values[_CAPABILITIES].octets) if _CAPABILITIES in values else frozenset(),
         _read_signing_certificate(values),
         _read_preference(values[_KEY_PREFERENCE]) if _KEY_PREFERENCE in values else None,
     )
@@ -131,15 +131,21 @@ def _check_protection(value: der.Element, digest_algorithm: bytes, signature_alg
         raise CmsFault(Reason.ATTRIBUTES_WRONG, "the algorithms are not those that were signed")
 
 
-def _read_time(value: der.Element) -> datetime:
-    """RFC 8551 §2.5.1: UTCTime or GeneralizedTime."""
+def _read_time(value: der.Element) -> datetime | None:
+    """RFC 8551 §2.5.1: UTCTime or GeneralizedTime; None for what is neither, as it proves nothing anyway."""
     try:
         found = cms.Time.load(value.octets, strict=True).native
-    except (ValueError, TypeError, KeyError) as fault:
-        raise CmsFault(Reason.ATTRIBUTES_WRONG, "the signing time cannot be read") from fault
-    if not isinstance(found, datetime):  # asn1crypto has a class of its own for the year 0
-        raise CmsFault(Reason.ATTRIBUTES_WRONG, "the signing time cannot be read")
-    return found
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, datetime) else None  # asn1crypto has a class of its own for the year 0
+
+
+def _capabilities(octets: bytes) -> frozenset[str]:
+    """RFC 8551 §2.5.2: what is not understood there is no fault of the signature's."""
+    try:
+        return read_capabilities(octets)
+    except CmsFault:
+        return frozenset()
 
 
 def read_capabilities(octets: bytes) -> frozenset[str]:

@@ -50,7 +50,7 @@ def sign(message: bytes, signing: Signing, *, opaque: bool = False) -> Iterator[
 
     Raises CmsFault, before the first piece.
     """
-    entity = read_entity(message)
+    entity = _readable(message)
     # what is signed or encrypted already has its header where it belongs
     inside, outside = unprotected(entity) if _is_wrapped(entity) else protect(entity, is_cipher=False)
     return _chained((outside, _VERSION), _signed((inside, *_canonical_body(entity)), signing, opaque=opaque))
@@ -73,7 +73,7 @@ def encrypt(
     refused = [one for one in (_judge(recipient, judge, at) for recipient in recipients) if not one.judgement.good]
     if refused:
         raise RecipientsRefused(refused)
-    entity = read_entity(message)
+    entity = _readable(message)
     if _is_wrapped(entity):
         inside, outside = unprotected(entity)
     else:
@@ -88,7 +88,7 @@ def encrypt(
 
 def compress(message: bytes) -> Iterator[Octets]:
     """Smaller, and nothing else: RFC 8551 §3.6."""
-    entity = read_entity(message)
+    entity = _readable(message)
     inside, outside = unprotected(entity)
     compressed = compress_content(b"".join((inside, *_canonical_body(entity))))
     return _chained((outside, _VERSION, _cms_header(b"compressed-data", b"p7z")), to_base64((compressed,)))
@@ -100,6 +100,15 @@ def _judge(recipient: Recipient, judge: Judge, at: datetime) -> Refused:
         recipient.certificate, companions=(), purpose=Purpose.ENCRYPTION, addresses=addresses, moment=at, now=at
     )
     return Refused(recipient.address, judgement)
+
+
+def _readable(message: bytes) -> Entity:
+    entity = read_entity(message)
+    if not entity.is_clear or any(not field.name for field in entity.fields):
+        raise CmsFault(Reason.AMBIGUOUS, "the message's own header can be read in two ways")
+    if count_bare(message, 0, entity.body_start)[0]:
+        raise CmsFault(Reason.NOT_CANONICAL, "a CR that ends no line")
+    return entity
 
 
 def _is_wrapped(entity: Entity) -> bool:

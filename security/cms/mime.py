@@ -22,6 +22,7 @@ from security.cms.reasons import CmsFault, Reason, malformed
 LONGEST_HEADER = 256 << 10
 MOST_FIELDS = 2_000
 MOST_PARTS = 1_000
+_MOST_MISSES = 10_000
 _PIECE = 96 << 10
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -91,11 +92,21 @@ class Entity:
     def encoding(self) -> str:
         return next((value.strip().lower() for value in self.values("content-transfer-encoding")), "")
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether every program finds the same in it."""
+        return self.content_type.is_clear and len(self.values("content-transfer-encoding")) <= 1
+
+    def require_clear(self) -> None:
+        if not self.is_clear:
+            raise CmsFault(Reason.AMBIGUOUS, "an entity whose type or encoding can be read in two ways")
+
     def parts(self) -> list[Entity]:
         """The parts of a multipart, without what stands before, between and behind them."""
+        self.require_clear()
         boundary = self.content_type.parameters.get("boundary", "").encode("latin-1", "replace")
-        if not boundary or not self.content_type.is_clear:
-            raise CmsFault(Reason.AMBIGUOUS, "a multipart without one clear boundary")
+        if not boundary:
+            raise CmsFault(Reason.AMBIGUOUS, "a multipart without a boundary")
         found: list[Entity] = []
         begin: int | None = None
         for delimiter, after, is_last in self._delimiters(b"--" + boundary):
@@ -119,20 +130,28 @@ class Entity:
 
     def _delimiters(self, marker: bytes) -> Iterator[tuple[int, int, bool]]:
         """Where each begins (with the line end before it) and ends, and whether it is the last (RFC 2046 §5.1.1)."""
-        at = self.body_start
-        while (found := self.source.find(marker, at, self.end)) >= 0:
+        at, misses = self.body_start, 0
+        while (found := self._line_start(marker, at)) >= 0:
             at = found + len(marker)
-            if found > self.body_start and self.source[found - 1] != 0x0A:
-                continue
             is_last = self.source[at : at + 2] == b"--"
             line_end = _LINE_END.match(self.source, at + 2 if is_last else at, self.end)
-            if line_end is None:
-                continue  # a longer boundary that begins like ours
+            if line_end is None:  # a longer boundary that begins like ours
+                misses += 1
+                if misses > _MOST_MISSES:
+                    raise CmsFault(Reason.TOO_LARGE, "too many lines that are almost delimiters")
+                continue
             delimiter = found
             if delimiter > self.body_start:
                 delimiter -= 2 if self.source[found - 2 : found] == b"\r\n" else 1
             yield delimiter, line_end.end(), is_last
-            at = line_end.end()
+            at = max(at, line_end.end() - 1)
+
+    def _line_start(self, marker: bytes, at: int) -> int:
+        """Where the next line begins with it; -1: none does."""
+        if at == self.body_start and self.source.startswith(marker, at, self.end):
+            return at
+        found = self.source.find(b"\n" + marker, at, self.end)
+        return found + 1 if found >= 0 else -1
 
 
 def read_entity(source: bytes, start: int = 0, end: int | None = None) -> Entity:

@@ -10,9 +10,10 @@ Limits: ``MOST_LAYERS`` layers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from security.cms.addresses import are_same, authors
 from security.cms.algorithms import Cipher
 from security.cms.ber import Reader
 from security.cms.compressed import COMPRESSED_DATA, decompress
@@ -122,7 +123,7 @@ def open_message(octets: bytes, *, at: datetime, now: datetime, judge: Judge, ke
                 break
             layers.append(layer)
             is_encrypted = is_encrypted or isinstance(layer, Encrypted)
-            if isinstance(layer, SignedPart) and layer.telling.verdict is Verdict.UNSUPPORTED:
+            if inner is entity:
                 break
             entity = inner
         else:
@@ -131,8 +132,20 @@ def open_message(octets: bytes, *, at: datetime, now: datetime, judge: Judge, ke
             partial = tuple(part for part in signed_parts(entity, sight) if part.place)
     except CmsFault as found:
         fault = found
-    protected = read_protected(entity, is_encrypted=is_encrypted) if layers else None
-    return Opened(entity, tuple(layers), partial, protected, fault, fault is not None and _is_encrypted(entity))
+    is_locked = fault is not None and _is_encrypted(entity)
+    opened = Opened(entity, tuple(layers), partial, fault=fault, is_locked=is_locked)
+    if not opened.is_encrypted and opened.author_signature is None:
+        return opened  # nothing protects what stands inside
+    return replace(opened, header=_protected_header(entity, header, is_encrypted=is_encrypted))
+
+
+def _protected_header(entity: Entity, outer: Entity, *, is_encrypted: bool) -> ProtectedHeader | None:
+    """RFC 9788 §4.4: of two authors the outer one is shown, for whom the way has checked, and who is not the signer."""
+    found = read_protected(entity, is_encrypted=is_encrypted)
+    if found is None or are_same(authors(found.entity), authors(outer)):
+        return found
+    shown = [field for field in outer.fields if field.name == "from"]
+    return replace(found, fields=(*shown, *(field for field in found.fields if field.name != "from")))
 
 
 def _open_layer(entity: Entity, sight: Sight, keys: Sequence[Decrypter]) -> tuple[Layer | None, Entity]:
@@ -142,6 +155,7 @@ def _open_layer(entity: Entity, sight: Sight, keys: Sequence[Decrypter]) -> tupl
         return part, part.entity if part is not None else entity
     if not is_cms(entity):
         return None, entity
+    entity.require_clear()
     reader = Reader(decoded(entity))
     kind = enter_content_info(reader)
     if kind in _ENVELOPED:
@@ -170,6 +184,7 @@ def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
         if _holds_encrypted(entity, 0):
             raise CmsFault(Reason.NOT_ALONE, "an encrypted part among others is not opened")
         raise CmsFault(Reason.NOT_ENCRYPTED, "the message is not encrypted")
+    entity.require_clear()
     reader = Reader(decoded(entity))
     kind = enter_content_info(reader)
     if kind not in _ENVELOPED:

@@ -71,7 +71,7 @@ class Agreed:
         except (InvalidUnwrap, ValueError) as fault:
             raise CmsFault(Reason.NOT_DECRYPTED, "the content's key cannot be decrypted") from fault
         if len(found) != length:
-            raise CmsFault(Reason.NOT_DECRYPTED, "the content's key is of another length")
+            raise CmsFault(Reason.NOT_DECRYPTED, "the content's key cannot be decrypted")
         return found
 
 

@@ -24,7 +24,7 @@ from security.cms.certificates import Certificate, Identifier, read_identifier
 from security.cms.reasons import CmsFault, Reason, malformed
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
-MOST_SIGNERS = 16
+MOST_SIGNERS = 8
 MOST_CERTIFICATES = 64
 LARGEST_ATTRIBUTES = 1 << 16
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})

@@ -36,8 +36,8 @@ def _require_sound(entity: Entity, depth: int) -> None:
     is_text = not _CONTROL.search(header) and _is_utf8(entity.source, entity.start, entity.body_start)
     if not is_text or any(not field.name for field in entity.fields):
         raise _refused("its header is not text")
-    if not entity.content_type.is_clear:
-        raise _refused("its Content-Type is unclear")
+    if not entity.is_clear:
+        raise _refused("its type or encoding is unclear")
     if entity.content_type.type.startswith("multipart/"):
         if depth == _DEEPEST or not entity.is_closed:
             raise _refused("a multipart does not end")

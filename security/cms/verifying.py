@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 
 from security.cms.addresses import Mailbox, are_all_in, are_same, authors, senders
 from security.cms.algorithms import DIGESTS
+from security.cms.attributes import DATA
 from security.cms.ber import Reader
 from security.cms.certificates import Certificate, readable
 from security.cms.mime import Entity, count_bare, decoded, is_cms, is_multipart_signed, is_signature, read_entity
@@ -42,9 +43,11 @@ from security.cms.signed import (
 from security.cms.verdicts import OF_REASON, OF_STATE, Judge, Remark, Signature, SignedPart, Verdict
 from security.paths import Purpose
 
-MOST_SIGNED = 10
+MOST_SIGNED = 4
 DEEPEST = 8
 _FAR = timedelta(minutes=10)
+# So much of a name or a date is looked at.
+_LONGEST_NAME = 1_000
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _MICALGS = {digest.micalg: digest.name for digest in DIGESTS} | {"sha1": "sha1", "rsa-sha1": "sha1"}
 
@@ -92,6 +95,7 @@ def _walk(entity: Entity, sight: Sight, budget: list[int]) -> Iterator[SignedPar
 def verify_part(entity: Entity, sight: Sight) -> SignedPart | None:
     """Of an entity that is multipart/signed or CMS; None for CMS that is not signed: certificates only, encrypted."""
     try:
+        entity.require_clear()
         if is_multipart_signed(entity):
             return _verify_detached(entity, sight)
         reader = Reader(decoded(entity))
@@ -135,8 +139,12 @@ def _verify_detached(entity: Entity, sight: Sight) -> SignedPart:
 def _verify(
     data: SignedData, entity: Entity, content: Content, sight: Sight, micalg: str, *, has_others: bool
 ) -> SignedPart:
-    if not data.signers:
-        raise CmsFault(Reason.NO_SIGNER, "signed by nobody")
+    if not data.signers or data.content_type != DATA:
+        unsupported = Signature(Verdict.UNSUPPORTED, Reason.NO_SIGNER, "signed by nobody")
+        if data.signers:  # RFC 8551 §2.4.1: else it may be no mail at all
+            told = f"what is signed is {data.content_type}"
+            unsupported = Signature(Verdict.UNSUPPORTED, Reason.UNSUPPORTED_CONTENT, told)
+        return SignedPart((unsupported,), entity, sight.place, data.certificates, data.crls)
     candidates = readable(data.certificates)
     author = _Author.of(entity, sight)
     signatures = []
@@ -241,7 +249,7 @@ def _describe(
 
 def _remarks_on_names(author: _Author) -> Iterator[Remark]:
     for mailbox in author.mailboxes:
-        name = _decoded_name(mailbox.name).lower()
+        name = _decoded_name(mailbox.name[:_LONGEST_NAME]).lower()
         if "@" in name and mailbox.address.lower() not in name:
             yield Remark.ADDRESS_IN_NAME
 
@@ -257,7 +265,7 @@ def _decoded_name(name: str) -> str:
 def _date(header: Entity) -> datetime | None:
     for value in header.values("date"):
         try:
-            found = email.utils.parsedate_to_datetime(value)
+            found = email.utils.parsedate_to_datetime(value[:_LONGEST_NAME])
         except (ValueError, TypeError, OverflowError):
             return None
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
