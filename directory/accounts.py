@@ -61,6 +61,7 @@ ACCOUNT_COLUMNS = (
     account_table.c.is_admin,
 )
 _BY_ID = Question(select(*ACCOUNT_COLUMNS).where(account_table.c.id == bindparam("id")))
+_BY_LOGIN = Question(select(account_table.c.id).where(account_table.c.login == bindparam("login")))
 _CREDENTIALS = Question(
     select(*ACCOUNT_COLUMNS, account_table.c.password_hash, account_table.c.must_change_password).where(
         account_table.c.id == bindparam("id")
@@ -97,6 +98,15 @@ def account_by_login(conn: Reading | Writing, login: str) -> Account | None:
     """By primary address, by alias, or by the bare local part in the primary domain."""
     credentials = credentials_by_login(conn, login)
     return credentials.account if credentials else None
+
+
+def account_ever_by_login(conn: Reading | Writing, login: str) -> Account | None:
+    """The same, and a closed account by what its primary address was."""
+    found = account_by_login(conn, login)
+    if found is not None:
+        return found
+    row = conn.row(_BY_LOGIN, login=spelled_out_login(conn, login))
+    return find_account(conn, row[0]) if row else None
 
 
 def credentials_by_login(conn: Reading | Writing, login: str) -> Credentials | None:

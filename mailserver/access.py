@@ -1,7 +1,8 @@
 """Who may do what in which mailbox, and under which name it appears to him: the one place that decides.
 
 Everybody has every right in his own mailboxes.  An official who is appointed to a unit's mailbox, or was given it by
-name (``directory.recipients.mailboxes_of``), works in all of it (``WORK``).  Beyond that the access control lists
+name (``directory.recipients.mailboxes_of``), works in all of it (``WORK``).  A closed mailbox is read by whoever has
+custody of it, and by nobody else (``directory.custody``).  Beyond that the access control lists
 count: what the entries that mean the reader give, less what negative entries take away.  Nothing is remembered here,
 so an appointment that ends, or a right that is withdrawn, holds from the next question on (the directory notices its
 own changes within seconds, a change of day within a minute).
@@ -22,8 +23,9 @@ from enum import Enum
 
 from sqlalchemy import Connection, bindparam, select
 
-from directory.accounts import Account, account_by_login, find_account
+from directory.accounts import Account, account_ever_by_login, find_account
 from directory.addresses import normalise, owner_row, primary_domain
+from directory.custody import entrusted_to
 from directory.database import Question, Reading, Writing
 from directory.recipients import is_reached, mailboxes_of
 from directory.tables import mail_group
@@ -42,6 +44,8 @@ ROOTS = (OTHER_USERS, SHARED)
 _TO_LEVEL, _FROM_LEVEL = str.maketrans("._", "_^"), str.maketrans("_^", "._")
 # What one who is appointed to a unit's mailbox may do in it: all but decide who else may.
 WORK: Rights = ALL - {"a"}
+# What custody gives in a closed mailbox: to see and read it, and to change nothing, not even what is marked as read.
+LOOK: Rights = frozenset("lr")
 ANYONE = "anyone"
 # Accounts whose mailboxes one reader is shown; no client can show more.
 MAX_OWNERS = 500
@@ -102,9 +106,15 @@ def rights_in(directory: Reading | Writing, connection: Connection, reader_id: s
     if mailbox.account_id == reader_id:
         return ALL
     owner = find_account(directory, mailbox.account_id)
-    if owner is None or owner.status == "closed":
+    if owner is None:
         return NONE
+    if owner.status == "closed":
+        return _rights_as_custodian(directory, reader_id, owner.id)
     return _reckoned(directory, reader_id, owner.id, rights.entries(connection, mailbox.id))
+
+
+def _rights_as_custodian(directory: Reading | Writing, reader_id: str, owner_id: str) -> Rights:
+    return LOOK if owner_id in entrusted_to(directory, reader_id) else NONE
 
 
 def _reckoned(directory: Reading | Writing, reader_id: str, owner_id: str, entries: Iterable[Entry]) -> Rights:
@@ -127,7 +137,16 @@ def _means(directory: Reading | Writing, identifier: str, reader_id: str) -> boo
     kind, _, named = identifier.partition(":")
     if kind == "g":
         return is_reached(directory, named, reader_id)
-    return named == reader_id or named in mailboxes_of(directory, reader_id)
+    return named == reader_id or named in _stood_for(directory, reader_id)
+
+
+def _stood_for(directory: Reading | Writing, reader_id: str) -> frozenset[str]:
+    """Mailboxes of units and roles that the reader works in, and closed ones whose followers these are: what was given
+    to a unit stays its successor's.
+    """
+    working = mailboxes_of(directory, reader_id)
+    closed = (find_account(directory, each) for each in entrusted_to(directory, reader_id))
+    return working.union(each.id for each in closed if each is not None and each.kind != "person")
 
 
 def is_narrowed(directory: Reading | Writing, connection: Connection, reader_id: str, owner_id: str) -> bool:
@@ -182,8 +201,8 @@ def login_of(level: str) -> str:
 
 def owner_of_root(directory: Reading, root: str) -> Account | None:
     """Whose mailboxes appear under a name like ``Shared/login``."""
-    owner = account_by_login(directory, login_of(root.rpartition(SEPARATOR)[2]))
-    if owner is None or owner.status == "closed" or root_of(directory, owner).casefold() != root.casefold():
+    owner = account_ever_by_login(directory, login_of(root.rpartition(SEPARATOR)[2]))
+    if owner is None or root_of(directory, owner).casefold() != root.casefold():
         return None
     return owner
 
@@ -282,14 +301,17 @@ def visible(directory: Reading, connection: Connection, reader: Account) -> list
     chosen: set[str] | None = None
     for owner_id in _owners(directory, connection, reader):
         owner = find_account(directory, owner_id)
-        if owner is None or owner.status == "closed":
+        if owner is None:
             continue
         if chosen is None:
             chosen = set(mailboxes.list_subscribed(connection, reader.id))
             declined = mailboxes.list_declined(connection, reader.id)
         entries = rights.entries_of_account(connection, owner_id)
         for mailbox in mailboxes.list_mailboxes(connection, owner_id):
-            having = _reckoned(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
+            if owner.status == "closed":
+                having = _rights_as_custodian(directory, reader.id, owner_id)
+            else:
+                having = _reckoned(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
             if Act.SEE.value not in having:
                 continue
             place = _place(directory, connection, reader, owner, mailbox, having)
@@ -306,7 +328,7 @@ def _is_given(directory: Reading, reader_id: str, owner_id: str, entries: Iterab
     """Whether a mailbox is meant for the reader in particular.  Such a one is subscribed until he says otherwise: mail
     clients show nothing else.
     """
-    if owner_id in mailboxes_of(directory, reader_id):
+    if owner_id in mailboxes_of(directory, reader_id) or owner_id in entrusted_to(directory, reader_id):
         return True
     return any(
         not entry.negative and entry.identifier != ANYONE and _means(directory, entry.identifier, reader_id)
@@ -327,9 +349,10 @@ def is_of_others(name: str) -> bool:
 
 def _owners(directory: Reading, connection: Connection, reader: Account) -> list[str]:
     """Others who have a mailbox in which the reader may have rights; other users first, by address."""
-    named = {ANYONE, f"a:{reader.id}", *(f"a:{unit}" for unit in mailboxes_of(directory, reader.id))}
+    named = {ANYONE, f"a:{reader.id}", *(f"a:{unit}" for unit in _stood_for(directory, reader.id))}
     named.update(group for group in rights.groups_named(connection) if _means(directory, group, reader.id))
-    ids = {*mailboxes_of(directory, reader.id), *rights.shared_with(connection, named)} - {reader.id}
+    given = mailboxes_of(directory, reader.id) | entrusted_to(directory, reader.id)
+    ids = {*given, *rights.shared_with(connection, named)} - {reader.id}
     owners = [owner for owner in (find_account(directory, each) for each in ids) if owner is not None]
     owners.sort(key=lambda owner: (root_of(directory, owner), owner.id))
     return [owner.id for owner in owners[:MAX_OWNERS]]

@@ -8,9 +8,10 @@ made again, opens it again.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Column, Row, Table, select
 
 from directory.addresses import address_row
 from directory.database import Reading, Writing
@@ -19,10 +20,26 @@ from directory.intake import check_issuable
 from directory.names import collation_key
 from directory.plans.resolution import REDIRECT, Founding, Outline
 from directory.row_changes import Change, made
-from directory.tables import account, address, group_account, group_poster, mailbox_right, plan, plan_change
+from directory.tables import (
+    account,
+    address,
+    custody,
+    group_account,
+    group_poster,
+    mailbox_post,
+    mailbox_right,
+    plan,
+    plan_change,
+)
 
 if TYPE_CHECKING:
     from directory.plans.effects import Effects
+
+# Rows that name a mailbox, by which column.
+_NAMES_MAILBOX = (
+    group_account.c.account_id, group_poster.c.account_id, mailbox_right.c.account_id, mailbox_right.c.mailbox_id,
+    custody.c.holder_id,
+)  # fmt: skip
 
 Boxes = dict[str, list[Row[Any]]]
 
@@ -38,6 +55,7 @@ def move_mailboxes(conn: Reading | Writing, outline: Outline, effects: Effects) 
         boxes[row.unit_id].append(row)
     receivers = _receivers(conn, outline, effects, boxes)
     written: set[tuple[str, ...]] = set()
+    heirs: dict[str, str] = {}  # mailboxes that close → those that follow them
     for ending in outline.endings.values():
         mine = boxes.get(ending.unit.id, [])
         rest = ending.rest
@@ -56,7 +74,9 @@ def move_mailboxes(conn: Reading | Writing, outline: Outline, effects: Effects) 
             elif target.id not in receivers:
                 outline.wrong(rest.line, Fault("plan-mailbox-none", unit=target.name))
             else:
+                heirs[box.id] = receivers[target.id][0]
                 _redirect(conn, outline, effects, box, receivers[target.id], written)
+    _follow_units(conn, outline, effects, heirs)
 
 
 def _receivers(conn: Reading | Writing, outline: Outline, effects: Effects, boxes: Boxes) -> dict[str, tuple[str, str]]:
@@ -168,7 +188,9 @@ def _redirect(
     to: tuple[str, str],
     written: set[tuple[str, ...]],
 ) -> None:
-    """The mailbox closes, its mail stays where it is; what is written to its addresses goes to the receiver."""
+    """The mailbox closes; what is written to its addresses goes to the receiver.  Its mail stays where it is, and
+    whoever reads the receiver reads it there; whoever had a right over it has the same over the receiver.
+    """
     (receiver_id, receiver), until = to, outline.plan.redirect_until
     closed = {"status": "closed", "closed_at": conn.now}
     before = {"status": box.status, "closed_at": box.closed_at}
@@ -178,24 +200,74 @@ def _redirect(
         was = {"state": "active", "forward_to": None, "until": None}
         now = {"state": "redirect", "forward_to": receiver, "until": until}
         effects.changes.append(Change("address", {"address": found}, was, now))
-    for table, is_taken_over in ((group_account, True), (group_poster, True), (mailbox_right, False)):
-        mine = table.c.account_id == box.id
-        if table is mailbox_right:
-            mine |= mailbox_right.c.mailbox_id == box.id
-        for row in conn.execute(select(table).where(mine).order_by(*table.primary_key)).mappings().all():
-            key = {column.name: row[column.name] for column in table.primary_key}
-            if _is_new(written, table, *key.values()):
-                effects.changes.append(Change(table.name, key, dict(row), None))
-            if is_taken_over and _is_new(written, table, row["group_id"], receiver_id):
-                heir = {"group_id": row["group_id"], "account_id": receiver_id}
-                named = select(table.c.account_id).where(*(table.c[name] == value for name, value in heir.items()))
-                if conn.execute(named).first() is None:
-                    effects.changes.append(made(table.name, ("group_id", "account_id"), heir))
+    for column in _NAMES_MAILBOX:
+        _hand_on(conn, effects, column, box.id, receiver_id, written)
+    care = {
+        "mailbox_id": box.id,
+        "holder_id": receiver_id,
+        "unit_id": None,
+        "valid_from": outline.plan.effective,
+        "valid_until": None,
+        "reason": outline.plan.title,
+        "decision": outline.plan.decision,
+    }
+    effects.changes.append(made("custody", ("mailbox_id",), care))
     effects.mailboxes.add(box.id)
     effects.closed.append(box.id)
     effects.tell(
         "mailbox.close", box.login, name=box.name, unit=box.unit_name, redirect_to=receiver, redirect_until=until
     )
+
+
+def _hand_on(
+    conn: Reading | Writing,
+    effects: Effects,
+    column: Column[Any],
+    box_id: str,
+    receiver_id: str,
+    written: set[tuple[str, ...]],
+) -> None:
+    """Rows that name the mailbox that closes name its receiver, unless others say the same of it already."""
+    table = column.table
+    assert isinstance(table, Table)
+    keys = [key.name for key in table.primary_key]
+    for row in conn.execute(select(table).where(column == box_id).order_by(*table.primary_key)).mappings().all():
+        key = {name: row[name] for name in keys}
+        if column.name not in keys:
+            effects.changes.append(Change(table.name, key, {column.name: box_id}, {column.name: receiver_id}))
+            continue
+        if _is_new(written, table, *key.values()):
+            effects.changes.append(Change(table.name, key, dict(row), None))
+        heir = dict(row) | {column.name: receiver_id}
+        is_of_itself = heir.get("mailbox_id") == heir.get("account_id")
+        if is_of_itself or not _is_new(written, table, *(heir[name] for name in keys)):
+            continue
+        if conn.execute(select(table).where(*(table.c[name] == heir[name] for name in keys))).first() is None:
+            effects.changes.append(made(table.name, tuple(keys), heir))
+
+
+def _follow_units(conn: Reading | Writing, outline: Outline, effects: Effects, heirs: Mapping[str, str]) -> None:
+    """Posts that go with a mailbox, and custody by the head of a unit, where the unit ends."""
+    posts = {tuple(row) for row in conn.execute(select(mailbox_post))}
+    keys = ("mailbox_id", "unit_id", "position_id")
+    for old in sorted(posts):
+        mailbox_id, unit_id, position_id = old
+        ending = outline.endings.get(unit_id)
+        follower = unit_id if ending is None else ending.rest.unit_id if ending.rest is not None else None
+        new = (heirs.get(mailbox_id, mailbox_id), follower, position_id)
+        if new == old:
+            continue
+        whole = dict(zip(keys, old, strict=True))
+        effects.changes.append(Change("mailbox_post", whole, whole, None))
+        if follower is not None and new not in posts:
+            posts.add(new)
+            effects.changes.append(made("mailbox_post", keys, dict(zip(keys, new, strict=True))))
+    headed = select(custody.c.mailbox_id, custody.c.unit_id).where(custody.c.unit_id.is_not(None))
+    for row in conn.execute(headed.order_by(custody.c.mailbox_id)).all():
+        rest = outline.endings[row.unit_id].rest if row.unit_id in outline.endings else None
+        if rest is not None:
+            key, now = {"mailbox_id": row.mailbox_id}, {"unit_id": rest.unit_id}
+            effects.changes.append(Change("custody", key, {"unit_id": row.unit_id}, now))
 
 
 def _is_new(written: set[tuple[str, ...]], table: Table, *key: str) -> bool:

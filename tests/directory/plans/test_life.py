@@ -7,6 +7,7 @@ import pytest
 from directory import aliases, groups, mailboxes, people, provisioning, record, sessions, unit_changes, units
 from directory.accounts import account_by_login, find_account
 from directory.addresses import address_row
+from directory.custody import entrusted_to
 from directory.dates import days_after
 from directory.faults import Fault
 from directory.housekeeping import tidy_up
@@ -101,10 +102,13 @@ def test_where_mail_goes(eve: Eve) -> None:
         assert closed is not None
         assert closed.status == "closed"
         assert rights_on(conn, closed.id) == []
-        # the clerks of three wards read for the new one
-        assert {right.account.login for right in rights_on(conn, made.id)} == {
-            people.find_official(conn, code).account.login for code in ("CB8", "CB12", "CB16")
-        }
+        # the clerks of three wards read for the new one, and who had been named for one of them
+        readers = {people.find_official(conn, code).account.login for code in ("CB8", "CB12", "CB16")}
+        assert {right.account.login for right in rights_on(conn, made.id)} == readers | {"binhlt@city.gov.vn"}
+        # all of them still read what is in the closed one, and nobody else
+        for code in ("CB5", "CB8", "CB12", "CB16", "CB20"):
+            account = people.find_official(conn, code).account
+            assert (closed.id in entrusted_to(conn, account.id)) == (account.login in readers), code
 
 
 def test_groups_follow(eve: Eve) -> None:
