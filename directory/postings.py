@@ -207,6 +207,7 @@ def refresh(conn: Writing, person_ids: Collection[str]) -> None:
                 person.c.full_name,
                 person.c.given_name,
                 person.c.sort_key,
+                person.c.phone,
             )
             .join(person, person.c.id == account.c.person_id)
             .where(account.c.person_id.in_(chunk))
@@ -239,6 +240,7 @@ def refresh(conn: Writing, person_ids: Collection[str]) -> None:
                 title=post.title if post else "",
                 unit_name=post.unit_name if post else "",
                 unit_short_name=post.unit_short_name if post else "",
+                phone=row.phone,
             )
             entries.append(search_index.Entry(row.id, "person", row.login, ranks, row.full_name))
         conn.execute(_SHOWN_BY_ACCOUNT, accounts)

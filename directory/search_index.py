@@ -3,6 +3,9 @@
 Each word is stored folded, and once more as written where it carries marks, so that who types ``Hà`` gets Hà
 before Hạ.  The rank puts given names before other words and high posts before low ones: a range of the index
 is in the order in which it should be shown.
+
+A telephone number is one word that begins with ``PHONE``, its digits backwards: of its last ones, as many as anybody
+remembers, are a beginning of that.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from directory.names import fold, initials, words
 from directory.tables import address, search_entry, search_word
 
 MAX_WORD, MAX_NAME = 40, 300
+# Sorts before all letters and digits.
+PHONE = "#"
 # Officials from the head of a section upwards are also found by title and unit.
 LEADING_RANK = 40
 _GIVEN, _OTHER = 0, 1000
@@ -48,6 +53,18 @@ def folded_name(name: str) -> str:
     return fold(unicodedata.normalize("NFKC", name))[:MAX_NAME]
 
 
+def phone_word(phone: str) -> str:
+    """``028 3822 4567`` → ``#76542283820``; none of a number with less than four digits."""
+    digits = "".join(c for c in phone if c in "0123456789")[-15:]
+    return PHONE + digits[::-1] if len(digits) > 3 else ""
+
+
+def unit_initials(unit_name: str) -> list[str]:
+    """Of a unit and of the body that it is named with: ``Phòng Vận tải, Sở Xây dựng`` → pvt, sxd."""
+    found = (initials(part)[:MAX_WORD] for part in unit_name.split(", "))
+    return [letters for letters in found if len(letters) > 1]
+
+
 def _enter(found: dict[str, int], text: str, rank: int) -> None:
     for word in words(written(text)):
         for form in {word, fold(word)}:
@@ -65,6 +82,7 @@ def person_words(
     title: str = "",
     unit_name: str = "",
     unit_short_name: str = "",
+    phone: str = "",
 ) -> dict[str, int]:
     """word → rank"""
     found: dict[str, int] = {}
@@ -79,6 +97,9 @@ def person_words(
     if rank <= LEADING_RANK:
         _enter(found, title, _OTHER + rank)
         _enter(found, unit_name, _OTHER + rank)
+    for word in (*unit_initials(unit_name), phone_word(phone)):
+        if word:
+            found.setdefault(word, _OTHER + rank)
     return found
 
 

@@ -15,11 +15,13 @@ from sqlalchemy import select
 
 from directory.database import Question, Reading
 from directory.names import fold
+from directory.search_index import PHONE
 from directory.tables import search_word
 
 LIFETIME = 60
 
-_WORDS = Question(select(search_word.c.word).distinct())
+# telephone numbers, which begin with it, are found by their ends alone
+_WORDS = Question(select(search_word.c.word).distinct().where(search_word.c.word > PHONE + "\uffff"))
 
 
 class Vocabulary:

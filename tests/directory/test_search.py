@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, groups, leaving, mailboxes, provisioning
+from directory import aliases, groups, leaving, mailboxes, provisioning, search
+from directory.database import Directory
 from directory.intake import Intake, Joiner
 from directory.names import split_name
 from directory.search import Suggestion, complete
@@ -29,8 +31,8 @@ PEOPLE = (
 @pytest.fixture
 def staffed(any_city: City) -> City:
     with any_city.directory.write() as conn:
-        for full, unit, position in PEOPLE:
-            any_city.join(conn, full, unit, position)
+        for number, (full, unit, position) in enumerate(PEOPLE):
+            any_city.join(conn, full, unit, position, phone=f"0909 12{number} 456")
         mailboxes.open_mailbox(
             conn, "test", address_text="vanthu.syt", name="Văn thư Sở Y tế", unit_id=any_city.units["SYT"]
         )
@@ -75,6 +77,19 @@ def test_a_suggestion_is_complete(staffed: City) -> None:
         ("vanthu.syt", "Văn thư Sở Y tế"),
         ("a\u0302n", "Nguyễn Thị Ân"),
         ("  (an)  ", "Nguyễn Văn An"),
+        ("nguyeenx van an", "Nguyễn Văn An"),
+        ("nguye64n thi5 a6n", "Nguyễn Thị Ân"),
+        ("ddoox", "Đỗ An Bình"),
+        ("haj", "Lê Văn Hạ"),
+        ("haf", "Trần Thị Thu Hà"),
+        ("ddwcs", "Phạm Đức Anh"),
+        ("121456", "Nguyễn Thị Ân"),
+        ("2 456", "Trần Thị Thu Hà"),
+        ("0909.123.456", "Lê Văn Hạ"),
+        ("bình 456", "Đỗ An Bình"),
+        ("an sg", "Phạm Đức Anh"),
+        ("anh psg", "Phạm Đức Anh"),
+        ("vtsyt", "Văn thư Sở Y tế"),
     ],
 )
 def test_what_is_typed_and_what_comes_first(staffed: City, typed: str, first: str) -> None:
@@ -87,9 +102,50 @@ def test_given_names_come_before_middle_names_and_exact_marks_first(staffed: Cit
     assert names(staffed, "ha")[:2] == ["Trần Thị Thu Hà", "Lê Văn Hạ"]
 
 
-@pytest.mark.parametrize("typed", ["", "   ", "?!", "@nowhere", "nobody at all", "zzz", "%", "_", "annv@elsewhere"])
+@pytest.mark.parametrize(
+    "typed", ["", "   ", "?!", "@nowhere", "nobody at all", "zzz", "%", "_", "annv@elsewhere", "#6", "56", "999456"]
+)
 def test_nothing_is_found(staffed: City, typed: str) -> None:
     assert names(staffed, typed) == []
+
+
+def test_who_ranks_the_same_comes_in_the_order_of_a_list(any_city: City) -> None:
+    with any_city.directory.write() as conn:
+        for full in ("Vũ Thị Ánh", "Lê Ảnh", "Đặng Văn Ánh", "Đặng An Ánh", "Trần Anh", "Ngô Ánh", "Bùi Ạnh"):
+            any_city.join(conn, full)
+        any_city.join(conn, "Zô Ánh", position="GD")
+    assert names(any_city, "anh") == [
+        *("Trần Anh", "Zô Ánh"),
+        *("Lê Ảnh", "Đặng An Ánh", "Đặng Văn Ánh", "Ngô Ánh", "Vũ Thị Ánh", "Bùi Ạnh"),
+    ]
+    assert names(any_city, "ánh")[:2] == ["Zô Ánh", "Đặng An Ánh"]
+
+
+def test_a_new_telephone_number_is_found_and_the_old_one_is_not(staffed: City) -> None:
+    with staffed.directory.write() as conn:
+        provisioning.update_person(conn, "test", "annv", phone="+84 (28) 777-888")
+    assert names(staffed, "777888") == ["Nguyễn Văn An"]
+    assert names(staffed, "120456") == []
+    with staffed.directory.read() as conn:
+        assert complete(conn, "777888", by_phone=False) == []
+
+
+def test_every_look_up_is_by_an_index(any_directory: Directory) -> None:
+    questions = [search._BY_ADDRESS, search._FREQUENCY, search._SUGGESTIONS, *search._MATCHING.values()]
+    ranges = {f"{end}{number}": "x" for end in ("low", "high") for number in range(search.MAX_WORDS)}
+    values = {**ranges, "limit": 5, **{f"entry_{place}": place for place in range(search._TOGETHER)}}
+    with any_directory.engine.connect() as connection:
+        if not any_directory.is_sqlite:
+            # of tables this small it would rather read all; where it has no index, it must
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        for question in questions:
+            sql, parameters = question.prepare(any_directory.engine.dialect, values)
+            explain = "EXPLAIN QUERY PLAN " if any_directory.is_sqlite else "EXPLAIN "
+            cursor = connection.connection.cursor()
+            cursor.execute(explain + sql, parameters)
+            plan = "\n".join(str(row) for row in cursor.fetchall())
+            assert "Seq Scan" not in plan, plan
+            assert not re.search(r"SCAN (?!\(subquery|anon)", plan), plan
 
 
 def test_the_limit_holds_and_nobody_comes_twice(staffed: City) -> None:
