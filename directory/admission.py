@@ -10,10 +10,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from directory import app_passwords
+from directory import app_passwords, second_factor
 from directory.accounts import Account, credentials_of
 from directory.database import Reading
 from directory.recipients import mailboxes_of
+
+# Where somebody can be asked for more than his password.
+WEB = frozenset(("web", "webmail", "http", "https"))
 
 Means = Literal["password", "scram", "app-password", "certificate", "token"]
 
@@ -45,8 +48,11 @@ def still_holds(conn: Reading, admission: Admission, now: float) -> Account | No
         return None
     if admission.until is not None and now >= admission.until:
         return None
-    if admission.means in ("password", "scram") and password_stamp(found.password_hash) != admission.stamp:
-        return None
+    if admission.means in ("password", "scram"):
+        # A second factor that was turned on meanwhile ends what the password alone has opened.
+        asks_code = admission.protocol not in WEB and second_factor.is_on(conn, admission.actor.id)
+        if asks_code or password_stamp(found.password_hash) != admission.stamp:
+            return None
     if admission.means == "app-password" and all(
         key.id != admission.stamp for key in app_passwords.keys_of(conn, admission.actor.id)
     ):

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import update
 
-from directory import app_passwords, scram_verifiers
+from directory import app_passwords, scram_verifiers, second_factor
 from directory.accounts import Account, Credentials, credentials_by_login, spelled_out_login
-from directory.admission import Admission, Means, delegated, password_stamp, still_holds
+from directory.admission import WEB, Admission, Means, delegated, password_stamp, still_holds
 from directory.database import Directory, Reading
 from directory.record import record
 from directory.tables import account as account_table
@@ -38,12 +38,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("citymail.login")
 
-Reason = Literal["credentials", "throttled", "locked", "must-change"]
+Reason = Literal["credentials", "throttled", "locked", "must-change", "second-factor"]
 Evidence = sasl.Credentials | ScramProof | sasl.ExternalClaim | BearerToken
 Exchange = sasl.Plain | sasl.Login | sasl.External | Scram | Bearer
 
-# Where a password that must be changed can be changed.
-_WEB = frozenset(("web", "webmail", "http", "https"))
 _REFUSED = "Wrong login or password"
 # Passwords are never looked at where the throttle says no; the answer still takes a moment.
 _LONGEST_ANSWER_DELAY = 5.0
@@ -147,6 +145,8 @@ class Gate:
             if found is None or found.account.status != "active" or found.must_change_password:
                 return None
             means, stamp = self._recognise(conn, found, shown.password, peer)
+            if means == "password" and self._lacks_code(conn, found.account, peer):
+                return None
             if means is None or (means == "app-password" and not self._is_noted(("app", stamp), _NOTED_FOR)):
                 return None
             account = found.account
@@ -176,8 +176,13 @@ class Gate:
             self._note(actor.login, peer, "account locked")
             raise LoginRefused("This account is locked; ask your administrator", "locked")
         by_password = means in ("password", "scram", "app-password")
-        if found.must_change_password and by_password and peer.protocol not in _WEB:
+        if found.must_change_password and by_password and peer.protocol not in WEB:
             raise LoginRefused("Sign in on the web first to choose a password of your own", "must-change")
+        if means in ("password", "scram"):
+            with self._directory.read() as reading:
+                if self._lacks_code(reading, actor, peer):
+                    self._note(actor.login, peer, "second factor is on, an app password is needed")
+                    raise LoginRefused("Two-step sign-in is on: use an app password here", "second-factor")
         if means == "app-password" and not self._is_noted(("app", stamp), _NOTED_FOR):
             with self._directory.write() as conn:
                 app_passwords.note_use(conn, stamp, peer.protocol, peer.client)
@@ -188,6 +193,20 @@ class Gate:
     def authenticate(self, login: str, password: str, client: str, protocol: str, authzid: str = "") -> Account:
         """``judge`` for a login and a password that came without SASL.  Raises LoginRefused."""
         return self.judge(sasl.Credentials(authzid, login, password), Peer(client, protocol)).account
+
+    def judge_code(self, owner: Account, code: str, client: str) -> None:
+        """The second proof, after the password.  Raises LoginRefused; wrong codes count as wrong passwords do."""
+        peer = Peer(client, "webmail")
+        self._admit_to_trial(None, owner.login, peer)
+        with self._directory.write(origin=client) as conn:
+            proof = second_factor.prove(conn, owner.id, code[:100])
+        if proof is None:
+            raise self._refusal(owner.login, owner.login, peer, self._proven.guess(owner.login, "code " + code))
+        self._throttle.succeeded(client, owner.login)
+
+    def _lacks_code(self, conn: Reading, actor: Account, peer: Peer) -> bool:
+        """Whether the password is not enough here: nobody could be asked for more."""
+        return peer.protocol not in WEB and second_factor.is_on(conn, actor.id)
 
     def still_holds(self, admission: Admission) -> Account | None:
         """The account as it is now, if who was let in would be let in again."""

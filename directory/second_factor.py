@@ -60,13 +60,13 @@ def turn_on(conn: Writing, actor: str, account_id: str, code: str) -> list[str]:
     return renew_recovery_codes(conn, account_id)
 
 
-def turn_off(conn: Writing, actor: str, account_id: str, **why: str) -> None:
-    """By its owner, or by an administrator for one who lost everything.  Raises Fault where it is not on."""
+def turn_off(conn: Writing, actor: str, account_id: str, operation: str = "second-factor.off") -> None:
+    """By its owner, or by an administrator (``mailbox.second-factor``) for one who lost everything.  Raises Fault."""
     if not is_on(conn, account_id):
         raise Fault("second-factor-off")
     for table in (recovery_code, second_factor_use, second_factor):
         conn.execute(delete(table).where(table.c.account_id == account_id))
-    record(conn, actor, "second-factor.off", _login(conn, account_id), **why)
+    record(conn, actor, operation, _login(conn, account_id))
 
 
 def renew_recovery_codes(conn: Writing, account_id: str) -> list[str]:

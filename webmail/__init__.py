@@ -35,6 +35,7 @@ from webmail import (
     search,
     security_headers,
     settings,
+    two_steps,
 )
 from webmail.cookies import ServerSideSessions
 from webmail.services import EXTENSION, WebmailServices
@@ -75,7 +76,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
-        events, recovering, postponed, settings, app_passwords, mta_sts,
+        events, recovering, postponed, settings, two_steps, app_passwords, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     return app

@@ -9,11 +9,11 @@ from flask import Blueprint, make_response, request
 
 from directory import app_passwords
 from directory.faults import Fault
-from directory.login import LoginRefused
 from webmail import languages, pages
 from webmail.languages import _
-from webmail.login import ANSWER_AFTER, person
+from webmail.login import person
 from webmail.pages import Answer
+from webmail.proving import has_second_factor, prove
 from webmail.services import services
 
 blueprint = Blueprint("app_passwords", __name__)
@@ -29,16 +29,8 @@ def show() -> Answer:
 @blueprint.post(HERE)
 def make() -> Answer:
     owner, client = person(), request.remote_addr or ""
-    gate = services().gate
-    pause = gate.pause(owner.login, client)
-    try:
-        gate.authenticate(owner.login, request.form.get("password", "")[:1000], client, "webmail")
-    except LoginRefused as refused:
-        wrong = _("The present password is not right.")
-        fault = wrong if refused.reason != "throttled" else _("Too many wrong passwords. Please try again later.")
-        response = make_response(_page(fault=fault), 422)
-        response.headers[ANSWER_AFTER] = f"{pause + refused.delay:.3f}"
-        return response
+    if wrong := prove(request.form.get("password", ""), request.form.get("code", "")):
+        return wrong.slow(make_response(_page(fault=wrong.text), 422))
     name, scope = request.form.get("name", "")[:1000], request.form.get("scope", "both")
     try:
         with services().directory.write(origin=client) as conn:
@@ -74,6 +66,7 @@ def _page(*, fault: str = "", made: app_passwords.AppPassword | None = None, let
         current=None,
         mine=mine,
         most=app_passwords.MOST,
+        asks_code=has_second_factor(),
         fault=fault,
         made=made,
         letters=letters,

@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 from flask import Blueprint, Flask, Response, flash, g, make_response, render_template, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from directory import accounts, sessions
+from directory import accounts, second_factor, sessions
 from directory.accounts import Account
+from directory.admission import password_stamp
 from directory.database import Reading
 from directory.login import LoginRefused
 from directory.recipients import mailboxes_of
@@ -28,10 +29,14 @@ blueprint = Blueprint("login", __name__)
 # Seconds to wait before the answer is given out.  Read and removed by ``mailserver.servers.web``, which waits without
 # holding a thread, so that a slowed guesser costs nothing.
 ANSWER_AFTER = "X-Answer-After"
-OPEN = frozenset({"assets.show", "login.show", "login.sign_in", "mta_sts.show", "settings.switch_language"})
+OPEN = frozenset(
+    {"assets.show", "login.show", "login.sign_in", "login.check_code", "mta_sts.show", "settings.switch_language"}
+)
 UNTIL_CHANGED = frozenset({"settings.show", "settings.change_password", "login.sign_out", "login.status"})
 ACTING = "acting"  # id of the unit's mailbox that is open instead of one's own
 MUST_CHANGE = "must_change_password"  # set at sign-in with a password that somebody else chose
+HALF = "password_proven"  # whose password was right, before his code was
+HALF_SECONDS = 300
 RESUMED_FIELDS = (
     "draft", "to", "cc", "bcc", "subject", "text", "html", "in_reply_to", "references", "author", "answers", "mode",
 )  # fmt: skip
@@ -147,7 +152,7 @@ def show() -> Answer:
 def sign_in() -> Answer:
     login, password = request.form.get("login", "").strip(), request.form.get("password", "")
     wanted = local_path(request.form.get("next", ""))
-    kept = {name: request.form[f"kept_{name}"] for name in RESUMED_FIELDS if request.form.get(f"kept_{name}")}
+    kept = _kept_fields()
     client = request.remote_addr or ""
     pause = services().gate.pause(login, client)
     try:
@@ -157,14 +162,69 @@ def sign_in() -> Answer:
         response = make_response(page, 429 if refused.reason == "throttled" else 401)
         response.headers[ANSWER_AFTER] = f"{pause + refused.delay:.3f}"
         return response
+    with services().directory.read() as conn:
+        asks_code = second_factor.is_on(conn, found.id)
+        credentials = accounts.credentials_of(conn, found.id)
+    if asks_code and credentials is not None:
+        session.clear()
+        g.pop("csrf_token", None)
+        session[HALF] = [found.id, password_stamp(credentials.password_hash), int(services().clock())]
+        response = _ask_code(wanted, kept)
+    else:
+        response = _let_in(found, wanted, kept)
+    if pause > 0:
+        response.headers[ANSWER_AFTER] = f"{pause:.3f}"
+    return response
+
+
+@blueprint.post("/login/code")
+def check_code() -> Answer:
+    """The second step: within minutes of the first, in the same browser."""
+    owner = _half_way()
+    wanted, kept = local_path(request.form.get("next", "")), _kept_fields()
+    if owner is None:
+        session.pop(HALF, None)
+        fault = _("That took too long. Please sign in again.")
+        return make_response(render_template("login.html", next=wanted, kept=kept, fault=fault), 401)
+    client = request.remote_addr or ""
+    pause = services().gate.pause(owner.login, client)
+    try:
+        services().gate.judge_code(owner, request.form.get("code", ""), client)
+    except LoginRefused as refused:
+        fault = _("The code is not right.") if refused.reason != "throttled" else _why(refused)
+        response = _ask_code(wanted, kept, fault, 429 if refused.reason == "throttled" else 401)
+        response.headers[ANSWER_AFTER] = f"{pause + refused.delay:.3f}"
+        return response
+    return _let_in(owner, wanted, kept)
+
+
+def _half_way() -> Account | None:
+    """Whose password was right a moment ago, and is still his."""
+    half = session.get(HALF)
+    if not isinstance(half, list) or len(half) != 3 or services().clock() - half[2] > HALF_SECONDS:
+        return None
+    with services().directory.read() as conn:
+        found = accounts.credentials_of(conn, half[0])
+    if found is None or found.account.status != "active" or password_stamp(found.password_hash) != half[1]:
+        return None
+    return found.account
+
+
+def _ask_code(wanted: str, kept: dict[str, str], fault: str = "", status: int = 200) -> Answer:
+    return make_response(render_template("login_code.html", next=wanted, kept=kept, fault=fault), status)
+
+
+def _let_in(found: Account, wanted: str, kept: dict[str, str]) -> Answer:
+    """A session begins."""
     with services().directory.write() as conn:
-        token = sessions.start(conn, found.id, user_agent=request.headers.get("User-Agent", ""), ip=client)
+        agent, client = request.headers.get("User-Agent", ""), request.remote_addr or ""
+        token = sessions.start(conn, found.id, user_agent=agent, ip=client)
     services().store.maildrop(found.id)
     session.clear()
     g.pop("csrf_token", None)
     login_user(SignedIn(found, token))
     with services().directory.read() as conn:
-        credentials = accounts.credentials_by_login(conn, found.login)
+        credentials = accounts.credentials_of(conn, found.id)
     if credentials is not None and credentials.must_change_password:
         session[MUST_CHANGE] = True
         response = see_other("/settings")
@@ -174,9 +234,12 @@ def sign_in() -> Answer:
         response = show_kept(kept)
     else:
         response = see_other(wanted)
-    if pause > 0:
-        response.headers[ANSWER_AFTER] = f"{pause:.3f}"
     return response
+
+
+def _kept_fields() -> dict[str, str]:
+    """What was written when the session ended, carried through the signing in."""
+    return {name: request.form[f"kept_{name}"] for name in RESUMED_FIELDS if request.form.get(f"kept_{name}")}
 
 
 def _why(refused: LoginRefused) -> str:

@@ -9,15 +9,15 @@ from directory import sessions
 from directory.account_changes import set_language, set_password
 from directory.accounts import Account, credentials_by_login
 from directory.faults import Fault
-from directory.login import LoginRefused
 from directory.password_policy import refuse_weak
 from directory.preferences import CHOICES, UNDO_SEND
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from security.scram import new_verifier
 from webmail import languages, pages, postponed
 from webmail.languages import _
-from webmail.login import ANSWER_AFTER, MUST_CHANGE, SignedIn, local_path, person
+from webmail.login import MUST_CHANGE, SignedIn, local_path, person
 from webmail.pages import Answer, see_other
+from webmail.proving import has_second_factor, prove
 from webmail.services import services
 
 blueprint = Blueprint("settings", __name__)
@@ -40,6 +40,7 @@ def show() -> Answer:
         sessions=mine,
         this=this,
         must_change=must_change_password(),
+        asks_code=has_second_factor(),
         undo_choices=CHOICES[UNDO_SEND],
         undo_seconds=postponed.seconds_to_think(),
         shortest=MIN_PASSWORD,
@@ -81,22 +82,11 @@ def change_password() -> Answer:
     old, new, again = (request.form.get(name, "")[: MAX_PASSWORD + 1] for name in ("old", "new", "again"))
     here = "/settings#password-change"
     owner, client = person(), request.remote_addr or ""
-    gate = services().gate
-    pause = gate.pause(owner.login, client)
-    try:
-        # Judged and counted as at the door: whoever finds an open browser may not try passwords here without end.
-        gate.authenticate(owner.login, old, client, "webmail")
-        fault = _fault_of(owner, old, new, again)
-    except LoginRefused as refused:
-        pause += refused.delay
-        if refused.reason == "throttled":
-            fault = _("Too many wrong passwords. Please try again later.")
-        else:
-            fault = _("The present password is not right.")
-    if fault:
-        response = pages.refused(fault, here, 422)
-        response.headers[ANSWER_AFTER] = f"{pause:.3f}"
-        return response
+    # First what is wrong with the new one: a code is used up by being right.
+    if fault := _fault_of(owner, old, new, again):
+        return pages.refused(fault, here, 422)
+    if wrong := prove(old, request.form.get("code", "")):
+        return wrong.slow(pages.refused(wrong.text, here, 422))
     hashed = hash_password(new)  # outside of the transaction: it takes its time
     verifier = new_verifier(new) if services().config.login.scram else None
     try:

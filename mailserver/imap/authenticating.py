@@ -31,6 +31,7 @@ _REFUSED_CODES = {
     "throttled": b"LIMIT",
     "locked": b"CONTACTADMIN",
     "must-change": b"EXPIRED",
+    "second-factor": b"AUTHENTICATIONFAILED",
 }
 
 
