@@ -287,6 +287,7 @@ class Intake:
             title=shown.title,
             unit_name=shown.unit_name,
             unit_short_name=shown.unit_short_name,
+            phone=joiner.phone,
         )
         self._index.add(joined.account_id, "person", joined.login, name.full, ranks)
         self._record.add(
