@@ -399,6 +399,12 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "không dùng được danh sách thu hồi này: {why}",
     ),
     "anchor-unknown": ("unknown", "{anchor} is not trusted", "{anchor} không nằm trong danh sách tin cậy"),
+    "key-stays": (
+        "invalid",
+        "the key of certificate {certificate} signs, and leaves this installation for nobody",
+        "khóa của chứng thư {certificate} là khóa ký, không được đưa ra khỏi hệ thống",
+    ),
+    "key-unusable": ("invalid", "{why}", "{why}"),
     "key-absent": (
         "unknown",
         "the private key of certificate {certificate} is not here",
