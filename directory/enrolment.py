@@ -21,7 +21,7 @@ from functools import partial
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy import ColumnElement, and_, exists, insert, or_, select
 
 from directory.certificates import (
     ACTIVE,
@@ -102,6 +102,7 @@ class Tally:
 
     accounts: int = 0
     issued: int = 0
+    failed: int = 0
     revoked: int = 0
     expired: int = 0
 
@@ -112,10 +113,14 @@ def reconcile(
     *,
     actor: str = ACTOR,
     threads: int = 1,
+    urgent_only: bool = False,
     told: Callable[[Tally], object] = lambda tally: None,
     is_over: Callable[[], bool] = lambda: False,
+    complain: Callable[..., object] = lambda *words: None,
 ) -> Tally:
-    """Bring all certificates in line with all accounts.  ``is_over`` is asked between lots."""
+    """Bring all certificates in line with all accounts.  ``urgent_only``: look at newcomers and leavers alone, whom the
+    database finds.  ``is_over`` is asked between lots; ``complain`` hears of accounts that cannot be certified.
+    """
     tally = Tally()
     with directory.write() as conn:
         while count := expire(conn):
@@ -124,7 +129,7 @@ def reconcile(
     with ThreadPoolExecutor(threads, thread_name_prefix="keys") as pool:
         while not is_over():
             with directory.read() as reading:
-                lot = _holders(reading, after, _LOT)
+                lot = _holders(reading, after, urgent_only)
                 wanted = list(orders(reading, lot, certifier))
                 gone = _left_over(reading, lot)
             if not lot:
@@ -133,13 +138,24 @@ def reconcile(
             if gone:
                 with directory.write() as conn:
                     tally.revoked += revoke(conn, actor, gone, LEFT)
-            if wanted:
-                made = list(pool.map(partial(make, directory, certifier), wanted))
+            tried = list(pool.map(partial(_try, directory, certifier, complain), wanted))
+            made = [one for one in tried if one is not None]
+            if made:
                 with directory.write() as conn:
                     tally.issued += keep(conn, actor, certifier, made)
+            tally.failed += len(tried) - len(made)
             tally.accounts += len(lot)
             told(tally)
     return tally
+
+
+def _try(directory: Directory, certifier: Certifier, complain: Callable[..., object], order: Order) -> Made | None:
+    """Somebody whose name or address fits no certificate must not keep all others from theirs."""
+    try:
+        return make(directory, certifier, order)
+    except ValueError as fault:
+        complain("certificates: none can be made for %s: %s", order.holder.login, fault)
+        return None
 
 
 def enrol(
@@ -147,7 +163,7 @@ def enrol(
 ) -> int:
     """One account's certificates, at once; how many were issued.  ``anew``: though it has good ones.  Raises Fault."""
     with directory.read() as reading:
-        found = [one for one in _holders(reading, "", 1, only=account_id) if one.status != "closed"]
+        found = [one for one in _held(reading, [account_id]) if one.status != "closed"]
         if not found:
             raise Fault("account-closed", account=account_id)
         wanted = list(orders(reading, found, certifier, anew=anew))
@@ -166,7 +182,7 @@ def orders(
         if holder.status == "closed":
             continue
         says = holder.subject(certifier.practice).rfc4514_string()
-        wanted = {comparable(one) for one in holder.addresses}
+        wanted = {_comparable(one) for one in holder.addresses}
         for purpose in PURPOSES:
             current = tuple(one for one in owned.get(holder.account_id, ()) if one.purpose == purpose)
             # nobody is to sign any more as who he was, or under an address that is not his
@@ -253,13 +269,32 @@ def _new_account_key(conn: Writing, wrapping: WrappingKey, account_id: str) -> W
     return made
 
 
+def _comparable(address: str) -> str:
+    """What is no address stands in no certificate, and is told of when one is made."""
+    try:
+        return comparable(address)
+    except ValueError:
+        return address
+
+
 def _lasts(conn: Reading | Writing, one: Certificate, certifier: Certifier) -> bool:
     return one.issuer_id == certifier.row.id and one.not_after > conn.now + certifier.practice.renew_days * DAY
 
 
-def _holders(conn: Reading | Writing, after: str, limit: int, only: str = "") -> list[Holder]:
-    chosen = select(account.c.id).where(account.c.id == only if only else account.c.id > after)
-    return _held(conn, list(conn.execute(chosen.order_by(account.c.id).limit(limit)).scalars()))
+def _holders(conn: Reading | Writing, after: str, urgent_only: bool) -> list[Holder]:
+    """The next lot of accounts; only those who have nothing yet, or have something still, if asked so."""
+    has_active = (
+        exists()
+        .where(certificate.c.account_id == account.c.id, certificate.c.state == ACTIVE)
+        .where(certificate.c.purpose.in_(PURPOSES))
+    )
+    has_own = has_active.where(certificate.c.issuer_id.is_not(None))
+    chosen = select(account.c.id).where(account.c.id > after)
+    if urgent_only:
+        chosen = chosen.where(
+            or_(and_(account.c.status != "closed", ~has_own), and_(account.c.status == "closed", has_active))
+        )
+    return _held(conn, list(conn.execute(chosen.order_by(account.c.id).limit(_LOT)).scalars()))
 
 
 def _held(conn: Reading | Writing, account_ids: Sequence[str]) -> list[Holder]:

@@ -27,7 +27,7 @@ from directory.record import record
 from directory.tables import certificate, issuer, issuer_crl
 from security.authority.issuing import Issuer, is_issued_by, is_pair
 from security.authority.key_places import Safe, is_place, open_key
-from security.authority.profiles import Places
+from security.authority.profiles import NOWHERE, places_under
 from security.authority.responder import Known
 from security.authority.revocation_lists import Revoked, delta_list, full_list
 from security.keys.wrapping import WrappingKey
@@ -138,16 +138,6 @@ def crl_of(conn: Reading | Writing, issuer_id: str, kind: str = FULL) -> Publish
     return PublishedCrl(*row) if row else None
 
 
-def places_of(host: str, der: bytes) -> Places:
-    """Where an authority publishes: under its certificate's own name (RFC 5280 §4.2.1.13, §4.2.2.1; over plain HTTP,
-    for whoever checks a certificate cannot be made to check another for it).
-    """
-    if not host:
-        return Places()
-    stem = f"http://{host}/pki/{fingerprint(der)[:16]}"
-    return Places((f"{stem}.crl",), (f"{stem}-delta.crl",), (f"{stem}.cer",), (f"http://{host}/ocsp",))
-
-
 def install(
     conn: Writing,
     actor: str,
@@ -211,7 +201,9 @@ def open_certifier(
     key = open_key(safe, row.key_place)
     if not is_pair(read, key):
         raise Fault("issuer-key", place=row.key_place)
-    return Certifier(row, Issuer(read, key, places_of(practice.host, row.der)), wrapping, practice)
+    return Certifier(
+        row, Issuer(read, key, places_under(practice.host, row.der) if practice.host else NOWHERE), wrapping, practice
+    )
 
 
 def crls_due(conn: Reading | Writing) -> list[IssuerRow]:

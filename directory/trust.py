@@ -11,7 +11,7 @@ Standards: RFC 5280 §6.1.1 (d), §6.3; RFC 8550 §4.2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -216,11 +216,12 @@ def import_certificate(
     *,
     owner: Account | None = None,
     companions: Sequence[bytes] = (),
-    key_ids: dict[str, str] | None = None,
+    keep_key: Callable[[str], str | None] = lambda purpose: None,
 ) -> list[Certificate]:
     """What another authority has issued to somebody here; by the addresses in it, or for ``owner``.
 
-    One for each purpose that it may serve.  ``key_ids``: where its private key is, by purpose.  Raises Fault.
+    One for each purpose that it may serve.  ``keep_key`` keeps its private key for a purpose, if that came too, and
+    says under which id.  Raises Fault.
     """
     said = _describe(der)
     if owner is None:
@@ -241,7 +242,7 @@ def import_certificate(
         worst = judged[SIGNING]
         raise Fault("certificate-unfit", subject=said["subject"], why=f"{worst.state.value}: {worst.reason}")
     for name in fit:
-        insert_certificate(conn, der, name, account_id=owner.id, issuer_id=None, key_id=(key_ids or {}).get(name))
+        insert_certificate(conn, der, name, account_id=owner.id, issuer_id=None, key_id=keep_key(name))
     want_crls(conn, der)
     record(
         conn,

@@ -36,14 +36,17 @@ async def request(
     target: str,
     *,
     addresses: Sequence[str],
-    context: ssl.SSLContext,
+    context: ssl.SSLContext | None,
     port: int = 443,
     seconds: float = 30.0,
     most: int = 64 * 1024,
     content_type: str = "",
     body: bytes = b"",
 ) -> Answer:
-    """Ask a host, at the first of its addresses that takes a connection.  Raises HttpsFailed."""
+    """Ask a host, at the first of its addresses that takes a connection; without a context, in the clear.
+
+    Raises HttpsFailed.
+    """
     try:
         async with asyncio.timeout(seconds):
             return await _request(method, host, target, addresses, context, port, most, content_type, body)
@@ -62,7 +65,7 @@ async def _request(
     host: str,
     target: str,
     addresses: Sequence[str],
-    context: ssl.SSLContext,
+    context: ssl.SSLContext | None,
     port: int,
     most: int,
     content_type: str,
@@ -85,12 +88,14 @@ async def _request(
 
 
 async def _connect(
-    host: str, addresses: Sequence[str], context: ssl.SSLContext, port: int
+    host: str, addresses: Sequence[str], context: ssl.SSLContext | None, port: int
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     last: OSError = OSError("it has no address")
     for address in addresses:
         try:
-            return await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
+            return await asyncio.open_connection(
+                address, port, ssl=context, server_hostname=host if context is not None else None
+            )
         except ssl.SSLError:
             raise
         except OSError as fault:

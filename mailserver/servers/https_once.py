@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 
 from mailserver.config import Config
@@ -21,14 +20,18 @@ def request_once(
     port: int = 443,
     content_type: str = "",
     body: bytes = b"",
+    is_plain: bool = False,
+    most: int = 64 * 1024,
     is_allowed: Callable[[str], bool] = lambda _: True,
 ) -> Answer:
     """One request, on a loop of its own, to a host that is looked up first; only to addresses that are allowed.
 
+    ``is_plain``: in the clear, for what is signed itself.
+
     Raises HttpsFailed.
     """
     named = config.relay.authorities
-    context: ssl.SSLContext = client_context(ca_file=config.resolve(named) if named else None)
+    context = None if is_plain else client_context(ca_file=config.resolve(named) if named else None)
 
     async def run() -> Answer:
         found = await Dns.from_config(config).addresses(host)
@@ -44,6 +47,7 @@ def request_once(
             addresses=addresses,
             context=context,
             port=port,
+            most=most,
             content_type=content_type,
             body=body,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -86,6 +87,14 @@ class Places:
 
 
 NOWHERE = Places()
+
+
+def places_under(host: str, certificate: bytes) -> Places:
+    """Where the authority with this certificate (DER) publishes: under its own name, so that what another publishes
+    after it stands beside it.  Over plain HTTP: to check the server's certificate, one would need another list.
+    """
+    stem = f"http://{host}/pki/{sha256(certificate).hexdigest()[:16]}"
+    return Places((f"{stem}.crl",), (f"{stem}-delta.crl",), (f"{stem}.cer",), (f"http://{host}/ocsp",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.database import Directory
-from directory.issuers import Certifier, Practice, install, open_certifier, places_of
+from directory.issuers import Certifier, Practice, install, open_certifier
 from security.authority.issuing import Issuer, issue, make_root, serial_from
 from security.authority.key_kinds import make_key
 from security.authority.key_places import Safe, make_key_at
 from security.authority.names import subject
-from security.authority.profiles import ISSUING
+from security.authority.profiles import ISSUING, places_under
 from security.authority.revocation_lists import Revoked, full_list
 from security.keys.wrapping import WrappingKey, installation_key
 
@@ -45,7 +45,7 @@ def found_pki(directory: Directory, folder: Path, *, name: str = "issuing", kind
     key = make_key("p256")
     root_name = subject("City Root CA", organization="Thành phố", country="VN")
     certificate = make_root(key, root_name, serial=serial_from(directory.random_bits(160)), now=now)
-    places = places_of(PRACTICE.host, certificate.public_bytes(Encoding.DER))
+    places = places_under(PRACTICE.host, certificate.public_bytes(Encoding.DER))
     pki = Pki(
         Issuer(certificate, key, places),
         Safe(folder, passphrase=b"correct horse battery"),

@@ -106,6 +106,37 @@ def test_what_was_stopped_goes_on_where_it_was(any_city: City, pki: Pki, monkeyp
     assert seen == [2, 4, 5]
 
 
+def test_newcomers_and_leavers_are_found_without_going_through_everybody(any_city: City, pki: Pki) -> None:
+    directory = any_city.directory
+    stayed = join(any_city)
+    left = join(any_city, "Lê Thị Chi")
+    reconcile(any_city, pki)
+    came = join(any_city, "Phạm Văn Dũng")
+    with directory.write() as conn:
+        conn.execute(update(account).where(account.c.id == left).values(status="closed", closed_at=conn.now))
+        provisioning.rename(conn, "test", stayed, split_name("Nguyễn Văn Anh"))
+    tally = enrolment.reconcile(directory, pki.open(directory), urgent_only=True)
+    assert (tally.accounts, tally.issued, tally.revoked) == (2, 2, 2)
+    assert states(directory, came, SIGNING) == [ACTIVE]
+    assert states(directory, left, SIGNING) == [REVOKED]
+
+
+def test_one_who_cannot_be_certified_keeps_nobody_from_it(
+    any_city: City, pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = any_city.directory
+    odd = join(any_city)
+    join(any_city, "Lê Thị Chi")
+    with directory.write() as conn:
+        conn.execute(update(account).where(account.c.id == odd).values(login="@"))
+    said: list[str] = []
+    tally = enrolment.reconcile(
+        directory, pki.open(directory), complain=lambda form, *values: said.append(form % values)
+    )
+    assert (tally.issued, tally.failed) == (2, 2)
+    assert "none can be made for @" in said[0]
+
+
 def test_private_keys_are_wrapped_for_their_account_and_use(any_city: City, pki: Pki) -> None:
     directory = any_city.directory
     person = join(any_city)
@@ -210,7 +241,7 @@ def test_what_changed_while_keys_were_made_is_left_for_the_next_time(any_city: C
     person = join(any_city)
     certifier = pki.open(directory)
     with directory.read() as conn:
-        wanted = list(enrolment.orders(conn, enrolment._holders(conn, "", 9), certifier))
+        wanted = list(enrolment.orders(conn, enrolment._holders(conn, "", False), certifier))
     made = [enrolment.make(directory, certifier, order) for order in wanted]
     with directory.write() as conn:
         provisioning.rename(conn, "test", person, split_name("Nguyễn Văn Anh"))
@@ -225,7 +256,7 @@ def test_two_at_once_give_nobody_two(any_city: City, pki: Pki) -> None:
     person = join(any_city)
     certifier = pki.open(directory)
     with directory.read() as conn:
-        wanted = list(enrolment.orders(conn, enrolment._holders(conn, "", 9), certifier))
+        wanted = list(enrolment.orders(conn, enrolment._holders(conn, "", False), certifier))
     made = [[enrolment.make(directory, certifier, order) for order in wanted] for _ in range(2)]
     for lot in made:
         with directory.write() as conn:

@@ -1,0 +1,197 @@
+"""What an installation's configuration says of its certificates, and the work that is done for them in the background.
+
+``keep_certificates`` runs on a thread of the steward.  Every minute it makes CRLs that are due, keeps the OCSP
+responder's certificate current and fetches CRLs of others; it gives newcomers their certificates and takes leavers'
+back as soon as the directory has changed, and goes through everybody once in six hours.
+
+Two keys of the installation lie beside its data: one under which people's private keys are wrapped, which who serves
+needs not, and one for the responder's, which serves.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from directory import enrolment, fetched_crls, ocsp_responders
+from directory.database import Directory
+from directory.faults import Fault
+from directory.fetched_crls import FetchFault
+from directory.issuers import Certifier, IssuerRow, Practice, crls_due, list_issuers, open_certifier, publish_crls
+from directory.tables import state
+from mailserver.config import Config
+from security.authority.key_kinds import KeyFault
+from security.authority.key_places import Safe
+from security.keys.wrapping import WrappingKey, installation_key
+
+log = logging.getLogger("citymail.certificates")
+
+ACTOR = enrolment.ACTOR
+# Seconds between looks, and between going through everybody
+_INTERVAL = 60.0
+_THROUGH = 6 * 3600.0
+# So much less of the processor than who serves
+_NICE = 10
+
+
+def folder_of(config: Config) -> Path:
+    return config.data / "pki"
+
+
+def safe_of(config: Config) -> Safe:
+    """What opens the authority's key.  Raises KeyFault."""
+    named = config.pki.passphrase_file
+    path = config.resolve(named) if named else folder_of(config) / "passphrase"
+    try:
+        passphrase = path.read_bytes().strip() if named or path.exists() else b""
+        pin_file = config.pki.token_pin_file
+        pin = config.resolve(pin_file).read_text(encoding="utf-8").strip() if pin_file else ""
+    except OSError as fault:
+        raise KeyFault(f"{fault.filename}: {fault.strerror}") from None
+    return Safe(folder_of(config), passphrase, config.pki.token_library, pin)
+
+
+def practice_of(config: Config) -> Practice:
+    pki = config.pki
+    return Practice(pki.host, config.city.name, "VN", pki.key, pki.days, min(pki.renew_days, pki.days // 2))
+
+
+def wrapping_key(config: Config) -> WrappingKey:
+    """Under which people's private keys are wrapped.  Raises OSError, WrappingFault."""
+    return installation_key(config.data / "wrapping.key")
+
+
+def responder_key(config: Config) -> WrappingKey:
+    """Under which the key is wrapped that answers are signed with.  Raises OSError, WrappingFault."""
+    return installation_key(folder_of(config) / "responder.key")
+
+
+def open_issuer(config: Config, directory: Directory, row: IssuerRow | None = None) -> Certifier:
+    """Who issues today, or a named one.  Raises Fault, KeyFault."""
+    with directory.read() as conn:
+        return open_certifier(conn, safe_of(config), wrapping_key(config), practice_of(config), row)
+
+
+def fetcher(config: Config) -> fetched_crls.Fetch:
+    """Fetches a CRL over HTTP; no redirects, and into our own networks only where the configuration says so."""
+    # what needs a network is loaded by who goes there
+    from mailserver.servers.https import HttpsFailed
+    from mailserver.servers.https_once import request_once
+    from mailserver.servers.reporting import is_public
+
+    def fetch(url: str) -> bytes:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise FetchFault("no URL") from None
+        if not host or parts.username or parts.scheme not in ("http", "https"):
+            raise FetchFault("no URL that we follow")
+        is_plain = parts.scheme == "http"
+        try:
+            answer = request_once(
+                config,
+                "GET",
+                host,
+                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+                port=port or (80 if is_plain else 443),
+                is_plain=is_plain,
+                most=fetched_crls.LARGEST,
+                is_allowed=(lambda _: True) if host.lower() in config.pki.fetch_hosts else is_public,
+            )
+        except HttpsFailed as fault:
+            raise FetchFault(str(fault)) from None
+        if answer.status != 200:
+            raise FetchFault(f"{host} answers {answer.status}")
+        return answer.body
+
+    return fetch
+
+
+def keep_certificates(config: Config, directory: Directory, ending: threading.Event) -> None:
+    """Until the process ends."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    keeper = Keeper(config, directory, fetcher(config), time.monotonic, ending.is_set)
+    while not ending.wait(_INTERVAL):
+        keeper.look()
+
+
+class Keeper:
+    """What one look does, and remembers for the next."""
+
+    def __init__(
+        self,
+        config: Config,
+        directory: Directory,
+        fetch: fetched_crls.Fetch,
+        monotonic: Callable[[], float],
+        is_over: Callable[[], bool],
+    ) -> None:
+        self._config = config
+        self._directory = directory
+        self._fetch = fetch
+        self._monotonic = monotonic
+        self._is_over = is_over
+        self._version = -1
+        self._went_through = float("-inf")
+
+    def look(self) -> None:
+        """Whatever is due.  What cannot be done is logged, and tried again the next time."""
+        for task in (self._publish, self._keep_responders, self._enrol, self._fetch_others):
+            try:
+                task()
+            except (Fault, KeyFault, OSError) as fault:
+                log.error("certificates: %s", fault)
+            except Exception:
+                log.exception("certificates: failed, trying again later")
+
+    def _publish(self) -> None:
+        with self._directory.read() as conn:
+            due = crls_due(conn)
+        for row in due:
+            certifier = open_issuer(self._config, self._directory, row)
+            with self._directory.write() as conn:
+                for made in publish_crls(conn, ACTOR, certifier):
+                    log.info("certificates: %s CRL %d of %s", made.kind, made.number, row.fingerprint[:16])
+
+    def _keep_responders(self) -> None:
+        with self._directory.read() as conn:
+            lacking = [row for row in list_issuers(conn) if row.key_place and ocsp_responders.is_due(conn, row.id)]
+        for row in lacking if self._config.pki.host else ():
+            certifier = open_issuer(self._config, self._directory, row)
+            ocsp_responders.renew(self._directory, ACTOR, certifier, responder_key(self._config))
+            log.info("certificates: a responder for %s", row.fingerprint[:16])
+
+    def _enrol(self) -> None:
+        if not self._config.pki.enrol:
+            return
+        with self._directory.read() as conn:
+            version = conn.execute(select(state.c.version)).scalar_one()
+        through = self._monotonic() - self._went_through >= _THROUGH
+        if not through and version == self._version:
+            return
+        certifier = open_issuer(self._config, self._directory)
+        tally = enrolment.reconcile(
+            self._directory, certifier, urgent_only=not through, is_over=self._is_over, complain=log.error
+        )
+        if tally.issued or tally.revoked or tally.expired:
+            log.info(
+                "certificates: %d issued, %d revoked, %d expired, of %d accounts",
+                *(tally.issued, tally.revoked, tally.expired, tally.accounts),
+            )
+        if not self._is_over():
+            self._version = version
+            if through:
+                self._went_through = self._monotonic()
+
+    def _fetch_others(self) -> None:
+        for url, problem in fetched_crls.refresh(self._directory, self._fetch):
+            if problem:
+                log.warning("certificates: no CRL from %s: %s", url, problem)
