@@ -11,12 +11,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import delete, inspect, select, text
 
 from directory import migrations
-from directory.database import Directory, create_directory_engine, migrate
+from directory.database import Directory, create_directory_engine, migrate, open_directory
 from directory.schema_lock import ALEMBIC
-from directory.tables import metadata
+from directory.tables import metadata, search_word
+from tests.directory.conftest import found_city
 
 
 def test_schema_equals_metadata(any_directory: Directory) -> None:
@@ -138,3 +139,30 @@ def test_app_passwords_outlive_their_new_tables(request: pytest.FixtureRequest, 
         used = connection.exec_driver_sql("SELECT * FROM app_password_use").all()
         assert used == [("p", 6, "imap", "192.0.2.1")]
     created.dispose()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_telephones_and_initials_come_into_the_index(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    """Revision 0012 adds what newcomers have from the start, and a second time nothing."""
+    url = f"sqlite:///{tmp_path / 'd.db'}" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = open_directory(url)
+    city = found_city(opened)
+    with opened.write() as conn:
+        city.join(conn, "Nguyễn Văn An", phone="0909 123 456")
+        words = set(conn.execute(select(search_word)).all())
+        added = {row for row in words if row.word in ("syt", "#6543219090")}
+        assert len(added) == 2
+        conn.execute(delete(search_word).where(search_word.c.word == "#6543219090"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with ALEMBIC, opened.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.stamp(config, "0011")
+    opened.close()
+    again = open_directory(url)
+    with again.read() as conn:
+        assert set(conn.execute(select(search_word)).all()) == words
+    again.close()

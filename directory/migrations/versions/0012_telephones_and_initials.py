@@ -31,8 +31,10 @@ def upgrade() -> None:
         if values:
             connection.execute(
                 sa.text(
-                    "INSERT INTO search_word (word, rank, entry_id) SELECT :word, CAST(:rank AS SMALLINT), :entry"
-                    " WHERE NOT EXISTS (SELECT 1 FROM search_word WHERE entry_id = :entry AND word = :word)"
+                    "INSERT INTO search_word (word, rank, entry_id)"
+                    " SELECT CAST(:word AS VARCHAR(40)), CAST(:rank AS SMALLINT), CAST(:entry AS BIGINT)"
+                    " WHERE NOT EXISTS (SELECT 1 FROM search_word WHERE entry_id = CAST(:entry AS BIGINT)"
+                    " AND word = CAST(:word AS VARCHAR(40)))"
                 ),
                 values,
             )
