@@ -143,8 +143,8 @@ class Reader:
         start = self._at
         tag, length = self._held[start], self._held[start + 1]
         size = 2
-        if tag & 0x1F == 0x1F:
-            raise malformed("a long tag")
+        if tag == 0 or tag & 0x1F == 0x1F:
+            raise malformed("an end of contents where none is due, or a long tag")
         found: int | None = length
         if length == 0x80:
             if not tag & der.CONSTRUCTED:

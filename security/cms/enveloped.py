@@ -40,7 +40,7 @@ from security.cms.recipients import RecipientKey, find_key, read_recipient, writ
 ENVELOPED_DATA = "1.2.840.113549.1.7.3"
 AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23"
 PIECE = 1 << 16
-_TAG = 16
+_TAG, _SHORTEST_TAG = 16, 12
 _NONCE = 12
 
 
@@ -71,7 +71,7 @@ def decrypt_enveloped(reader: Reader, kind: str, keys: Sequence[Decrypter]) -> D
     pieces = reader.content(0x80)  # [0] IMPLICIT
     if not cipher.is_authenticated:
         return Decrypted(_decrypt_cbc(cipher, content_key, parameters, pieces), cipher)
-    nonce, tag_length = _read_gcm(parameters)
+    nonce = _read_nonce(parameters)
     unproven = _decrypt_gcm(content_key, nonce, pieces)
     reader.leave()
     signed = b""
@@ -79,9 +79,8 @@ def decrypt_enveloped(reader: Reader, kind: str, keys: Sequence[Decrypter]) -> D
         signed = bytes((der.SET,)) + reader.element()[1:]  # RFC 5083 §2.2: authenticated as a SET
     tag = der.one(reader.element(der.OCTET_STRING), der.OCTET_STRING).content
     content = unproven.getvalue()
-    if len(tag) != tag_length or not hmac.compare_digest(
-        _gcm_tag(content_key, nonce, signed, content)[:tag_length], tag
-    ):
+    expected = _gcm_tag(content_key, nonce, signed, content)
+    if len(tag) < _SHORTEST_TAG or not hmac.compare_digest(expected[: len(tag)], tag):
         raise _not_decrypted()
     return Decrypted(content, cipher)
 
@@ -126,16 +125,15 @@ def _decrypt_cbc(cipher: Cipher, key: bytes, parameters: bytes, pieces: Iterable
     return content.getvalue()
 
 
-def _read_gcm(parameters: bytes) -> tuple[bytes, int]:
-    """RFC 5084 §3.2: the nonce, and the length of the tag."""
+def _read_nonce(parameters: bytes) -> bytes:
+    """RFC 5084 §3.2.  How long the tag is shows the tag: the example in RFC 8551 §3.4 says 12 octets and has 16."""
     try:
-        read = GcmParameters.load(parameters, strict=True)
-        nonce, length = read["nonce"].native, read["icv_length"].native
+        nonce: bytes = GcmParameters.load(parameters, strict=True)["nonce"].native
     except (ValueError, TypeError, KeyError) as fault:
         raise malformed("the parameters of GCM cannot be read") from fault
-    if not 12 <= length <= _TAG or not 8 <= len(nonce) <= 64:
-        raise CmsFault(Reason.UNSUPPORTED_ALGORITHM, "GCM with unusual parameters")
-    return nonce, length
+    if not 8 <= len(nonce) <= 64:
+        raise CmsFault(Reason.UNSUPPORTED_ALGORITHM, "GCM with an unusual nonce")
+    return nonce
 
 
 def _decrypt_gcm(key: bytes, nonce: bytes, pieces: Iterable[bytes]) -> io.BytesIO:

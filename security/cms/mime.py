@@ -166,11 +166,15 @@ def read_entity(source: bytes, start: int = 0, end: int | None = None) -> Entity
 
 
 def _read_fields(block: bytes) -> tuple[Field, ...]:
+    if not block:
+        return ()
     if not block.endswith(b"\n"):
         block += b"\r\n"
     starts = [match.start() for match in _FIELD_START.finditer(block) if match.start() < len(block)]
     if len(starts) > MOST_FIELDS:
         raise CmsFault(Reason.TOO_LARGE, f"more than {MOST_FIELDS} fields")
+    if not starts or starts[0] > 0:
+        starts.insert(0, 0)  # it begins with what continues nothing
     fields = []
     for begin, end in zip(starts, [*starts[1:], len(block)], strict=True):
         octets = block[begin:end]

@@ -159,19 +159,17 @@ def _open_layer(entity: Entity, sight: Sight, keys: Sequence[Decrypter]) -> tupl
     reader = Reader(decoded(entity))
     kind = enter_content_info(reader)
     if kind in _ENVELOPED:
-        found = _decrypt(reader, kind, keys)
-        return Encrypted(found.cipher), read_entity(found.content)
+        found = decrypt_enveloped(reader, kind, keys)
+        return Encrypted(found.cipher), _entity_of(found)
     if kind == COMPRESSED_DATA:
         return Compressed(), read_entity(decompress(reader))
     part = verify_part(entity, sight)
     return part, part.entity if part is not None else entity
 
 
-def _decrypt(reader: Reader, kind: str, keys: Sequence[Decrypter]) -> Decrypted:
-    found = decrypt_enveloped(reader, kind, keys)
-    if not found.cipher.is_authenticated:
-        require_one_entity(found.content)
-    return found
+def _entity_of(found: Decrypted) -> Entity:
+    """Raises CmsFault when anything shows that somebody else than a sender made it."""
+    return read_entity(found.content) if found.cipher.is_authenticated else require_one_entity(found.content)
 
 
 def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
@@ -189,7 +187,9 @@ def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
     kind = enter_content_info(reader)
     if kind not in _ENVELOPED:
         raise CmsFault(Reason.NOT_ENCRYPTED, "the message is not encrypted")
-    return _decrypt(reader, kind, keys)
+    found = decrypt_enveloped(reader, kind, keys)
+    _entity_of(found)
+    return found
 
 
 def _holds_encrypted(entity: Entity, depth: int) -> bool:

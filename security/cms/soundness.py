@@ -18,23 +18,21 @@ from security.cms.reasons import CmsFault, Reason
 
 _DEEPEST = 16
 _PIECE = 1 << 16
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SEVEN_BIT = frozenset({"7bit", "quoted-printable", "base64"})
 
 
 def require_one_entity(content: bytes) -> Entity:
-    """Raises CmsFault when it is not one."""
+    """What it is, or a CmsFault.  Without a Content-Type it is text, every line of it (RFC 2045 §5.2)."""
     entity = read_entity(content)
     if not entity.values("content-type"):
-        raise _refused("it has no Content-Type")
+        entity = Entity(content, 0, 0, len(content), ())
     _require_sound(entity, 0)
     return entity
 
 
 def _require_sound(entity: Entity, depth: int) -> None:
-    header = entity.source[entity.start : entity.body_start]
-    is_text = not _CONTROL.search(header) and _is_utf8(entity.source, entity.start, entity.body_start)
-    if not is_text or any(not field.name for field in entity.fields):
+    if not _is_text(entity.source, entity.start, entity.body_start) or any(not field.name for field in entity.fields):
         raise _refused("its header is not text")
     if not entity.is_clear:
         raise _refused("its type or encoding is unclear")
@@ -46,7 +44,7 @@ def _require_sound(entity: Entity, depth: int) -> None:
     elif entity.encoding in _SEVEN_BIT:
         if not is_ascii(entity.source, entity.body_start, entity.end):
             raise _refused(f"a body that is {entity.encoding} has other octets")
-    elif not entity.encoding and not _is_utf8(entity.source, entity.body_start, entity.end):
+    elif not entity.encoding and not _is_text(entity.source, entity.body_start, entity.end):
         raise _refused("a body without an encoding is not text")
 
 
@@ -54,7 +52,10 @@ def _refused(told: str) -> CmsFault:
     return CmsFault(Reason.NOT_ONE_ENTITY, f"what was decrypted is not what a sender makes: {told}")
 
 
-def _is_utf8(source: bytes, start: int, end: int) -> bool:
+def _is_text(source: bytes, start: int, end: int) -> bool:
+    """UTF-8 without control characters."""
+    if _CONTROL.search(source, start, end):
+        return False
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for at in range(start, end, _PIECE):
