@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 from directory import app_passwords, scram_verifiers
 from directory.accounts import Account, find_account
 from directory.addresses import address_row, spelled_out
-from directory.database import Writing
+from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.intake import check_issuable
 from directory.record import record
@@ -27,6 +27,12 @@ def unlock(conn: Writing, actor: str, account_id: str) -> None:
     found = _open_account(conn, account_id)
     conn.execute(update(account).where(account.c.id == account_id).values(status="active", opens_on=None))
     record(conn, actor, "mailbox.unlock", found.login, before={"status": found.status})
+
+
+def opens_on(conn: Reading | Writing, account_id: str) -> str | None:
+    """The day from which somebody who has not started may sign in."""
+    found: str | None = conn.execute(select(account.c.opens_on).where(account.c.id == account_id)).scalar()
+    return found
 
 
 def open_due(conn: Writing, actor: str) -> None:

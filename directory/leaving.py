@@ -100,12 +100,12 @@ def carry_out_due(directory: Directory, actor: str) -> list[str]:
     return [order.account_id for order in due]
 
 
-def take_back(conn: Writing, actor: str, account_id: str) -> Departure:
+def take_back(conn: Writing, actor: str, account_id: str, *, decision: str = "") -> Departure:
     """An order that waits is withdrawn; one that was carried out is undone.  Raises Fault."""
     found = known_account(conn, account_id)
     order = planned_leaving(conn, account_id)
     if order is not None:
-        return _withdraw(conn, actor, found, order)
+        return _withdraw(conn, actor, found, order, decision)
     row = conn.execute(
         select(*DEPARTURE_COLUMNS, departure.c.changes)
         .where(departure.c.account_id == account_id, departure.c.state == "done")
@@ -113,7 +113,7 @@ def take_back(conn: Writing, actor: str, account_id: str) -> Departure:
     ).first()
     if row is None or found.status != "closed":
         raise Fault("leave-unknown", account=found.login)
-    return _undo(conn, actor, found, Departure(*tuple(row)[:-1]), from_text(row.changes))
+    return _undo(conn, actor, found, Departure(*tuple(row)[:-1]), from_text(row.changes), decision)
 
 
 def come_back(
@@ -233,13 +233,15 @@ def _check_redirect(conn: Writing, leaver: Account, target: str) -> None:
 # --- taking back --------------------------------------------------------------------------------------------
 
 
-def _withdraw(conn: Writing, actor: str, found: Account, order: Departure) -> Departure:
+def _withdraw(conn: Writing, actor: str, found: Account, order: Departure, decision: str) -> Departure:
     conn.execute(update(departure).where(departure.c.id == order.id).values(state="withdrawn"))
-    record(conn, actor, f"{_action(found)}.withdraw", found.login, last_day=order.last_day, decision=order.decision)
+    record(conn, actor, f"{_action(found)}.withdraw", found.login, last_day=order.last_day, decision=decision)
     return replace(order, state="withdrawn")
 
 
-def _undo(conn: Writing, actor: str, found: Account, order: Departure, changes: list[Change]) -> Departure:
+def _undo(
+    conn: Writing, actor: str, found: Account, order: Departure, changes: list[Change], decision: str
+) -> Departure:
     official = find_official(conn, found.id) if found.kind == "person" else None
     for change in changes:
         if change.table == "appointment" and official is not None:
@@ -252,7 +254,7 @@ def _undo(conn: Writing, actor: str, found: Account, order: Departure, changes: 
         now = known_account(conn, found.id)
         words = search_index.name_words(now.name, search_index.local_parts_of(conn, [now.id])[now.id])
         search_index.put(conn, now.id, "unit", now.login, now.name, words)
-    record(conn, actor, f"{_action(found)}.undo", found.login, last_day=order.last_day, decision=order.decision)
+    record(conn, actor, f"{_action(found)}.undo", found.login, last_day=order.last_day, decision=decision)
     return replace(order, state="undone")
 
 

@@ -10,7 +10,7 @@ import click
 
 from directory import account_changes, address_life, leaving, mailboxes, people, scram_verifiers, units
 from directory.accounts import Account, find_account
-from directory.cli import file_commands, login_commands
+from directory.cli import file_commands, leaving_commands, login_commands
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.options import (
     Passwords,
@@ -34,7 +34,7 @@ def group() -> None:
     pass
 
 
-for _command in (*login_commands.commands, *file_commands.mailbox_files):
+for _command in (*login_commands.commands, *file_commands.mailbox_files, *leaving_commands.of_mailboxes):
     group.add_command(_command)
 
 
@@ -251,6 +251,30 @@ def revoke(cli: CliContext, mailbox: str, official: str) -> None:
         found, holder = _find(conn, mailbox), _find(conn, official)
         mailboxes.revoke(conn, cli.actor, found.id, holder.id)
     _told(cli, found.id, "mailbox.revoked", official=holder.login)
+
+
+@group.command("attach", help=help_text("mailbox.attach"))
+@click.argument("mailbox")
+@click.option("--unit", required=True, help=help_text("official.unit"))
+@click.option("--position", required=True, help=help_text("official.position"))
+@changing_command
+def attach(cli: CliContext, mailbox: str, unit: str, position: str) -> None:
+    with cli.write() as conn:
+        found = _find(conn, mailbox)
+        mailboxes.attach(conn, cli.actor, found.id, units.open_unit(conn, unit).id, position)
+    _told(cli, found.id, "mailbox.attached")
+
+
+@group.command("detach", help=help_text("mailbox.detach"))
+@click.argument("mailbox")
+@click.option("--unit", required=True, help=help_text("official.unit"))
+@click.option("--position", required=True, help=help_text("official.position"))
+@changing_command
+def detach(cli: CliContext, mailbox: str, unit: str, position: str) -> None:
+    with cli.write() as conn:
+        found = _find(conn, mailbox)
+        mailboxes.detach(conn, cli.actor, found.id, units.find_unit(conn, unit).id, position)
+    _told(cli, found.id, "mailbox.detached")
 
 
 @group.command("remove", help=help_text("mailbox.remove"))

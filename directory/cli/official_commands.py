@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import click
 
-from directory.cli import file_commands, official_people, official_posts
+from directory.cli import file_commands, leaving_commands, official_people, official_posts
 
-group = click.Group(commands=[*official_people.commands, *official_posts.commands, *file_commands.officials])
+group = click.Group(
+    commands=[
+        *official_people.commands,
+        *official_posts.commands,
+        *leaving_commands.of_officials,
+        *file_commands.officials,
+    ]
+)

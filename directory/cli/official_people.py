@@ -21,6 +21,7 @@ from directory.cli.options import (
 )
 from directory.cli.texts import help_text, text
 from directory.dates import holds
+from directory.departures import planned_leaving
 from directory.groups import groups_of
 from directory.intake import Joiner
 from directory.names import PersonName
@@ -99,6 +100,9 @@ def show(cli: CliContext, official: str) -> None:
         answer = with_posts(conn, people.find_official(conn, official))
         answer["addresses"] = addresses_of(conn, answer["account_id"])
         answer["groups"] = [found.address for found in groups_of(conn, answer["account_id"])]
+        order = planned_leaving(conn, answer["account_id"])
+        answer["leaves_after"] = order.last_day if order else None
+        answer["starts_on"] = account_changes.opens_on(conn, answer["account_id"])
         today = conn.today
     if cli.as_json:
         cli.give(answer)
@@ -122,6 +126,8 @@ def show(cli: CliContext, official: str) -> None:
             ("addresses", answer["addresses"]),
             ("groups", answer["groups"]),
             ("quota", show_size(answer["quota_bytes"]) if answer["quota_bytes"] else ""),
+            ("starts", answer["starts_on"]),
+            ("leaves", answer["leaves_after"]),
             ("left_on", answer["left_on"]),
             ("password", "" if answer["has_password"] else text("password.missing", cli.language)),
             ("id", answer["account_id"]),

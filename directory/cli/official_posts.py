@@ -1,15 +1,15 @@
-"""``citymail official``: move, appoint, dismiss, remove, return; the catalogue of positions."""
+"""``citymail official``: move, appoint, dismiss; the catalogue of positions."""
 
 from __future__ import annotations
 
 import click
 
-from directory import address_life, leaving, people, postings, provisioning, units
+from directory import people, postings, provisioning, units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.official_view import show_changed
-from directory.cli.options import Post, Redirect, decision_option, post_options, redirect_options
+from directory.cli.options import Post, decision_option, post_options
 from directory.cli.texts import help_text
-from directory.dates import day_before, days_after, parse_day
+from directory.dates import day_before, parse_day
 
 
 @click.command("move", help=help_text("official.move"))
@@ -83,49 +83,6 @@ def dismiss(cli: CliContext, official: str, unit: str, position: str, last_day: 
     show_changed(cli, found.person_id, "official.dismissed", day=day)
 
 
-@click.command("remove", help=help_text("official.remove"))
-@click.argument("official")
-@click.option("--last-day", help=help_text("option.last-day"))
-@redirect_options
-@decision_option
-@changing_command
-def remove(cli: CliContext, official: str, last_day: str | None, redirect: Redirect, decision: str) -> None:
-    with cli.write() as conn:
-        found = people.find_official(conn, official)
-        day = parse_day(last_day) if last_day else day_before(conn.today)
-        leaving.leave(
-            conn,
-            cli.actor,
-            found.account.id,
-            last_day=day,
-            redirect_to=redirect.redirect_to,
-            redirect_until=redirect.until(days_after(conn.today, address_life.REDIRECT_DAYS)),
-            decision=decision,
-        )
-    show_changed(cli, found.person_id, "official.removed", day=day)
-
-
-@click.command("return", help=help_text("official.return"))
-@click.argument("official")
-@post_options
-@changing_command
-def return_(cli: CliContext, official: str, post: Post) -> None:
-    with cli.write() as conn:
-        found = people.find_official(conn, official)
-        leaving.come_back(
-            conn,
-            cli.actor,
-            found.person_id,
-            unit_id=units.open_unit(conn, post.unit).id,
-            position_id=postings.find_position(conn, post.position).id,
-            from_day=post.first_day(conn.today),
-            title=post.title,
-            kind=post.kind,
-            decision=post.decision,
-        )
-    show_changed(cli, found.person_id, "official.returned")
-
-
 @click.command("positions", help=help_text("official.positions"))
 @directory_command
 def list_positions(cli: CliContext) -> None:
@@ -155,4 +112,4 @@ def define_position(cli: CliContext, code: str, title: str, title_en: str, rank:
     cli.say("official.position-defined", code=made.code, title=made.title)
 
 
-commands: list[click.Command] = [move, appoint, dismiss, remove, return_, list_positions, define_position]
+commands: list[click.Command] = [move, appoint, dismiss, list_positions, define_position]
