@@ -23,6 +23,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from directory.addresses import normalise
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault, Refused
+from directory.recipients import is_reached, mailboxes_of
 from directory.roles import LOWEST_RANK, NO_STANDING, ROLES, Decision, Delegation, Role, Subject, decide
 from directory.tables import (
     account,
@@ -260,8 +261,22 @@ def _others(conn: Writing, operation: str, details: Mapping[str, Any]) -> list[S
     """Whom or what it concerns beside its subject: not himself, and in his part of the city."""
     if operation not in _ALSO:
         return []
-    found = subject_of(conn, str(details.get(_ALSO[operation]) or "")) or Subject()
-    return [Subject(found.account_id, None, NO_STANDING, found.paths)]
+    key = str(details.get(_ALSO[operation]) or "")
+    found = subject_of(conn, key) or Subject()
+    account_id = conn.administrator if _includes(conn, key, conn.administrator) else found.account_id
+    return [Subject(account_id, None, NO_STANDING, found.paths)]
+
+
+def _includes(conn: Writing, key: str, account_id: str) -> bool:
+    """Whether rights that are given to an address come to an account: by a group, or a mailbox that it reads."""
+    if key == "anyone":
+        return True
+    owner = conn.row(_OWNER_OF, key=key)
+    if owner is None:
+        return False
+    if owner[1] is not None:
+        return is_reached(conn, owner[1], account_id)
+    return owner[0] in mailboxes_of(conn, account_id)
 
 
 def _decide(

@@ -21,7 +21,7 @@ import click
 
 from directory.cli.context import EXIT_BUSY, EXIT_PARTLY, EXIT_UNKNOWN
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, owner_of, read_config, speaker
+from mailserver.cli.options import config_option, owner_of, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from directory.accounts import Account
@@ -66,6 +66,8 @@ _SHOWN_FAILURES = 20
 @click.option("--ignore-quota", is_flag=True, help="Bring more than the mailbox may hold.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), help="CSV file for what was not brought.")
+@click.option("--reason", default="", help="Why, for the audit record.")
+@click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
 def import_command(mailbox: str, source: str, config_path: Path, lang: str | None, **options: Any) -> None:
@@ -81,6 +83,14 @@ def import_command(mailbox: str, source: str, config_path: Path, lang: str | Non
     if account is None:
         click.echo(say("no-mailbox", key=mailbox), err=True)
         sys.exit(EXIT_UNKNOWN)
+    if not options["dry_run"]:
+        put_on_record(
+            *(config_path, "mailbox.import", account.login),
+            by=options["by"],
+            reason=options["reason"],
+            source=source,
+            into=options["into"],
+        )
     report = _bring(config, account, source, say, options)
     if options["errors"] is not None:
         _write_failures(options["errors"], report)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from directory.cli.context import CliContext, as_option
+from directory.cli.texts import environment_language
+from directory.faults import Fault
 from mailserver.cli.options import DEFAULT_CONFIG, config_option, read_config
 from mailserver.config import Config, render
 
@@ -42,6 +44,8 @@ class _Commands(click.Group):
             raise
         except OSError as fault:
             raise click.ClickException(str(fault)) from None
+        except Fault as fault:
+            raise click.ClickException(fault.text(environment_language())) from None
         except Exception as fault:
             orig = getattr(fault, "orig", None)  # SQLAlchemy's, which is not imported for this
             if orig is None:

@@ -6,11 +6,14 @@ import click
 
 
 def commands() -> dict[str, click.Command]:
-    """The directory's groups, queue, indexes, traces; and under ``mailbox`` what is done to the mail in one."""
+    """The directory's groups, queue, indexes, traces; under ``mailbox`` what is done to the mail in one, and under
+    ``group`` what is done to the mail for one.
+    """
     from directory.cli import commands as directory_commands
     from mailserver.cli.doctor import doctor
     from mailserver.cli.importing import import_command
     from mailserver.cli.index import index
+    from mailserver.cli.moderating import approve_command, held_command, reject_command
     from mailserver.cli.quarantine import quarantine
     from mailserver.cli.queue import queue
     from mailserver.cli.reports import reports
@@ -25,6 +28,10 @@ def commands() -> dict[str, click.Command]:
     mailbox.add_command(restore_command)
     for command in (share_command, unshare_command, shares_command, seen_command):
         mailbox.add_command(command)
+    group = found["group"]
+    assert isinstance(group, click.Group)
+    for command in (held_command, approve_command, reject_command):
+        group.add_command(command)
     found["queue"] = queue
     found["quarantine"] = quarantine
     found["index"] = index

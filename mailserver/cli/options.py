@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from directory.cli.context import CliContext
 from mailserver.config import Config, ConfigFault, load
 
 if TYPE_CHECKING:
@@ -99,6 +100,25 @@ def tell(line: str) -> None:
 def tell_header(block: bytes) -> None:
     for line in block.decode("utf-8", "replace").rstrip().split("\n"):
         tell(line.removesuffix("\r"))
+
+
+def put_on_record(
+    config_path: Path, action: str, subject: str, *, by: str = "", reason: str = "", **details: object
+) -> None:
+    """What a command is about to do to the mail in a mailbox: judged first, where an administrator answers for it.
+    Raises Fault.
+    """
+    from directory.record import record
+
+    cli = click.get_current_context().find_object(CliContext)
+    assert cli is not None
+    cli.config_path = config_path
+    cli.speak_for(by, reason)
+    try:
+        with cli.write() as conn:
+            record(conn, cli.actor, action, subject, **details)
+    finally:
+        cli.close()
 
 
 def owner_of(config: Config, key: str) -> Account | None:

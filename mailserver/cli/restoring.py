@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from directory.cli.context import show_size, where, who
+from directory.cli.context import show_size
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, owner_of, read_config, speaker
+from mailserver.cli.options import config_option, owner_of, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mailserver.config import Config
     from mailserver.store.recovery import Description, Lost
 
 # key: (English, Vietnamese)
@@ -91,6 +91,18 @@ def restore_command(
         with store.read() as connection:
             described = describe(connection, [each for each in lost_messages(connection, owner.id) if wanted(each)])
         came: dict[str, int] = {}
+        if described:
+            # an administrator's look into somebody's mailbox is told in the audit record, and his hand in it too
+            put_on_record(
+                config_path,
+                "mailbox.restore",
+                owner.login,
+                by=by,
+                reason=reason,
+                restored=dict(Counter(into or each.lost.home for each in described)),
+                since=since,
+                dry_run=dry_run or None,
+            )
         if described and not dry_run:
             try:
                 ids = [each.lost.message_id for each in described]
@@ -98,7 +110,6 @@ def restore_command(
             except Refusal as refusal:
                 click.echo(f"citymail: {refusal.client_text}", err=True)
                 sys.exit(1)
-            _record(config, by or who(), owner.login, came, reason=reason, since=since)
     finally:
         store.close()
     if as_json:
@@ -131,19 +142,6 @@ def _moment(text: str, say: Callable[..., str]) -> int:
     except (Fault, ValueError):
         raise click.UsageError(say("day", text=text)) from None
     return int(begins.replace(tzinfo=CITY_TIME).timestamp())
-
-
-def _record(config: Config, actor: str, login: str, came: dict[str, int], *, reason: str, since: str) -> None:
-    """An administrator's hand in somebody's mailbox is told in the audit record."""
-    from directory.database import open_directory
-    from directory.record import record
-
-    directory = open_directory(config.directory_url)
-    try:
-        with directory.write(origin=where(), reason=reason) as conn:
-            record(conn, actor, "mailbox.restore", login, restored=came, since=since)
-    finally:
-        directory.close()
 
 
 def _answer(described: list[Description], came: dict[str, int], into: str, *, dry_run: bool) -> dict[str, Any]:

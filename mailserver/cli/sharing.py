@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import answering, read_config, speaker
+from mailserver.cli.options import answering, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from directory.accounts import Account
@@ -53,6 +52,7 @@ Say = Callable[..., str]
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
+    config_path: Path
     store: Store
     directory: Directory
     owner: Account
@@ -62,6 +62,7 @@ class _Opened:
 _name_option = click.option("--name", default="INBOX", show_default=True, help="Which of his mailboxes.")
 _all_option = click.option("--all", "everything", is_flag=True, help="All of his mailboxes.")
 _by_option = click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")
+_reason_option = click.option("--reason", default="", help="Why, for the audit record.")
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def _open(config_path: Path, address: str, name: str | None, say: Say) -> Iterat
                 found = [] if one is None else [one]
         if not found:
             _end(say("no-mailbox", key=f"{address}: {name}"))
-        yield _Opened(store, directory, owner, found)
+        yield _Opened(config_path, store, directory, owner, found)
     finally:
         store.close()
         directory.close()
@@ -97,13 +98,6 @@ def _end(text: str, status: int = 3) -> NoReturn:
     sys.exit(status)
 
 
-def _record(opened: _Opened, actor: str, action: str, **values: object) -> None:
-    from directory.record import record
-
-    with opened.directory.write(origin=where()) as conn:
-        record(conn, actor or who(), action, opened.owner.login, **values)
-
-
 @click.command("share")
 @click.argument("address")
 @click.argument("whom")
@@ -112,6 +106,7 @@ def _record(opened: _Opened, actor: str, action: str, **values: object) -> None:
 @_name_option
 @_all_option
 @_by_option
+@_reason_option
 @answering
 def share_command(
     address: str,
@@ -121,6 +116,7 @@ def share_command(
     name: str,
     everything: bool,
     by: str,
+    reason: str,
     config_path: Path,
     as_json: bool,
     lang: str | None,
@@ -136,7 +132,7 @@ def share_command(
     if unknown := set(rights) - set(RIGHTS):
         _end(say("no-right", letters="".join(sorted(unknown))), 1)
     with _open(config_path, address, None if everything else name, say) as opened:
-        _change(opened, whom, rights, take_away, say, by, as_json)
+        _change(opened, whom, rights, take_away, say, by, reason, as_json)
 
 
 @click.command("unshare")
@@ -146,6 +142,7 @@ def share_command(
 @_name_option
 @_all_option
 @_by_option
+@_reason_option
 @answering
 def unshare_command(
     address: str,
@@ -154,6 +151,7 @@ def unshare_command(
     name: str,
     everything: bool,
     by: str,
+    reason: str,
     config_path: Path,
     as_json: bool,
     lang: str | None,
@@ -161,11 +159,13 @@ def unshare_command(
     """Take back what WHOM was given by name in a mailbox of ADDRESS."""
     say = speaker(_TEXTS, lang or environment_language())
     with _open(config_path, address, None if everything else name, say) as opened:
-        _change(opened, whom, "", take_away, say, by, as_json)
+        _change(opened, whom, "", take_away, say, by, reason, as_json)
 
 
-def _change(opened: _Opened, whom: str, given: str, take_away: bool, say: Say, actor: str, as_json: bool) -> None:
-    from mailserver.access import give, ordered, parse_identifier
+def _change(
+    opened: _Opened, whom: str, given: str, take_away: bool, say: Say, actor: str, reason: str, as_json: bool
+) -> None:
+    from mailserver.access import give, ordered, parse_identifier, show_identifier
     from mailserver.refusals import Refusal
     from mailserver.store import rights
     from mailserver.store.database import Transaction
@@ -179,6 +179,18 @@ def _change(opened: _Opened, whom: str, given: str, take_away: bool, say: Say, a
     if identifier == f"a:{opened.owner.id}" and not negative:
         _end(say("owner"), 1)
     entry = rights.Entry(identifier, negative, frozenset(given))
+    with opened.directory.read() as reading:
+        shown = (show_identifier(reading, rights.Entry(identifier, False, frozenset())) or whom).lstrip("-")
+    names = [mailbox.name for mailbox in opened.mailboxes]
+    written = ("-" if negative and given else "") + ordered(given)
+    put_on_record(
+        *(opened.config_path, "mailbox.share", opened.owner.login),
+        by=actor,
+        reason=reason,
+        to=shown,
+        rights=written,
+        mailboxes=names,
+    )
 
     def job(tx: Transaction) -> None:
         for mailbox in opened.mailboxes:
@@ -188,9 +200,6 @@ def _change(opened: _Opened, whom: str, given: str, take_away: bool, say: Say, a
         opened.store.write(job).result()
     except Refusal as refusal:
         _end(refusal.client_text, 1)
-    names = [mailbox.name for mailbox in opened.mailboxes]
-    written = ("-" if negative and given else "") + ordered(given)
-    _record(opened, actor, "mailbox.share", to=whom, rights=written, mailboxes=names)
     if as_json:
         click.echo(json.dumps({"mailboxes": names, "whom": whom, "rights": written}, ensure_ascii=False))
         return
@@ -241,6 +250,7 @@ def shares_command(address: str, config_path: Path, as_json: bool, lang: str | N
 @_name_option
 @_all_option
 @_by_option
+@_reason_option
 @answering
 def seen_command(
     address: str,
@@ -248,6 +258,7 @@ def seen_command(
     name: str,
     everything: bool,
     by: str,
+    reason: str,
     config_path: Path,
     as_json: bool,
     lang: str | None,
@@ -264,9 +275,11 @@ def seen_command(
             for mailbox in opened.mailboxes:
                 change(tx, mailbox.id)
 
-        opened.store.write(job, heavy=True).result()
         names = [mailbox.name for mailbox in opened.mailboxes]
-        _record(opened, by, "mailbox.seen", state=state, mailboxes=names)
+        put_on_record(
+            *(config_path, "mailbox.seen", opened.owner.login), by=by, reason=reason, state=state, mailboxes=names
+        )
+        opened.store.write(job, heavy=True).result()
     if as_json:
         click.echo(json.dumps({"mailboxes": names, "seen": state}, ensure_ascii=False))
         return

@@ -33,6 +33,7 @@ _TEXTS = {
     "waiting": ("waits for room", "chờ chỗ trống"),
     "sent": ("sent", "đã gửi"),
     "failed": ("failed", "không gửi được"),
+    "moderation": ("waits for a moderator", "chờ kiểm duyệt"),
     "relay": ("on its way elsewhere", "đang chuyển đi nơi khác"),
 }
 _ACTIONS = ("accept", "junk", "quarantine", "refuse", "defer")

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import select
+
 from directory.addresses import normalise, owner_row
 from directory.database import CITY_TIME, Directory, Reading
 from directory.group_rights import moderators
@@ -31,6 +33,7 @@ from mailserver.refusals import NoSuchMessage
 from mailserver.store import Store
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
+from mailserver.store.tables import mailbox, placement
 
 # Beyond so many that wait for a group its moderators are not told of more.
 _MOST_TOLD = 50
@@ -96,6 +99,19 @@ def opened(people: Reading, item: spool.Item) -> frozenset[str]:
     """The group that a moderator has opened for a message."""
     row = owner_row(people, normalise(item.moderation)) if item.moderation else None
     return frozenset((row.group_id,)) if row is not None and row.group_id is not None else frozenset()
+
+
+def already_reached(store: Store, item: spool.Item) -> frozenset[str]:
+    """Accounts that a message has reached by another way than the group that now gets it."""
+    if not item.moderation:
+        return frozenset()
+    statement = (
+        select(mailbox.c.account_id)
+        .join(placement, placement.c.mailbox_id == mailbox.c.id)
+        .where(placement.c.message_id == item.message_id, mailbox.c.special_use.is_distinct_from("\\Sent"))
+    )
+    with store.read() as connection:
+        return frozenset(connection.execute(statement).scalars())
 
 
 def _on_record(

@@ -125,7 +125,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
             moderated.setdefault(address, waits)
     who = local.plan(
         office,
-        accounts,
+        accounts - moderation.already_reached(office.store, item),
         onward.values(),
         size=item.size,
         is_junk=item.envelope.is_junk,

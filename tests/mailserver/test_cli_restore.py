@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from directory.cli.context import where
+from directory.cli.context import where, who
 from directory.database import CITY_TIME, open_directory
 from directory.record import search
 from mailserver.cli import main
@@ -103,7 +103,7 @@ def test_what_was_removed_comes_back_once(citymail: Citymail, store: Store, acco
             if entry.action == "mailbox.restore"
         ]
     directory.close()
-    assert told[0] == ("truc.dem", {"origin": where(), "reason": "xóa nhầm", "restored": {"INBOX": 2}})
+    assert told[0] == ("truc.dem", {"origin": f"{where()} ({who()})", "reason": "xóa nhầm", "restored": {"INBOX": 2}})
 
 
 def test_since_when_and_into_what(citymail: Citymail, store: Store, account_id: str) -> None:
