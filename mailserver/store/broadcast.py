@@ -60,8 +60,8 @@ _COUNT = Prepared(
 )
 _PLACE = Prepared(
     text(
-        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at)"
-        " SELECT m.id, m.uid_next - 1, :message, 0, m.highest_modseq, false, :now, :now"
+        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at, size)"
+        " SELECT m.id, m.uid_next - 1, :message, 0, m.highest_modseq, false, :now, :now, :size"
         " FROM broadcast_mailbox b JOIN mailbox m ON m.id = b.mailbox_id"
     )
 )
@@ -92,7 +92,7 @@ def place_with_accounts(
     if reached:
         tx.hold(*reached)
         _COUNT.run(connection, {"size": size})
-        _PLACE.run(connection, {"message": message_id, "now": tx.now})
+        _PLACE.run(connection, {"message": message_id, "now": tx.now, "size": size})
         tx.touched.update(reached)
     for statement in _CLEAR:
         connection.exec_driver_sql(statement)

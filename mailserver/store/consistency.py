@@ -18,8 +18,8 @@ _INVARIANTS: dict[str, str] = {
             SELECT p.mailbox_id, count(*) AS messages,
                    sum(CASE WHEN p.flags & 1 = 0 THEN 1 ELSE 0 END) AS unseen,
                    sum(CASE WHEN p.flags & 8 <> 0 THEN 1 ELSE 0 END) AS deleted,
-                   sum(x.size) AS size
-            FROM placement p JOIN message x ON x.id = p.message_id GROUP BY p.mailbox_id
+                   sum(p.size) AS size
+            FROM placement p GROUP BY p.mailbox_id
         ) AS c ON c.mailbox_id = m.id
         WHERE m.messages <> coalesce(c.messages, 0) OR m.unseen <> coalesce(c.unseen, 0)
            OR m.deleted <> coalesce(c.deleted, 0) OR m.size <> coalesce(c.size, 0)""",
@@ -51,8 +51,10 @@ _INVARIANTS: dict[str, str] = {
             SELECT 1 FROM marked_range o WHERE o.mailbox_id = r.mailbox_id AND o.modseq = r.modseq
             AND o.low > r.low AND o.low <= r.high)""",
     "a UID is both present and expunged": """
-        SELECT p.mailbox_id, p.uid FROM placement p
-        JOIN expunged e ON e.mailbox_id = p.mailbox_id AND e.uid = p.uid""",
+        SELECT e.mailbox_id, e.uid FROM expunged e
+        WHERE EXISTS (SELECT 1 FROM placement p WHERE p.mailbox_id = e.mailbox_id AND p.uid = e.uid)""",
+    "a UID was expunged twice": """
+        SELECT mailbox_id, uid FROM expunged GROUP BY mailbox_id, uid HAVING count(*) > 1""",
     "a message has no octets": """
         SELECT id FROM message
         WHERE NOT EXISTS (SELECT 1 FROM message_octets o WHERE o.message_id = message.id)""",
@@ -66,6 +68,13 @@ _INVARIANTS: dict[str, str] = {
         SELECT mailbox_id, uid FROM placement p
         WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = p.message_id)
            OR NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = p.mailbox_id)""",
+    "a tombstone has no message or no mailbox": """
+        SELECT mailbox_id, uid FROM expunged e
+        WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = e.message_id)
+           OR NOT EXISTS (SELECT 1 FROM mailbox b WHERE b.id = e.mailbox_id)""",
+    "a placement's size is not its message's": """
+        SELECT p.mailbox_id, p.uid, p.size, m.size FROM placement p JOIN message m ON m.id = p.message_id
+        WHERE p.size <> m.size""",
     "a removed mailbox holds messages": """
         SELECT m.id FROM mailbox m JOIN placement p ON p.mailbox_id = m.id WHERE m.removed_at IS NOT NULL""",
     "a message's size differs from its octets": """

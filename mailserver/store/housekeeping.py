@@ -30,10 +30,17 @@ def purge_tombstones(tx: Transaction, before: int) -> int:
         .order_by(expunged.c.expunged_at)
         .limit(_BATCH)
     ).all()
+    tx.hold(*{row.mailbox_id for row in doomed})  # whoever brings something back holds it too
     horizons: dict[int, int] = {}
     for mailbox_id, uid, modseq in doomed:
-        for table in (expunged, reader_seen):
-            tx.connection.execute(delete(table).where(table.c.mailbox_id == mailbox_id, table.c.uid == uid))
+        tx.connection.execute(
+            delete(expunged).where(
+                expunged.c.mailbox_id == mailbox_id, expunged.c.modseq == modseq, expunged.c.uid == uid
+            )
+        )
+        tx.connection.execute(
+            delete(reader_seen).where(reader_seen.c.mailbox_id == mailbox_id, reader_seen.c.uid == uid)
+        )
         horizons[mailbox_id] = max(horizons.get(mailbox_id, 0), modseq)
     for mailbox_id, modseq in horizons.items():
         tx.connection.execute(

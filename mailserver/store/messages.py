@@ -94,7 +94,9 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
         shared = readers.shared_mask(target.mailbox_id, mask)
         uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [shared], content.size)
         rows.append(
-            placement_row(tx.now, target.mailbox_id, uid_next - 1, message_id, shared, modseq, target.internal_date)
+            placement_row(
+                tx.now, target.mailbox_id, uid_next - 1, message_id, content.size, shared, modseq, target.internal_date
+            )
         )
         if mask & flag_bits.SEEN:
             readers.note_seen(tx, target.mailbox_id, {uid_next - 1: True}, modseq)
@@ -116,8 +118,10 @@ def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> l
     _PLACEMENTS.add(
         tx.connection,
         [
-            placement_row(tx.now, mailbox_id, uid + place, message_id + place, mask, modseq, target.internal_date)
-            for place, (mask, (_, target)) in enumerate(zip(shared, entries, strict=True))
+            placement_row(
+                tx.now, mailbox_id, uid + place, message_id + place, content.size, mask, modseq, target.internal_date
+            )
+            for place, (mask, (content, target)) in enumerate(zip(shared, entries, strict=True))
         ],
     )
     seen = {uid + place: True for place, mask in enumerate(masks) if mask & flag_bits.SEEN}
@@ -148,7 +152,7 @@ def place(tx: Transaction, message_id: int, size: int, target: Target) -> Append
     uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [mask], size)
     _PLACEMENTS.add(
         tx.connection,
-        [placement_row(tx.now, target.mailbox_id, uid_next - 1, message_id, mask, modseq, target.internal_date)],
+        [placement_row(tx.now, target.mailbox_id, uid_next - 1, message_id, size, mask, modseq, target.internal_date)],
     )
     tx.touch(target.mailbox_id)
     return Appended(target.mailbox_id, uid_next - 1, uid_validity, message_id)
@@ -177,9 +181,9 @@ def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], si
 # The same messages once more, numbered as they come; for flags that mean the same in both mailboxes.
 _DUPLICATE = Prepared(
     text(
-        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at)"
+        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at, size)"
         " SELECT :target_id, :first - 1 + row_number() OVER (ORDER BY uid), message_id, flags & :allowed, :modseq,"
-        " false, internal_date, :now FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
+        " false, internal_date, :now, size FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
     )
 )
 # Ranges up to which that is quicker than row by row.
@@ -236,7 +240,7 @@ def _add_copies(
         _PLACEMENTS.add(
             tx.connection,
             [
-                placement_row(tx.now, target_id, uid, row[3], mask, modseq, row[4])
+                placement_row(tx.now, target_id, uid, row[3], row[2], mask, modseq, row[4])
                 for uid, (row, mask) in enumerate(zip(rows, shared, strict=True), first)
             ],
         )
@@ -408,9 +412,8 @@ class _Counted:
 
 _COUNT = Prepared(
     text(
-        "SELECT placement.flags, count(*), sum(message.size) FROM placement"
-        " JOIN message ON message.id = placement.message_id"
-        " WHERE placement.mailbox_id = :mailbox_id AND placement.uid BETWEEN :low AND :high GROUP BY placement.flags"
+        "SELECT flags, count(*), sum(size) FROM placement"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high GROUP BY flags"
     )
 )
 
@@ -438,6 +441,7 @@ def _runs(uids: Sequence[int]) -> Ranges:
 
 def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: int) -> list[int]:
     """Bring removed messages back, into ``target_id``, with their dates and flags but \\Deleted; their new UIDs."""
+    tx.hold(mailbox_id, target_id)  # nobody forgets the tombstones meanwhile, and the messages with them
     wanted = sorted(set(uids))
     rows: list[Any] = []
     for start in range(0, len(wanted), _UIDS_PER_STATEMENT):
@@ -467,7 +471,9 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
     _PLACEMENTS.add(
         tx.connection,
         [
-            placement_row(tx.now, target_id, uid, row.message_id, masks[row.flags & alive], modseq, row.internal_date)
+            placement_row(
+                tx.now, target_id, uid, row.message_id, row.size, masks[row.flags & alive], modseq, row.internal_date
+            )
             for uid, row in enumerate(rows, first)
         ],
     )

@@ -25,7 +25,7 @@ KEYS: dict[str, ColumnElement[Any]] = {
     "uid": placement.c.uid,
     "internal_date": placement.c.internal_date,
     "sent": _SENT,
-    "size": message.c.size,
+    "size": placement.c.size,
     "envelope": message.c.envelope,
     **{name: message_order.c[name] for name in ("base_subject", "sort_from", "sort_to", "sort_cc")},
 }
@@ -58,7 +58,7 @@ _STRETCH_OF_UIDS = (
 
 def _joined(statement: Select[Any], names: Sequence[str]) -> Select[Any]:
     source: Any = placement
-    if not {"size", "envelope"}.isdisjoint(names):
+    if "envelope" in names:
         source = source.join(message, message.c.id == placement.c.message_id)
     if not {"uid", "internal_date", "size", "envelope"}.issuperset(names):
         source = source.join(message_order, message_order.c.message_id == placement.c.message_id)

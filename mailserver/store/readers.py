@@ -115,6 +115,7 @@ def _seen_by(key: ReadersMailbox) -> FromClause:
             or_(placement.c.touched == true(), has_own).label("touched"),
             placement.c.internal_date,
             placement.c.saved_at,
+            placement.c.size,
         )
         .select_from(placement.outerjoin(reader_seen, mine))
         .where(placement.c.mailbox_id == int(key))

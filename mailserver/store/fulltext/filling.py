@@ -34,8 +34,7 @@ _ROUND_OCTETS = 32 << 20
 _ALL = 2**31
 
 _ARRIVED = Prepared(
-    select(placement.c.uid, placement.c.message_id, message.c.size)
-    .join(message, message.c.id == placement.c.message_id)
+    select(placement.c.uid, placement.c.message_id, placement.c.size)
     .where(placement.c.mailbox_id == bindparam("mailbox_id"), placement.c.uid >= bindparam("uid"))
     .order_by(placement.c.uid)
     .limit(bindparam("limit"))

@@ -294,8 +294,12 @@ def test_broken_promises_are_found_by_the_check(tmp_path: Path) -> None:
         "UPDATE sequence SET value = 1 WHERE name = 'message'",
         "UPDATE sequence SET value = 1 WHERE name = 'mailbox'",
         "UPDATE sequence SET value = 1 WHERE name = 'uid_validity'",
-        "INSERT INTO expunged SELECT mailbox_id, uid, modseq, message_id, flags, internal_date, 0"
+        "INSERT INTO expunged SELECT mailbox_id, modseq, uid, message_id, flags, internal_date, 0"
         " FROM placement WHERE uid = 2",
+        "INSERT INTO expunged SELECT mailbox_id, modseq + 1, uid, message_id, flags, internal_date, 0 FROM expunged",
+        "UPDATE expunged SET message_id = 99",
+        "UPDATE placement SET message_id = 99 WHERE uid = 2",
+        "UPDATE placement SET size = size + 1 WHERE uid = 2",
         "DELETE FROM message_octets WHERE message_id = 2",
         "DELETE FROM mailbox_keyword",
     ):
