@@ -23,6 +23,7 @@ from mailserver.store import threads
 from mailserver.store.mailboxes import Mailbox
 from webmail import listing, pages, search
 from webmail.body_parts import MAX_PART, Attachment, Layout, lay_out
+from webmail.doubts import Doubts, doubts_of
 from webmail.formatting import mailbox_label
 from webmail.heads import Head, read_head
 from webmail.listing import MessageList
@@ -59,6 +60,7 @@ class Reading:
     place: str
     outside: bool
     role: str  # what the directory says of the author
+    doubts: Doubts
     attachments: list[Attachment]
     remote_pictures: bool
     lines: int  # about how tall the text is, for a frame that no script measures
@@ -147,7 +149,8 @@ def _reading(
     conn: Connection, mailbox: Mailbox, row: Any, outside: Callable[[str], bool], *, is_open: bool, is_main: bool
 ) -> Reading:
     store = services().store
-    head = read_head(store.octets(conn, row.message_id, 0, row.header_size))
+    header = store.octets(conn, row.message_id, 0, row.header_size)
+    head = read_head(header)
     layout = lay_out(decode_parts(row.parts))
     pictures, lines = _look_at_text(conn, row.message_id, layout) if is_open else (False, 12)
     return Reading(
@@ -166,6 +169,7 @@ def _reading(
         mailbox_label(mailbox, whole=True),
         outside(head.author.address),
         _role(head.author.address),
+        doubts_of(header, head, outside),
         layout.attachments,
         pictures,
         lines,

@@ -238,3 +238,46 @@ def test_whatever_arrives_can_be_opened(an: Visitor, hall: TownHall, octets: byt
     for kind in ("reply", "reply_all", "forward"):
         assert an.page(f"/compose?{kind}={path.removeprefix('/mail/').replace('/', ':')}")
     assert an.get(f"{path}/original").get_data() == octets
+
+
+def from_outside(results: str, author: str = "A <a@ngoai.example>") -> bytes:
+    return f"{results}From: {author}\r\nSubject: x\r\n\r\nxin\r\n".encode()
+
+
+OURS = (
+    "Authentication-Results: mail.thanhpho.example; spf=fail smtp.mailfrom=x@ngoai.example;\r\n"
+    "\tdmarc=fail header.from=ngoai.example\r\n"
+)
+NOT_PROVEN = "Không có gì chứng minh thư này đến từ ngoai.example"
+
+
+def test_what_nothing_vouches_for_is_called_out(an: Visitor, hall: TownHall) -> None:
+    _, page, _ = opened(an, hall, from_outside(OURS))
+    assert NOT_PROVEN in page
+    assert "SPF fail (ngoai.example) · DMARC fail (ngoai.example)" in page
+    _, page, _ = opened(an, hall, from_outside(OURS.replace("dmarc=fail", "dmarc=pass")))
+    assert NOT_PROVEN not in page
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        OURS.replace("mail.thanhpho.example", "mail.ngoai.example"),
+        OURS.replace("fail", "pass") + OURS,  # what stands above is what was written last
+        "Authentication-Results: ;;;\r\n",
+        "",
+    ],
+)
+def test_what_others_say_of_a_message_is_not_believed(an: Visitor, hall: TownHall, foreign: str) -> None:
+    _, page, _ = opened(an, hall, from_outside(foreign))
+    assert NOT_PROVEN not in page
+    assert "DMARC fail" not in page
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_called_out"),
+    [("thanhph0.example", True), ("thanhpho.example.evil.test", True), ("ngoai.example", False)],
+)
+def test_domains_that_look_like_the_citys(an: Visitor, hall: TownHall, domain: str, is_called_out: bool) -> None:
+    _, page, _ = opened(an, hall, from_outside("", f"Sở Nội vụ <snv@{domain}>"))
+    assert (f"{domain} trông giống thanhpho.example" in page) == is_called_out
