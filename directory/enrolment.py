@@ -21,7 +21,7 @@ from functools import partial
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 
 from directory.certificates import (
     ACTIVE,
@@ -170,6 +170,12 @@ def enrol(
     made = [make(directory, certifier, order) for order in wanted]
     with directory.write() as conn:
         return keep(conn, actor, certifier, made)
+
+
+def count_accounts(conn: Reading | Writing) -> int:
+    """How many a reconciliation goes through."""
+    found: int = conn.execute(select(func.count()).select_from(account)).scalar_one()
+    return found
 
 
 def orders(

@@ -45,6 +45,12 @@ def fetched_crls(conn: Reading | Writing) -> list[bytes]:
     return list(conn.execute(chosen).scalars())
 
 
+def list_fetched(conn: Reading | Writing) -> list[tuple[str, int, str]]:
+    """Every place, until when what came from it holds (0: nothing came), and what went wrong last."""
+    chosen = select(fetched_crl.c.url, fetched_crl.c.next_update, fetched_crl.c.problem).order_by(fetched_crl.c.url)
+    return [(row.url, row.next_update, row.problem) for row in conn.execute(chosen)]
+
+
 def refresh(directory: Directory, fetch: Fetch) -> list[tuple[str, str]]:
     """Fetch what is due; each place with what went wrong there, if something did."""
     with directory.read() as reading:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from directory.certificates import REVOKED, describe, fingerprint
 from directory.database import Question, Reading, Writing
@@ -167,6 +167,23 @@ def install(
     row = _add(conn, issuing, ISSUING, key_place)
     record(conn, actor, "issuer.install", issuing.subject.rfc4514_string(), fingerprint=row.fingerprint, key=key_place)
     return row
+
+
+def is_list_of(octets: bytes, row: IssuerRow) -> bool:
+    """Whether a CRL bears an authority's name."""
+    try:
+        return x509.load_der_x509_crl(octets).issuer == row.certificate.subject
+    except ValueError:
+        return False
+
+
+def count_certificates(conn: Reading | Writing) -> list[tuple[str, str, int]]:
+    """By purpose and state."""
+    chosen = select(certificate.c.purpose, certificate.c.state, func.count().label("count"))
+    grouped = chosen.group_by(certificate.c.purpose, certificate.c.state)
+    return [
+        (row[0], row[1], row[2]) for row in conn.execute(grouped.order_by(certificate.c.purpose, certificate.c.state))
+    ]
 
 
 def take_crl(conn: Writing, actor: str, row: IssuerRow, octets: bytes) -> None:

@@ -151,8 +151,7 @@ def trust_authority(
 ) -> TrustedRow:
     """Believe an authority from now on; what was said of it before is replaced.  Raises Fault."""
     said = _describe(der)
-    read = x509.load_der_x509_certificate(der)
-    if not _is_authority(read):
+    if not is_authority(der):
         raise Fault("certificate-unfit", subject=said["subject"], why="CA=FALSE")
     if said["not_after"] < conn.now:
         raise Fault("certificate-unfit", subject=said["subject"], why=State.EXPIRED.value)
@@ -199,7 +198,7 @@ def distrust(conn: Writing, actor: str, key: str) -> TrustedRow:
 def note_authority(conn: Writing, actor: str, der: bytes) -> None:
     """An intermediate certificate, which helps to find paths and is believed for nothing.  Raises Fault."""
     said = _describe(der)
-    if not _is_authority(x509.load_der_x509_certificate(der)):
+    if not is_authority(der):
         raise Fault("certificate-unfit", subject=said["subject"], why="CA=FALSE")
     known = select(known_authority.c.fingerprint).where(known_authority.c.fingerprint == said["fingerprint"])
     if conn.execute(known).first() is None:
@@ -267,7 +266,9 @@ def _describe(der: bytes) -> dict[str, Any]:
         raise Fault("certificate-unfit", subject="?", why=str(fault)) from None
 
 
-def _is_authority(read: x509.Certificate) -> bool:
+def is_authority(der: bytes) -> bool:
+    """Whether a certificate says that it may issue others."""
+    read = x509.load_der_x509_certificate(der)
     try:
         return read.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
