@@ -404,7 +404,7 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "the key of certificate {certificate} signs, and leaves this installation for nobody",
         "khóa của chứng thư {certificate} là khóa ký, không được đưa ra khỏi hệ thống",
     ),
-    "key-unusable": ("invalid", "{why}", "{why}"),
+    "key-unusable": ("invalid", "the key cannot be used: {why}", "không dùng được khóa: {why}"),
     "key-absent": (
         "unknown",
         "the private key of certificate {certificate} is not here",

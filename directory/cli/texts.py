@@ -13,6 +13,7 @@ from directory.cli.phrases import (
     addresses,
     administration,
     audit,
+    certificates,
     dkim,
     files,
     leaving,
@@ -29,6 +30,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     key: texts
     for topic in (
         options,
+        certificates,
         administration,
         units,
         plans,

@@ -9,6 +9,7 @@ def commands() -> dict[str, click.Command]:
     """The directory's groups, queue, indexes, traces; under ``mailbox`` what is done to the mail in one, and under
     ``group`` what is done to the mail for one.
     """
+    from directory.cli import LazyGroup
     from directory.cli import commands as directory_commands
     from mailserver.cli.doctor import doctor
     from mailserver.cli.importing import import_command
@@ -32,6 +33,7 @@ def commands() -> dict[str, click.Command]:
     assert isinstance(group, click.Group)
     for command in (held_command, approve_command, reject_command):
         group.add_command(command)
+    found["ca"] = LazyGroup("ca", "mailserver.cli.authority")
     found["queue"] = queue
     found["quarantine"] = quarantine
     found["index"] = index
