@@ -11,7 +11,8 @@ rolled back if the block raises.  Writers queue, in the process on a lock, betwe
 
 ``conn.memory`` holds what was looked up before.  It is dropped with every change made in this process at
 once, with changes made by others within ``notice_within`` seconds (the version row is read again then), and
-after a minute in any case, because some answers depend on the date.
+after a minute in any case, because some answers depend on the date.  ``conn.estimate`` keeps for a minute what may be
+out of date.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -45,6 +46,8 @@ from directory.faults import Refused
 from directory.identifiers import new_id
 from directory.questions import Question as Question
 from directory.sqlite_log import use_log
+
+T = TypeVar("T")
 
 # Vietnam has one time zone and no daylight saving; dates of appointments are dates there.
 CITY_TIME = timezone(timedelta(hours=7))
@@ -127,6 +130,10 @@ class _Conversation:
     def today(self) -> str:
         """The city's date, ISO."""
         return datetime.fromtimestamp(self._directory.clock(), CITY_TIME).date().isoformat()
+
+    def estimate(self, key: Any, make: Callable[[], T]) -> T:
+        """What is dear to count and may be a minute old: how common a word is, how many work where."""
+        return self._directory.estimate(key, make)
 
     def new_id(self) -> str:
         return new_id(self._directory.clock(), self._directory.random_bits)
@@ -306,6 +313,7 @@ class Directory:
         self._writer: Connection | None = None
         self.memory = Memory(-1, monotonic())
         self._checked = float("-inf")
+        self._estimates: dict[Any, tuple[float, Any]] = {}  # with the moment at which each was made
 
     # Reading
 
@@ -332,6 +340,17 @@ class Directory:
         if version > memory.version or now - memory.born > _MEMORY_LIFETIME:
             self.memory = memory = Memory(version, now)
         return memory
+
+    def estimate(self, key: Any, make: Callable[[], T]) -> T:
+        now = self._monotonic()
+        known = self._estimates.get(key)
+        if known is not None and now - known[0] < _MEMORY_LIFETIME:
+            return known[1]  # type: ignore[no-any-return]
+        value = make()
+        if len(self._estimates) > _MEMORY_ENTRIES:
+            self._estimates.clear()
+        self._estimates[key] = now, value
+        return value
 
     # Writing
 

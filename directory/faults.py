@@ -49,6 +49,11 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "không có chức vụ {position}; xem `citymail official positions`, khai báo bằng `define-position`",
     ),
     "position-exists": ("exists", "there already is a position {position}", "đã có chức vụ {position}"),
+    "position-common": (
+        "invalid",
+        "more than {limit} hold the position {position}; name a unit",
+        "hơn {limit} người giữ chức vụ {position}; hãy chọn một đơn vị",
+    ),
     "official-unknown": ("unknown", "there is no official {official}", "không có cán bộ {official}"),
     "employee-code-exists": (
         "exists",

@@ -188,12 +188,11 @@ def _entries(conn: Reading | Writing, typed: Sequence[str], wanted: int) -> dict
 
 
 def _frequency(conn: Reading | Writing, word: str) -> int:
-    shelf = conn.memory.shelf("word frequencies")
-    known: int | None = shelf.get(word)
-    if known is None:
+    def count() -> int:
         row = conn.row(_FREQUENCY, low0=word, high0=word + _LAST)
-        known = shelf[word] = int(row[0]) if row else 0
-    return known
+        return int(row[0]) if row else 0
+
+    return conn.estimate(("word", word), count)
 
 
 def _found(conn: Reading | Writing, matches: Mapping[int, _Match]) -> list[_Found]:
