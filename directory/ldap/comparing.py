@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from directory.database import Directory
 from directory.ldap.filters import And, Equal
-from directory.ldap.finding import Finder
+from directory.ldap.look_ups import Finder
 from directory.ldap.messages import Code, Compare, Result, Search
 from directory.ldap.places import BASE, NoSuchPlace
 from directory.ldap.policy import Asker

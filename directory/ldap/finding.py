@@ -1,56 +1,49 @@
 """From a filter to the few entries that may match it: by an index where the filter allows it.
 
-``possible`` tells the kinds of entries that can match at all; ``narrow`` gives a hint, a set of index look-ups whose
-answers together hold every match.  What they find is judged by the filter itself afterwards, so a hint may find too
-much, but never too little.
+``possible`` tells the kinds of entries that can match at all, ``certain`` that all of a kind do; ``narrow`` gives a
+hint, a set of index look-ups (``look_ups``) whose answers together hold every match.  What they find is judged by the
+filter itself afterwards, so a hint may find too much, but never too little.
 
 Standards: RFC 4511 §4.5.1.7.
-Limits: words of the index end after 40 letters, and what lies beyond is found by no part of it.  Of a part that more
-than ``MOST_WORDS`` words have in their middle, so many are looked up, and the search is told to be incomplete.
+Limits: words of the index end after 40 letters, and what lies beyond is found by no part of it.
 """
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
-
-from directory.addresses import normalise, owner_row
-from directory.database import Reading
-from directory.ldap.entries import CLASSES, HELD, Entry, Kind, unit_entries
+from directory.ldap.entries import CLASSES, COMMON_KEYS, HELD, Kind
 from directory.ldap.filters import And, Approx, Assertion, Equal, Extensible, Filter, Not, Or, Present, Substrings
-from directory.ldap.matching import FOLD, find_rule
+from directory.ldap.matching import FOLD, find_rule, folded_text
 from directory.ldap.policy import Asker
 from directory.ldap.schema import class_name, find_attribute
-from directory.ldap.seen import Seen
-from directory.ldap.vocabulary import Vocabulary
-from directory.names import fold, words
+from directory.names import words
 from directory.search_index import MAX_WORD
-from directory.tables import account, person, search_entry, search_word
 
-MOST_WORDS = 300
 # Look-ups by words or units that one search makes; a filter with more of them is taken as one that no index knows.
 MOST_LOOK_UPS = 20
-# Conditions of one look-up; further words are left to the filter.
-_MOST_FRAGMENTS = 4
-_COUNTED = 5000
-_LAST = "\U0010ffff"
 _NAMES = frozenset(("cn", "displayname", "sn", "givenname"))
 _ADDRESSES = frozenset(("mail", "uid"))
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
+    """Of a word, which begins and ends with it, or it may lie anywhere in one."""
+
     text: str
-    starts: bool  # a word begins with it; otherwise it may lie anywhere in one
+    starts: bool
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ByWords:
+    """``name``: what a folded name must be like (LIKE); empty: any may."""
+
     fragments: frozenset[Fragment]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,29 @@ class ByUnit:
     assertion: Assertion
 
 
-LookUp = ByWords | ByAddress | ByCode | ByUnit
+@dataclass(frozen=True, slots=True)
+class ByGroup:
+    """Those whom the group with this name reaches."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByMember:
+    """Groups that reach the account with this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """By the whole folded name, or by what it begins with."""
+
+    name: str
+    is_whole: bool
+
+
+LookUp = ByName | ByWords | ByAddress | ByCode | ByUnit | ByGroup | ByMember
 Hint = frozenset[LookUp]  # none: nobody can match
 
 
@@ -93,11 +108,45 @@ def possible(wanted: Filter, kind: Kind) -> bool:
     return True
 
 
+# What every account has.
+_CERTAIN = frozenset(("cn", "displayname", "sn", "uid", "mail", "createtimestamp", *COMMON_KEYS))
+
+
+def certain(wanted: Filter, asker: Asker) -> bool:
+    """Whether the filter is true of every account, as far as can be told without looking."""
+    if isinstance(wanted, And):
+        return all(certain(part, asker) for part in wanted.parts)
+    if isinstance(wanted, Or):
+        return any(certain(part, asker) for part in wanted.parts)
+    if isinstance(wanted, Present):
+        kind = find_attribute(wanted.attribute)
+        return kind is not None and kind.key in _CERTAIN and asker.sees_type(kind)
+    is_class = isinstance(wanted, Equal) and wanted.attribute.lower() == "objectclass"
+    return is_class and possible(wanted, "account")
+
+
+def unit_ids(wanted: Filter) -> frozenset[str] | None:
+    """Of the units that can match; None: the filter names none."""
+    if not possible(wanted, "unit"):
+        return frozenset()
+    if isinstance(wanted, And):
+        found = [ids for part in wanted.parts if (ids := unit_ids(part)) is not None]
+        return min(found, key=len, default=None)
+    if isinstance(wanted, Or):
+        parts = [unit_ids(part) for part in wanted.parts]
+        return frozenset().union(*(ids for ids in parts if ids is not None)) if None not in parts else None
+    if isinstance(wanted, Equal):
+        kind = find_attribute(wanted.attribute)
+        if kind is not None and kind.key == "uid":
+            return frozenset((_text(wanted.value).strip().lower(),))
+    return None
+
+
 def narrow(wanted: Filter) -> Hint | None:
     """Of accounts and groups.  None: the filter names nothing that an index knows."""
     if isinstance(wanted, And):
         hints = [hint for part in wanted.parts if (hint := narrow(part)) is not None]
-        return min(hints, key=_cost, default=None)
+        return min(hints, key=cost, default=None)
     if isinstance(wanted, Or):
         found: set[LookUp] = set()
         for part in wanted.parts:
@@ -105,7 +154,9 @@ def narrow(wanted: Filter) -> Hint | None:
             if hint is None:
                 return None
             found |= hint
-        many = sum(isinstance(each, ByWords | ByUnit) for each in found)
+        # the same words without a pattern find these too
+        found -= {each for each in found if isinstance(each, ByWords) and each.name and replace(each, name="") in found}
+        many = sum(not isinstance(each, ByAddress | ByCode) for each in found)
         return frozenset(found) if many <= MOST_LOOK_UPS else None
     if isinstance(wanted, Not):
         return None
@@ -114,16 +165,15 @@ def narrow(wanted: Filter) -> Hint | None:
     return _look_up(wanted)
 
 
-def _cost(hint: Hint) -> tuple[int, int]:
-    """Of two hints the cheaper: addresses, then long words, then units."""
-    worst = 0, 0
-    for each in hint:
-        if isinstance(each, ByWords):
-            cost = 1, -max(len(fragment.text) for fragment in each.fragments)
-        else:
-            cost = (2, 0) if isinstance(each, ByUnit) else (0, 0)
-        worst = max(worst, cost)
-    return worst
+def cost(hint: Hint) -> tuple[int, int]:
+    """Of two hints the cheaper: addresses, then groups of one, long words, members, units."""
+    return max((_cost(each) for each in hint), default=(0, 0))
+
+
+def _cost(look_up: LookUp) -> tuple[int, int]:
+    if isinstance(look_up, ByWords):
+        return 2, -max(len(fragment.text) for fragment in look_up.fragments)
+    return {ByAddress: 0, ByCode: 0, ByMember: 1, ByName: 1, ByGroup: 3, ByUnit: 4}[type(look_up)], 0
 
 
 def _look_up(wanted: Assertion) -> Hint | None:
@@ -137,157 +187,84 @@ def _look_up(wanted: Assertion) -> Hint | None:
         return None
     if kind.key == "ou":
         return frozenset((ByUnit(wanted),))
+    if kind.key in ("member", "memberof"):
+        if not isinstance(wanted, Equal):
+            return None
+        name = _text(wanted.value)
+        return frozenset((ByMember(name) if kind.key == "member" else ByGroup(name),))
     is_exact = isinstance(wanted, Equal) or (isinstance(wanted, Extensible) and not wanted.rule)
     if isinstance(wanted, Substrings):
-        pieces = [(_text(wanted.initial), True)] if wanted.initial is not None else []
-        pieces += [(_text(piece), False) for piece in wanted.middle]
+        pieces = [_Piece(_text(wanted.initial), starts=True)] if wanted.initial is not None else []
+        pieces += [_Piece(_text(piece)) for piece in wanted.middle]
         if wanted.final is not None:
-            pieces.append((_text(wanted.final), False))
+            pieces.append(_Piece(_text(wanted.final), ends=True))
     else:
-        pieces = [(_text(wanted.value), True)]
+        pieces = [_Piece(_text(wanted.value), starts=True, ends=True)]
     if kind.key in _ADDRESSES:
         if is_exact:
-            return frozenset((ByAddress(pieces[0][0]),))
+            return frozenset((ByAddress(pieces[0].text),))
         return _by_words(_of_address(pieces))
     if kind.key == "employeenumber" and is_exact:
-        return frozenset((ByCode(pieces[0][0]),))
+        return frozenset((ByCode(pieces[0].text),))
     if kind.key in _NAMES:
-        return _by_words(_of_name(pieces))
+        if kind.key in ("sn", "givenname"):
+            return _by_words(_of_name(pieces))
+        first = pieces[0]
+        name = folded_text(first.text).strip() if first.ends else folded_text(first.text).lstrip()
+        if name and first.starts and len(pieces) == 1:
+            return frozenset((ByName(name, is_whole=first.ends),))
+        return _by_words(_of_name(pieces), _pattern(pieces))
     return None
+
+
+class _Piece(NamedTuple):
+    """A part of what is asked for, and whether the value begins or ends with it."""
+
+    text: str
+    starts: bool = False
+    ends: bool = False
 
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace")
 
 
-def _by_words(fragments: Iterable[Fragment]) -> Hint | None:
+def _by_words(fragments: Iterable[Fragment], name: str = "") -> Hint | None:
     found = frozenset(fragment for fragment in fragments if fragment.text)
-    return frozenset((ByWords(found),)) if found else None
+    return frozenset((ByWords(found, name),)) if found else None
 
 
-def _of_name(pieces: list[tuple[str, bool]]) -> Iterable[Fragment]:
-    for piece, starts in pieces:
-        folded = fold(unicodedata.normalize("NFKC", piece))
-        for position, word in enumerate(words(folded)):
-            begins = position > 0 or starts or not folded.startswith(word)
+_SPECIAL = re.compile(r"[\\%_]")
+
+
+def _pattern(pieces: list[_Piece]) -> str:
+    """What a folded name must be like, whatever rule the assertion is judged by."""
+    pattern = "" if pieces[0].starts else "%"
+    for piece in pieces:
+        text = folded_text(piece.text)
+        text = text.lstrip() if piece.starts else text
+        text = text.rstrip() if piece.ends else text
+        pattern += _SPECIAL.sub(r"\\\g<0>", text) + ("" if piece.ends else "%")
+    return pattern
+
+
+def _of_name(pieces: list[_Piece]) -> Iterable[Fragment]:
+    for piece in pieces:
+        folded = folded_text(piece.text)
+        listed = words(folded)
+        for position, word in enumerate(listed):
+            starts = position > 0 or piece.starts or not folded.startswith(word)
+            ends = position < len(listed) - 1 or piece.ends or not folded.endswith(word)
             # what a long word ends with is not in the index, unless it begins with it
-            yield Fragment(word[:MAX_WORD], begins)
+            yield Fragment(word[:MAX_WORD], starts, ends and len(word) < MAX_WORD)
 
 
-def _of_address(pieces: list[tuple[str, bool]]) -> Iterable[Fragment]:
+def _of_address(pieces: list[_Piece]) -> Iterable[Fragment]:
     """Local parts are words of the index as they stand; which domain it is, the filter tells."""
-    for piece, starts in pieces:
-        local, at, _ = piece.casefold().partition("@")
+    for piece in pieces:
+        local, at, _ = piece.text.casefold().partition("@")
         local = local.strip()
         if local.isascii():
-            yield Fragment(local[:MAX_WORD], starts)
+            yield Fragment(local[:MAX_WORD], piece.starts)
         if at:
             return
-
-
-class Finder:
-    """Looks hints up.  One per process."""
-
-    def __init__(self) -> None:
-        self._vocabulary = Vocabulary()
-
-    def subjects(self, conn: Reading, hint: Hint, asker: Asker, most: int) -> tuple[list[str], bool]:
-        """Ids of accounts and groups, at most so many, likelier ones first; whether these are all."""
-        found: dict[str, None] = {}
-        is_whole = True
-        for each in sorted(hint, key=lambda look_up: _cost(frozenset((look_up,)))):
-            if isinstance(each, ByWords):
-                is_whole &= self._by_words(conn, each, found, most)
-            else:
-                found.update(dict.fromkeys(_directly(conn, each, asker, most)))
-        subjects = list(found)
-        return subjects[:most], is_whole and len(subjects) <= most
-
-    def _by_words(self, conn: Reading, look_up: ByWords, found: dict[str, None], most: int) -> bool:
-        """The rest of the condition is in the WHERE of each; those in which a word begins with the part come first."""
-        ordered = sorted(look_up.fragments, key=lambda each: (-len(each.text), each.text, each.starts))[
-            :_MOST_FRAGMENTS
-        ]
-        if len(ordered) > 1:
-            ordered.sort(key=lambda each: self._frequency(conn, each))
-        first, *others = ordered
-        conditions = []
-        for position, other in enumerate(others):
-            further = search_word.alias(f"w{position}")
-            condition, is_whole = self._condition(conn, further.c.word, other)
-            if is_whole:
-                conditions.append(exists().where(further.c.entry_id == search_word.c.entry_id, condition))
-        leading = [_begins(search_word.c.word, first.text)]
-        is_whole = True
-        if not first.starts:
-            inner = self._vocabulary.containing(conn, first.text, MOST_WORDS + 1)
-            is_whole = len(inner) <= MOST_WORDS
-            if inner:
-                leading.append(search_word.c.word.in_(inner[:MOST_WORDS]))
-        for condition in leading:
-            wanted = most + 1 - len(found)
-            if wanted <= 0:
-                return False
-            # an entry may match by several of its words, and few have more than three that begin alike
-            statement = (
-                select(search_entry.c.subject_id)
-                .select_from(search_word.join(search_entry, search_entry.c.id == search_word.c.entry_id))
-                .where(condition, *conditions)
-                .limit(3 * wanted)
-            )
-            rows = conn.execute(statement).scalars().all()
-            found.update(dict.fromkeys(rows))
-            is_whole &= len(rows) < 3 * wanted
-        return is_whole
-
-    def _frequency(self, conn: Reading, fragment: Fragment) -> int:
-        """How many words it fits, as far as it takes to tell rare from common: the rarest leads."""
-        shelf = conn.memory.shelf("ldap frequencies")
-        known: int | None = shelf.get(fragment)
-        if known is None:
-            condition, _ = self._condition(conn, search_word.c.word, fragment)
-            some = select(search_word.c.entry_id).where(condition).limit(_COUNTED).subquery()
-            known = shelf[fragment] = int(conn.execute(select(func.count()).select_from(some)).scalar_one())
-        return known
-
-    def _condition(self, conn: Reading, word: Any, fragment: Fragment) -> tuple[ColumnElement[bool], bool]:
-        begins = _begins(word, fragment.text)
-        if fragment.starts:
-            return begins, True
-        inner = self._vocabulary.containing(conn, fragment.text, MOST_WORDS + 1)
-        return or_(begins, word.in_(inner[:MOST_WORDS])), len(inner) <= MOST_WORDS
-
-
-def _begins(word: Any, text: str) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = (word >= text) & (word < text + _LAST)
-    return condition
-
-
-def _directly(conn: Reading, look_up: ByAddress | ByCode | ByUnit, asker: Asker, most: int) -> list[str]:
-    if isinstance(look_up, ByAddress):
-        row = owner_row(conn, normalise(look_up.address))
-        if row is None or row.state != "active":
-            return []
-        owner = row.account_id or row.group_id
-        return [owner] if owner else []
-    if isinstance(look_up, ByCode):
-        statement = (
-            select(account.c.id)
-            .join(person, person.c.id == account.c.person_id)
-            .where(person.c.employee_code == look_up.code)
-        )
-        return list(conn.execute(statement).scalars())
-    units = [unit_id for unit_id, entry in unit_entries(conn).items() if _is_or_is_labelled(entry, look_up, asker)]
-    found: list[str] = []
-    for start in range(0, len(units), 200):
-        chosen = select(account.c.id).where(account.c.unit_id.in_(units[start : start + 200]))
-        found.extend(conn.execute(chosen.limit(most + 1 - len(found))).scalars())
-        if len(found) > most:
-            break
-    return found
-
-
-def _is_or_is_labelled(entry: Entry, look_up: ByUnit, asker: Asker) -> bool:
-    """Somebody's ``ou`` are the name of his unit and how people write it, which is its description."""
-    names = [*entry.values.get("ou", ()), *entry.values.get("description", ())]
-    return Seen(replace(entry, values={"ou": names}), asker).holds(look_up.assertion) is True

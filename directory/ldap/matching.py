@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from directory.ldap import dn
@@ -59,17 +60,33 @@ def _prepared(text: str) -> str:
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text).casefold())
 
 
+def folded_text(text: str) -> str:
+    """Without marks and case, with single spaces."""
+    return fold(_prepared(text))
+
+
+# Values of units, titles and filters come again and again.
+_REMEMBERED, _SHORT = 8192, 100
+
+
+def _remembered(key: Callable[[bytes], str]) -> Callable[[bytes], str]:
+    recall = lru_cache(_REMEMBERED)(key)
+    return lambda value: recall(value) if len(value) <= _SHORT else key(value)
+
+
+@_remembered
 def _ignoring_case(value: bytes) -> str:
     return _prepared(_text(value)).strip()
 
 
+@_remembered
 def _folded(value: bytes) -> str:
-    return fold(_prepared(_text(value))).strip()
+    return folded_text(_text(value)).strip()
 
 
 def _part(prepare: Callable[[str], str]) -> Callable[[bytes], str]:
     """Of a part of a value, whose outer spaces count."""
-    return lambda value: prepare(_text(value))
+    return _remembered(lambda value: prepare(_text(value)))
 
 
 def _telephone(value: bytes) -> str:
@@ -142,9 +159,7 @@ TIME_ORDER = Rule("2.5.13.28", "generalizedTimeOrderingMatch", GENERALIZED_TIME,
 IA5_IGNORE = Rule(f"{_IA5_RULES}.2", "caseIgnoreIA5Match", IA5, _ignoring_case)
 IA5_PARTS = Rule(f"{_IA5_RULES}.3", "caseIgnoreIA5SubstringsMatch", SUBSTRING, _ignoring_case, _part(_prepared))
 FOLD = Rule(f"{ARC}.1", "citymailFoldMatch", DIRECTORY_STRING, _folded)
-FOLD_PARTS = Rule(
-    f"{ARC}.2", "citymailFoldSubstringsMatch", SUBSTRING, _folded, _part(lambda text: fold(_prepared(text)))
-)
+FOLD_PARTS = Rule(f"{ARC}.2", "citymailFoldSubstringsMatch", SUBSTRING, _folded, _part(folded_text))
 NAME_ORDER = Rule(f"{ARC}.3", "citymailNameOrderingMatch", DIRECTORY_STRING, _name_order)
 TEXT_ORDER = Rule(f"{ARC}.4", "citymailTextOrderingMatch", DIRECTORY_STRING, _text_order)
 

@@ -1,7 +1,7 @@
 """LDAP messages: what a client says as values, what is answered as octets.
 
-Standards: RFC 4511 §4; RFC 2696 (paged results), RFC 2891 (server-side sorting); what RFC 4511 §4 leaves room for
-behind the known elements of a request is passed over.
+Standards: RFC 4511 §4; RFC 2696 (paged results), RFC 2891 (server-side sorting), draft-ietf-ldapext-ldapv3-vlv-09
+(virtual list views); what RFC 4511 §4 leaves room for behind the known elements of a request is passed over.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from directory.ldap import ber
 from directory.ldap.ber import BerFault, Reader, application, context
@@ -20,6 +21,7 @@ MAX_ATTRIBUTES, MAX_CONTROLS, MAX_SORT_KEYS = 200, 20, 10
 _CONTROLS = context(0, constructed=True)
 PAGED = "1.2.840.113556.1.4.319"
 SORT_REQUEST, SORT_RESPONSE = "1.2.840.113556.1.4.473", "1.2.840.113556.1.4.474"
+VIEW_REQUEST, VIEW_RESPONSE = "2.16.840.1.113730.3.4.9", "2.16.840.1.113730.3.4.10"
 START_TLS = "1.3.6.1.4.1.1466.20037"
 NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
@@ -52,6 +54,9 @@ class Code(IntEnum):
     BUSY = 51
     UNAVAILABLE = 52
     UNWILLING_TO_PERFORM = 53
+    SORT_CONTROL_MISSING = 60  # these two of a view's answer only
+    OFFSET_RANGE_ERROR = 61
+    VIRTUAL_LIST_VIEW_ERROR = 76
     OTHER = 80
 
 
@@ -102,7 +107,7 @@ class Abandon:
 @dataclass(frozen=True, slots=True)
 class Search:
     base: str
-    scope: int  # 0 base, 1 one level, 2 subtree
+    scope: int  # 0 base, 1 one level, 2 subtree; others are not known
     size_limit: int
     time_limit: int
     types_only: bool
@@ -140,6 +145,7 @@ class Message:
     controls: tuple[Control, ...] = ()
 
 
+_ENTRY = application(Answer.ENTRY)
 _BIND, _UNBIND, _SEARCH = application(0), application(2, constructed=False), application(3)
 _ABANDON, _COMPARE, _EXTENDED = application(16, constructed=False), application(14), application(23)
 _WRITES = {
@@ -204,8 +210,8 @@ def _read_bind(reader: Reader) -> Bind:
 
 def _read_search(reader: Reader) -> Search:
     base = reader.text()
-    scope = reader.integer(ber.ENUMERATED, high=2)
-    reader.integer(ber.ENUMERATED, high=3)  # derefAliases: there are no aliases
+    scope = reader.integer(ber.ENUMERATED)
+    reader.integer(ber.ENUMERATED)  # derefAliases: there are no aliases
     size_limit, time_limit = reader.integer(), reader.integer()
     types_only = reader.boolean()
     wanted = read_filter(reader)
@@ -278,6 +284,37 @@ def read_sort_keys(value: bytes | None) -> tuple[SortKey, ...]:
     return tuple(keys)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a sorted list: around the entry with this number of so many, or the first from a value on."""
+
+    before: int
+    after: int
+    offset: int = 0
+    count: int = 0
+    value: bytes | None = None
+
+
+def read_view(value: bytes | None) -> View:
+    """draft-ietf-ldapext-ldapv3-vlv-09 §6.1; a contextID is none of ours, and is passed over.  Raises BerFault."""
+    outer = Reader(value or b"")
+    inside = outer.inside()
+    outer.end()
+    before, after = inside.integer(), inside.integer()
+    if inside.tag == context(1):
+        return View(before, after, value=inside.octets(context(1)))
+    place = inside.inside(context(0, constructed=True))
+    found = View(before, after, place.integer(), place.integer())
+    place.end()
+    return found
+
+
+def view_control(code: Code, position: int = 0, count: int = 0) -> Control:
+    """draft-ietf-ldapext-ldapv3-vlv-09 §6.2."""
+    parts = ber.integer(position), ber.integer(count), ber.integer(code, ber.ENUMERATED)
+    return Control(VIEW_RESPONSE, False, ber.sequence(parts))
+
+
 def sort_control(code: Code, attribute: str = "") -> Control:
     """RFC 2891 §1.2."""
     parts = [ber.integer(code, ber.ENUMERATED)]
@@ -322,10 +359,21 @@ def write_result(
 
 def write_entry(message_id: int, name: str, attributes: Iterable[tuple[str, Sequence[bytes]]]) -> bytes:
     """RFC 4511 §4.5.2; no values where only types were asked for."""
-    listed = (
-        ber.sequence((ber.octets(kind), ber.sequence(map(ber.octets, values), ber.SET))) for kind, values in attributes
-    )
-    return _write(message_id, ber.sequence((ber.octets(name), ber.sequence(listed)), application(Answer.ENTRY)))
+    # a search writes hundreds of these: by single steps, and names of types once
+    listed = [
+        ber.element(
+            ber.SEQUENCE,
+            _type_name(kind) + ber.element(ber.SET, b"".join([ber.element(ber.OCTETS, value) for value in values])),
+        )
+        for kind, values in attributes
+    ]
+    entry = ber.octets(name) + ber.element(ber.SEQUENCE, b"".join(listed))
+    return ber.element(ber.SEQUENCE, ber.integer(message_id) + ber.element(_ENTRY, entry))
+
+
+@lru_cache(500)
+def _type_name(name: str) -> bytes:
+    return ber.octets(name)
 
 
 def write_notice(result: Result) -> bytes:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from directory.database import Reading
 from directory.ldap import dn
-from directory.ldap.dn import Dn
-from directory.ldap.entries import BRANCHES, LEAVES, NAMED_BY, Entry, Kind, branch_entry, suffix, top_entry
+from directory.ldap.entries import BRANCHES, LEAVES, NAMED_BY, Entry, Kind, branch_entry, branch_text, suffix, top_entry
 from directory.ldap.messages import Code, Result
 
 BASE, ONE_LEVEL, SUBTREE = 0, 1, 2
@@ -50,14 +49,13 @@ def locate(conn: Reading, text: str) -> Place:
         raise NoSuchPlace(Result(Code.NO_SUCH_OBJECT, matched=dn.write(suffix(conn))))
     if len(below) == 1:
         return Place(branch)
-    there = ((("ou", BRANCHES[branch]),), *suffix(conn))
     if len(below) == 2 and len(below[0]) == 1 and below[0][0][0] == NAMED_BY[branch]:
         return Place(branch, below[0][0][1])
-    raise NoSuchPlace(missing(there))
+    raise NoSuchPlace(missing(branch_text(conn, branch)))
 
 
-def missing(above: Dn) -> Result:
-    return Result(Code.NO_SUCH_OBJECT, matched=dn.write(above))
+def missing(above: str) -> Result:
+    return Result(Code.NO_SUCH_OBJECT, matched=above)
 
 
 @dataclass(frozen=True, slots=True)

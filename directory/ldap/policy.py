@@ -63,5 +63,10 @@ class Asker:
             return key in self.policy.anonymous
         return key not in self.policy.private or self.account.is_admin or self.account.id == owner_id
 
+    @property
+    def id(self) -> str:
+        """His account's; empty: anybody."""
+        return self.account.id if self.account is not None else ""
+
     def sees_type(self, kind: AttributeType) -> bool:
         return self.sees(kind.key)

@@ -12,11 +12,11 @@ from directory.database import Reading
 from directory.ldap import dn, syntaxes
 from directory.ldap.entries import SUBSCHEMA, Entry, suffix
 from directory.ldap.matching import RULES
-from directory.ldap.messages import PAGED, SORT_REQUEST, START_TLS, WHO_AM_I
+from directory.ldap.messages import PAGED, SORT_REQUEST, START_TLS, VIEW_REQUEST, WHO_AM_I
 from directory.ldap.policy import Asker, Policy
 from directory.ldap.schema import ATTRIBUTES, CLASSES
 
-CONTROLS = (PAGED, SORT_REQUEST)
+CONTROLS = (PAGED, SORT_REQUEST, VIEW_REQUEST)
 _ALL_OPERATIONAL, _ABSOLUTE_FILTERS = "1.3.6.1.4.1.4203.1.5.1", "1.3.6.1.4.1.4203.1.5.3"
 
 # When what is below was changed last, so that clients which keep the schema know (RFC 4512 §4.2).
@@ -44,7 +44,7 @@ def root_dse(conn: Reading, mechanisms: Sequence[str], *, offers_tls: bool) -> E
         "supportedsaslmechanisms": list(mechanisms),
         "vendorname": ["CityMail"],
     }
-    return Entry((), "top", {key: _encoded(texts) for key, texts in values.items() if texts})
+    return Entry.of("", "top", {key: _encoded(texts) for key, texts in values.items() if texts})
 
 
 def subschema() -> Entry:
@@ -59,4 +59,4 @@ def subschema() -> Entry:
         "matchingrules": [rule.description for rule in RULES],
         "ldapsyntaxes": [f"( {oid} DESC '{name}' )" for oid, name in syntaxes.NAMES.items()],
     }
-    return Entry(dn.parse(SUBSCHEMA), "top", {key: _encoded(texts) for key, texts in values.items()})
+    return Entry.of(SUBSCHEMA, "top", {key: _encoded(texts) for key, texts in values.items()})

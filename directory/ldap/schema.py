@@ -3,9 +3,9 @@
 Only what entries here can hold is listed, so that a client which reads the schema learns the truth.
 
 Standards: RFC 4512 §2.4–2.6, §4.1, §4.2; RFC 4519; RFC 4524 (mail); RFC 2798 (inetOrgPerson); RFC 2247 (dcObject);
-RFC 5020 (entryDN); RFC 3045 (vendorName).
+RFC 5020 (entryDN); RFC 3045 (vendorName); RFC 4522 §4 (``;binary``), RFC 4523 §2.1 and §4.1 (userCertificate).
 Limits: ``member`` of groupOfNames may be absent: a group here may have nobody in it.  Parts of names are matched
-without marks.
+without marks.  Certificates are not matched, but for their presence.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ class AttributeType:
     substrings: Rule | None = None
     single: bool = False
     usage: Usage = "userApplications"
+    transfer: str = ""  # the option without which its values are not sent (RFC 4522 §4)
 
     @property
     def name(self) -> str:
-        return self.names[0]
+        """As it is written with its values."""
+        return self.names[0] + self.transfer
 
     @property
     def key(self) -> str:
@@ -147,6 +149,9 @@ ATTRIBUTES = (
     _coded(f"{_NETSCAPE}.3", "employeeNumber", single=True),
     _coded(f"{_NETSCAPE}.39", "preferredLanguage", single=True),
     _dn("2.5.4.31", "member"),
+    _dn("1.2.840.113556.1.2.102", "memberOf", "dSAOperation"),
+    AttributeType(f"{_COSINE}.60", ("jpegPhoto",), syntaxes.JPEG),
+    AttributeType("2.5.4.36", ("userCertificate",), syntaxes.CERTIFICATE, transfer=";binary"),
     _dn("2.5.4.34", "seeAlso"),
     AttributeType(
         "2.5.18.1",
@@ -227,8 +232,8 @@ CLASSES = (
         "STRUCTURAL",
         "organizationalPerson",
         may=(
-            *("businessCategory", "departmentNumber", "displayName", "employeeNumber", "givenName", "mail", "o"),
-            *("preferredLanguage", "uid"),
+            *("businessCategory", "departmentNumber", "displayName", "employeeNumber", "givenName"),
+            *("jpegPhoto", "mail", "o", "preferredLanguage", "uid", "userCertificate"),
         ),
     ),
     ObjectClass(
@@ -250,8 +255,12 @@ _CLASS_BY_NAME = {name.lower(): each.name for each in CLASSES for name in (each.
 
 
 def find_attribute(description: str) -> AttributeType | None:
-    """By OID or name in any case.  With options (``;binary``, ``;lang-vi``) it is a subtype, which no entry has."""
-    return _BY_NAME.get(description.lower())
+    """By OID or name in any case.  With another option than the one it is sent with (``;lang-vi``) it is a subtype,
+    which no entry has.
+    """
+    name, mark, options = description.lower().partition(";")
+    kind = _BY_NAME.get(name)
+    return kind if kind is not None and mark + options in ("", kind.transfer) else None
 
 
 def class_name(text: str) -> str:

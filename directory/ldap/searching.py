@@ -2,16 +2,16 @@
 
 A generator of steps, as every operation is (``session``): the look-ups are for a thread, the octets for the client.
 
-Standards: RFC 4511 §4.5; RFC 2696 (paged results); RFC 2891 (sorting).
-Limits: more than ``SORTABLE`` entries are not sorted; a connection has ``MOST_PAGED`` searches whose next page may be
-asked for, and the oldest is forgotten then.
+Standards: RFC 4511 §4.5; RFC 2696 (paged results); RFC 2891 (sorting); draft-ietf-ldapext-ldapv3-vlv-09 (views).
+Limits: more than ``SORTABLE`` entries are sorted by name only; a connection has ``MOST_PAGED`` searches whose next page
+may be asked for, and the oldest is forgotten then.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from directory.database import Directory
@@ -19,11 +19,13 @@ from directory.ldap import root
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
 from directory.ldap.filters import evaluate
-from directory.ldap.finding import Finder
+from directory.ldap.finding import certain
+from directory.ldap.look_ups import Finder
 from directory.ldap.messages import (
     PAGED,
     SORT_REQUEST,
     SUCCESS,
+    VIEW_REQUEST,
     Answer,
     Code,
     Control,
@@ -32,18 +34,22 @@ from directory.ldap.messages import (
     Result,
     Search,
     SortKey,
+    View,
     page_control,
     read_page,
     read_sort_keys,
+    read_view,
     sort_control,
+    view_control,
     write_entry,
     write_result,
 )
-from directory.ldap.places import BASE, NoSuchPlace
+from directory.ldap.places import BASE, ONE_LEVEL, SUBTREE, NoSuchPlace
 from directory.ldap.policy import Asker
 from directory.ldap.seen import Seen, Selection
 from directory.ldap.sorting import Order, SortRefused, order_of
 from directory.ldap.steps import Look, Send, Steps
+from directory.ldap.viewing import EverybodyByName, SortedEntries, SortedList, ViewRefused, view
 from directory.ldap.walking import Walk
 
 SORTABLE = 2000
@@ -51,7 +57,10 @@ MOST_PAGED = 4
 # Entries between looks at the clock and at what the client says meanwhile.
 BATCH = 50
 
+OVER = Result(Code.INSUFFICIENT_ACCESS_RIGHTS, "Your login does not hold any more; bind again")
 NOT_YOU = Result(Code.INSUFFICIENT_ACCESS_RIGHTS, "Bind first: the directory is for those who are in it")
+UNSORTED = Result(Code.UNAVAILABLE_CRITICAL_EXTENSION, "These entries cannot be sorted so")  # RFC 2891 §2
+UNVIEWED = Result(Code.VIRTUAL_LIST_VIEW_ERROR, "These entries cannot be viewed so")
 COOKIE_UNKNOWN = Result(Code.UNWILLING_TO_PERFORM, "This cookie is not known any more; begin anew")
 
 
@@ -74,11 +83,31 @@ class _Paged:
     sent: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Wanted:
-    page: Page | None
-    keys: tuple[SortKey, ...]
-    must_sort: bool
+    """What the controls ask for, and how badly."""
+
+    page: Page | None = None
+    keys: tuple[SortKey, ...] = ()
+    view: View | None = None
+    must_page: bool = False
+    must_sort: bool = False
+    must_view: bool = False
+
+
+@dataclass(slots=True)
+class _Begun:
+    """How far a search has come: at its end with this result, or at a walk that is to be sorted, or at its entries."""
+
+    result: Result
+    controls: list[Control] = field(default_factory=list)
+    asker: Asker | None = None
+    walk: Walk | None = None
+    order: Order | None = None
+    paged: _Paged | None = None
+    left: int = 0  # entries that may be given still
+    has_more: bool = False  # than may be given
+    octets: bytes = b""  # entries that are not sent yet
 
 
 class Searches:
@@ -114,117 +143,168 @@ class Searches:
         controls = [page_control(b"") for control in message.controls if control.oid == PAGED]
         yield Send(write_result(message.id, Answer.DONE, SUCCESS, controls=controls))
 
-    def run(self, operation: Operation, message: Message, search: Search, asker: Asker) -> Steps:
-        def done(result: Result, controls: Sequence[Control] = ()) -> Send:
-            return Send(write_result(message.id, Answer.DONE, result, controls=controls))
-
-        if not asker.may_search:
-            yield done(NOT_YOU)
-            return
-        try:
-            wanted = _read_controls(message.controls)
-        except BerFault as fault:
-            yield done(Result(Code.PROTOCOL_ERROR, str(fault)))
-            return
+    def run(self, operation: Operation, message: Message, search: Search, who: Callable[[], Asker | None]) -> Steps:
+        """``who``: asks, on a thread, in whose name; None: in nobody's any more."""
         began = self._monotonic()
-        controls: list[Control] = []
-        request = search, wanted.keys
+        try:
+            if search.scope not in (BASE, ONE_LEVEL, SUBTREE):
+                raise BerFault("This scope is not known here")
+            wanted = _read_controls(message.controls)
+            begun: _Begun = yield Look(partial(self._begin, operation, search, wanted, who))
+            if begun.walk is not None:
+                begun = yield from self._sorted(operation, search, wanted, begun)
+        except BerFault as fault:
+            begun = _Begun(Result(Code.PROTOCOL_ERROR, str(fault)))
+        if begun.paged is not None:
+            yield from self._give(operation, search, begun, wanted.page, began)
+        elif not operation.is_abandoned:
+            done = write_result(operation.id, Answer.DONE, begun.result, controls=begun.controls)
+            yield Send(begun.octets + done)
+
+    def _begin(self, operation: Operation, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
+        """On a thread: as much as most searches want."""
+        asker = who()
+        if asker is None or not asker.may_search:
+            return _Begun(OVER if asker is None else NOT_YOU)
         page = wanted.page
         if page is not None and page.cookie:
-            paged = self._paged.pop(page.cookie, None)
-            if paged is None or paged.request != request:
-                yield done(COOKIE_UNKNOWN, [page_control(b"")])
-                return
-            if page.size == 0:  # RFC 2696 §3: the client has enough
-                yield done(SUCCESS, [page_control(b"")])
-                return
-            paged.walk.allow_more()
-        else:
-            try:
-                order = order_of(wanted.keys, asker) if wanted.keys else None
-                walk: Walk = yield Look(partial(Walk, self._directory, self._finder, search, asker))
-                if order is not None:
-                    code = yield from self._sort(operation, walk, order, asker)
-                    if code != Code.SUCCESS:
-                        raise SortRefused(code, "")
-                    controls.append(sort_control(code))
-            except NoSuchPlace as fault:
-                yield done(fault.result)
-                return
-            except SortRefused as refused:
-                controls.append(sort_control(refused.code, refused.attribute))
-                if wanted.must_sort:  # RFC 2891 §2
-                    text = "These entries cannot be sorted so"
-                    yield done(Result(Code.UNAVAILABLE_CRITICAL_EXTENSION, text), controls)
-                    return
-                if refused.attribute:
-                    walk = yield Look(partial(Walk, self._directory, self._finder, search, asker))
-            paged = _Paged(request, walk, 0)
-        yield from self._give(operation, search, asker, paged, page, controls, began)
+            return self._continued(search, wanted, page, asker)
+        controls: list[Control] = []
+        order: Order | None = None
+        try:
+            if wanted.keys:
+                order = order_of(wanted.keys, asker)
+        except SortRefused as refused:
+            controls.append(sort_control(refused.code, refused.attribute))
+            if wanted.must_sort:
+                return _Begun(UNSORTED, controls)
+        if wanted.view is not None and order is None:
+            code = Code.INAPPROPRIATE_MATCHING if wanted.keys else Code.SORT_CONTROL_MISSING
+            return _Begun(UNVIEWED, [*controls, view_control(code)])
+        try:
+            walk = Walk(self._directory, self._finder, search, asker, order.by_name if order is not None else None)
+        except NoSuchPlace as fault:
+            return _Begun(fault.result, controls)
+        begun = _Begun(SUCCESS, controls, asker, walk, order)
+        if order is None or (walk.is_ordered and wanted.view is None):
+            if order is not None:
+                controls.append(sort_control(Code.SUCCESS))
+            self._open(operation, search, wanted, begun)
+        return begun
 
-    def _sort(self, operation: Operation, walk: Walk, order: Order, asker: Asker) -> Steps:
+    def _continued(self, search: Search, wanted: _Wanted, page: Page, asker: Asker) -> _Begun:
+        """The next page of a search."""
+        paged = self._paged.pop(page.cookie, None)
+        if paged is None or paged.request != (search, wanted.keys):
+            return _Begun(COOKIE_UNKNOWN, [page_control(b"")])
+        if page.size == 0:  # RFC 2696 §3: the client has enough
+            return _Begun(SUCCESS, [page_control(b"")])
+        paged.walk.allow_more()
+        return _Begun(SUCCESS, asker=asker, paged=paged, left=self._allowed(search, asker, page, paged.sent))
+
+    def _open(self, operation: Operation, search: Search, wanted: _Wanted, begun: _Begun) -> None:
+        """From the walk to the first entries."""
+        assert begun.walk is not None and begun.asker is not None
+        begun.paged = _Paged((search, wanted.keys), begun.walk, 0)
+        begun.walk = None
+        begun.left = self._allowed(search, begun.asker, wanted.page, 0)
+        self._next(operation, search, begun)
+
+    def _allowed(self, search: Search, asker: Asker, page: Page | None, sent: int) -> int:
+        """How many entries may be given now."""
+        left = self._most(search, asker, page) - sent
+        return left if page is None else min(left, page.size)
+
+    def _most(self, search: Search, asker: Asker, page: Page | None) -> int:
+        most = asker.size_limit
+        if page is not None and asker.account is not None:
+            most = max(most, asker.policy.paged_limit)
+        return min(most, search.size_limit) if search.size_limit else most
+
+    def _next(self, operation: Operation, search: Search, begun: _Begun) -> None:
+        """On a thread: the next entries, written; and whether there is one more, where no more are wanted."""
+        paged, asker = begun.paged, begun.asker
+        assert paged is not None and asker is not None
+        if begun.left > 0:
+            entries = paged.walk.more(min(BATCH, begun.left))
+            begun.octets += _written(operation.id, entries, search, asker)
+            begun.left -= len(entries)
+            paged.sent += len(entries)
+        if begun.left <= 0 and not paged.walk.is_over:
+            more = paged.walk.more(1)
+            paged.walk.put_back(more)
+            begun.has_more = bool(more)
+
+    def _sorted(self, operation: Operation, search: Search, wanted: _Wanted, begun: _Begun) -> Steps:
+        """A list in an order that no index has; or a part of a list."""
+        walk, order, asker = begun.walk, begun.order, begun.asker
+        assert walk is not None and order is not None and asker is not None
+        if wanted.view is not None and walk.is_ordered and certain(search.filter, asker):
+            keys = Selection.of(search.attributes).keys
+            everybody = EverybodyByName(self._directory, keys, asker, reverse=bool(order.by_name))
+            return (yield Look(partial(self._viewed, operation, search, wanted.view, everybody, begun)))
         entries: list[Entry] = []
         while not walk.is_over and len(entries) <= SORTABLE and not operation.is_abandoned:
             entries += yield Look(partial(walk.more, SORTABLE + 1 - len(entries)))
-        is_too_much = len(entries) > SORTABLE
-        if not is_too_much:
+        is_too_much = len(entries) > SORTABLE or not walk.is_whole
+        if is_too_much:
+            begun.controls.append(sort_control(Code.ADMIN_LIMIT_EXCEEDED))
+            if wanted.view is not None:
+                return _Begun(UNVIEWED, [*begun.controls, view_control(Code.ADMIN_LIMIT_EXCEEDED)])
+            if wanted.must_sort:  # RFC 2891 §2
+                return _Begun(UNSORTED, begun.controls)
+        else:
             yield Look(partial(order.sort, entries, asker))
+            begun.controls.append(sort_control(Code.SUCCESS))
+        if wanted.view is not None:
+            whole = SortedEntries(entries, order, asker)
+            begun.controls.clear()
+            return (yield Look(partial(self._viewed, operation, search, wanted.view, whole, begun)))
         walk.put_back(entries)
-        return Code.ADMIN_LIMIT_EXCEEDED if is_too_much else Code.SUCCESS
+        yield Look(partial(self._open, operation, search, wanted, begun))
+        return begun
 
-    def _give(
-        self,
-        operation: Operation,
-        search: Search,
-        asker: Asker,
-        paged: _Paged,
-        page: Page | None,
-        controls: list[Control],
-        began: float,
-    ) -> Steps:
+    def _viewed(self, operation: Operation, search: Search, wanted: View, whole: SortedList, begun: _Begun) -> _Begun:
+        assert begun.asker is not None
+        sorting = sort_control(Code.SUCCESS)
+        try:
+            entries, position, count, is_all = view(whole, wanted, self._most(search, begun.asker, None))
+        except ViewRefused as refused:
+            return _Begun(UNVIEWED, [sorting, view_control(refused.code)])
+        result = SUCCESS if is_all else Result(Code.SIZE_LIMIT_EXCEEDED)
+        controls = [sorting, view_control(Code.SUCCESS, position, count)]
+        return _Begun(result, controls, octets=_written(operation.id, entries, search, begun.asker))
+
+    def _give(self, operation: Operation, search: Search, begun: _Begun, page: Page | None, began: float) -> Steps:
         """Send entries until the page is full, a limit is reached, or there are no more."""
-        policy = asker.policy
-        most = asker.size_limit
-        if page is not None and asker.account is not None:
-            most = max(most, policy.paged_limit)
-        if search.size_limit:
-            most = min(most, search.size_limit)
-        seconds = min(policy.time_limit, search.time_limit or policy.time_limit)
-        wanted = most - paged.sent
-        if page is not None:
-            wanted = min(wanted, page.size)
+        paged, asker = begun.paged, begun.asker
+        assert paged is not None and asker is not None
+        walk = paged.walk
+        seconds = min(asker.policy.time_limit, search.time_limit or asker.policy.time_limit)
         result = SUCCESS
-        while wanted > 0:
-            size = min(BATCH, wanted)
-            entries: list[Entry] = yield Look(partial(paged.walk.more, size))
+        while not walk.is_over and not begun.has_more:
             if operation.is_abandoned:
                 return
-            if entries:
-                yield Send(_written(operation.id, entries, search, asker))
-            paged.sent += len(entries)
-            wanted -= len(entries)
-            if paged.walk.is_over:
-                break
-            if wanted > 0 and self._monotonic() - began >= seconds:
+            if begun.left > 0 and self._monotonic() - began >= seconds:
                 result = Result(Code.TIME_LIMIT_EXCEEDED)
                 break
+            if begun.octets:
+                yield Send(begun.octets)
+                begun.octets = b""
+            yield Look(partial(self._next, operation, search, begun))
         cookie = b""
         if result is SUCCESS:
-            more: list[Entry] = []
-            while not more and not paged.walk.is_over and not operation.is_abandoned:
-                more = yield Look(partial(paged.walk.more, 1))
-            paged.walk.put_back(more)
-            is_over = not more and paged.walk.is_whole
-            if more and paged.sent >= most:
+            is_over = not begun.has_more and walk.is_whole
+            if begun.has_more and paged.sent >= self._most(search, asker, page):
                 result = Result(Code.SIZE_LIMIT_EXCEEDED)
             elif not is_over and page is not None:
                 cookie = self._keep(paged)
             elif not is_over:
                 result = Result(Code.ADMIN_LIMIT_EXCEEDED, "Ask for less: no index helps with this filter")
         if page is not None:
-            controls.append(page_control(cookie))
+            begun.controls.append(page_control(cookie))
         if not operation.is_abandoned:
-            yield Send(write_result(operation.id, Answer.DONE, result, controls=controls))
+            yield Send(begun.octets + write_result(operation.id, Answer.DONE, result, controls=begun.controls))
 
     def _keep(self, paged: _Paged) -> bytes:
         self._pages += 1
@@ -237,14 +317,19 @@ class Searches:
 
 def _read_controls(controls: Sequence[Control]) -> _Wanted:
     """Raises BerFault."""
-    page, keys, must_sort = None, (), False
-    found: _Wanted
+    found = _Wanted()
     for control in controls:
         if control.oid == PAGED:
-            page = read_page(control.value)
+            found.page, found.must_page = read_page(control.value), control.critical
         elif control.oid == SORT_REQUEST:
-            keys, must_sort = read_sort_keys(control.value), control.critical  # type: ignore[assignment]
-    found = _Wanted(page, keys, must_sort)
+            found.keys, found.must_sort = read_sort_keys(control.value), control.critical
+        elif control.oid == VIEW_REQUEST:
+            found.view, found.must_view = read_view(control.value), control.critical
+    if found.page is not None and found.view is not None:
+        # RFC 4511 §4.1.11: nobody has said what the two together mean
+        if found.must_page and found.must_view:
+            raise BerFault("Pages of a view do not exist")
+        found.page, found.view = (found.page, None) if found.must_page else (None, found.view)
     return found
 
 

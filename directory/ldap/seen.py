@@ -33,7 +33,7 @@ class Seen:
     def values(self, key: str) -> Sequence[bytes]:
         if not self._asker.sees(key, self._entry.owner):
             return ()
-        return self._entry.values.get(key, ())
+        return self._entry.values(key)
 
     def holds(self, assertion: Assertion) -> bool | None:
         try:
@@ -134,5 +134,5 @@ class Selection:
 
     def of_entry(self, entry: Entry, asker: Asker, *, types_only: bool) -> list[tuple[str, Sequence[bytes]]]:
         seen = Seen(entry, asker)
-        wanted = ((_BY_KEY[key].name, seen.values(key)) for key in entry.values if key in self.keys)
+        wanted = ((_BY_KEY[key].name, seen.values(key)) for key in entry.keys if key in self.keys)
         return [(name, () if types_only else values) for name, values in wanted if values]

@@ -27,8 +27,8 @@ from directory.database import Directory
 from directory.ldap import dn, root
 from directory.ldap.ber import BerFault, Framer
 from directory.ldap.comparing import compare
-from directory.ldap.entries import NAMED_BY, leaf_name, suffix
-from directory.ldap.finding import Finder
+from directory.ldap.entries import NAMED_BY, leaf_text, suffix
+from directory.ldap.look_ups import Finder
 from directory.ldap.messages import (
     PASSWORD_MODIFY,
     START_TLS,
@@ -50,7 +50,7 @@ from directory.ldap.messages import (
     write_result,
 )
 from directory.ldap.policy import Asker, Policy
-from directory.ldap.searching import NOT_YOU, Operation, Searches
+from directory.ldap.searching import NOT_YOU, OVER, Operation, Searches
 from directory.ldap.steps import Close, Look, Send, StartTls, Steps
 from directory.login import Gate, LoginRefused
 from directory.sasl_login import Conversation, admit, converse
@@ -75,7 +75,6 @@ _NO_PASSWORDS = Result(
 )
 _TLS_FIRST = Result(Code.CONFIDENTIALITY_REQUIRED, "Passwords are taken only under TLS")
 _WRONG = Result(Code.INVALID_CREDENTIALS, "Wrong login or password")
-_OVER = Result(Code.INSUFFICIENT_ACCESS_RIGHTS, "Your login does not hold any more; bind again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +200,8 @@ class Session:
             public = self._searches.public(message, request, self._mechanisms(), offers_tls=self._offers_tls)
             if public is not None:
                 yield from public
-            elif (asker := (yield from self._asker())) is None:
-                yield Send(write_result(message.id, answer, _OVER))
             else:
-                yield from self._searches.run(operation, message, request, asker)
+                yield from self._searches.run(operation, message, request, self._asker)
         elif isinstance(request, Compare):
             yield from self._compare(message.id, request)
         elif isinstance(request, Extended):
@@ -213,31 +210,33 @@ class Session:
             text = f"The directory is read-only here; {_WRITES[request.answer]}"
             yield Send(write_result(message.id, answer, Result(Code.UNWILLING_TO_PERFORM, text)))
 
-    def _asker(self) -> Generator[Look, Any, Asker | None]:
-        """None: who was let in would not be let in again."""
+    def _asker(self) -> Asker | None:
+        """On a thread.  None: who was let in would not be let in again."""
         if self._admission is None:
             return Asker(None, self._services.policy)
-        account: Account | None = yield Look(partial(self._services.gate.still_holds, self._admission))
+        account = self._services.gate.still_holds(self._admission)
         if account is None:
             self._become(None)
             return None
         return Asker(account, self._services.policy)
 
     def _compare(self, message_id: int, request: Compare) -> Steps:
-        asker = yield from self._asker()
-        if asker is None:
-            result = _OVER
-        elif not asker.may_search:
-            result = NOT_YOU
-        else:
-            services = self._services
-            result = yield Look(partial(compare, services.directory, services.finder, asker, request))
+        def judge() -> Result:
+            asker = self._asker()
+            if asker is None or not asker.may_search:
+                return OVER if asker is None else NOT_YOU
+            return compare(self._services.directory, self._services.finder, asker, request)
+
+        result: Result = yield Look(judge)
         yield Send(write_result(message_id, Answer.COMPARE, result))
 
     def _extended(self, message_id: int, request: Extended) -> Steps:
         if request.oid == WHO_AM_I:
             name: bytes = yield Look(self._own_name)
             yield Send(write_result(message_id, Answer.EXTENDED, SUCCESS, value=name))
+        elif request.oid == START_TLS and self._services.offers_tls and not (self._offers_tls and self._sasl is None):
+            text = "TLS has begun already, or a bind is under way"  # RFC 4513 §3.1.1
+            yield Send(write_result(message_id, Answer.EXTENDED, Result(Code.OPERATIONS_ERROR, text), oid=START_TLS))
         elif request.oid == START_TLS and self._offers_tls:
             if not self.is_quiet:
                 # RFC 4511 §4.14.1: plain octets behind it; somebody put them there
@@ -262,7 +261,7 @@ class Session:
         if account is None:
             return b""
         with self._services.directory.read() as conn:
-            return b"dn:" + dn.write(leaf_name(conn, "account", account.login)).encode("utf-8")
+            return b"dn:" + leaf_text(conn, "account", account.login).encode("utf-8")
 
     # Bind
 
@@ -331,7 +330,7 @@ class Session:
             return ""
         ((kind, value),) = parsed[0]
         with self._services.directory.read() as conn:
-            is_ours = dn.folded(parsed) == dn.folded(leaf_name(conn, "account", value))
+            is_ours = dn.folded(parsed) == dn.folded(dn.parse(leaf_text(conn, "account", value)))
             is_below = dn.folded(parsed)[-len(suffix(conn)) :] == dn.folded(suffix(conn))
         by_mail = is_below and kind.lower() == "mail"
         by_uid = is_ours and kind.lower() == NAMED_BY["account"]

@@ -1,5 +1,7 @@
 """Entries in the order a client wants them.
 
+By name they come as the directory keeps its lists: people by their given names, mailboxes and groups by the whole.
+
 Standards: RFC 2891 §1.1 (of several values the least counts), §2 (an absent value is larger than all others).
 """
 
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from directory.ldap.entries import Entry
-from directory.ldap.matching import Rule, Undefined, find_rule
+from directory.ldap.matching import NAME_ORDER, Rule, Undefined, find_rule
 from directory.ldap.messages import Code, SortKey
 from directory.ldap.policy import Asker
 from directory.ldap.schema import find_attribute
@@ -30,13 +32,35 @@ class Order:
 
     keys: tuple[tuple[str, Rule, bool], ...]
 
+    @property
+    def by_name(self) -> bool | None:
+        """Whether the other way round, where it is the order of names and nothing else."""
+        key, rule, reverse = self.keys[0]
+        return reverse if len(self.keys) == 1 and _is_by_name(key, rule) else None
+
     def sort(self, entries: list[Entry], asker: Asker) -> None:
         for key, rule, reverse in reversed(self.keys):
-            ranks = {id(entry): _rank(Seen(entry, asker).values(key), rule) for entry in entries}
+            ranks = {id(entry): _rank(entry, asker, key, rule) for entry in entries}
             entries.sort(key=lambda entry: ranks[id(entry)], reverse=reverse)
 
+    def place(self, entries: Sequence[Entry], asker: Asker, value: bytes) -> int:
+        """How many of the sorted come before the first that is not less than a value, or not more where it goes the
+        other way round.  Raises Undefined.
+        """
+        key, rule, reverse = self.keys[0]
+        wanted = False, rule.key(value)
+        ranks = [_rank(entry, asker, key, rule) for entry in entries]
+        return sum(rank > wanted if reverse else rank < wanted for rank in ranks)
 
-def _rank(values: Sequence[bytes], rule: Rule) -> tuple[bool, Any]:
+
+def _is_by_name(key: str, rule: Rule) -> bool:
+    return rule is NAME_ORDER and key in ("cn", "displayname")
+
+
+def _rank(entry: Entry, asker: Asker, key: str, rule: Rule) -> tuple[bool, Any]:
+    values = Seen(entry, asker).values(key)
+    if values and entry.order and _is_by_name(key, rule):
+        return False, entry.order
     keys = []
     for value in values:
         try:

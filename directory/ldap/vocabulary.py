@@ -2,7 +2,7 @@
 
 The index finds words by their beginning only.  All distinct words of a city are one text of some hundred kilobytes
 (names are few, and mail addresses short): looking through it takes less than a millisecond, and the words found are
-looked up in the index.  A new word is found by its beginning at once, in its middle within ``LIFETIME`` seconds.
+looked up in the index.  A new word is found by its beginning at once, in its middle after ``LIFETIME`` seconds at most.
 
 Limits: two megabytes of memory a process for 200,000 people.
 """
@@ -13,7 +13,7 @@ import threading
 
 from sqlalchemy import select
 
-from directory.database import Question, Reading
+from directory.database import Reading
 from directory.names import fold
 from directory.search_index import PHONE
 from directory.tables import search_word
@@ -21,7 +21,13 @@ from directory.tables import search_word
 LIFETIME = 60
 
 # telephone numbers, which begin with it, are found by their ends alone
-_WORDS = Question(select(search_word.c.word).distinct().where(search_word.c.word > PHONE + "\uffff"))
+_PORTION = 5000
+_WORDS = (
+    select(search_word.c.word)
+    .distinct()
+    .where(search_word.c.word > PHONE + "\uffff")
+    .execution_options(yield_per=_PORTION)
+)
 
 
 class Vocabulary:
@@ -29,32 +35,42 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._text = ""
-        self._loaded_at: int | None = None
+        self._loaded_at = -LIFETIME
+        self._version = -1
         self._lock = threading.Lock()
 
-    def containing(self, conn: Reading, part: str, most: int) -> list[str]:
-        """Words with the part in them, but not at their beginning; at most so many."""
+    def containing(self, conn: Reading, part: str, most: int, *, ends: bool) -> list[str]:
+        """Words with the part in them, at their end or anywhere, but not at their beginning; at most so many."""
         text = self._current(conn)
+        wanted = part + "\n" if ends else part
         found: list[str] = []
-        at = text.find(part)
+        at = text.find(wanted)
         while at >= 0 and len(found) < most:
             start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
-            if start != at:
+            # where it is the beginning, it may be there a second time
+            if start != at or text.find(wanted, at + 1, end + 1) >= 0:
                 found.append(text[start:end])
-                at = text.find(part, end)
-            else:  # it may be there a second time
-                again = text.find(part, at + 1, end)
-                if again >= 0:
-                    found.append(text[start:end])
-                at = text.find(part, end)
+            at = text.find(wanted, end)
         return found
 
     def _current(self, conn: Reading) -> str:
-        with self._lock:
-            now = conn.now
-            if self._loaded_at is None or not 0 <= now - self._loaded_at < LIFETIME:
-                # written words beside the folded ones are not asked for
-                words = (word for (word,) in conn.rows(_WORDS) if word.isascii() or fold(word) == word)
-                self._text = "\n" + "\n".join(words) + "\n"
-                self._loaded_at = now
-            return self._text
+        """As it was is good enough while another thread reads it anew."""
+        if not 0 <= conn.now - self._loaded_at < LIFETIME and self._lock.acquire(blocking=not self._text):
+            try:
+                if conn.memory.version != self._version:
+                    self._text = _read(conn)
+                    self._version = conn.memory.version
+                self._loaded_at = conn.now
+            finally:
+                self._lock.release()
+        return self._text
+
+
+def _read(conn: Reading) -> str:
+    """In portions, so that it takes no more memory than what is kept of it."""
+    # written words beside the folded ones are not asked for
+    portions = (
+        "\n".join(word for (word,) in rows if word.isascii() or fold(word) == word)
+        for rows in conn.execute(_WORDS).partitions(_PORTION)
+    )
+    return "\n".join(("", *portions, ""))

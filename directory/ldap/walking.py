@@ -1,5 +1,8 @@
 """A search under way: which entries come next, a batch at a time, so that neither memory nor a snapshot is held.
 
+Candidates come from an index where the filter has a hint for one, first few, then more; otherwise from cursors over
+everybody, by login or, where the client wants them so, by name.
+
 Standards: RFC 4511 §4.5.2.
 Limits: ``EXAMINED`` entries are looked at; a search that needs more of them (no index fits its filter) ends with what
 was found, and says that it is not all.
@@ -8,75 +11,116 @@ was found, and says that it is not all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, tuple_
 
 from directory.addresses import owner_row
 from directory.database import Directory, Reading
-from directory.ldap.entries import Entry, account_entries, branch_name, group_entries, unit_entries
+from directory.ldap.entries import Entry, Kind, branch_text
 from directory.ldap.filters import And, Filter, Not, Or, evaluate
-from directory.ldap.finding import Finder, narrow, possible
+from directory.ldap.finding import Hint, narrow, possible, unit_ids
+from directory.ldap.group_entries import group_entries
+from directory.ldap.look_ups import Finder
 from directory.ldap.messages import Search
+from directory.ldap.people_entries import account_entries
 from directory.ldap.places import NoSuchPlace, Reach, locate, missing, reach
 from directory.ldap.policy import Asker
-from directory.ldap.schema import find_attribute
+from directory.ldap.schema import ATTRIBUTES, find_attribute
 from directory.ldap.seen import Seen, Selection
+from directory.ldap.unit_entries import unit_entries
+from directory.questions import Question
 from directory.tables import account, mail_group
 
 EXAMINED = 5000
 _BATCH, _LEAST = 100, 10
-# So many candidates of an index are looked up at first; most searches are content with less.
-_FIRST = 400
+# So many candidates of an index are looked up at first, and then so many times more.
+_FIRST, _MORE = 150, 6
 # Entries that are looked at before the asker is asked whether he still waits.
 AT_ONCE = 500
 
+_LIMIT = bindparam("most", type_=account.c.created_at.type)
+_BY_LOGIN = Question(
+    select(account.c.id, account.c.login)
+    .where(account.c.login > bindparam("after"), account.c.status != "closed")
+    .order_by(account.c.login)
+    .limit(_LIMIT)
+)
+_place = tuple_(account.c.sort_key, account.c.id)
+_after = tuple_(bindparam("after_key", type_=account.c.sort_key.type), bindparam("after", type_=account.c.id.type))
+_shown = select(account.c.id, account.c.sort_key).where(account.c.status != "closed")
+# the other way round: yes or no
+_BY_NAME = {
+    False: Question(_shown.where(_place > _after).order_by(account.c.sort_key, account.c.id).limit(_LIMIT)),
+    True: Question(
+        _shown.where(_place < _after).order_by(account.c.sort_key.desc(), account.c.id.desc()).limit(_LIMIT)
+    ),
+}
+_GROUPS = Question(
+    select(mail_group.c.id, mail_group.c.address)
+    .where(mail_group.c.address > bindparam("after"), mail_group.c.closed_at.is_(None))
+    .order_by(mail_group.c.address)
+    .limit(_LIMIT)
+)
+# Greater than every key of a name and every id.
+_LAST_KEY, _LAST_ID = b"\xff", "\x7f"
+
 
 class Walk:
-    """``more`` may be called from any thread, by one at a time."""
+    """``more`` may be called from any thread, by one at a time.  ``by_name``: the order that the client would like,
+    False upwards and True downwards; ``is_ordered`` tells whether they come so.
+    """
 
-    def __init__(self, directory: Directory, finder: Finder, search: Search, asker: Asker) -> None:
+    def __init__(
+        self, directory: Directory, finder: Finder, search: Search, asker: Asker, by_name: bool | None = None
+    ) -> None:
         self._directory = directory
+        self._finder = finder
         self._filter = search.filter
         self._asker = asker
-        self._selection = Selection.of(search.attributes)
-        self._with_members = self._selection.wants("member") or _asks_members(search.filter)
+        self._wanted = Selection.of(search.attributes).keys | frozenset(_asked_for(search.filter))
         self._ready: deque[Entry] = deque()
         self._left = EXAMINED
+        self._units: list[str] = []
+        self._kinds: list[Kind] = []
+        self._subjects: list[str] | None = []  # accounts and groups; None: all, by their cursors
+        self._hint: Hint | None = None  # where further candidates may come from
+        self._most = _FIRST
+        self._examined: set[str] = set()
+        self._by_name = by_name
+        self._account_after: tuple[bytes, str] | None = None
+        self._group_after: str | None = None
         self.is_whole = True  # False: there may be more, which was not looked at
         self.is_over = False
+        self.is_ordered = False
         with directory.read() as conn:
-            self._start(conn, finder, reach(conn, locate(conn, search.base), search.scope))
+            self._start(conn, reach(conn, locate(conn, search.base), search.scope), by_name)
 
-    def _start(self, conn: Reading, finder: Finder, wanted: Reach) -> None:
+    def _start(self, conn: Reading, wanted: Reach, by_name: bool | None) -> None:
         self._ready.extend(entry for entry in wanted.fixed if self._matches(entry))
-        self._units: list[str] = []
-        self._subjects: list[str] | None = []  # accounts and groups; None: all, by their cursors
-        self._accounts_after: str | None = None
-        self._groups_after: str | None = None
-        self._further: Callable[[Reading], tuple[list[str], bool]] | None = None
-        self._examined: frozenset[str] = frozenset()
         if wanted.leaf is not None:
             self._start_at_leaf(conn, wanted)
             return
         kinds = [kind for kind in wanted.kinds if possible(self._filter, kind)]
         if "unit" in kinds:
-            self._units = list(unit_entries(conn))
-        if "account" not in kinds and "group" not in kinds:
+            named = unit_ids(self._filter)
+            self._units = list(unit_entries(conn)) if named is None else sorted(named)
+        self._kinds = [kind for kind in kinds if kind != "unit"]
+        if not self._kinds:
             return
-        hint = narrow(self._filter)
-        if hint is not None:
-            self._kinds = kinds
-            self._subjects, is_whole = finder.subjects(conn, hint, self._asker, _FIRST)
-            if not is_whole:
-                self._further = partial(finder.subjects, hint=hint, asker=self._asker, most=EXAMINED)
-                self._examined = frozenset(self._subjects)
-            return
-        self._kinds = kinds
+        self._hint = narrow(self._filter)
+        if self._hint is None:
+            self.is_ordered = by_name is not None and self._kinds == ["account"] and not self._units and not self._ready
+            self._scan()
+        else:
+            self._look_up(conn, self._hint)
+
+    def _scan(self) -> None:
+        """Everybody, from the first."""
         self._subjects = None
-        self._accounts_after = "" if "account" in kinds else None
-        self._groups_after = "" if "group" in kinds else None
+        first = (_LAST_KEY, _LAST_ID) if self._by_name else (b"", "")
+        self._account_after = first if "account" in self._kinds else None
+        self._group_after = "" if "group" in self._kinds else None
 
     def _start_at_leaf(self, conn: Reading, wanted: Reach) -> None:
         place = wanted.leaf
@@ -88,14 +132,12 @@ class Walk:
         else:
             row = owner_row(conn, place.key)
             owner = (row.account_id if place.branch == "account" else row.group_id) if row is not None else None
-            ids = [owner] if owner is not None and self._is_named(conn, owner, place.key) else []
+            # an entry is named by the primary address; by others it is only found
+            is_named = owner is not None and any(entry.key == place.key for entry in self._load(conn, [owner]))
+            ids = [owner] if owner is not None and is_named else []
             self._subjects = ids
         if not ids:
-            raise NoSuchPlace(missing(branch_name(conn, place.branch)))
-
-    def _is_named(self, conn: Reading, subject: str, key: str) -> bool:
-        """An entry is named by the primary address; by others it is only found."""
-        return any(entry.name[0][0][1] == key for entry in self._load(conn, [subject]))
+            raise NoSuchPlace(missing(branch_text(conn, place.branch)))
 
     def _matches(self, entry: Entry) -> bool:
         return evaluate(self._filter, Seen(entry, self._asker)) is True
@@ -121,9 +163,11 @@ class Walk:
         self.is_over = self.is_over and not entries
 
     def allow_more(self) -> None:
-        """For the next page as much may be examined again."""
-        if self._left <= 0:
+        """For the next page as much may be examined again; what the index did not tell is looked for without it."""
+        if not self.is_whole:
             self.is_whole, self.is_over = True, False
+            if self._subjects is not None and not self._subjects:
+                self._scan()
         self._left = EXAMINED
 
     def _fill(self, conn: Reading, size: int) -> bool:
@@ -149,59 +193,67 @@ class Walk:
                     return ()
                 ids, self._subjects = self._subjects[:size], self._subjects[size:]
                 batch = self._load(conn, ids)
-            elif self._accounts_after is not None:
-                batch = self._next_accounts(conn, self._accounts_after, size)
-            elif self._groups_after is not None:
-                batch = self._next_groups(conn, self._groups_after, size)
+            elif self._account_after is not None:
+                batch = self._next_accounts(conn, self._account_after, size)
+            elif self._group_after is not None:
+                batch = self._next_groups(conn, self._group_after, size)
             else:
                 return ()
             if batch:
                 return batch
 
     def _look_further(self, conn: Reading) -> bool:
-        """The rest of the index's candidates, once; those of the beginning are not examined again."""
-        if self._further is None:
-            return False
-        subjects, self.is_whole = self._further(conn)
+        """More of the index's candidates, as long as there are any."""
+        while self._hint is not None:
+            if self._most >= EXAMINED:
+                self._hint, self.is_whole = None, False
+                break
+            self._most = min(EXAMINED, _MORE * self._most)
+            if self._look_up(conn, self._hint):
+                return True
+        return False
+
+    def _look_up(self, conn: Reading, hint: Hint) -> bool:
+        """Whether there are any that were not examined before."""
+        subjects, is_whole = self._finder.subjects(conn, hint, self._asker, self._most)
         self._subjects = [each for each in subjects if each not in self._examined]
-        self._further, self._examined = None, frozenset()
+        self._examined.update(subjects)
+        if is_whole:
+            self._hint = None
         return bool(self._subjects)
 
     def _load(self, conn: Reading, ids: list[str]) -> list[Entry]:
         found: list[Entry] = []
         if "account" in self._kinds:
-            found += account_entries(conn, ids)
-        if "group" in self._kinds:
-            found += group_entries(conn, ids, with_members=self._with_members)
+            found += account_entries(conn, ids, self._wanted, self._asker.id)
+        if "group" in self._kinds and len(found) < len(ids):
+            found += group_entries(conn, ids, self._wanted, self._asker.id)
         return found
 
-    def _next_accounts(self, conn: Reading, after: str, size: int) -> list[Entry]:
-        statement = (
-            select(account.c.id, account.c.login)
-            .where(account.c.login > after, account.c.status != "closed")
-            .order_by(account.c.login)
-            .limit(size)
-        )
-        rows = conn.execute(statement).all()
-        self._accounts_after = rows[-1].login if rows else None
-        return account_entries(conn, [row.id for row in rows])
+    def _next_accounts(self, conn: Reading, after: tuple[bytes, str], size: int) -> list[Entry]:
+        key, last = after
+        if self._by_name is None:
+            rows = conn.rows(_BY_LOGIN, after=last, most=size)
+            self._account_after = (b"", rows[-1][1]) if rows else None
+        else:
+            rows = conn.rows(_BY_NAME[self._by_name], after_key=key, after=last, most=size)
+            self._account_after = (rows[-1][1], rows[-1][0]) if rows else None
+        return self._load(conn, [row[0] for row in rows if row[0] not in self._examined])
 
     def _next_groups(self, conn: Reading, after: str, size: int) -> list[Entry]:
-        statement = (
-            select(mail_group.c.id, mail_group.c.address)
-            .where(mail_group.c.address > after, mail_group.c.closed_at.is_(None))
-            .order_by(mail_group.c.address)
-            .limit(size)
-        )
-        rows = conn.execute(statement).all()
-        self._groups_after = rows[-1].address if rows else None
-        return group_entries(conn, [row.id for row in rows], with_members=self._with_members)
+        rows = conn.rows(_GROUPS, after=after, most=size)
+        self._group_after = rows[-1][1] if rows else None
+        return self._load(conn, [row[0] for row in rows if row[0] not in self._examined])
 
 
-def _asks_members(wanted: Filter) -> bool:
+def _asked_for(wanted: Filter) -> Iterator[str]:
+    """Keys of the attributes that a filter looks at."""
     if isinstance(wanted, And | Or):
-        return any(map(_asks_members, wanted.parts))
-    if isinstance(wanted, Not):
-        return _asks_members(wanted.part)
-    kind = find_attribute(wanted.attribute) if wanted.attribute else None
-    return kind is not None and kind.key == "member"
+        for part in wanted.parts:
+            yield from _asked_for(part)
+    elif isinstance(wanted, Not):
+        yield from _asked_for(wanted.part)
+    elif not wanted.attribute:
+        yield from (kind.key for kind in ATTRIBUTES)
+    elif (kind := find_attribute(wanted.attribute)) is not None:
+        yield kind.key

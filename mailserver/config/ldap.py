@@ -21,7 +21,8 @@ ATTRIBUTES = (
         "description",
         "dc",
     ),
-    *("telephoneNumber", "departmentNumber", "employeeNumber", "preferredLanguage", "member", "seeAlso"),
+    *("telephoneNumber", "departmentNumber", "employeeNumber", "preferredLanguage", "member", "memberOf"),
+    *("seeAlso", "jpegPhoto", "userCertificate"),
 )
 
 

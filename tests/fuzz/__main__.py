@@ -115,9 +115,7 @@ def ldap(octets: bytes) -> None:
     """Messages or one fault, the same however the octets come, nothing kept beyond the limit; filters are judged."""
     whole, pieces = _ldap_messages(octets, _LDAP_LIMIT), _ldap_messages(octets, 3)
     assert whole == pieces
-    entry = Entry(
-        dn.parse(_LDAP_NAME), "account", {"cn": ["Nguyễn Văn An".encode()], "createtimestamp": [b"20200101000000Z"]}
-    )
+    entry = Entry.of(_LDAP_NAME, "account", {"cn": ["Nguyễn Văn An".encode()], "createtimestamp": [b"20200101000000Z"]})
     for message in whole:
         operation = message.operation
         if isinstance(operation, Search):

@@ -28,7 +28,7 @@ from directory.ldap.filters import (
     Present,
     Substrings,
 )
-from directory.ldap.finding import Finder
+from directory.ldap.look_ups import Finder
 from directory.ldap.messages import PAGED, SORT_RESPONSE, START_TLS, WHO_AM_I, Code, Search
 from directory.ldap.policy import Asker, Policy, attribute_keys
 from directory.ldap.schema import ATTRIBUTES, CLASSES
@@ -240,6 +240,19 @@ FILTERS = [
         ("(createTimestamp<=20200101000000Z)", []),
         ("(createTimestamp>=yesterday)", []),
         ("(cn=*\\2a*)", []),
+        ("(cn=*%*)", []),
+        ("(cn=*_*n an)", []),
+        ("(cn=*văn hạ)", ["Lê Văn Hạ"]),
+        ("(cn=nguyen v*)", ["Nguyễn Văn An"]),
+        ("(displayName=*an b*)", ["Đỗ An Bình"]),
+        ("(memberOf=mail=toan.syt@city.gov.vn,ou=groups,dc=city,dc=gov,dc=vn)",
+         ["Nguyễn Thị Ân", "Nguyễn Văn An", "Võ Hùng"]),
+        ("(memberOf=mail=nobody@city.gov.vn,ou=groups,dc=city,dc=gov,dc=vn)", []),
+        ("(&(memberOf=mail=toan.syt@city.gov.vn,ou=groups,dc=city,dc=gov,dc=vn)(uid=annv*))", ["Nguyễn Văn An"]),
+        ("(member=uid=annv@city.gov.vn,ou=people,dc=city,dc=gov,dc=vn)", ["Toàn thể Sở Y tế"]),
+        ("(member=uid=anhpd@city.gov.vn,ou=people,dc=city,dc=gov,dc=vn)", []),
+        ("(userCertificate=*)", []),
+        ("(&(objectClass=person)(!(userCertificate;binary=*))(cn=*hùng))", ["Võ Hùng"]),
     ]  # fmt: skip
 
 
@@ -292,7 +305,13 @@ def test_units_and_groups(member: Client, staffed: City) -> None:
         ([], None),
         (["1.1"], set()),
         (["CN", "2.5.4.4", "nickname"], {"cn", "sn"}),
-        (["+"], {"createTimestamp", "entryDN", "hasSubordinates", "structuralObjectClass", "subschemaSubentry"}),
+        (
+            ["+"],
+            {
+                *("createTimestamp", "entryDN", "hasSubordinates", "memberOf", "structuralObjectClass"),
+                "subschemaSubentry",
+            },
+        ),
         (["userCertificate;binary", "cn;lang-vi", "mail"], {"mail"}),
     ],
 )
@@ -477,6 +496,12 @@ def test_what_cannot_be_sorted(member: Client, monkeypatch: pytest.MonkeyPatch) 
     found = member.search(TOP, "(cn=*)", controls=[sort_by("cn", critical=False)])
     assert (found.code, len(found.entries)) == (Code.SUCCESS, 9)
     assert member.search(TOP, "(cn=*)", controls=[sort_by("cn")]).code is Code.UNAVAILABLE_CRITICAL_EXTENSION
+    # people by name come from an index, however many they are
+    for order in ("cn", "-displayName"):
+        sorted_names = member.search(PEOPLE_BASE, "(cn=*)", controls=[sort_by(order)]).names
+        assert len(sorted_names) == 8
+        assert sorted_names.index("Võ Hùng") > sorted_names.index("Nguyễn Văn An") or order.startswith("-")
+        assert sorted_names == member.search(PEOPLE_BASE, "(sn=*)", controls=[sort_by(order)]).names
 
 
 # The rest of the protocol

@@ -1,0 +1,157 @@
+"""Entries of officials and of the mailboxes of units and roles.
+
+Standards: RFC 2798; RFC 4523 §4.1 (userCertificate).
+Limits: ``memberOf``, photos and certificates are read only where somebody wants them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from directory.certificates import published
+from directory.database import Reading
+from directory.ldap.entries import Entry, Makers, leaf_text, time_value
+from directory.ldap.memberships import groups_reaching
+from directory.questions import Question
+from directory.tables import account, address, person, person_photo
+from directory.units import Unit, tree
+
+# Of so many accounts as there are places: the same statement each time, read through the driver.
+_PLACES = (1, 10, 100)
+
+
+class _Row(NamedTuple):
+    id: str
+    login: str
+    name: str
+    title: str
+    unit_name: str
+    unit_id: str | None
+    language: str
+    sort_key: bytes
+    created_at: int
+    full_name: str | None
+    family_name: str | None
+    given_name: str | None
+    phone: str | None
+    employee_code: str | None
+
+
+class _Found(NamedTuple):
+    """An account with what belongs to it in other tables."""
+
+    row: _Row
+    addresses: Sequence[str]
+    unit: Unit | None
+    unit_dn: str | None
+    groups: Sequence[str]
+    photo: bytes | None
+    certificates: Sequence[bytes]
+
+    @property
+    def name(self) -> str:
+        return self.row.full_name or self.row.name
+
+
+def _of(count: int) -> list[Any]:
+    return [bindparam(f"id_{place}") for place in range(count)]
+
+
+_ACCOUNTS = {
+    count: Question(
+        select(
+            *(account.c.id, account.c.login, account.c.name, account.c.title, account.c.unit_name, account.c.unit_id),
+            *(account.c.language, account.c.sort_key, account.c.created_at, person.c.full_name, person.c.family_name),
+            *(person.c.given_name, person.c.phone, person.c.employee_code),
+        )
+        .outerjoin(person, person.c.id == account.c.person_id)
+        .where(account.c.id.in_(_of(count)), account.c.status != "closed")
+    )
+    for count in _PLACES
+}
+_ADDRESSES = {
+    count: Question(
+        select(address.c.account_id, address.c.address)
+        .where(address.c.account_id.in_(_of(count)), address.c.state == "active")
+        .order_by(address.c.account_id, address.c.address)
+    )
+    for count in _PLACES
+}
+_PHOTOS = {
+    count: Question(
+        select(account.c.id, person_photo.c.octets)
+        .join(person_photo, person_photo.c.person_id == account.c.person_id)
+        .where(account.c.id.in_(_of(count)), person_photo.c.media_type == "image/jpeg")
+    )
+    for count in _PLACES
+}
+_MAKERS: Makers = {
+    "uid": lambda found: [found.row.login],
+    "cn": lambda found: [found.name],
+    "displayname": lambda found: [found.name],
+    "sn": lambda found: [found.row.family_name or found.name],  # inetOrgPerson wants one; a single word is a given name
+    "givenname": lambda found: [found.row.given_name],
+    "mail": lambda found: [found.row.login, *found.addresses],
+    "title": lambda found: [found.row.title],
+    "ou": lambda found: [found.row.unit_name, found.unit.name if found.unit else None],
+    "departmentnumber": lambda found: [found.unit.agency_code if found.unit else None],
+    "seealso": lambda found: [found.unit_dn],
+    "telephonenumber": lambda found: [found.row.phone],
+    "employeenumber": lambda found: [found.row.employee_code],
+    "preferredlanguage": lambda found: [found.row.language],
+    "jpegphoto": lambda found: [found.photo],
+    "usercertificate": lambda found: found.certificates,
+    "createtimestamp": lambda found: [time_value(found.row.created_at)],
+    "memberof": lambda found: found.groups,
+}
+
+
+def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str], reader_id: str) -> list[Entry]:
+    """In the order of ``ids``; accounts that are closed are left out.  ``wanted``: keys of attributes; ``reader_id``:
+    the account of who asks, or empty.
+    """
+    rows: dict[str, _Row] = {}
+    for values in _asked(conn, _ACCOUNTS, ids):
+        row = _Row._make(values)
+        rows[row.id] = row
+    there = [each for each in ids if each in rows]
+    addresses: dict[str, list[str]] = {}
+    if "mail" in wanted:
+        for owner, text in _asked(conn, _ADDRESSES, there):
+            addresses.setdefault(owner, []).append(text)
+    groups: Mapping[str, Sequence[str]] = {}
+    if "memberof" in wanted:
+        groups = groups_reaching(conn, there, reader_id)
+    certificates = published(conn, there) if "usercertificate" in wanted else {}
+    photos: dict[str, bytes] = dict(_asked(conn, _PHOTOS, there)) if "jpegphoto" in wanted else {}
+    units = tree(conn)
+    found = []
+    for each in there:
+        row = rows[each]
+        unit = units.by_id.get(row.unit_id) if row.unit_id else None
+        source = _Found(
+            row,
+            addresses.get(each, ()),
+            unit,
+            leaf_text(conn, "unit", unit.id) if unit else None,
+            groups.get(each, ()),
+            photos.get(each),
+            certificates.get(each, ()),
+        )
+        name = leaf_text(conn, "account", row.login)
+        found.append(Entry(name, "account", _MAKERS, source, key=row.login, owner=row.id, order=row.sort_key))
+    return found
+
+
+def _asked(conn: Reading, questions: Mapping[int, Question], ids: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of all of them; places that are left are filled with the last."""
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(ids), _PLACES[-1]):
+        chosen = ids[start : start + _PLACES[-1]]
+        count = next(places for places in _PLACES if places >= len(chosen))
+        padded = [*chosen, *[chosen[-1]] * (count - len(chosen))]
+        rows += conn.rows(questions[count], **{f"id_{place}": each for place, each in enumerate(padded)})
+    return rows
