@@ -75,9 +75,10 @@ class Reader:
         ``has_identifier``: it is a SignerInfo or KeyTransRecipientInfo, whose second field may be ``[0]`` IMPLICIT
         SubjectKeyIdentifier (RFC 5652 §5.3, §6.2.1).
         """
-        if tag is not None and self.peek() != tag:
+        found = self._element(has_identifier)
+        if tag is not None and found[0] != tag:
             raise malformed(f"expected the tag {tag:#04x}")
-        return self._element(has_identifier)
+        return found
 
     def verbatim(self) -> bytes:
         """The next element, not looked into if its length is definite: certificates and CRLs, which are DER."""

@@ -147,7 +147,7 @@ class Gpgsm(Oracle):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.put("gpg-agent.conf", b"allow-loopback-pinentry\n")
+        self.put("gpg-agent.conf", b"allow-loopback-pinentry\ns2k-count 65536\n")
         self.put("gpgsm.conf", b"disable-crl-checks\ndisable-dirmngr\nbatch\nyes\n")
         root = x509.load_der_x509_certificate(authority().certificate)
         self.put("trustlist.txt", root.fingerprint(hashes.SHA1()).hex().upper().encode() + b" S relax\n")
