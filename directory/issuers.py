@@ -109,7 +109,7 @@ _CRL_COLUMNS = (
     issuer_crl.c.next_update,
     issuer_crl.c.der,
 )
-_ALL = Question(select(*_COLUMNS).order_by(issuer.c.created_at.desc(), issuer.c.id.desc()))
+_ALL = Question(select(*_COLUMNS).order_by(issuer.c.role, issuer.c.created_at.desc(), issuer.c.id.desc()))
 _CRL = Question(
     select(*_CRL_COLUMNS).where(issuer_crl.c.issuer_id == bindparam("issuer"), issuer_crl.c.kind == bindparam("kind"))
 )
@@ -121,7 +121,7 @@ _KNOWN = Question(
 
 
 def list_issuers(conn: Reading | Writing) -> list[IssuerRow]:
-    """The newest first."""
+    """Those who issue before roots; of each, the newest first."""
     return [IssuerRow(*row) for row in conn.rows(_ALL)]
 
 
