@@ -35,6 +35,7 @@ from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
 from mailserver.wiring import System, build, build_store, proven_logins, secret_key, tls_context
 from security.headcount import Headcount
+from security.pace import pace_memory
 from security.proven import ProvenLogins
 from security.shared_table import SharedTable
 from security.throttle import ThrottleMemory
@@ -160,6 +161,7 @@ class Shared:
     headcount: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
     conduct: SharedTable = field(default_factory=conduct_memory)
+    look_ups: SharedTable = field(default_factory=pace_memory)
     indexer: Bell = field(default_factory=Bell)
 
 
@@ -290,7 +292,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
 def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
     """The webmail and its event streams."""
     from mailserver.servers.web import run_web
-    from webmail.services import WebmailServices
+    from webmail.services import WebmailServices, look_up_pace
 
     _adopt_process(listeners, WEB_SERVICES)
     system = build(config, shared.proven, shared.guesses, shared.indexer.ring)
@@ -303,6 +305,7 @@ def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Read
         config=config,
         clock=time.time,
         secret_key=secret_key(config),
+        look_ups=look_up_pace(shared.look_ups),
     )
     run_web(
         services,

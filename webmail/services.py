@@ -6,11 +6,14 @@ through globals, so that a test can build an application on a store of its own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
+
+from security.pace import Pace, pace_memory
 
 if TYPE_CHECKING:
     from directory.database import Directory
@@ -18,8 +21,16 @@ if TYPE_CHECKING:
     from mailserver.config import Config
     from mailserver.delivery.post_office import PostOffice
     from mailserver.store import Store
+    from security.shared_table import SharedTable
 
 EXTENSION = "citymail"
+# Look-ups of people that a session may make at once, and in a second: nobody types faster, and who copies the
+# directory takes his time.
+LOOK_UPS_AT_ONCE, LOOK_UPS_PER_SECOND = 60, 5.0
+
+
+def look_up_pace(memory: SharedTable) -> Pace:
+    return Pace(LOOK_UPS_AT_ONCE, LOOK_UPS_PER_SECOND, time.monotonic, memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,7 @@ class WebmailServices:
     config: Config
     clock: Callable[[], float]
     secret_key: bytes
+    look_ups: Pace = field(default_factory=lambda: look_up_pace(pace_memory()))
 
     def __repr__(self) -> str:
         return f"WebmailServices({self.config.city.domain})"  # the secret key never reaches a log
