@@ -1,9 +1,9 @@
 """Answers to whoever asks whether a certificate was revoked (OCSP).
 
-Pure: the register is a function, the responder's key and certificate are values.  An answer without a nonce holds for
-everybody and may be kept (``Answer.keeps``); one with a nonce is for the asker alone.
+Pure: a request becomes an ``Asked``, and with what the register knows an ``Answer``, signed by a delegate.  An answer
+without a nonce holds for everybody and may be kept (``Answer.keeps``); one with a nonce is for the asker alone.
 
-Standards: RFC 6960 §2.2, §2.3, §4.1, §4.2; RFC 5019 §2, §6.2 (what may be cached, and for how long);
+Standards: RFC 6960 §2.2, §2.3, §2.6, §4.1, §4.2; RFC 5019 §2, §6.2 (what may be cached, and for how long);
 RFC 9654 §2.1 (nonces of 1 to 128 octets).
 Limits: one certificate a request, as in RFC 5019 §2.1.1; requests of ``LARGEST_REQUEST`` octets; whether a request is
 signed is not looked at (RFC 5019 §2.1.1).
@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha1, sha256
-from urllib.parse import unquote_to_bytes
+from typing import Any
 
 from asn1crypto import keys
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
@@ -31,7 +32,14 @@ LARGEST_REQUEST = 4096
 _DER, _SPKI = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
 _LONGEST_NONCE = 128
 # How an asker may name the issuer (RFC 6960 §4.1.1); SHA-1 here is a name and proves nothing
-_DIGESTS = {"sha1": sha1, "sha256": sha256}
+_DIGESTS: dict[str, tuple[Callable[[bytes], Any], hashes.HashAlgorithm]] = {
+    "sha1": (sha1, hashes.SHA1()),  # noqa: S303
+    "sha256": (sha256, hashes.SHA256()),
+}
+
+MALFORMED = ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+UNAUTHORIZED = ocsp.OCSPResponseStatus.UNAUTHORIZED  # RFC 5019 §2.2.3: of none that we answer for
+TRY_LATER = ocsp.OCSPResponseStatus.TRY_LATER
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +59,21 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """``issuer``: hashes of its name and its key, which ``issuer_names`` knows."""
+
+    issuer: tuple[bytes, bytes]
+    serial: int
+    digest: str  # by which it names the issuer
+    nonce: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     octets: bytes
     keeps: bool = False
     this_update: datetime | None = None
     next_update: datetime | None = None
-
-
-# What the register knows of a serial number; None: it was never issued
-Register = Callable[[x509.Certificate, int], Known | None]
 
 
 def issuer_names(issuers: Mapping[str, x509.Certificate]) -> dict[tuple[bytes, bytes], str]:
@@ -68,51 +82,44 @@ def issuer_names(issuers: Mapping[str, x509.Certificate]) -> dict[tuple[bytes, b
     for called, certificate in issuers.items():
         name = certificate.subject.public_bytes()
         key = _key_octets(certificate)
-        for digest in _DIGESTS.values():
+        for digest, _ in _DIGESTS.values():
             found[digest(name).digest(), digest(key).digest()] = called
     return found
 
 
 def read_get(path: str) -> bytes:
-    """The request in a URL: base64, then escaped (RFC 6960 appendix A.1).  Raises ValueError."""
-    return base64.b64decode(unquote_to_bytes(path), validate=True)
+    """The request in a URL's path, which was unescaped (RFC 6960 appendix A.1).  Raises ValueError."""
+    return base64.b64decode(path, validate=True)
 
 
-def answer(
-    request: bytes,
-    *,
-    issuers: Mapping[tuple[bytes, bytes], str],
-    responders: Mapping[str, Responder],
-    register: Register,
-    now: datetime,
-    life: timedelta,
-) -> Answer:
-    """One answer, signed; or one that only tells why there is none (RFC 6960 §2.3), which nobody signs."""
-    if len(request) > LARGEST_REQUEST:
-        return _refuse(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+def read_request(octets: bytes) -> Asked:
+    """Raises ValueError."""
+    if len(octets) > LARGEST_REQUEST:
+        raise ValueError(f"more than {LARGEST_REQUEST} octets")
     try:
-        asked = ocsp.load_der_ocsp_request(request)
-        nonce = _nonce(asked)
-        names = asked.issuer_name_hash, asked.issuer_key_hash
-        algorithm = asked.hash_algorithm
-    except (ValueError, NotImplementedError, TypeError):
-        return _refuse(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
-    responder = responders.get(issuers.get(names, ""))
-    if responder is None:
-        # RFC 5019 §2.2.3: not one of those we can answer for
-        return _refuse(ocsp.OCSPResponseStatus.UNAUTHORIZED)
+        read = ocsp.load_der_ocsp_request(octets)
+        digest = read.hash_algorithm.name
+        nonce = _nonce(read)
+    except (NotImplementedError, TypeError, UnsupportedAlgorithm) as fault:
+        raise ValueError(str(fault)) from None
+    if digest not in _DIGESTS:
+        raise ValueError(f"an issuer is not named by {digest}")
+    return Asked((read.issuer_name_hash, read.issuer_key_hash), read.serial_number, digest, nonce)
+
+
+def sign_answer(asked: Asked, responder: Responder, known: Known | None, *, now: datetime, life: timedelta) -> Answer:
+    """``known``: what the register says; None of a certificate that was never issued."""
     next_update = min(now + life, responder.certificate.not_valid_after_utc)
     if next_update <= now:
-        return _refuse(ocsp.OCSPResponseStatus.TRY_LATER)
-    known = register(responder.issuer, asked.serial_number)
+        return refuse(TRY_LATER)
     revoked = known.revoked if known else None
     builder = (
         ocsp.OCSPResponseBuilder()
         .add_response_by_hash(
-            issuer_name_hash=names[0],
-            issuer_key_hash=names[1],
-            serial_number=asked.serial_number,
-            algorithm=algorithm,
+            issuer_name_hash=asked.issuer[0],
+            issuer_key_hash=asked.issuer[1],
+            serial_number=asked.serial,
+            algorithm=_DIGESTS[asked.digest][1],
             cert_status=_status(known),
             this_update=now,
             next_update=next_update,
@@ -122,11 +129,16 @@ def answer(
         .responder_id(ocsp.OCSPResponderEncoding.HASH, responder.certificate)
         .certificates([responder.certificate])
     )
-    if nonce is not None:
-        builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
+    if asked.nonce is not None:
+        builder = builder.add_extension(x509.OCSPNonce(asked.nonce), critical=False)
     signed = builder.sign(responder.key, hashes.SHA256()).public_bytes(_DER)
     # what is not known today may be issued tomorrow: nobody is to keep that
-    return Answer(signed, nonce is None and known is not None, now, next_update)
+    return Answer(signed, asked.nonce is None and known is not None, now, next_update)
+
+
+def refuse(status: ocsp.OCSPResponseStatus) -> Answer:
+    """Why there is no answer (RFC 6960 §2.3); nobody signs that."""
+    return Answer(ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(_DER))
 
 
 def _status(known: Known | None) -> ocsp.OCSPCertStatus:
@@ -143,10 +155,6 @@ def _nonce(asked: ocsp.OCSPRequest) -> bytes | None:
     if not 1 <= len(nonce) <= _LONGEST_NONCE:
         raise ValueError("a nonce of no or too many octets")
     return nonce
-
-
-def _refuse(status: ocsp.OCSPResponseStatus) -> Answer:
-    return Answer(ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(_DER))
 
 
 def _key_octets(certificate: x509.Certificate) -> bytes:
