@@ -341,6 +341,8 @@ def steward(config: Config, listeners: Listeners, shared: Shared, ready: Ready) 
     housekeeping.start()
     reporting = threading.Thread(target=_keep_reporting, args=(system, ending), name="reporter", daemon=True)
     reporting.start()
+    certifying = threading.Thread(target=_keep_certificates, args=(system, ending), name="certifier", daemon=True)
+    certifying.start()
     if config.relay.enabled:
         run_relay(system.office, on_ready=ready)
     else:
@@ -349,6 +351,7 @@ def steward(config: Config, listeners: Listeners, shared: Shared, ready: Ready) 
     ending.set()
     housekeeping.join()
     reporting.join(_PATIENCE)  # what it has begun it does again: a report goes out with the end of its rows, or not
+    certifying.join(_PATIENCE)
     system.close()
 
 
@@ -401,6 +404,14 @@ def _keep_reporting(system: System, ending: threading.Event) -> None:
     from mailserver.servers.reporting import keep_reporting  # what it needs is imported when nobody waits
 
     keep_reporting(system.office, ending)
+
+
+def _keep_certificates(system: System, ending: threading.Event) -> None:
+    """The city's certificates, on a thread of its own: making keys takes long, and fetching lists of others too."""
+    ending.wait(_REPORTING_SOON)
+    from mailserver.certifying import keep_certificates
+
+    keep_certificates(system.config, system.directory, ending)
 
 
 def _forget(system: System) -> None:

@@ -29,6 +29,7 @@ from webmail import (
     mta_sts,
     pages,
     people,
+    pki,
     postponed,
     reading,
     recovering,
@@ -79,4 +80,5 @@ def create_app(services: WebmailServices) -> Flask:
         events, recovering, postponed, settings, two_steps, app_passwords, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
+    pki.init_app(app, services)
     return app

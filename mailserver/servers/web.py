@@ -121,7 +121,7 @@ class _Site:
         """Without TLS: the site itself for networks that may, for others the way to HTTPS."""
         if scope["type"] != "http":
             return
-        if self._may_be_plain((scope.get("client") or ("", 0))[0]):
+        if self._may_be_plain((scope.get("client") or ("", 0))[0]) or self._is_published(scope):
             await self.serve(scope, receive, send)
             return
         target = self._secure_address(scope)
@@ -133,13 +133,17 @@ class _Site:
     def _may_be_plain(self, client: str) -> bool:
         return is_within(client, self._config.webmail.plain_http)
 
+    def _is_published(self, scope: Scope) -> bool:
+        """Whether it is what whoever checks certificates asks for, who cannot check ours first (RFC 5280 §8)."""
+        host = self._config.pki.host.lower()
+        return bool(host) and _named_host(scope).lower() == host and scope["path"].startswith(("/pki/", "/ocsp"))
+
     def _secure_address(self, scope: Scope) -> bytes | None:
         """The same page over HTTPS; on a name of ours, never on whatever the Host field says."""
         port = self._config.listen.https
         if not port or not self._config.tls.certificate:
             return None
-        given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-        name = given.rpartition(":")[0] if given.rpartition(":")[2].isdecimal() else given
+        name = _named_host(scope)
         ours = {self._config.city.hostname, *self._config.city.all_domains, self._config.listen.host}
         host = name if name in ours else self._config.city.hostname
         raw_path: bytes = scope.get("raw_path") or b"/"
@@ -147,6 +151,12 @@ class _Site:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         shown = "" if port == 443 else f":{port}"
         return f"https://{host}{shown}".encode() + (path if path.startswith(b"/") else b"/") + query
+
+
+def _named_host(scope: Scope) -> str:
+    """What the Host field says, without the port."""
+    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    return given.rpartition(":")[0] if given.rpartition(":")[2].isdecimal() else given
 
 
 class _Server(uvicorn.Server):
