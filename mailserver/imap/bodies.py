@@ -21,7 +21,7 @@ from mailserver.store.reading import slice_octets
 # Octets of messages in one batch, and of one slice of a large stretch.
 BATCH = 1 << 19
 # What a row must have; ``parts`` too where ``sections.needs_tree`` says so.
-COLUMNS = ("format", "prefix_size", "digest", "header", "text", "size", "header_size", "message_id")
+COLUMNS = ("prefix_size", "digest", "header", "text", "file_size", "message_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,12 @@ class MessageBody:
         self._decoded: dict[tuple[int, ...], bytes | None] = {}
 
     @property
+    def size(self) -> int:
+        row = self.row
+        size: int = row.file_size if row.text is None else len(row.header) + len(row.text)
+        return size
+
+    @property
     def tree(self) -> Part:
         if self._tree is None:
             self._tree = decode_parts(self.row.parts)
@@ -66,7 +72,7 @@ class MessageBody:
             return None if content is None else (sections.cut(content, section.partial),)
         row = self.row
         tree = self.tree if sections.needs_tree(section) else None
-        place = sections.stretch(section, row.size, row.header_size, tree)
+        place = sections.stretch(section, self.size, len(row.header), tree)
         if place is None:
             return None
         start, stop = place
@@ -97,7 +103,7 @@ class MessageBody:
             return self._decoded[part]
         content: bytes | None = None
         if not part:
-            content = self.octets(0, self.row.size)
+            content = self.octets(0, self.size)
         else:
             found = part_at(self.tree, part)
             if found is not None:

@@ -10,7 +10,7 @@ Standards: RFC 9051 §6.4.5, §7.5.2; RFC 7162 §3.1.4, §3.2.4, §3.2.6; RFC 95
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
@@ -251,41 +251,23 @@ def _fetch_octets(
     marks: bool,
 ) -> Steps[int]:
     """Responses for a chunk; how many messages were missing."""
-    view, store = session.view, session.services.store
-    if count_of(spans) == 1:
-        sizes = [(view.uids[spans[0][0]], 0)]
-    else:
-        with store.read() as connection:
-            rows = reading.fetch(connection, view.mailbox_id, view.uid_ranges(spans), ("uid", "size"))
-            sizes = [(uid, size) for uid, size in rows]
-    missing = count_of(spans) - len(sizes)
-    for uids in _batches(sizes):
-        batch = view.spans_of_uids(as_ranges(uids))
-        if marks:
-            yield from _mark_seen(session, batch)
-        answers = _Batch(session, batch, row_items, items)
-        missing += count_of(batch) - len(answers.rows)
-        if answers.told:
-            yield answers.told
-        yield from answers.steps()
+    missing = count_of(spans)
+    while spans:
+        batch = _Batch(session, spans, row_items, items)
+        spans = batch.rest
+        if marks and batch.has_unseen():
+            yield from _mark_seen(session, batch.spans)
+            batch = _Batch(session, batch.spans, row_items, items)  # as they are now
+            spans = [*batch.rest, *spans]
+        missing -= len(batch.rows)
+        if batch.told:
+            yield batch.told
+        yield from batch.steps()
     return missing
 
 
-def _batches(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    room = BATCH
-    for uid, size in sizes:
-        if batch and size > room:
-            yield batch
-            batch, room = [], BATCH
-        batch.append(uid)
-        room -= size
-    if batch:
-        yield batch
-
-
 class _Batch:
-    """Some messages read together, and the answers made from them."""
+    """Messages read together, the first of those asked for, and the answers made from them."""
 
     def __init__(
         self,
@@ -306,14 +288,23 @@ class _Batch:
         render = renderer(row_items, self.columns, whole=False, uid_only=session.manner.uid_only)
         ranges = view.uid_ranges(spans)
         with _reading(self.store, ranges) as connection:
-            self.rows = list(reading.fetch(connection, view.mailbox_id, ranges, self.columns))
-            numbers = _numbers(session, spans, self.rows)
+            self.rows, has_more = reading.some(connection, view.mailbox_id, ranges, self.columns, BATCH)
+            # The places that these rows are of, and those behind them.
+            self.spans: Spans = spans
+            self.rest: Spans = []
+            if has_more:
+                end = view.msn_of(self.rows[-1].uid)
+                self.spans, self.rest = intersection(spans, [(0, end)]), intersection(spans, [(end, view.count)])
+            numbers = _numbers(session, self.spans, self.rows)
             rows = view.marked(self.rows, self.columns)
             try:
                 self.heads = render(numbers, rows, view.flags, session.services.utc_offset)
             except KeywordsGrew:
                 self.told = view.keywords_changed(connection)
                 self.heads = render(numbers, rows, view.flags, session.services.utc_offset)
+
+    def has_unseen(self) -> bool:
+        return not all(row.flags & SEEN for row in self.rows)
 
     def steps(self) -> Steps[None]:
         """The answers as pieces: long ones as the store gave them, the short ones between them together."""

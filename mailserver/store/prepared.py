@@ -11,7 +11,7 @@ them).  Errors are the driver's own; ``engines.Engine.errors`` names them.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Table, insert
@@ -45,6 +45,14 @@ class Prepared:
         found: list[Any] = cursor.fetchall()
         cursor.close()
         return found
+
+    def each(self, connection: Connection, values: Mapping[str, Any]) -> Iterator[Any]:
+        """Rows one after the other, for who may not want all; to be closed then."""
+        cursor = self._execute(connection, values)
+        try:
+            yield from cursor if self._make is None else map(self._make, cursor)
+        finally:
+            cursor.close()
 
     def row(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first row, None if there is none."""

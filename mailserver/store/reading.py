@@ -6,11 +6,12 @@ rendered when it arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from mailserver.refusals import NoSuchMessage
@@ -71,6 +72,7 @@ def placements(connection: Connection, mailbox_id: int, ranges: Ranges | None = 
     return list(fetch(connection, mailbox_id, EVERYTHING if ranges is None else ranges, columns))
 
 
+_rendered = message.alias()
 _FETCHABLE: dict[str, ColumnElement[Any]] = {
     **{column.name: column for column in message.c if column.name != "id"},
     **{column.name: column for column in placement.c if column.name not in ("mailbox_id", "touched")},
@@ -80,8 +82,17 @@ _FETCHABLE: dict[str, ColumnElement[Any]] = {
     "format": message_octets.c.format,
     "prefix_size": message_octets.c.prefix_size,
     "digest": message_octets.c.digest,
+    # Octets in the tables.
+    "kept_size": func.length(message_octets.c.header) + func.coalesce(func.length(message_octets.c.text), 0),
+    # The size of a message whose octets are in a file.  Of others the octets tell it, and the wide row is left alone.
+    "file_size": case(
+        (
+            message_octets.c.text.is_(None),
+            select(_rendered.c.size).where(_rendered.c.id == message_octets.c.message_id).scalar_subquery(),
+        )
+    ),
 }
-_OCTETS_COLUMNS = frozenset({"header", "text", "format", "prefix_size", "digest"})
+_OCTETS_COLUMNS = frozenset({"header", "text", "format", "prefix_size", "digest", "file_size", "kept_size"})
 _ORDER_COLUMNS = frozenset(column.name for column in message_order.c) - {"message_id", "sent_at"}
 _PLACEMENT_ONLY = frozenset(column.name for column in placement.c)
 
@@ -92,10 +103,11 @@ def tables_of(columns: Sequence[str]) -> list[str]:
     return ["message"] * (not wide.issuperset(columns)) + ["message_octets"] * (not _OCTETS_COLUMNS.isdisjoint(columns))
 
 
-def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequence[str]) -> Iterator[Any]:
+def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequence[str]) -> Generator[Any]:
     """Rows of the named columns, in UID order, as tuples with the columns as attributes.
 
-    Any column of ``placement``, ``message`` and ``message_order``, and ``header text format prefix_size digest``.
+    Any column of ``placement``, ``message`` and ``message_order``, and ``header text format prefix_size digest
+    file_size kept_size``.
     """
     columns = tuple(columns)
     if isinstance(mailbox_id, ReadersMailbox):
@@ -119,6 +131,44 @@ def tuples(connection: Connection, mailbox_id: int, ranges: Ranges, columns: tup
     for low, high in merged(ranges):
         found += statement.tuples(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
     return found
+
+
+def some(
+    connection: Connection, mailbox_id: int, ranges: Ranges, columns: tuple[str, ...], enough: int
+) -> tuple[list[Any], bool]:
+    """Rows as ``fetch`` gives them, with ``header`` and ``text``, until these come to so many octets; and whether they
+    did, so that there may be more."""
+    if (
+        connection.dialect.name == "sqlite"
+        and not isinstance(mailbox_id, ReadersMailbox)
+        and len(ranges) <= _FEW_RANGES
+    ):
+        rows = _each(connection, mailbox_id, ranges, columns)
+    else:
+        # Here all that was asked for is in memory before the first row is seen.
+        rows = fetch(connection, mailbox_id, _beginning(connection, mailbox_id, ranges, enough), columns)
+    found: list[Any] = []
+    with closing(rows):
+        for row in rows:
+            found.append(row)
+            enough -= len(row.header) + len(row.text or b"")
+            if enough <= 0:
+                return found, True
+    return found, False
+
+
+def _each(connection: Connection, mailbox_id: int, ranges: Ranges, columns: tuple[str, ...]) -> Generator[Any]:
+    for low, high in merged(ranges):
+        yield from _fetch_range(columns).each(connection, {"mailbox_id": mailbox_id, "low": low, "high": high})
+
+
+def _beginning(connection: Connection, mailbox_id: int, ranges: Ranges, enough: int) -> Ranges:
+    """Of these ranges as much as comes to so many octets in the tables."""
+    for uid, size in fetch(connection, mailbox_id, ranges, ("uid", "kept_size")):
+        enough -= size
+        if enough <= 0:
+            return [(low, min(high, uid)) for low, high in merged(ranges) if low <= uid]
+    return ranges
 
 
 def texts(connection: Connection, mailbox_id: int, ranges: Ranges, columns: tuple[str, ...]) -> list[list[str]] | None:

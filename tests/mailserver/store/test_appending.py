@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailserver.refusals import CannotDo, NoSuchMailbox
-from mailserver.store import Store, broadcast, mailboxes, messages, quota, reading, unseen
+from mailserver.store import Store, broadcast, mailboxes, messages, quota, readers, reading, unseen
 from mailserver.store.messages import Target
 
 
@@ -133,6 +133,48 @@ def test_fetch_gives_uid_order_and_no_row_twice_whatever_the_ranges(clerk: Any) 
     few = clerk.ask(reading.placements, clerk.inbox.id, [(28, 4294967295), (2, 3)])
     assert [row.uid for row in few] == [2, 3, 28, 29, 30]
     assert clerk.ask(reading.placements, clerk.inbox.id, []) == []
+
+
+def test_some_are_as_many_as_come_to_enough(clerk: Any, mail: Any) -> None:
+    for number in range(30):
+        clerk.append(mail(f"number {number}", "x" * 1000))
+    one = reading.EVERYTHING
+    sparse = [(uid, uid) for uid in range(1, 31) if uid % 10 != 5]  # too many to be asked one by one
+    for mailbox_id in (clerk.inbox.id, readers.ReadersMailbox(clerk.inbox.id, "binh", 1)):
+        for ranges, wanted in (
+            (one, range(1, 31)),
+            ([(20, 25), (2, 7)], [*range(2, 8), *range(20, 26)]),
+            (sparse, None),
+        ):
+            uids = [low for low, _ in sparse] if wanted is None else list(wanted)
+            columns = ("uid", "flags", "header", "text", "file_size")
+
+            def some(enough: int, ids: int = mailbox_id, ranges: Any = ranges, columns: Any = columns) -> Any:
+                return clerk.ask(reading.some, ids, ranges, columns, enough)
+
+            rows, has_more = some(3500)
+            assert ([row.uid for row in rows], has_more) == (uids[:4], True)
+            assert all(row.file_size is None for row in rows)
+            rows, has_more = some(1)
+            assert ([row.uid for row in rows], has_more) == (uids[:1], True)
+            rows, has_more = some(1_000_000)
+            assert ([row.uid for row in rows], has_more) == (uids, False)
+            exactly = sum(len(row.header) + len(row.text) for row in rows)
+            assert some(exactly)[1]
+            assert not some(exactly + 1)[1]
+    assert clerk.ask(reading.some, clerk.inbox.id, [(100, 200)], columns, 5) == ([], False)
+
+
+def test_a_body_in_a_file_counts_nothing_and_tells_its_size(make_store: Any, hire: Any, mail: Any) -> None:
+    clerk = hire(make_store(inline_limit=100))
+    octets = [mail("large", "x" * (1000 + number)) for number in range(5)]
+    for each in octets:
+        clerk.append(each)
+    rows, has_more = clerk.ask(
+        reading.some, clerk.inbox.id, reading.EVERYTHING, ("uid", "size", "header", "text", "file_size"), 900
+    )
+    assert not has_more
+    assert [row.file_size for row in rows] == [row.size for row in rows] == [len(each) for each in octets]
 
 
 def test_pages_are_newest_first(clerk: Any) -> None:
