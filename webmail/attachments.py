@@ -9,6 +9,9 @@ Standards: RFC 6266 (Content-Disposition), RFC 8187; RFC 2183.
 
 from __future__ import annotations
 
+import io
+import zipfile
+from functools import partial
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, request
@@ -16,7 +19,7 @@ from flask import Blueprint, Response, abort, make_response, request
 from mailserver.message.structure import Part, decode_parts
 from mailserver.store import reading as store_reading
 from webmail import listing
-from webmail.body_parts import decoded, part_by_index, part_name
+from webmail.body_parts import decoded, lay_out, part_by_index, part_name
 from webmail.services import services
 
 blueprint = Blueprint("attachments", __name__)
@@ -46,6 +49,44 @@ def inline(mailbox_id: int, uid: int, index: int) -> Response:
     return _guarded(octets, kind, "inline", part_name(part))
 
 
+@blueprint.get("/mail/<int:mailbox_id>/<int:uid>/attachments.zip")
+def all_in_one(mailbox_id: int, uid: int) -> Response:
+    """Everything that hangs on a message, packed; names that are there twice get a number."""
+    with services().store.read() as conn:
+        listing.own_mailbox(conn, mailbox_id)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts", "subject")), None)
+        if row is None:
+            abort(404)
+        hanging = [each for each in lay_out(decode_parts(row.parts)).attachments if not each.inline]
+        read = partial(services().store.octets, conn, row.message_id)
+        packed = io.BytesIO()
+        taken: set[str] = set()
+        # Stored, not deflated: nearly all that people attach is packed already.
+        with zipfile.ZipFile(packed, "w") as archive:
+            for each in hanging:
+                octets = decoded(each.part, read(each.part.body_start, each.part.end))
+                archive.writestr(_free_name(each.name, taken), octets)
+    if not hanging:
+        abort(404)
+    return _as_download(packed.getvalue(), f"{_plain_name(row.subject)}.zip", "application/zip")
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name for a file in an archive: no path, and none that is there already."""
+    name = name.replace("\\", "/").rpartition("/")[2].lstrip(".") or "file"
+    stem, dot, ending = name.rpartition(".") if "." in name else (name, "", "")
+    found, count = name, 1
+    while found.lower() in taken:
+        count += 1
+        found = f"{stem} ({count}){dot}{ending}"
+    taken.add(found.lower())
+    return found
+
+
+def _plain_name(subject: str) -> str:
+    return "".join(c for c in subject if c.isalnum() or c in " -_.,()").strip()[:80] or "message"
+
+
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/original")
 def original(mailbox_id: int, uid: int) -> Response:
     """The whole message as it was received: to keep, or to show to whoever looks after the mail system."""
@@ -57,8 +98,7 @@ def original(mailbox_id: int, uid: int) -> Response:
         octets = services().store.octets(conn, row.message_id)
     if request.args.get("view") == "1":
         return _guarded(octets[:500_000], "text/plain; charset=utf-8", "inline", "message.txt")
-    name = "".join(c for c in row.subject if c.isalnum() or c in " -_.,()").strip()[:80] or "message"
-    return _as_download(octets, f"{name}.eml", "message/rfc822")
+    return _as_download(octets, f"{_plain_name(row.subject)}.eml", "message/rfc822")
 
 
 def picture_type(octets: bytes) -> str | None:

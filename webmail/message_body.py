@@ -17,6 +17,7 @@ Standards: CSP Level 3 §6.3 (sandbox), HTML §7.1.5; RFC 2392 (cid:).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 from urllib.parse import unquote
@@ -31,6 +32,8 @@ from mailserver.store import reading as store_reading
 from webmail import listing, pages
 from webmail.assets import asset
 from webmail.body_parts import MAX_PART, Layout, lay_out
+from webmail.formatting import full_time
+from webmail.heads import read_head
 from webmail.languages import _
 from webmail.plain_text import text_to_html
 from webmail.sanitize import CleanHtml, clean_message
@@ -41,17 +44,60 @@ blueprint = Blueprint("message_body", __name__)
 SANDBOX = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A message as it is shown: what stands in the document, cleaned, and its sheets of style."""
+
+    out: list[str]
+    styles: list[str]
+    is_paper: bool
+    layout: Layout
+    header: bytes
+    moment: int
+
+
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/body")
 def show(mailbox_id: int, uid: int) -> Response:
     show_remote = request.args.get("pictures") == "1"
+    body = _body(mailbox_id, uid, show_remote=show_remote)
+    here = f"/mail/{mailbox_id}/{uid}"
+    return frame(body.out, body.styles, here, show_remote=show_remote, paper=body.is_paper)
+
+
+@blueprint.get("/mail/<int:mailbox_id>/<int:uid>/print")
+def to_print(mailbox_id: int, uid: int) -> Response:
+    """For paper: who, to whom and when above the text, in a document that is as shut in as the text alone."""
+    show_remote = request.args.get("pictures") == "1"
+    body = _body(mailbox_id, uid, show_remote=show_remote)
+    out = [_printed_head(body), *body.out]
+    return frame(out, body.styles, f"/mail/{mailbox_id}/{uid}", show_remote=show_remote, paper=True)
+
+
+def _printed_head(body: Body) -> str:
+    head = read_head(body.header)
+    lines = [
+        (_("From"), head.author.full),
+        (_("To"), ", ".join(person.full for person in head.to)),
+        (_("Cc"), ", ".join(person.full for person in head.cc)),
+        (_("Date"), full_time(body.moment)),
+        (_("Attachments"), ", ".join(each.name for each in body.layout.attachments if not each.inline)),
+    ]
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in lines if text)
+    subject = head.subject or _("(no subject)")
+    return f'<header class="printed"><h1>{escape(subject)}</h1><dl>{rows}</dl></header>'
+
+
+def _body(mailbox_id: int, uid: int, *, show_remote: bool) -> Body:
+    columns = ("message_id", "parts", "header_size", "sent_at", "internal_date")
     with services().store.read() as conn:
         listing.own_mailbox(conn, mailbox_id)
-        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts")), None)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], columns), None)
         if row is None:
             abort(404)
         root = decode_parts(row.parts)
         layout = lay_out(root)
         read = partial(services().store.octets, conn, row.message_id)
+        header = read(0, row.header_size)
         texts = [(part, read(part.body_start, min(part.end, part.body_start + MAX_PART))) for part in layout.shown]
         headers = {
             id(part): read(part.header_start, part.body_start)
@@ -75,7 +121,7 @@ def show(mailbox_id: int, uid: int) -> Response:
     if not out:
         out.append(f'<p class="note">{escape(_("This message has no text."))}</p>')
     only_text = all(part.media_type == "text/plain" for part in layout.shown)
-    return frame(out, styles, here, show_remote=show_remote, paper=not only_text)
+    return Body(out, styles, not only_text, layout, header, row.sent_at or row.internal_date)
 
 
 def _clean(text: str, layout: Layout, here: str, show_remote: bool) -> CleanHtml:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 
 import pytest
 
@@ -281,3 +283,44 @@ def test_what_others_say_of_a_message_is_not_believed(an: Visitor, hall: TownHal
 def test_domains_that_look_like_the_citys(an: Visitor, hall: TownHall, domain: str, is_called_out: bool) -> None:
     _, page, _ = opened(an, hall, from_outside("", f"Sở Nội vụ <snv@{domain}>"))
     assert (f"{domain} trông giống thanhpho.example" in page) == is_called_out
+
+
+def test_a_message_for_paper(an: Visitor, hall: TownHall) -> None:
+    octets = letter(
+        "A <b>x</b> <a@ngoai.example>",
+        subject="Tờ trình <1>",
+        html="<p>Nội dung<script>x()</script></p>",
+        files=[("kèm.pdf", "application/pdf", b"x")],
+    )
+    path, _, _ = opened(an, hall, octets)
+    answer = an.get(f"{path}/print")
+    page = answer.get_data(as_text=True)
+    assert "<h1>Tờ trình &lt;1&gt;</h1>" in page
+    assert "kèm.pdf" in page
+    assert "Nội dung" in page
+    assert "<script" not in page
+    assert "<b>x</b>" not in page
+    assert "script-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox ")
+
+
+def test_all_attachments_at_once(an: Visitor, hall: TownHall) -> None:
+    names = ["Tờ trình.pdf", "tờ trình.PDF", "../../etc/passwd", "C:\\a\\b.txt", ".."]
+    octets = letter(subject="Hồ sơ: 5/2026", files=[(name, "application/pdf", name.encode() * 9) for name in names])
+    path, page, _ = opened(an, hall, octets)
+    assert f'href="{path}/attachments.zip"' in page
+    answer = an.get(f"{path}/attachments.zip")
+    assert "filename*=UTF-8''H%E1%BB%93%20s%C6%A1" in answer.headers["Content-Disposition"]
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    found = {name: archive.read(name) for name in archive.namelist()}
+    assert {"Tờ trình.pdf", "tờ trình (2).PDF"} < set(found)
+    assert len(found) == len(names)
+    assert not any("/" in name or "\\" in name or name.startswith(".") for name in found)
+    assert found["tờ trình (2).PDF"] == "tờ trình.PDF".encode() * 9
+
+
+def test_nothing_hangs_on_it(an: Visitor, hall: TownHall) -> None:
+    path, _, _ = opened(an, hall, letter())
+    assert an.get(f"{path}/attachments.zip").status_code == 404
+    assert an.get(f"/mail/{hall.mailbox('binh').id}/1/attachments.zip").status_code == 404
+    assert an.get(f"/mail/{hall.mailbox('binh').id}/1/print").status_code == 404
