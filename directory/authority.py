@@ -42,10 +42,18 @@ OWNER = "owner"
 APPROVAL_SECONDS = 3 * 86_400
 # Whose mail it is, and his auditors, will ask why.
 _NEEDS_REASON = frozenset(
-    (*("mailbox.passwd", "mailbox.restore", "mailbox.share", "mailbox.grant", "mailbox.import"), "audit.export")
+    (
+        *("mailbox.passwd", "mailbox.restore", "mailbox.share", "mailbox.grant", "mailbox.entrust", "mailbox.import"),
+        *("audit.export", "app-password.add"),
+    )
 )
-# Who or what else an operation concerns: by which of its details.
-_ALSO = {"mailbox.grant": "to", "mailbox.share": "to", "group.rule.add": "unit"}
+# Who or what else an operation concerns: by which of its details, or of what is after it.
+_ALSO = {
+    "mailbox.grant": ("to",),
+    "mailbox.share": ("to",),
+    "mailbox.entrust": ("to", "head_of"),
+    "group.rule.add": ("unit",),
+}
 
 _OWNER_OF = Question(select(address.c.account_id, address.c.group_id).where(address.c.address == bindparam("key")))
 _ACCOUNT = Question(
@@ -128,7 +136,10 @@ def check(conn: Writing, actor: str, operation: str, subject: str, details: Mapp
         return {"emergency": True}
     with conn.before() as past:
         before = subject_of(past, subject)
+        could_read = mailboxes_of(past, who)
     after = subject_of(conn, subject)
+    if after is not None and after.account_id in mailboxes_of(conn, who) - could_read:
+        raise refuse(conn, actor, "may-not-himself", operation, subject)  # lets himself into it, by whatever way
     views = [view for view in (before, after) if view is not None] or [Subject()]
     for view in views + _others(conn, operation, details):
         decision = _decide(conn, who, operation, view, subject, None)
@@ -261,7 +272,8 @@ def _others(conn: Writing, operation: str, details: Mapping[str, Any]) -> list[S
     """Whom or what it concerns beside its subject: not himself, and in his part of the city."""
     if operation not in _ALSO:
         return []
-    key = str(details.get(_ALSO[operation]) or "")
+    told = {**details, **(details.get("after") or {})}
+    key = next((str(told[name]) for name in _ALSO[operation] if told.get(name)), "")
     found = subject_of(conn, key) or Subject()
     account_id = conn.administrator if _includes(conn, key, conn.administrator) else found.account_id
     return [Subject(account_id, None, NO_STANDING, found.paths)]

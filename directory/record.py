@@ -95,11 +95,14 @@ def search(
     text: str = "",
     actor: str = "",
     action: str = "",
+    actions: Collection[str] = (),
+    emergency: bool = False,
     first: int | None = None,
     last: int | None = None,
     limit: int | None = None,
 ) -> Iterator[AuditEntry]:
-    """Newest first.  ``text`` is looked for in subject and details; ``action`` may be the first word of several;
+    """Newest first.  ``text`` is looked for in subject and details; ``action`` may be the first word of several,
+    ``actions`` are whole ones; ``emergency`` leaves only what the machine's owner did without an administrator;
     ``first`` and ``last`` are epoch seconds.
     """
     statement = select(*_COLUMNS).order_by(audit_record.c.number.desc())
@@ -117,6 +120,10 @@ def search(
     if action:
         inside = audit_record.c.action.startswith(f"{action}.", autoescape=True)
         statement = statement.where(or_(audit_record.c.action == action, inside))
+    if actions:
+        statement = statement.where(audit_record.c.action.in_(sorted(actions)))
+    if emergency:
+        statement = statement.where(audit_record.c.details.contains('"emergency":true', autoescape=True))
     if first is not None:
         statement = statement.where(audit_record.c.at >= first)
     if last is not None:

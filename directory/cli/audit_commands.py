@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from directory import people, record, units
+from directory import authority, openings, people, record, units
 from directory.addresses import addresses_ever
-from directory.cli.context import EXIT_REFUSED, CliContext, directory_command, written_to
+from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command, written_to
 from directory.cli.texts import help_text
 from directory.database import CITY_TIME, Reading
 from directory.dates import parse_day
@@ -77,11 +78,17 @@ def _subjects(conn: Reading, key: str) -> list[str]:
 _limit = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help=help_text("option.limit"))
 
 
+def _allow(cli: CliContext) -> None:
+    with cli.write() as conn:
+        authority.require(conn, cli.actor, "audit.read")
+
+
 @group.command("show", help=help_text("audit.show"))
 @click.argument("key", metavar="ADDRESS|UNIT")
 @_limit
 @directory_command
 def show(cli: CliContext, key: str, limit: int) -> None:
+    _allow(cli)
     with cli.directory.read() as conn:
         found = list(record.search(conn, subjects=_subjects(conn, key), limit=limit))
     _shown(cli, found)
@@ -93,14 +100,30 @@ def show(cli: CliContext, key: str, limit: int) -> None:
 @click.option("--action", default="", help=help_text("audit.action"))
 @click.option("--from", "from_day", help=help_text("audit.from"))
 @click.option("--until", help=help_text("audit.until"))
+@click.option("--emergency", is_flag=True, help=help_text("audit.emergency"))
 @_limit
 @directory_command
 def search(
-    cli: CliContext, text: str, actor: str, action: str, from_day: str | None, until: str | None, limit: int
+    cli: CliContext,
+    text: str,
+    actor: str,
+    action: str,
+    from_day: str | None,
+    until: str | None,
+    emergency: bool,
+    limit: int,
 ) -> None:
+    _allow(cli)
     with cli.directory.read() as conn:
         found = record.search(
-            conn, text=text, actor=actor, action=action, first=_begin(from_day), last=_end(until), limit=limit
+            conn,
+            text=text,
+            actor=actor,
+            action=action,
+            emergency=emergency,
+            first=_begin(from_day),
+            last=_end(until),
+            limit=limit,
         )
         _shown(cli, list(found))
 
@@ -114,6 +137,27 @@ def _begin(day: str | None) -> int | None:
 def _end(day: str | None) -> int | None:
     begin = _begin(day)
     return None if begin is None else begin + 86_399
+
+
+@group.command("opened", help=help_text("audit.opened"))
+@click.argument("mailbox")
+@_limit
+@directory_command
+def opened(cli: CliContext, mailbox: str, limit: int) -> None:
+    with cli.directory.read() as conn:
+        owner = people.find_mailbox_owner(conn, mailbox)
+        if owner is None:
+            raise Fault("account-unknown", account=mailbox)
+    if owner.id != cli.directory.administrator:
+        _allow(cli)
+    with cli.directory.read() as conn:
+        found = list(openings.openings(conn, owner, limit=limit))
+    cli.give([asdict(each) | {"at": datetime.fromtimestamp(each.at, CITY_TIME).isoformat()} for each in found])
+    if not cli.as_json:
+        cli.table(
+            ("at", "actor", "action", "whom", "origin", "reason"),
+            [(_time(each.at), each.actor, each.action, each.whom, each.origin, each.reason) for each in found],
+        )
 
 
 @group.command("verify", help=help_text("audit.verify"))
@@ -138,8 +182,10 @@ def verify(cli: CliContext, seal: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default="-")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
 @click.option("--after", type=click.IntRange(0), default=0, show_default=True, help=help_text("audit.after"))
-@directory_command
+@changing_command
 def export(cli: CliContext, file: Path, form: str, after: int) -> None:
+    with cli.write() as conn:
+        record.record(conn, cli.actor, "audit.export", "", after=after or None)
     with cli.directory.read() as conn, written_to(file) as out:
         count = _write(out, form, record.entries(conn, after))
     if str(file) != "-":

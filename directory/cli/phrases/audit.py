@@ -19,6 +19,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "audit.from": ("Since this day.", "Từ ngày."),
     "audit.until": ("Up to this day.", "Đến hết ngày."),
+    "audit.emergency": (
+        "Only what was done on the machine without an administrator.",
+        "Chỉ những việc làm trên máy chủ mà không qua quản trị viên.",
+    ),
+    "audit.opened": (
+        "Who opened a mailbox, or was let into it, beside its owner.",
+        "Ai đã mở hoặc được cho vào một hộp thư, ngoài chủ hộp thư.",
+    ),
+    "column.whom": ("let in", "người được vào"),
+    "column.origin": ("from where", "từ đâu"),
     "audit.verify": (
         "Check that no entry was changed, taken out or put in; prints the seal, to be kept elsewhere.",
         "Kiểm tra nhật ký không bị sửa, bớt hoặc chèn; in dấu niêm phong để lưu nơi khác.",

@@ -1,0 +1,261 @@
+"""``citymail --as`` and ``citymail admin``: administrators prove who they are, and do what they may."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from directory import delegations, postings, provisioning, units
+from directory.cli.context import who
+from directory.database import Directory
+from directory.intake import Joiner
+from directory.names import split_name
+from security.passwords import hash_password
+from tests.directory.cli.terminal import Terminal, hash_of
+
+PASSWORD = "trời nhiều mây"
+
+
+class Officer:
+    """Commands of one administrator."""
+
+    def __init__(self, terminal: Terminal, login: str, password: str = PASSWORD) -> None:
+        self._terminal = terminal
+        self._login = login
+        self._env = {"CITYMAIL_ADMIN_PASSWORD": password}
+
+    def run(self, *arguments: str, **more: Any) -> Any:
+        return self._terminal.run("--as", self._login, *arguments, env=self._env, **more)
+
+    def __call__(self, *arguments: str, **more: Any) -> str:
+        return str(self.run(*arguments, **more).stdout)
+
+    def json(self, *arguments: str, **more: Any) -> Any:
+        return json.loads(self(*arguments, "--json", **more))
+
+
+PEOPLE = {
+    "director": ("Võ Văn Giám", "SYT", "GD"),
+    "lan": ("Lê Thị Lan", "SYT", "CV"),
+    "khoa": ("Phạm Văn Khoa", "SYT", "CV"),
+    "an": ("Nguyễn Văn An", "SYT", "CV"),
+    "xa": ("Bùi Thị Xa", "STC", "CV"),
+    "bao": ("Trần Quốc Bảo", "UBND", "CV"),
+}
+
+
+@pytest.fixture(scope="module")
+def stored() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+def office(citymail: Terminal, directory: Directory, stored: str) -> dict[str, str]:
+    """A director and officers of two departments; the first of them has a helpdesk and a unit administrator."""
+    made: dict[str, str] = {}
+    with directory.write() as conn:
+        for key, (name, unit, position) in PEOPLE.items():
+            joiner = Joiner(
+                split_name(name),
+                units.find_unit(conn, unit).id,
+                postings.find_position(conn, position).id,
+                valid_from="2026-01-05",
+                password_hash=stored,
+            )
+            made[key] = provisioning.join(conn, "test", joiner).login
+        health = units.find_unit(conn, "SYT").id
+        delegations.grant(conn, "test", made["bao"], "city-admin", below_rank=0)
+        delegations.grant(conn, "test", made["lan"], "unit-admin", unit_id=health, below_rank=20)
+        delegations.grant(
+            conn, "test", made["khoa"], "helpdesk", unit_id=health, below_rank=20, until="2099-12-31"
+        )  # fmt: skip
+    return made
+
+
+def actions(citymail: Terminal, action: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = citymail.json("audit", "search", "--action", action)
+    return found
+
+
+def test_an_administrator_answers_for_what_he_does(citymail: Terminal, office: dict[str, str]) -> None:
+    khoa = Officer(citymail, office["khoa"])
+    khoa("official", "lock", office["an"], "--reason", "mất máy")
+    (entry,) = actions(citymail, "mailbox.lock")
+    assert (entry["actor"], entry["reason"]) == (office["khoa"], "mất máy")
+    assert entry["origin"].endswith(f"({who()})")
+    assert entry["details"] == {"as_role": "helpdesk"}
+
+
+def test_without_a_name_it_is_an_emergency(citymail: Terminal, office: dict[str, str]) -> None:
+    citymail("official", "lock", office["bao"])
+    (entry,) = actions(citymail, "mailbox.lock")
+    assert (entry["actor"], entry["details"]) == (who(), {"emergency": True})
+    # the founding of the city was none, up to the first administrator
+    assert "emergency" not in actions(citymail, "official.join")[0]["details"]
+    assert next(iter(citymail.json("audit", "search", "--emergency")))["number"] == entry["number"]
+
+
+REFUSED = (
+    (("official", "lock", "director"), "may-not-rank"),
+    (("official", "lock", "xa"), "may-not-subtree"),
+    (("official", "lock", "lan"), "may-not-standing"),
+    (("official", "lock", "khoa"), "may-not-himself"),
+    (("mailbox", "quota", "an", "1G"), "may-not-role"),
+    (("mailbox", "admin", "an"), "may-not-role"),
+    (("admin", "grant", "an", "helpdesk", "--unit", "SYT", "--below-rank", "20"), "delegation-beyond"),
+    (("official", "passwd", "an", "--generate"), "reason-missing"),
+    (("audit", "search"), "may-not-role"),
+    (("audit", "export"), "may-not-role"),
+    (("admin", "list"), "may-not-role"),
+    (("unit", "rename", "SYT", "--name", "Khác"), "may-not-role"),
+    (("alias", "add", "giup", "khoa"), "may-not-himself"),
+    (("group", "add", "moi", "--name", "Mới", "--unit", "SYT"), "may-not-role"),
+    (("official", "define-position", "X", "--title", "X"), "may-not-role"),
+    (("admin", "approval", "waive", "mailbox.passwd"), "value-invalid"),
+)
+
+
+def test_what_he_may_not_do_is_refused_and_told(citymail: Terminal, office: dict[str, str]) -> None:
+    khoa = Officer(citymail, office["khoa"])
+    told = 0
+    for command, code in REFUSED:
+        answer = khoa.json(*(office.get(word, word) for word in command), status=1)
+        assert (command, answer["error"]) == (command, code)
+        told += code != "value-invalid"
+        assert len(actions(citymail, "admin.refused")) == told
+
+
+def test_passwords_are_asked_for_and_come_in_three_ways(
+    citymail: Terminal, office: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = ("--as", office["khoa"], "official", "lock", office["an"])
+    result = citymail.run(*lock, stdin=f"{PASSWORD}\n")
+    assert f"Password of {office['khoa']}" in result.stderr
+    readable, writable = os.pipe()
+    os.write(writable, f"{PASSWORD}\n".encode())
+    os.close(writable)
+    citymail.run(*lock, env={"CITYMAIL_ADMIN_PASSWORD_FD": str(readable)})
+    citymail.run(*lock, env={"CITYMAIL_ADMIN_PASSWORD_FD": "99"}, status=2)
+    citymail.run(
+        "official", "lock", office["an"], env={"CITYMAIL_AS": office["khoa"], "CITYMAIL_ADMIN_PASSWORD": PASSWORD}
+    )
+    assert {entry["actor"] for entry in actions(citymail, "mailbox.lock")} == {office["khoa"]}
+
+
+def test_who_is_not_who_he_says_does_nothing(citymail: Terminal, office: dict[str, str], directory: Directory) -> None:
+    before = hash_of(directory, office["an"])
+    for login, password, code in (
+        (office["khoa"], "sai mật khẩu", "admin-sign-in"),
+        ("khong.co", PASSWORD, "admin-sign-in"),
+        (office["an"], PASSWORD, "admin-none"),
+    ):
+        someone = Officer(citymail, login, password)
+        refused = someone.json("official", "passwd", office["an"], "--generate", "--reason", "x", status=1)
+        assert refused["error"] == code
+        # nor does he look
+        someone("official", "list", status=1)
+    citymail("official", "lock", office["khoa"])
+    Officer(citymail, office["khoa"])("official", "lock", office["an"], status=1)
+    assert hash_of(directory, office["an"]) == before
+    assert len(actions(citymail, "admin.sign-in-refused")) == 7
+    citymail("--as", " ", "official", "lock", office["an"], status=2)
+    Officer(citymail, office["lan"])("official", "lock", office["an"], "--by", "ai.do", status=2)
+
+
+def test_delegations_are_listed_shown_and_taken_back(citymail: Terminal, office: dict[str, str]) -> None:
+    bao = Officer(citymail, office["bao"])
+    listed = bao.json("admin", "list")
+    assert {(each["login"], each["role"], each["unit"]) for each in listed} == {
+        (office["bao"], "city-admin", None),
+        (office["lan"], "unit-admin", "Sở Y tế"),
+        (office["khoa"], "helpdesk", "Sở Y tế"),
+    }
+    assert "helpdesk" in bao("admin", "list")
+    (own,) = Officer(citymail, office["khoa"]).json("admin", "show", office["khoa"])
+    assert (own["until"], own["below_rank"]) == ("2099-12-31", 20)
+    Officer(citymail, office["khoa"])("admin", "show", office["lan"], status=1)
+    bao("admin", "revoke", own["id"])
+    bao("admin", "revoke", own["id"], status=3)
+    Officer(citymail, office["khoa"])("official", "lock", office["an"], status=1)
+    (revoked,) = actions(citymail, "admin.revoke")
+    assert revoked["before"]["role"] == "helpdesk"
+    assert "unit-admin" in citymail("admin", "roles")
+    assert citymail.json("admin", "roles")["roles"]["helpdesk"]["grants"] == []
+    # nobody takes his own back, nor that of who stands as high
+    (mine,) = [each for each in listed if each["login"] == office["bao"]]
+    assert bao.json("admin", "revoke", mine["id"], status=1)["error"] == "may-not-himself"
+
+
+def test_may_tells_and_why_not(citymail: Terminal, office: dict[str, str]) -> None:
+    assert citymail("admin", "may", office["khoa"], "mailbox.passwd", office["an"]).endswith(f"to {office['an']}.\n")
+    answer = citymail.json("admin", "may", office["khoa"], "mailbox.passwd", office["xa"], status=1)
+    assert (answer["allowed"], answer["reason"]) == (False, "subtree")
+    assert "không nằm trọn" in citymail(
+        "admin", "may", office["khoa"], "mailbox.passwd", office["xa"], status=1, lang="vi"
+    )
+
+
+def test_two_are_needed_where_the_rule_says_so(
+    citymail: Terminal, office: dict[str, str], directory: Directory
+) -> None:
+    bao, lan, khoa = (Officer(citymail, office[name]) for name in ("bao", "lan", "khoa"))
+    bao("admin", "approval", "require", "mailbox.passwd")
+    assert citymail.json("admin", "approval", "rules") == [{"operation": "mailbox.passwd", "from_rank": None}]
+    reset = ("official", "passwd", office["an"], "--generate", "--reason", "quên mật khẩu")
+    before = hash_of(directory, office["an"])
+    assert khoa.json(*reset, status=1)["error"] == "approval-needed"
+    assert khoa.json(*reset, status=1)["error"] == "approval-waiting"
+    (request,) = lan.json("admin", "approval", "list")
+    assert (request["login"], request["reason"], request["state"]) == (office["khoa"], "quên mật khẩu", "asked")
+    assert "quên mật khẩu" in lan("admin", "approval", "list")
+    assert khoa.json("admin", "approval", "approve", request["id"], status=1)["error"] == "approval-author"
+    assert hash_of(directory, office["an"]) == before
+    lan("admin", "approval", "approve", request["id"])
+    khoa(*reset)
+    assert hash_of(directory, office["an"]) != before
+    assert [each["state"] for each in lan.json("admin", "approval", "list", "--all")] == ["done"]
+    assert khoa.json(*reset, status=1)["error"] == "approval-needed"
+    (request,) = khoa.json("admin", "approval", "list")
+    khoa("admin", "approval", "decline", request["id"])
+    lan("admin", "approval", "approve", request["id"], status=1)
+    lan("admin", "approval", "approve", "khongco", status=3)
+    bao("admin", "approval", "waive", "mailbox.passwd")
+    khoa(*reset)
+
+
+def test_hidden_members_are_seen_by_whoever_administers_the_group(citymail: Terminal, office: dict[str, str]) -> None:
+    citymail("group", "add", "mat", "--name", "Nhóm kín", "--unit", "SYT", "--member", office["an"])
+    citymail("group", "set", "mat", "--hide-members", "--moderated", "--moderator", office["an"])
+    shown = Officer(citymail, office["lan"]).json("group", "show", "mat")
+    assert ([each["login"] for each in shown["accounts"]], shown["moderators"]) == ([office["an"]], [office["an"]])
+    assert Officer(citymail, office["khoa"]).json("group", "show", "mat")["accounts"] == []
+    assert "Nhóm kín" in Officer(citymail, office["khoa"])("group", "show", "mat")
+    citymail("group", "set", "mat", "--show-members", "--not-moderated", "--no-moderator")
+    shown = Officer(citymail, office["khoa"]).json("group", "show", "mat")
+    assert (len(shown["accounts"]), shown["moderators"], shown["is_moderated"]) == (1, [], False)
+
+
+def test_units_and_groups_may_write_to_a_group(citymail: Terminal, office: dict[str, str]) -> None:
+    citymail("group", "add", "nhom", "--name", "Nhóm")
+    citymail("group", "add", "tin", "--name", "Tin", "--posting", "named")
+    citymail("group", "set", "tin", "--poster", "nhom", "--poster", office["an"], "--poster-unit", "STC")
+    posters = citymail.json("group", "show", "tin")["posters"]
+    assert posters == [office["an"], "nhom@city.gov.vn", "Sở Tài chính"]
+    citymail("group", "set", "tin", "--poster", "khong.co", status=3)
+
+
+def test_everything_of_a_helpdesk_goes_through_the_auditor(citymail: Terminal, office: dict[str, str]) -> None:
+    citymail("admin", "grant", office["xa"], "auditor", "--below-rank", "0")
+    xa = Officer(citymail, office["xa"])
+    assert xa.json("audit", "search")
+    assert xa.json("audit", "show", office["an"])
+    assert xa.json("audit", "verify")["ok"] is True
+    assert xa.json("admin", "list")
+    xa("audit", "export", status=1)
+    xa("audit", "export", "--reason", "thanh tra quý 4")
+    (entry,) = actions(citymail, "audit.export")
+    assert (entry["actor"], entry["reason"]) == (office["xa"], "thanh tra quý 4")
+    xa("official", "lock", office["an"], status=1)
