@@ -53,7 +53,7 @@ def answering(view: Callable[Concatenate[Reading, Asker, P], Any]) -> Callable[P
         asker = Asker(person(), Policy(private=attribute_keys(services().config.ldap.private_attributes)))
         with services().directory.read() as conn:
             tag = _tag(conn, asker)
-            if tag in request.if_none_match:
+            if request.if_none_match.contains_weak(tag):
                 response = make_response(b"", 304)
             else:
                 try:
