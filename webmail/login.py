@@ -30,7 +30,10 @@ blueprint = Blueprint("login", __name__)
 # holding a thread, so that a slowed guesser costs nothing.
 ANSWER_AFTER = "X-Answer-After"
 OPEN = frozenset(
-    {"assets.show", "login.show", "login.sign_in", "login.check_code", "mta_sts.show", "settings.switch_language"}
+    {
+        *("assets.show", "login.show", "login.sign_in", "login.check_code", "settings.switch_language"),
+        *("mta_sts.show", "pki.show", "pki.answer_get", "pki.answer_post"),
+    }
 )
 UNTIL_CHANGED = frozenset({"settings.show", "settings.change_password", "login.sign_out", "login.status"})
 ACTING = "acting"  # id of the unit's mailbox that is open instead of one's own
