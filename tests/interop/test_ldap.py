@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import socket
 import ssl
 import warnings
@@ -26,7 +28,7 @@ TOP = "dc=thanhpho,dc=example"
 LOGIN = f"an@{DOMAIN}"
 NAME = f"uid={LOGIN},ou=people,{TOP}"
 BINARY_SEARCH = ("-x", "-LLL", "-o", "ldif-wrap=no")
-CONFIDENTIALITY, SIZE, CRITICAL, UNWILLING, ACCESS = 13, 4, 12, 53, 50
+CONFIDENTIALITY, SIZE, CRITICAL, UNWILLING, ACCESS, WRONG = 13, 4, 12, 53, 50, 49
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +70,14 @@ def tool(
     service: str = "ldaps",
     login: bool = True,
     status: int = 0,
+    octets: bytes = b"",
     **environment: object,
 ) -> str:
     # its libldap takes "localhost" for the machine's own name
     where = ("-H", f"{service}://127.0.0.1:{server.ports[service]}")
     who = ("-D", NAME, "-w", PASSWORD) if login else ()
     settings = {"LDAPTLS_CACERT": str(server.ca_file), **{name: str(value) for name, value in environment.items()}}
-    return run(program, *where, *who, *arguments, home=home, status=status, environment=settings)
+    return run(program, *where, *who, *arguments, home=home, octets=octets, status=status, environment=settings)
 
 
 def test_ldapsearch(server: LiveServer, tmp_path: Path) -> None:
@@ -88,6 +91,31 @@ def test_ldapsearch(server: LiveServer, tmp_path: Path) -> None:
     assert said.index("uid=chi") < said.index("uid=binh") < said.index("uid=an@")
     said = tool(server, tmp_path, "ldapsearch", *BINARY_SEARCH, "-E", "!1.2.3", "-b", TOP, "(cn=*)", status=CRITICAL)
     assert "dn: " not in said
+
+
+def test_ldapsearch_views_a_list(server: LiveServer, tmp_path: Path) -> None:
+    """As an address book that is opened in its middle, then somebody is typed, and then it is scrolled to its end."""
+    options = ("-x", "-b", f"ou=people,{TOP}", "-E", "!sss=cn", "-E", "!vlv=0/0/2/3", "(objectClass=person)", "1.1")
+    # it asks on until it is refused: of three there is no fourth
+    typed = b"1/0:Chi\n2/0/3/3\n0/0/4/3\n"
+    said = tool(server, tmp_path, "ldapsearch", *options, octets=typed, status=76)
+    assert re.findall("dn: uid=(.*?)@", said) == ["binh", "binh", "chi", "an", "binh", "chi"]
+    assert re.findall(r"pos=(\d+) count=(\d+)", said) == [("2", "3"), ("3", "3"), ("3", "3"), ("0", "0")]
+
+
+def test_member_of(server: LiveServer, tmp_path: Path) -> None:
+    group = f"mail=toan.the@{DOMAIN},ou=groups,{TOP}"
+    said = tool(server, tmp_path, "ldapsearch", *BINARY_SEARCH, "-b", TOP, f"(memberOf={group})", "memberOf")
+    assert sorted(re.findall("dn: uid=(.*?)@", said)) == ["an", "binh"]
+    assert said.count(f"memberOf: {group}") == 2
+
+
+def test_a_password_for_the_address_book_alone(server: LiveServer, tmp_path: Path) -> None:
+    made = json.loads(server.citymail("mailbox", "app-password", "add", LOGIN, "Danh bạ", "--for", "ldap", "--json"))
+    who = ("-D", LOGIN, "-w", made["password"])
+    assert tool(server, tmp_path, "ldapwhoami", "-x", *who, login=False).strip() == f"dn:{NAME}"
+    other = json.loads(server.citymail("mailbox", "app-password", "add", LOGIN, "Thư", "--json"))
+    tool(server, tmp_path, "ldapwhoami", "-x", "-D", LOGIN, "-w", other["password"], login=False, status=WRONG)
 
 
 def test_without_a_login(server: LiveServer, tmp_path: Path) -> None:
