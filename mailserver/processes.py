@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import allowance, greylist, peers, queue, received_reports, tracing
+from mailserver.delivery import allowance, greylist, moved, peers, queue, received_reports, tracing
 from mailserver.delivery.queue import QUARANTINED, Choice
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
@@ -417,6 +417,7 @@ def _keep_certificates(system: System, ending: threading.Event) -> None:
 def _forget(system: System) -> None:
     gone = system.store.housekeep()
     system.store.write(allowance.sweep).result()
+    system.store.write(lambda tx: moved.sweep(tx, int(time.time()))).result()
     if days := system.config.scanners.quarantine_days:
         old = Choice(before=int(time.time()) - days * 86_400, state=QUARANTINED)
         if count := queue.remove(system.store, old):

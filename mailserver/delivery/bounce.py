@@ -108,7 +108,7 @@ def _make(
     whole: bool = False,
     require_tls: bool = False,
 ) -> list[Report]:
-    who = _addressees(office, reverse_path) or _dead_letter_office(office)
+    who = whom_to_tell(office, reverse_path) or _dead_letter_office(office)
     if who is None:
         return []
     city = office.config.city
@@ -124,6 +124,17 @@ def _make(
         arrival=arrival,
         return_whole=whole,
     )
+    return [ready(office, octets, who, require_tls=require_tls)]
+
+
+def ready(
+    office: PostOffice,
+    octets: bytes,
+    who: tuple[frozenset[str], list[spool.SpoolRecipient]],
+    *,
+    require_tls: bool = False,
+) -> Report:
+    """What we write ourselves, from nobody, to accounts and to addresses elsewhere; signed for the latter."""
     accounts, remote = who
     prefix = b"Return-Path: <>\r\n"
     if remote:
@@ -132,7 +143,7 @@ def _make(
         octets, prefix = signed.octets, signing.below_return_path(prefix, signed.fields)
     content = office.store.prepare(octets, prefix=prefix)
     envelope = spool.Envelope(reverse_path="", eight_bit=not octets.isascii(), require_tls=require_tls)
-    return [Report(content, local.plan(office, accounts, remote, size=content.size), envelope)]
+    return Report(content, local.plan(office, accounts, remote, size=content.size), envelope)
 
 
 def dead_letter(office: PostOffice, item: spool.Item) -> list[Report]:
@@ -164,7 +175,7 @@ def _dead_letter_office(office: PostOffice) -> tuple[frozenset[str], list[spool.
     return (accounts, []) if accounts else None
 
 
-def _addressees(office: PostOffice, reverse_path: str) -> tuple[frozenset[str], list[spool.SpoolRecipient]] | None:
+def whom_to_tell(office: PostOffice, reverse_path: str) -> tuple[frozenset[str], list[spool.SpoolRecipient]] | None:
     """Accounts and outside addresses behind a reverse-path; None when there is nobody to tell."""
     from mailserver.delivery.inbound import look_up  # inbound reports successes through this module
 

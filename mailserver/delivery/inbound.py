@@ -18,7 +18,7 @@ from directory.accounts import find_account
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.recipients import Recipients, closed_to, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, moderation, scanning, signing, spool
+from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, moderation, moved, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import read_header, refuse_loops, trace_fields, without_claims
@@ -41,6 +41,7 @@ class Addressee:
     address: str
     recipients: Recipients
     is_group: bool
+    move: moved.Move | None = None  # its owner is gone, and it leads to another address
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def look_up(people: Reading, forward_path: str, primary_domain: str, closed: fro
         raise NoLongerUsed(reason=f"<{address}> is no longer in use")
     if recipients is None or not (recipients.accounts or recipients.external or recipients.held):
         raise NoSuchRecipient(reason=f"<{address}> is unknown")
-    found = shelf[key] = Addressee(address, recipients, row is not None and row.group_id is not None)
+    move = None
+    if row is not None and row.state == "redirect" and row.forward_to is not None:
+        move = moved.Move(row.address, row.forward_to, row.until)
+    found = shelf[key] = Addressee(address, recipients, row is not None and row.group_id is not None, move)
     return found
 
 
@@ -212,12 +216,14 @@ def receive(
     reports = moderation.notices_of(office, who.moderated, content)
     if _may_be_told(judgement):
         reports += bounce.report_success(office, mail, taken, content.header)
+    notices = moved.notices_of(office, mail.reverse_path, taken, content.header) if _may_be_told(judgement) else []
     trace = trace_of(stamped.reference, origin, mail, content.size, judgement, fates_of(taken, who))
     outcome = dmarc_outcomes.outcome_of(office.config.reports, origin.client, judgement, office.now())
 
     def job(tx: Transaction) -> Arrival:
         message_id = local.deliver(tx, content, who, envelope)
         bounce.deliver(tx, reports)
+        moved.deliver(tx, notices)
         record(tx, trace, message_id)
         dmarc_outcomes.add(tx, outcome)
         return Arrival(stamped.reference, message_id, len(who.accounts) + len(who.full), len(who.remote))

@@ -22,7 +22,7 @@ from directory.accounts import Account
 from directory.database import Reading
 from directory.recipients import Recipients, closed_to, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, forwarding, local, moderation, postponing, scanning, signing
+from mailserver.delivery import allowance, bounce, forwarding, local, moderation, moved, postponing, scanning, signing
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
@@ -224,6 +224,7 @@ def send(
         mail, content.text, content.header, now=office.now(), submitter=submitter.id, priority=priority
     )
     reports = []
+    notices: list[moved.Notice] = []
     if scanned.action is Action.QUARANTINE:
         who = local.Distribution(quarantined=held_back(taken), quarantine=scanned.reason, also=also)
     elif later:  # RFC 4865: everybody gets it then, and is reported on then
@@ -240,6 +241,7 @@ def send(
         )
         reports = moderation.notices_of(office, who.moderated, content)
         reports += bounce.report_success(office, mail, taken, content.header)
+        notices = moved.notices_of(office, mail.reverse_path, taken, content.header)
     draft = submission.replaces_draft
     record_of_it = _trace(submission, reference, origin, content, fates_of(taken, who), scanned)
 
@@ -255,6 +257,7 @@ def send(
         if draft is not None:
             remove(tx, draft[0], [(draft[1], draft[1])])
         bounce.deliver(tx, reports)
+        moved.deliver(tx, notices)
         record(tx, record_of_it, message_id)
         reached = len(who.accounts) + len(who.full)
         return Submitted(reference, refused or {}, message_id, reached, len(who.remote), postponed)

@@ -360,6 +360,17 @@ sending = Table(
     sqlite_with_rowid=False,
 )
 
+# Who was told when that an address leads elsewhere now (delivery.moved).
+moved_notice = Table(
+    "moved_notice",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("sender", Text, primary_key=True),
+    Column("told_at", BigInteger, nullable=False),
+    Index(None, "told_at"),
+    sqlite_with_rowid=False,
+)
+
 # Outbound mail.  One item is one message under one envelope; each recipient has its own fate.
 spool_item = Table(
     "spool_item",
