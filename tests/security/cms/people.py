@@ -98,7 +98,6 @@ def _builder(
     return builder.not_valid_before(start).not_valid_after(end).add_extension(identifier, critical=False)
 
 
-@functools.cache
 def person(
     kind: str = "rsa",
     address: str = AN,
@@ -111,6 +110,22 @@ def person(
     in_subject: bool = False,
     server: bool = False,
     called: str = "Nguyễn Văn An",
+) -> Person:
+    return _person(kind, address, purpose, start, end, by, capable, in_subject, server, called)
+
+
+@functools.cache
+def _person(
+    kind: str,
+    address: str,
+    purpose: str,
+    start: datetime,
+    end: datetime,
+    by: str,
+    capable: bool,
+    in_subject: bool,
+    server: bool,
+    called: str,
 ) -> Person:
     issuer = authority(by)
     key = key_of(kind, address)

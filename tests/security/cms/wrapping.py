@@ -19,14 +19,14 @@ def detached(
     header: bytes = HEADER,
     micalg: bytes = b"sha-256",
     more: bytes = b"",
+    boundary: bytes = b"b",
 ) -> bytes:
-    return (
-        header + b'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; micalg=' + micalg + b";\r\n"
-        b' boundary="b"\r\n\r\n--b\r\n'
-        + content
-        + b'\r\n--b\r\nContent-Type: application/pkcs7-signature; name="smime.p7s"\r\n'
-        b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(signature) + more + b"\r\n--b--\r\n"
-    )
+    line = b"--" + boundary
+    kind = b'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; micalg=' + micalg
+    opening = header + kind + b';\r\n boundary="' + boundary + b'"\r\n\r\n' + line + b"\r\n"
+    part = b'Content-Type: application/pkcs7-signature; name="smime.p7s"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    closing = (base64.encodebytes(signature), more, b"\r\n", line, b"--\r\n")
+    return b"".join((opening, content, b"\r\n", line, b"\r\n", part, *closing))
 
 
 def enclosed(cms: bytes, *, header: bytes = HEADER, kind: bytes = b"") -> bytes:
