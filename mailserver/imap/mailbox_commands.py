@@ -12,7 +12,7 @@ from mailserver import access
 from mailserver.access import Act
 from mailserver.imap import places, resync, rights
 from mailserver.imap.grammar.commands import Bare, Create, OneMailbox, Rename
-from mailserver.imap.grammar.responses import HasChildren, UseRefused, flag_list, ok, quoted
+from mailserver.imap.grammar.responses import HasChildren, UseRefused, ok, quoted
 from mailserver.imap.grammar.selecting import Select
 from mailserver.imap.grammar.syntax import NumbersRefused, SyntaxFault
 from mailserver.imap.listing import mailbox_line
@@ -23,7 +23,6 @@ from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox, NotPermitted
 from mailserver.store import mailboxes, messages, recent
 from mailserver.store.database import Transaction
-from mailserver.store.flags import SYSTEM_FLAGS
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 
 
@@ -66,7 +65,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         # A comfort that nobody waits for (store.recent).
         session.services.store.write(lambda tx: recent.mark_told(tx, mailbox.id, mailbox.uid_next))
     lines = [
-        b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *mailbox.keywords)),
+        view.flags.line,
         rights.permanent_flags(place, command.read_only, mailbox.keywords),
         b"* %d EXISTS\r\n" % mailbox.messages,
     ]

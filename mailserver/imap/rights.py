@@ -10,6 +10,7 @@ Standards: RFC 4314 §4, §5.1.1, §5.2; RFC 5464 §3.3.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mailserver.access import Act, Place
 from mailserver.imap.grammar.responses import flag_list
@@ -46,7 +47,11 @@ def permitted(flags: Sequence[str], allowed: int) -> list[str]:
 
 def permanent_flags(place: Place, read_only: bool, keywords: Sequence[str]) -> bytes:
     """What of the mailbox's flags this client may change (RFC 4314 §5.1.1)."""
-    allowed = 0 if read_only else place.allowed_flags
+    return _permanent_flags(0 if read_only else place.allowed_flags, tuple(keywords))
+
+
+@lru_cache(maxsize=256)
+def _permanent_flags(allowed: int, keywords: tuple[str, ...]) -> bytes:
     kept = permitted((*SYSTEM_FLAGS, *keywords), allowed)
     # A keyword not listed may be made by storing it; in a mailbox open for reading only, nothing can be stored.
     if allowed & _KEYWORD:

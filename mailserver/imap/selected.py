@@ -63,6 +63,7 @@ class FlagLists(dict[int, bytes]):
         super().__init__()
         self.keywords = keywords
         self._unknown = FIRST_KEYWORD_BIT + len(keywords)
+        self.line = b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *keywords))
 
     def __missing__(self, mask: int) -> bytes:
         if mask >> self._unknown:
@@ -219,7 +220,7 @@ class SelectedMailbox:
         if mailbox.keywords == self.flags.keywords:
             return b""
         self.flags = flag_lists(mailbox.keywords)
-        return b"* FLAGS %b\r\n" % flag_list((*SYSTEM_FLAGS, *mailbox.keywords))
+        return self.flags.line
 
     def own_change(self, before: int, after: int, changed: Iterable[tuple[int, int]] = ()) -> None:
         """This session changed something and has told it: ``changed`` are (uid, modseq).

@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
@@ -112,6 +113,7 @@ _KEYWORDS_OF_ACCOUNT = Prepared(
 )
 
 
+@lru_cache(maxsize=256)  # nearly always INBOX
 def normalise_name(name: str) -> str:
     """The one form of a mailbox name.  Raises CannotDo for a name that no mailbox may have."""
     name = unicodedata.normalize("NFC", name)

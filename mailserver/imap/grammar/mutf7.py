@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 
 _SHIFT = re.compile(r"&([^-]*)-|([^&]+)", re.DOTALL)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
@@ -26,6 +27,7 @@ def _shift(match: re.Match[str]) -> str:
     return "&" + packed.decode("ascii").rstrip("=").replace("/", ",") + "-"
 
 
+@lru_cache(maxsize=256)  # nearly always INBOX
 def decode(octets: bytes) -> str | None:
     """The name, or None if these octets are no modified UTF-7."""
     if b"&" not in octets:
