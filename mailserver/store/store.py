@@ -44,7 +44,8 @@ class Store:
         call_indexer: Callable[[], object] = lambda: None,
     ) -> None:
         self.blobs = Blobs(folder / "bodies", clock=clock)
-        self.wakeups = Wakeups(folder / "run")
+        self.wakeups = Wakeups(folder / "run" / "wake")
+        self._spool_wakeups = Wakeups(folder / "run" / "spool")
         self.database = Database(url, announce=self._announce, clock=clock)
         self.fulltext = Fulltext(folder / "index", self._read_anew, self.blobs.read, call=call_indexer)
         self._inline_limit = inline_limit
@@ -108,7 +109,7 @@ class Store:
 
     def watch_spool(self, callback: Callback) -> Watch:
         """Call back when mail to other servers was added or released."""
-        return self.wakeups.watch([SPOOL], callback)
+        return self._spool_wakeups.watch([SPOOL], callback)
 
     def check_consistency(self) -> list[str]:
         """Broken invariants, in words; empty when all is well."""
@@ -150,12 +151,12 @@ class Store:
     def close(self) -> None:
         self.database.close()
         self.wakeups.close()
+        self._spool_wakeups.close()
 
     def _announce(self, transaction: Transaction) -> None:
-        touched = transaction.touched
+        self.wakeups.announce(transaction.touched)
         if transaction.spool_touched:
-            touched.add(SPOOL)
-        self.wakeups.announce(touched)
+            self._spool_wakeups.announce((SPOOL,))
 
 
 def open_store(url: str, folder: Path, **settings: int) -> Store:

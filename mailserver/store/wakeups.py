@@ -1,7 +1,7 @@
 """Wake-ups: "look again at these mailboxes", within a process and between the processes of one machine.
 
 A wake-up carries no news, only the ids of mailboxes that changed; the change log in the database is the truth.
-Losing one costs delay, never data.  Every process has a Unix datagram socket in ``DATA/run/wake``; a commit sends
+Losing one costs delay, never data.  Every process has a Unix datagram socket in a folder that all know; a commit sends
 one datagram to each of the others, and calls this process's own watchers directly.
 
 A commit never waits for a process that is slow to take its datagrams (Linux queues as few as ten): what does not fit
@@ -30,7 +30,8 @@ Callback = Callable[[], object]
 
 # Ids in one datagram; more changed mailboxes need several.
 _IDS_PER_DATAGRAM = 4000
-# A pseudo-mailbox.
+# The spool's number among what is watched.  It has a folder of its own: who sends to other servers has no use for the
+# wake-ups of every commit.
 SPOOL = 0
 _DATAGRAMS_AT_ONCE = 50
 # Process id and chance.
@@ -104,8 +105,8 @@ class _Line:
 class Wakeups:
     """This process's watchers, and its line to the other processes."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self._folder = run_dir / "wake"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._watchers: dict[int, list[Watch]] = {}
         self._guard = threading.Lock()

@@ -41,7 +41,7 @@ class Bell:
 
 @pytest.fixture
 def wakeups(tmp_path: Path) -> Iterator[Wakeups]:
-    made = Wakeups(tmp_path / "run")
+    made = Wakeups(tmp_path / "run" / "wake")
     yield made
     made.close()
 
@@ -204,12 +204,13 @@ def listen() -> Iterator[Any]:
 
 def test_other_processes_hear_of_it(store: Store, hire: Any, listen: Any, tmp_path: Path) -> None:
     clerk = hire(store)
-    run = store.blobs.folder.parent / "run"
-    first, second = listen(run, clerk.inbox.id), listen(run, clerk.inbox.id, SPOOL)
+    run = store.blobs.folder.parent / "run" / "wake"
+    first, second = listen(run, clerk.inbox.id), listen(run, clerk.inbox.id)
+    relay = listen(run.with_name("spool"), clerk.inbox.id, SPOOL)
     clerk.fill(1)
     assert first.heard() == second.heard() == str(clerk.inbox.id)
     clerk.do(lambda tx: tx.wake_spool())
-    assert second.heard() == str(SPOOL)
+    assert relay.heard() == str(SPOOL)  # and of nothing else
     first.end()
     third = listen(run, clerk.inbox.id)
     clerk.fill(1)
@@ -218,7 +219,7 @@ def test_other_processes_hear_of_it(store: Store, hire: Any, listen: Any, tmp_pa
 
 def test_more_mailboxes_than_one_datagram_carries(wakeups: Wakeups, listen: Any, tmp_path: Path) -> None:
     last = 20_000
-    other = listen(tmp_path / "run", 1, last)
+    other = listen(tmp_path / "run" / "wake", 1, last)
     wakeups.announce(list(range(1, last + 1)))
     assert {other.heard(), other.heard()} == {"1", str(last)}
 
@@ -237,7 +238,7 @@ def test_a_data_folder_may_lie_deep(tmp_path: Path, listen: Any) -> None:
 
 
 def test_a_process_that_was_killed_is_forgotten(wakeups: Wakeups, listen: Any, tmp_path: Path) -> None:
-    dead, alive = listen(tmp_path / "run", 1), listen(tmp_path / "run", 1)
+    dead, alive = listen(tmp_path / "run" / "wake", 1), listen(tmp_path / "run" / "wake", 1)
     dead.process.kill()
     dead.process.wait()
     sockets = tmp_path / "run" / "wake"
@@ -252,7 +253,7 @@ def test_a_process_that_was_killed_is_forgotten(wakeups: Wakeups, listen: Any, t
 def test_a_stuck_process_holds_nobody_up_and_hears_all_of_it_later(
     wakeups: Wakeups, listen: Any, tmp_path: Path
 ) -> None:
-    stuck, alive = listen(tmp_path / "run", 1), listen(tmp_path / "run", 2)
+    stuck, alive = listen(tmp_path / "run" / "wake", 1), listen(tmp_path / "run" / "wake", 2)
     stuck.process.send_signal(signal.SIGSTOP)
     try:
         for _ in range(40):
@@ -285,14 +286,14 @@ def test_strange_things_in_the_folder_do_no_harm(wakeups: Wakeups, listen: Any, 
     sockets = tmp_path / "run" / "wake"
     (sockets / "README").write_text("no socket")
     (sockets / "folder").mkdir()
-    other = listen(tmp_path / "run", 1)
+    other = listen(tmp_path / "run" / "wake", 1)
     wakeups.announce([1])
     assert other.heard() == "1"
 
 
 def test_closing_ends_the_listening(tmp_path: Path) -> None:
     before = threading.active_count()
-    wakeups = Wakeups(tmp_path / "run")
+    wakeups = Wakeups(tmp_path / "run" / "wake")
     wakeups.watch([1], Bell())
     assert threading.active_count() == before + 1
     wakeups.close()
