@@ -102,6 +102,12 @@ def end(conn: Writing, token: str) -> None:
     conn.execute(delete(web_session).where(web_session.c.token_hash == _hash(token)))
 
 
+def end_one(conn: Writing, account_id: str, token_hash: str) -> bool:
+    """End one of an account's sessions, as ``sessions_of`` names it; whether there was one."""
+    mine = web_session.c.account_id == account_id, web_session.c.token_hash == token_hash
+    return bool(conn.execute(delete(web_session).where(*mine)).rowcount)
+
+
 def end_all(conn: Writing, account_id: str, *, but: str | None = None) -> int:
     """End an account's sessions, but for the one with this token; how many there were."""
     doomed = delete(web_session).where(web_session.c.account_id == account_id)

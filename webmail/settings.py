@@ -117,7 +117,12 @@ def _fault_of(owner: Account, old: str, new: str, again: str) -> str:
 
 @blueprint.post("/sessions/end")
 def end_others() -> Answer:
+    """One of them, or all but this."""
+    which = request.form.get("session", "")
     with services().directory.write() as conn:
-        sessions.end_all(conn, person().id, but=current_user.token)
-    flash(_("You are signed out everywhere else."), "success")
+        if which:
+            sessions.end_one(conn, person().id, which)
+        else:
+            sessions.end_all(conn, person().id, but=current_user.token)
+    flash(_("You are signed out there.") if which else _("You are signed out everywhere else."), "success")
     return see_other("/settings")

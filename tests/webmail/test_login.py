@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -280,6 +281,17 @@ def test_one_can_sign_out_everywhere_else(an: Visitor, sign_in: Callable[[str], 
     an.post("/sessions/end", {})
     assert an.get("/mailboxes").status_code == 200
     assert elsewhere.get("/mailboxes").status_code == 303
+
+
+def test_one_can_sign_out_in_one_place(an: Visitor, sign_in: Callable[[str], Visitor]) -> None:
+    first, second, stranger = sign_in("an"), sign_in("an"), sign_in("binh")
+    found = re.findall(r'name="session" value="([0-9a-f]{64})"', second.page("/settings"))
+    assert len(found) == 2
+    stranger.post("/sessions/end", {"session": found[0]})
+    an.post("/sessions/end", {"session": found[0]})
+    signed_in = [who.get("/mailboxes").status_code == 200 for who in (an, first, second, stranger)]
+    assert signed_in.count(False) == 1
+    assert signed_in[2:] == [True, True]
 
 
 def test_a_clerk_opens_the_units_mailbox_and_nobody_else(sign_in: Callable[[str], Visitor], hall: TownHall) -> None:
