@@ -46,6 +46,7 @@ from security.dkim import read_message, sign, verify
 from security.dkim.verifying import MOST_SIGNATURES
 from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
 from security.scram import Scram, ScramProof, make_verifier
+from tests.fuzz.smime import smime, smime_seeds
 from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
 from tests.security.keyring import NOW, signer, zone
 
@@ -337,6 +338,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
         ],
     ),
     "signatures": (signatures, _signed_letters),
+    "smime": (smime, smime_seeds),
     "smtp-streams": (
         smtp_streams,
         lambda: [
