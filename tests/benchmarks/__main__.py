@@ -29,6 +29,7 @@ from tests.benchmarks.contender import Contender
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.ingest import Ingest
 from tests.benchmarks.logins import Logins
+from tests.benchmarks.look_ups import LookUps
 from tests.benchmarks.mixed import Mixed
 from tests.benchmarks.postfix_dovecot import PostfixDovecot
 from tests.benchmarks.profiling import find_profiler, profiled
@@ -37,9 +38,11 @@ from tests.benchmarks.series import Series, take_turns
 from tests.benchmarks.store_level import StoreLevel
 from tests.benchmarks.sync import Sync
 
-NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "mixed")
+NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "directory", "mixed")
 # What `all` means: the mixed load takes long to prepare and is asked for by name.
 STANDARD = NAMES[:-1]
+# What the peer has not.
+_OURS_ALONE = {"store", "directory"}
 # Seconds after which the peer may give up the process of an idle session, in its second set-up.
 _HIBERNATE = 2
 # Sessions that a process of the peer's serves, and processes that wait for some, in the set-up that is quickest here.
@@ -78,6 +81,7 @@ FULL = Plan(
             Relay(50_000, backlog=True, dead=True),
         ),
         "store": (StoreLevel(10_000, 50_000, (5_000, 20_000, 200_000)),),
+        "directory": (LookUps(200_000, 20, 20),),
         "mixed": (Mixed(200, 30, 500),),
     },
 )
@@ -100,6 +104,7 @@ QUICK = Plan(
             Relay(5000, backlog=True, dead=True),
         ),
         "store": (StoreLevel(2_000, 5_000, (5_000, 20_000)),),
+        "directory": (LookUps(10_000, 20, 4),),
         "mixed": (Mixed(50, 10, 100),),
     },
 )
@@ -158,7 +163,8 @@ def _bring_up(
     folder: Path, plan: Plan, only: str | None, wanted: Sequence[str], running: contextlib.ExitStack
 ) -> list[Contender]:
     """Install and start who takes part."""
-    reason = postfix_dovecot.why_not() if only != "ours" and set(wanted) != {"store"} else ""
+    has_peer = only != "ours" and not set(wanted) <= _OURS_ALONE
+    reason = postfix_dovecot.why_not() if has_peer else ""
     if reason:
         print(f"The peer is left out: {reason}.", file=sys.stderr)
     contenders: list[Contender] = []
@@ -167,7 +173,7 @@ def _bring_up(
         accounts = plan.accounts if "broadcast" in wanted else plan.peer_accounts
         groups = [count for count in (*plan.broadcasts, *plan.ours_alone) if count <= accounts]
         contenders.append(CityMail(folder / "citymail", accounts, tuple(groups)))
-    if only != "ours" and set(wanted) != {"store"} and not reason:
+    if has_peer and not reason:
         contenders.append(PostfixDovecot(folder / "peer", plan.peer_accounts, plan.broadcasts))
     for contender in contenders:
         start = time.monotonic()
@@ -198,7 +204,7 @@ def _run(name: str, plan: Plan, contenders: Sequence[Contender], options: argpar
             peer.take_over()
     else:
         for series in plan.series[name]:
-            _measure(series, ours if name == "store" else contenders, plan, options)
+            _measure(series, ours if name in _OURS_ALONE else contenders, plan, options)
 
 
 def _measure(series: Series, contenders: Sequence[Contender], plan: Plan, options: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from directory import domains, groups, mailboxes, postings, provisioning, unit_changes
@@ -118,25 +119,33 @@ def _commune(listed: str) -> CityUnit:
 
 def city_people(size: Size, domain: str = DOMAIN) -> Iterator[CityPerson]:
     """One after the other, in the order of their numbers."""
-    shorts = [(unit.short_name, unit.type) for unit in city_units(size)]
-    led: set[str] = set()
-    for number in range(size.people):
-        chance = random.Random(_SEED * 1_000_003 + number)
-        unit, kind = shorts[number % len(shorts)]
-        position = chance.choices(("CV", "CVC", "CS", "NV", "VT", "PTP"), (60, 12, 8, 12, 2, 6))[0]
-        if unit not in led:
-            led.add(unit)
-            position = _HEADS.get(kind, "GD")
-        twice = chance.randrange(100) < _DOUBLE_HATTED and len(shorts) > 1
-        yield CityPerson(
-            f"CB{number:06}",
-            _name(chance),
-            address(number, domain),
-            f"09{chance.randrange(10**8):08}",
-            unit,
-            position,
-            shorts[(number + chance.randrange(1, len(shorts))) % len(shorts)][0] if twice else "",
-        )
+    return (city_person(size, number, domain) for number in range(size.people))
+
+
+def city_person(size: Size, number: int, domain: str = DOMAIN) -> CityPerson:
+    """The first in each unit leads it."""
+    shorts = _places(size.units)
+    chance = random.Random(_SEED * 1_000_003 + number)
+    unit, kind = shorts[number % len(shorts)]
+    position = chance.choices(("CV", "CVC", "CS", "NV", "VT", "PTP"), (60, 12, 8, 12, 2, 6))[0]
+    if number < len(shorts):
+        position = _HEADS.get(kind, "GD")
+    twice = chance.randrange(100) < _DOUBLE_HATTED and len(shorts) > 1
+    return CityPerson(
+        f"CB{number:06}",
+        _name(chance),
+        address(number, domain),
+        f"09{chance.randrange(10**8):08}",
+        unit,
+        position,
+        shorts[(number + chance.randrange(1, len(shorts))) % len(shorts)][0] if twice else "",
+    )
+
+
+@cache
+def _places(count: int) -> list[tuple[str, str]]:
+    """(short name, type) of all units."""
+    return [(unit.short_name, unit.type) for unit in city_units(Size(units=count))]
 
 
 _HEADS = {
