@@ -21,7 +21,7 @@ import click
 
 from directory.cli.context import EXIT_BUSY, EXIT_PARTLY, EXIT_UNKNOWN
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, owner_of, put_on_record, read_config, speaker
+from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from directory.accounts import Account
@@ -83,6 +83,7 @@ def import_command(mailbox: str, source: str, config_path: Path, lang: str | Non
     if account is None:
         click.echo(say("no-mailbox", key=mailbox), err=True)
         sys.exit(EXIT_UNKNOWN)
+    allow(config_path, "mailbox.import", account.login)
     if not options["dry_run"]:
         put_on_record(
             *(config_path, "mailbox.import", account.login),

@@ -102,6 +102,27 @@ def tell_header(block: bytes) -> None:
         tell(line.removesuffix("\r"))
 
 
+def _answering_for(config_path: Path, by: str = "", reason: str = "") -> CliContext:
+    """Who answers for what a command does: an administrator signs in here, once."""
+    context = click.get_current_context()
+    cli = context.find_object(CliContext)
+    assert cli is not None
+    cli.config_path = config_path
+    cli.speak_for(by, reason)
+    context.call_on_close(cli.close)
+    return cli
+
+
+def allow(config_path: Path, operation: str, subject: str) -> None:
+    """For a command that only looks.  Raises Fault where an administrator may not."""
+    from directory.authority import require
+
+    cli = _answering_for(config_path)
+    if cli.acting_as:
+        with cli.write() as conn:
+            require(conn, cli.actor, operation, subject)
+
+
 def put_on_record(
     config_path: Path, action: str, subject: str, *, by: str = "", reason: str = "", **details: object
 ) -> None:
@@ -110,15 +131,9 @@ def put_on_record(
     """
     from directory.record import record
 
-    cli = click.get_current_context().find_object(CliContext)
-    assert cli is not None
-    cli.config_path = config_path
-    cli.speak_for(by, reason)
-    try:
-        with cli.write() as conn:
-            record(conn, cli.actor, action, subject, **details)
-    finally:
-        cli.close()
+    cli = _answering_for(config_path, by, reason)
+    with cli.write() as conn:
+        record(conn, cli.actor, action, subject, **details)
 
 
 def owner_of(config: Config, key: str) -> Account | None:

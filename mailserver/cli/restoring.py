@@ -17,7 +17,7 @@ import click
 
 from directory.cli.context import show_size
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, owner_of, put_on_record, read_config, speaker
+from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,7 @@ def restore_command(
     if owner is None:
         click.echo(say("no-mailbox", key=address), err=True)
         sys.exit(3)
+    allow(config_path, "mailbox.restore", owner.login)
     earliest = _moment(since, say)
     wanted = _choice(mailbox, drafts, earliest)
     store = Store(config.store_url, config.data)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from directory.cli.texts import environment_language
-from mailserver.cli.options import answering, put_on_record, read_config, speaker
+from mailserver.cli.options import allow, answering, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from directory.accounts import Account
@@ -78,6 +78,7 @@ def _open(config_path: Path, address: str, name: str | None, say: Say) -> Iterat
             owner = find_mailbox_owner(reading, address)
         if owner is None:
             _end(say("no-mailbox", key=address))
+        allow(config_path, "mailbox.share", owner.login)
         store.maildrop(owner.id)
         with store.read() as connection:
             if name is None:
