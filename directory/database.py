@@ -44,6 +44,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from directory import tables
 from directory.faults import Refused
 from directory.identifiers import new_id
+from directory.memory import LIFETIME, Estimates, Memory
 from directory.questions import Question as Question
 from directory.sqlite_log import use_log
 
@@ -68,41 +69,6 @@ _QUIET = {
 }
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
-# Shelves that hang on one table alone and are dear to fill: other changes of a transaction leave them as they are.
-_HANGS_ON = {
-    "unit trees": tables.unit_version.name,
-    "positions": tables.position.name,
-    "positions by key": tables.position.name,
-    "domains": tables.domain.name,
-}
-_MEMORY_LIFETIME = 60.0
-_MEMORY_ENTRIES = 50_000
-
-
-class Memory:
-    """Answers that hold as long as the directory does not change."""
-
-    __slots__ = ("_shelves", "born", "version")
-
-    def __init__(self, version: int, born: float) -> None:
-        self.version = version
-        self.born = born
-        self._shelves: dict[str, dict[Any, Any]] = {}
-
-    def shelf(self, name: str) -> dict[Any, Any]:
-        shelf = self._shelves.get(name)
-        if shelf is None:
-            shelf = self._shelves.setdefault(name, {})
-        elif len(shelf) > _MEMORY_ENTRIES:
-            shelf.clear()
-        return shelf
-
-    def clear(self) -> None:
-        self._shelves.clear()
-
-    def forget(self, table: str) -> None:
-        """What may be another after a change of this table."""
-        self._shelves = {name: shelf for name, shelf in self._shelves.items() if _HANGS_ON.get(name, table) != table}
 
 
 class _Conversation:
@@ -133,7 +99,7 @@ class _Conversation:
 
     def estimate(self, key: Any, make: Callable[[], T]) -> T:
         """What is dear to count and may be a minute old: how common a word is, how many work where."""
-        return self._directory.estimate(key, make)
+        return self._directory.estimates.recall(key, make)
 
     def new_id(self) -> str:
         return new_id(self._directory.clock(), self._directory.random_bits)
@@ -313,7 +279,7 @@ class Directory:
         self._writer: Connection | None = None
         self.memory = Memory(-1, monotonic())
         self._checked = float("-inf")
-        self._estimates: dict[Any, tuple[float, Any]] = {}  # with the moment at which each was made
+        self.estimates = Estimates(monotonic)
 
     # Reading
 
@@ -337,20 +303,9 @@ class Directory:
         version = int(found[0]) if found else 0
         if version < memory.version:
             return Memory(version, now)  # this snapshot is older than a change just made here
-        if version > memory.version or now - memory.born > _MEMORY_LIFETIME:
+        if version > memory.version or now - memory.born > LIFETIME:
             self.memory = memory = Memory(version, now)
         return memory
-
-    def estimate(self, key: Any, make: Callable[[], T]) -> T:
-        now = self._monotonic()
-        known = self._estimates.get(key)
-        if known is not None and now - known[0] < _MEMORY_LIFETIME:
-            return known[1]  # type: ignore[no-any-return]
-        value = make()
-        if len(self._estimates) > _MEMORY_ENTRIES:
-            self._estimates.clear()
-        self._estimates[key] = now, value
-        return value
 
     # Writing
 

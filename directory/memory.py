@@ -1,0 +1,66 @@
+"""What a process remembers of the directory: answers that hold until it changes, and estimates that may be old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from directory import tables
+
+T = TypeVar("T")
+
+# Seconds; after them even what did not change is looked up anew.
+LIFETIME = 60.0
+_ENTRIES = 50_000
+# Shelves that hang on one table alone and are dear to fill: other changes of a transaction leave them as they are.
+_HANGS_ON = {
+    "unit trees": tables.unit_version.name,
+    "positions": tables.position.name,
+    "positions by key": tables.position.name,
+    "domains": tables.domain.name,
+}
+
+
+class Memory:
+    """Answers that hold as long as the directory does not change."""
+
+    __slots__ = ("_shelves", "born", "version")
+
+    def __init__(self, version: int, born: float) -> None:
+        self.version = version
+        self.born = born
+        self._shelves: dict[str, dict[Any, Any]] = {}
+
+    def shelf(self, name: str) -> dict[Any, Any]:
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            shelf = self._shelves.setdefault(name, {})
+        elif len(shelf) > _ENTRIES:
+            shelf.clear()
+        return shelf
+
+    def clear(self) -> None:
+        self._shelves.clear()
+
+    def forget(self, table: str) -> None:
+        """What may be another after a change of this table."""
+        self._shelves = {name: shelf for name, shelf in self._shelves.items() if _HANGS_ON.get(name, table) != table}
+
+
+class Estimates:
+    """What is dear to count and may be out of date, whatever changes: made anew after ``LIFETIME``."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._known: dict[Any, tuple[float, Any]] = {}  # with the moment at which each was made
+
+    def recall(self, key: Any, make: Callable[[], T]) -> T:
+        now = self._monotonic()
+        known = self._known.get(key)
+        if known is not None and now - known[0] < LIFETIME:
+            return known[1]  # type: ignore[no-any-return]
+        value = make()
+        if len(self._known) > _ENTRIES:
+            self._known.clear()
+        self._known[key] = now, value
+        return value
