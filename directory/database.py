@@ -65,6 +65,7 @@ _QUIET = {
         tables.preference,
         tables.recovery_code,
         tables.second_factor_use,
+        tables.signature,
     )
 }
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from flask import Blueprint, abort, flash, jsonify, make_response, render_template, request
 
 from directory import accounts, recipients
+from directory.signatures import signature_of
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import postponing
 from mailserver.delivery.submission import Submission, Submitted
@@ -52,6 +53,8 @@ def show() -> Answer:
         letter = quoting.from_mailto(request.args["mailto"])
     elif "to" in request.args:
         letter = replace(letter, to=" ".join(request.args["to"].split())[:2000])
+    with services().directory.read() as people:
+        letter = letters.signed(letter, signature_of(people, account().id))
     return form(letter)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 
 from sqlalchemy import Connection
 
@@ -81,6 +82,20 @@ class Saved:
     uid: int
     conflict: bool = False
     letter: Letter = field(default_factory=Letter)
+
+
+def signed(letter: Letter, signature: str) -> Letter:
+    """With the signature below one's own words and above what is quoted; its separator is the usual one (RFC 3676
+    §4.3).
+    """
+    if not signature:
+        return letter
+    lines = "<br>".join(escape(line) for line in signature.split("\n"))
+    return replace(
+        letter,
+        text=f"\n\n-- \n{signature}\n{letter.text}",
+        html=f"<p><br></p><p>-- <br>{lines}</p>{letter.html}",
+    )
 
 
 def drafts_mailbox(conn: Connection) -> Mailbox | None:

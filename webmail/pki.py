@@ -50,9 +50,7 @@ def show(name: str) -> Response:
     if document is None:
         abort(404)
     response = Response(document.octets, content_type=document.media_type)
-    _cache(response, document.changed_at, document.expires_at or int(services().clock()) + 86_400)
-    response.make_conditional(request)
-    return response
+    return _cached(response, document.changed_at, document.expires_at or int(services().clock()) + 86_400)
 
 
 @blueprint.post("/ocsp")
@@ -78,14 +76,16 @@ def answer_get(asked: str) -> Response:
 def _respond(answer: Answer, *, is_cached: bool) -> Response:
     response = Response(answer.octets, content_type=ANSWER_TYPE)
     if is_cached and answer.keeps and answer.this_update and answer.next_update:
-        _cache(response, int(answer.this_update.timestamp()), int(answer.next_update.timestamp()))
+        return _cached(response, int(answer.this_update.timestamp()), int(answer.next_update.timestamp()))
     return response
 
 
-def _cache(response: Response, changed_at: int, expires_at: int) -> None:
+def _cached(response: Response, changed_at: int, expires_at: int) -> Response:
     """Until it ends, and no longer (RFC 5019 §6.2)."""
     left = max(0, expires_at - int(services().clock()))
     response.headers["Cache-Control"] = f"max-age={left}, public, no-transform, must-revalidate"
     response.last_modified = datetime.fromtimestamp(changed_at, UTC)
     response.expires = datetime.fromtimestamp(expires_at, UTC)
     response.set_etag(sha256(response.get_data()).hexdigest())
+    response.make_conditional(request)
+    return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, request, session
 from flask_login import current_user, login_user
 
-from directory import sessions
+from directory import sessions, signatures
 from directory.account_changes import set_language, set_password
 from directory.accounts import Account, credentials_by_login
 from directory.faults import Fault
@@ -15,7 +15,7 @@ from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from security.scram import new_verifier
 from webmail import languages, pages, postponed
 from webmail.languages import _
-from webmail.login import MUST_CHANGE, SignedIn, local_path, person
+from webmail.login import MUST_CHANGE, SignedIn, account, local_path, may_send, person
 from webmail.pages import Answer, see_other
 from webmail.proving import has_second_factor, prove
 from webmail.services import services
@@ -31,6 +31,8 @@ def show() -> Answer:
         side = pages.sidebar(conn)
     with services().directory.read() as people:
         mine = sessions.sessions_of(people, person().id)
+        signature = signatures.chosen_text(people, account().id)
+        known = signatures.from_directory(people, account().id)
     this = current_user.session.token_hash
     return pages.render(
         "settings.html",
@@ -38,6 +40,8 @@ def show() -> Answer:
         sidebar=side,
         current=None,
         sessions=mine,
+        signature=signature,
+        known=known,
         this=this,
         must_change=must_change_password(),
         asks_code=has_second_factor(),
@@ -45,6 +49,19 @@ def show() -> Answer:
         undo_seconds=postponed.seconds_to_think(),
         shortest=MIN_PASSWORD,
     )
+
+
+@blueprint.post("/settings/signature")
+def choose_signature() -> Answer:
+    """Of the mailbox that is open: one's own, or a unit's, for which one may send."""
+    kind = request.form.get("kind", "none")
+    text = {"none": None, "directory": ""}.get(kind, request.form.get("text", "").strip())
+    if not may_send():
+        return pages.refused(_("You may read this mailbox, but not send for it."), "/settings#signature")
+    with services().directory.write(origin=request.remote_addr or "") as conn:
+        signatures.choose(conn, account().id, text)
+    flash(_("Saved."), "success")
+    return see_other("/settings#signature")
 
 
 @blueprint.post("/language")

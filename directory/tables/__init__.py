@@ -20,6 +20,7 @@ from directory.tables.accounts import (
     scram_verifier,
     second_factor,
     second_factor_use,
+    signature,
 )
 from directory.tables.administration import approval_request, approval_rule, delegation
 from directory.tables.certificates import (
@@ -99,6 +100,7 @@ __all__ = [
     "search_word",
     "second_factor",
     "second_factor_use",
+    "signature",
     "stale_person",
     "state",
     "trust_anchor",

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, LargeBinary, String, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from directory.tables.columns import AddressText, Day, Id, fk, metadata
 
@@ -86,6 +98,15 @@ hidden_capability = Table(
     fk("account.id", primary_key=True),
     Column("capability", String(60), primary_key=True),
     Column("client", String(100), primary_key=True),  # empty: whatever the client
+    sqlite_with_rowid=False,
+)
+
+# What stands below what an account writes; empty: what the directory says of it.  No row: nothing.
+signature = Table(
+    "signature",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("text", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -161,6 +161,8 @@ def test_telephones_and_initials_come_into_the_index(
     with ALEMBIC, opened.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.stamp(config, "0011")
+        command.upgrade(config, "0012")
+        command.stamp(config, "head")
     opened.close()
     again = open_directory(url)
     with again.read() as conn:
