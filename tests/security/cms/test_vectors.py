@@ -1,5 +1,6 @@
-"""The examples in the RFCs: made by others, long ago."""
+"""The examples in the RFCs, and NIST's: made by others, long ago."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from security.cms import MemoryKey, Verdict, decrypt, open_message, verify
 from security.cms.mime import read_entity
+from security.paths import Judgement, State
 from tests.security.cms.people import NOW, trusting
 from tests.security.cms.wrapping import enclosed
 
@@ -54,3 +56,31 @@ def test_signed_with_dsa():
     found = verify(octets("rfc4134-4.8.eml"), at=NOW, judge=trusting())
     assert (found.verdict, found.reason) == (Verdict.UNSUPPORTED, "unsupported-algorithm")
     assert bytes(read_entity(bytes(found.entity.octets)).body).strip() == CONTENT
+
+
+def believing(message):
+    """A judge that says yes to whoever is in From: what is asked is whether the signature fits."""
+    author = read_entity(message).values("from")[0]
+    return lambda *_, **__: Judgement(State.VALID, "", addresses=(author,))
+
+
+# DSA is history (RFC 8551 §B.2) and on no list of ours.
+DSA = {
+    "SignedValidDSASignaturesTest4.eml",
+    "SignedValidDSAParameterInheritanceTest5.eml",
+    "SignedInvalidDSASignatureTest6.eml",
+}
+
+
+def test_every_signed_message_of_nists_pkits():
+    """All their signatures fit; which of their paths are right is asked of the judge (tests/security/paths)."""
+    folder = files("cryptography_vectors") / "x509" / "PKITS_data" / "smime"
+    verdicts = {}
+    for path in folder.iterdir():
+        message = path.read_bytes()
+        verdicts[path.name] = verify(message, at=NOW, judge=believing(message)).verdict
+    assert len(verdicts) == 224
+    assert {name for name, verdict in verdicts.items() if verdict is not Verdict.VALID} == DSA
+    assert {verdicts[name] for name in DSA} == {Verdict.UNSUPPORTED}
+    changed = (folder / "SignedValidSignaturesTest1.eml").read_bytes().replace(b"a sample signed", b"a simple signed")
+    assert verify(changed, at=NOW, judge=believing(changed)).verdict is Verdict.ALTERED
