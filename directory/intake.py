@@ -17,7 +17,7 @@ from directory.addresses import address_row, is_issuable, is_local_domain, prima
 from directory.database import Question, Reading, Writing
 from directory.dates import holds
 from directory.faults import Fault
-from directory.names import MAX_LOCAL_PART, RESERVED_LOCAL_PARTS, PersonName, address_patterns, order_key
+from directory.names import MAX_LOCAL_PART, PersonName, address_patterns, is_reserved, order_key
 from directory.names import fold as fold_name
 from directory.postings import (
     NO_RANK,
@@ -322,5 +322,5 @@ def check_issuable(conn: Reading | Writing, wanted: str, *, function: bool = Fal
     local, _, domain = wanted.rpartition("@")
     if not is_local_domain(conn, domain):
         raise Fault("domain-unknown", domain=domain)
-    if not function and local in RESERVED_LOCAL_PARTS:
+    if not function and is_reserved(local):
         raise Fault("address-reserved", address=wanted)

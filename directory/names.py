@@ -150,8 +150,27 @@ it khieunai ldap lienhe list lists mail mailer mailer-daemon mailerdaemon market
 no-reply nobody noc noreply office operator phanhoi phapche phongchong pop postfix postmaster quantri quanly
 registrar root sales security smtp spam ssl support sysadmin system tatca test thanhtra thongbao thuky
 tiepdan toasoan tls trogiup ubnd usenet user users uucp vanphong vanthu virus vpub webmaster www
+bithu chanhvanphong giamdoc hr ketoan nhansu phobithu phochutich phogiamdoc phovanphong phapche quantrimang taichinh
+taivu tochuc totruong truongban truongphong phophong photruongphong
 """
 RESERVED_LOCAL_PARTS = frozenset(_RESERVED.split())
+# What is read for another letter at a glance.
+_LOOKS_LIKE = str.maketrans("01i35", "olles")
+
+
+def _at_a_glance(local: str) -> str:
+    """``post.master``, ``p0stmaster`` and ``postmaster2`` are read as ``postmaster``."""
+    return re.sub(r"[._-]", "", local).rstrip("0123456789").translate(_LOOKS_LIKE)
+
+
+_RESERVED_AT_A_GLANCE = frozenset(map(_at_a_glance, RESERVED_LOCAL_PARTS))
+
+
+def is_reserved(local: str) -> bool:
+    """Whether a person with this local part would be taken for an office, or for the system."""
+    return local in RESERVED_LOCAL_PARTS or _at_a_glance(local) in _RESERVED_AT_A_GLANCE
+
+
 # Syllables nobody wants before an @: the next pattern is taken instead.
 _UNSEEMLY_WORDS = "buoi cac chim cho cut dai deo di dit du dam dcm dm dmm dkm lon mat ngu phe vcl vkl vl lol"
 _UNSEEMLY = frozenset(_UNSEEMLY_WORDS.split())
@@ -163,7 +182,7 @@ def ascii_word(text: str) -> str:
 
 
 def _usable(local: str) -> bool:
-    return len(local) >= 2 and local not in RESERVED_LOCAL_PARTS and local not in _UNSEEMLY and not local.isdigit()
+    return len(local) >= 2 and not is_reserved(local) and local not in _UNSEEMLY and not local.isdigit()
 
 
 def address_patterns(name: PersonName) -> Iterator[str]:

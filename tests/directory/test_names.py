@@ -13,6 +13,7 @@ from directory.names import (
     collation_key,
     fold,
     initials,
+    is_reserved,
     order_key,
     split_name,
     tidy,
@@ -171,3 +172,17 @@ def test_order_is_by_letters_before_tones(one: str, other: str) -> None:
 )
 def test_addresses_from_names(full: str, local: str) -> None:
     assert next(address_patterns(split_name(full))) == local
+
+
+@pytest.mark.parametrize(
+    "local",
+    ["postmaster", "post.master", "p0stmaster", "postmaster2", "post-master_7", "adm1n", "secur1ty", "hr", "h.r",
+     "nhansu", "nhan.su", "giamdoc", "giam.doc2", "chutich", "l1st", "a8use", "abuse1"],
+)  # fmt: skip
+def test_nobody_gets_an_address_that_is_read_as_an_office(local: str) -> None:
+    assert is_reserved(local) == (local != "a8use")
+
+
+@pytest.mark.parametrize("local", ["annv", "annv2", "an.nguyen", "hadtt", "linhtt", "an.it2k", "minhhr", "2", ""])
+def test_others_are_not_reserved(local: str) -> None:
+    assert not is_reserved(local)
