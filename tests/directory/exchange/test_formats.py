@@ -1,4 +1,7 @@
-"""Every format holds every record, reads what other programs write, and blames the broken record alone."""
+"""Every format holds every record, reads what other programs write, and blames the broken record alone.
+
+RFC 2849, RFC 6350, RFC 2426, RFC 8259, RFC 4180.
+"""
 
 from __future__ import annotations
 

@@ -10,20 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, domains, groups, mailboxes, provisioning, unit_changes
+from directory import aliases, delegations, domains, groups, mailboxes, provisioning, unit_changes
 from directory.catalogue import lay_out
 from directory.database import Directory
 from directory.dates import days_after
+from directory.exchange import importing
 from directory.exchange.exporting import records
 from directory.exchange.formats import FORMATS, FormatName
 from directory.exchange.importing import Change, FileSettings, Import, Outcome, Taker
 from directory.exchange.kinds import KINDS, KindName
 from directory.exchange.officials import OfficialSettings, OfficialTaker
 from directory.exchange.others import GroupTaker, MailboxTaker, UnitTaker
-from directory.faults import Fault
+from directory.faults import Fault, Refused
 from directory.intake import Joiner
 from directory.names import PersonName, tidy
-from directory.people import find_official
+from directory.people import find_official, list_officials, posts_of
 from directory.postings import positions
 from tests.directory.conftest import City
 
@@ -252,3 +253,61 @@ def test_whatever_people_are_called(
     outcome = take_in(city.directory, "official", text, tmp_path, form=form)
     assert (outcome.added, outcome.updated, outcome.problems) == (0, 0, [])
     assert written(city.directory, "official", form) == text
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_administrator_takes_in_what_is_his_to_administer(any_city: City, tmp_path: Path, dry_run: bool) -> None:
+    """And in a rehearsal on the copy he is no mightier."""
+    directory = any_city.directory
+    with directory.write() as conn:
+        clerk = any_city.join(conn, "Đỗ Thị Hạnh").account_id
+        any_city.join(conn, "Lê Xa", "STC", employee_code="X1")
+        root = any_city.join(conn, "Trần Gốc", "UBND", "TP").account_id
+        delegations.grant(conn, "test", root, "city-admin", below_rank=0)
+        delegations.grant(conn, "test", clerk, "hr-clerk", unit_id=any_city.units["SYT"], below_rank=20)
+    text = (
+        "employee_code,full_name,phone,unit,position\n"
+        "A1,Lê An,,SYT,CV\nA2,Lê Bình,,STC,CV\nX1,Lê Xa,0909,,\nA3,Lê Chi,,SYT,CV\n"
+    )
+    directory.administrator = clerk
+    try:
+        if dry_run and not directory.is_sqlite:
+            # one transaction, which is undone by the first refusal
+            with pytest.raises(Refused):
+                take_in(directory, "official", text, tmp_path, dry_run=True, reason="vì việc")
+            return
+        outcome = take_in(directory, "official", text, tmp_path, dry_run=dry_run, reason="vì việc")
+    finally:
+        directory.administrator = ""
+    assert (outcome.added, outcome.updated, outcome.rejected) == (2, 0, 2)
+    assert [line for line, _ in outcome.problems] == [3, 4]
+    with directory.read() as conn:
+        codes = {each.employee_code for each in list_officials(conn)}
+        assert codes >= (set() if dry_run else {"A1", "A3"})
+        assert not codes & ({"A1", "A2", "A3"} if dry_run else {"A2"})
+        assert find_official(conn, "X1").phone == ""
+
+
+def test_an_import_goes_on_where_it_was_killed(any_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH", 5)
+    lines = [f"A{number},Lê Văn {number},SYT,CV\nA{number},Lê Văn {number},STC,TP\n" for number in range(20)]
+    text = "employee_code,full_name,unit,position\n" + "".join(lines)
+
+    class Killed(BaseException):
+        pass
+
+    def stop(line: int, change: Change) -> None:
+        if line == 23:
+            raise Killed
+
+    with pytest.raises(Killed):
+        take_in(any_city.directory, "official", text, tmp_path, tell=stop)
+    with any_city.directory.read() as conn:
+        assert 0 < sum(1 for _ in list_officials(conn)) < 20
+    outcome = take_in(any_city.directory, "official", text, tmp_path)
+    assert outcome.problems == []
+    assert outcome.unchanged >= 20
+    with any_city.directory.read() as conn:
+        assert all(len(posts_of(conn, each)) == 2 for each in list_officials(conn))
+        assert sum(1 for _ in list_officials(conn)) == 20
+    assert any_city.directory.check_consistency() == []
