@@ -1,4 +1,7 @@
-"""Encrypted by us, read by us; for whom, with what, and what nobody learns."""
+"""Encrypted by us, read by us; for whom, with what, and what nobody learns.
+
+RSA (RFC 3370, RFC 3560), ECDH (RFC 5753, RFC 5480), X25519 (RFC 8418, RFC 7748), AES and its key wrap (RFC 3565).
+"""
 
 from __future__ import annotations
 

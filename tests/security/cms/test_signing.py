@@ -1,4 +1,4 @@
-"""Signed by us, read by us: the octets, the attributes, and every verdict there is."""
+"""Signed by us, read by us: the octets, the attributes, and every verdict there is (RFC 1847, RFC 8551, RFC 4262)."""
 
 from __future__ import annotations
 
