@@ -44,7 +44,7 @@ APPROVAL_SECONDS = 3 * 86_400
 _NEEDS_REASON = frozenset(
     (
         *("mailbox.passwd", "mailbox.restore", "mailbox.share", "mailbox.grant", "mailbox.entrust", "mailbox.import"),
-        *("audit.export", "app-password.add"),
+        *("mailbox.second-factor", "audit.export", "app-password.add"),
     )
 )
 # Who or what else an operation concerns: by which of its details, or of what is after it.

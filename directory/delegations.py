@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
+from directory import second_factor
 from directory.accounts import Account, credentials_by_login
 from directory.authority import (
     DELEGATION_COLUMNS,
@@ -114,8 +115,13 @@ def forget(conn: Writing, account_id: str) -> int:
     return conn.execute(delete(delegation).where(delegation.c.account_id == account_id)).rowcount
 
 
-def sign_in(directory: Directory, login: str, password: str, *, origin: str) -> Account:
-    """The account that answers for what follows.  Raises Fault; every attempt that fails is recorded."""
+def sign_in(
+    directory: Directory, login: str, password: str, *, origin: str, ask_code: Callable[[], str] = lambda: ""
+) -> Account:
+    """The account that answers for what follows; ``ask_code`` where it has a second factor.
+
+    Raises Fault; every attempt that fails is recorded.
+    """
     with directory.read() as conn:
         found = credentials_by_login(conn, login)
         fault: Fault | None = None
@@ -125,6 +131,12 @@ def sign_in(directory: Directory, login: str, password: str, *, origin: str) -> 
             fault = Fault("admin-sign-in")
         elif not delegations_of(conn, found.account.id) and conn.row(_MODERATES, account=found.account.id) is None:
             fault = Fault("admin-none", login=found.account.login)
+        asks_code = found is not None and second_factor.is_on(conn, found.account.id)
+    if fault is None and found is not None and asks_code:
+        code = ask_code()
+        with directory.write(origin=origin) as writing:
+            if second_factor.prove(writing, found.account.id, code) is None:
+                fault = Fault("admin-sign-in")
     if fault is not None:
         with directory.write(origin=origin) as writing:
             record(writing, found.account.login if found else "", "admin.sign-in-refused", login[:254], why=fault.code)

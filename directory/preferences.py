@@ -20,7 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {UNDO_SEND: ("0", "5", "10", "20", "30")}
 def preferences_of(conn: Reading | Writing, account_id: str) -> dict[str, str]:
     """What the account's owner chose; what he did not choose is not there, nor what cannot be chosen any more."""
     rows = conn.execute(select(preference.c.name, preference.c.value).where(preference.c.account_id == account_id))
-    return {name: value for name, value in rows.all() if value in CHOICES.get(name, ())}
+    return {row.name: row.value for row in rows if row.value in CHOICES.get(row.name, ())}
 
 
 def prefer(conn: Writing, account_id: str, name: str, value: str) -> None:

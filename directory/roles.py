@@ -46,7 +46,11 @@ ROLES: dict[Role, RoleRule] = {
     "auditor": RoleRule(2, ("audit.read", "audit.export", "admin.see", "group.see-members")),
     "hr-clerk": RoleRule(3, ("official.*",)),
     "helpdesk": RoleRule(
-        3, ("mailbox.lock", "mailbox.unlock", "mailbox.passwd", "app-password.revoke", "capability.*")
+        3,
+        (
+            *("mailbox.lock", "mailbox.unlock", "mailbox.passwd", "mailbox.second-factor"),
+            *("app-password.revoke", "capability.*"),
+        ),
     ),
     "list-moderator": RoleRule(4, _LISTS),
 }
@@ -65,6 +69,7 @@ ATTRIBUTES: dict[str, str] = {
     "mailbox.lock": "status",
     "mailbox.unlock": "status",
     "mailbox.passwd": "password",
+    "mailbox.second-factor": "password",
     "mailbox.quota": "quota",
     "mailbox.language": "contact",
     "mailbox.grant": "rights",

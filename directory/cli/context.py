@@ -65,6 +65,12 @@ def given_password(prompt: str) -> str:
     return typed
 
 
+def given_code(prompt: str) -> str:
+    """The second proof of who acts as administrator: from the environment, or typed."""
+    given = os.environ.pop("CITYMAIL_ADMIN_CODE", None)
+    return given if given is not None else str(click.prompt(prompt, err=True))
+
+
 def _login(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     if value is None:
         return ""
@@ -119,7 +125,9 @@ class CliContext:
 
         if self.acting_as:
             prompt = text("password.administrator", self.language).format(login=self.acting_as)
-            administrator = sign_in(opened, self.acting_as, given_password(prompt), origin=self.origin)
+            ask_code = functools.partial(given_code, text("code.administrator", self.language))
+            password = given_password(prompt)
+            administrator = sign_in(opened, self.acting_as, password, origin=self.origin, ask_code=ask_code)
             opened.administrator = administrator.id
             self.actor, self.origin = administrator.login, f"{where()} ({who()})"
         else:

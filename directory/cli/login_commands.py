@@ -1,4 +1,6 @@
-"""``citymail mailbox app-password|hide-capability|show-capability``: how an account's mail programs come in."""
+"""``citymail mailbox app-password|second-factor|hide-capability|show-capability``: how an account's owner and his mail
+programs come in.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from datetime import datetime
 
 import click
 
-from directory import app_passwords, hidden_capabilities, people
+from directory import app_passwords, hidden_capabilities, people, second_factor
 from directory.accounts import Account
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
@@ -88,6 +90,21 @@ def revoke(cli: CliContext, mailbox: str, name: str) -> None:
     cli.say("app-password.revoked", name=gone.name, login=owner.login)
 
 
+@click.command("second-factor", help=help_text("second-factor"))
+@click.argument("mailbox")
+@click.option("--off", is_flag=True, help=help_text("second-factor.off"))
+@changing_command
+def second_factor_(cli: CliContext, mailbox: str, off: bool) -> None:
+    with cli.write() as conn:
+        owner = _find(conn, mailbox)
+        if off:
+            second_factor.turn_off(conn, cli.actor, owner.id, "mailbox.second-factor")
+        is_on = second_factor.is_on(conn, owner.id)
+        left = second_factor.recovery_codes_left(conn, owner.id)
+    cli.give({"login": owner.login, "second_factor": is_on, "recovery_codes_left": left})
+    cli.say("second-factor.is-on" if is_on else "second-factor.is-off", login=owner.login, left=left)
+
+
 @click.command("hide-capability", help=help_text("capability.hide"))
 @click.argument("mailbox")
 @click.argument("capabilities", nargs=-1, required=True)
@@ -123,4 +140,4 @@ def _tell(cli: CliContext, owner: Account, rules: hidden_capabilities.Hidden) ->
         cli.say("capability.none", login=owner.login)
 
 
-commands: tuple[click.Command, ...] = (app_password, hide_capability, show_capability)
+commands: tuple[click.Command, ...] = (app_password, second_factor_, hide_capability, show_capability)

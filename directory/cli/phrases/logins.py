@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "second-factor": (
+        "Whether an account has two-step sign-in; for one who lost telephone and codes, turn it off.",
+        "Tài khoản có bật đăng nhập hai bước không; tắt giúp người mất điện thoại và mã khôi phục.",
+    ),
+    "second-factor.off": ("Turn it off: the password is enough again.", "Tắt: chỉ cần mật khẩu."),
+    "second-factor.is-on": (
+        "{login} has two-step sign-in; {left} recovery codes are left.",
+        "{login} đã bật đăng nhập hai bước; còn {left} mã khôi phục.",
+    ),
+    "second-factor.is-off": ("{login} has no two-step sign-in.", "{login} chưa bật đăng nhập hai bước."),
     "app-password.group": (
         "Passwords for single programs: for mail or for the address book, never for the webmail.",
         "Mật khẩu riêng cho từng chương trình: dùng cho thư hoặc danh bạ, không dùng cho webmail.",

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from directory import delegations, postings, provisioning, units
+from directory import delegations, postings, provisioning, second_factor, units
+from directory.accounts import account_by_login
 from directory.cli.context import who
 from directory.database import Directory
 from directory.intake import Joiner
 from directory.names import split_name
+from security import totp
 from security.passwords import hash_password
 from tests.directory.cli.terminal import Terminal, hash_of
 
@@ -259,3 +261,28 @@ def test_everything_of_a_helpdesk_goes_through_the_auditor(citymail: Terminal, o
     (entry,) = actions(citymail, "audit.export")
     assert (entry["actor"], entry["reason"]) == (office["xa"], "thanh tra quý 4")
     xa("official", "lock", office["an"], status=1)
+
+
+def test_an_administrator_with_a_second_factor_shows_a_code(
+    citymail: Terminal, office: dict[str, str], directory: Directory
+) -> None:
+    khoa = Officer(citymail, office["khoa"])
+    with directory.write() as conn:
+        owner = account_by_login(conn, office["khoa"])
+        assert owner is not None
+        secret = second_factor.propose(conn, owner.id)
+        step = conn.now // totp.STEP_SECONDS
+        codes = second_factor.turn_on(conn, owner.login, owner.id, totp.code_at(secret, step))
+    khoa("official", "lock", office["an"], "--reason", "mất máy", status=1, stdin="000000\n")
+    assert [entry["subject"] for entry in actions(citymail, "admin.sign-in-refused")] == [office["khoa"]]
+    khoa("official", "lock", office["an"], "--reason", "mất máy", stdin=f"{codes[0]}\n")
+    # nobody turns off his own, nor without a reason
+    env = {"CITYMAIL_ADMIN_PASSWORD": PASSWORD, "CITYMAIL_ADMIN_CODE": codes[1]}
+    citymail.run("--as", office["khoa"], "mailbox", "second-factor", office["khoa"], "--off", env=env, status=1)
+    lan = Officer(citymail, office["lan"])
+    lan("mailbox", "second-factor", office["khoa"], "--off", status=1)
+    lan("mailbox", "second-factor", office["khoa"], "--off", "--reason", "mất điện thoại")
+    (entry,) = actions(citymail, "mailbox.second-factor")
+    assert (entry["actor"], entry["reason"]) == (office["lan"], "mất điện thoại")
+    assert lan.json("mailbox", "second-factor", office["khoa"])["second_factor"] is False
+    khoa("official", "unlock", office["an"])
