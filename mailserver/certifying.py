@@ -119,8 +119,9 @@ def keep_certificates(config: Config, directory: Directory, ending: threading.Ev
     """Until the process ends."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
     keeper = Keeper(config, directory, fetcher(config), time.monotonic, ending.is_set)
-    while not ending.wait(_INTERVAL):
+    while not ending.is_set():
         keeper.look()
+        ending.wait(_INTERVAL)
 
 
 class Keeper:

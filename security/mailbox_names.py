@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable
 
 import idna
 from asn1crypto import core, x509
+from asn1crypto.parser import parse
 from cryptography.x509.oid import OtherNameFormOID
 
 
 def addresses_of(certificate: bytes) -> tuple[str, ...]:
-    """In the certificate's own order, each once; domains in A-labels.  Raises ValueError for what is no certificate."""
+    """In the certificate's own order and spelling, each once.  Raises ValueError for what is no certificate."""
     return tuple(dict.fromkeys(_addresses(x509.Certificate.load(certificate, strict=True))))
 
 
@@ -63,13 +64,19 @@ def breaks_constraints(certificate: x509.Certificate, authorities: Iterable[x509
 def _addresses(certificate: x509.Certificate) -> Iterable[str]:
     for name in certificate.subject_alt_name_value or ():
         if name.name == "rfc822_name":
-            yield name.native
+            yield _as_written(name.chosen)
     yield from _utf8_mailboxes(certificate)
     # RFC 8550 §3: recognised in the subject too, though nobody should put it there
     for part in certificate.subject.chosen:
         for pair in part:
             if pair["type"].native == "email_address":
-                yield pair["value"].native
+                yield _as_written(pair["value"])
+
+
+def _as_written(text: core.Asn1Value) -> str:
+    """An IA5String as it stands: asn1crypto would show domains in U-labels, by the rules of 2003."""
+    octets: bytes = text.contents
+    return octets.decode("ascii", "replace")
 
 
 def _utf8_mailboxes(certificate: x509.Certificate) -> Iterable[str]:
@@ -78,13 +85,15 @@ def _utf8_mailboxes(certificate: x509.Certificate) -> Iterable[str]:
             name.name == "other_name"
             and name.chosen["type_id"].dotted == OtherNameFormOID.SMTP_UTF8_MAILBOX.dotted_string
         ):
-            yield name.chosen["value"].cast(core.UTF8String).native
+            # asn1crypto sees the [0] EXPLICIT around the text on one way through its objects and not on another
+            _, _, _, _, inner, _ = parse(name.chosen["value"].dump(), strict=True)
+            yield core.UTF8String.load(inner, strict=True).native
 
 
 def _mail_bases(subtrees: core.Asn1Value) -> list[str]:
     if isinstance(subtrees, core.Void):
         return []
-    return [tree["base"].native for tree in subtrees if tree["base"].name == "rfc822_name"]
+    return [_as_written(tree["base"].chosen) for tree in subtrees if tree["base"].name == "rfc822_name"]
 
 
 def _lies_within(address: str, base: str) -> bool:

@@ -108,18 +108,18 @@ def judge(
         named = addresses_of(certificate)
         weakness = weakness_of_key(leaf.public_key)
         refused = _refuse_purpose(leaf, purpose)
+        is_meant = not addresses or not named or names_any(leaf, addresses)
     except Exception as fault:  # asn1crypto reads late and promises nothing of what is malformed
         return Judgement(State.UNREADABLE, _told(fault))
     if weakness:
         return Judgement(State.WEAK, weakness, addresses=named)
-    others = _read_all(companions[:MOST_COMPANIONS])
-    paths = _Paths(leaf, others, purpose, trust, wishes or PolicyWishes())
+    paths = _Paths(leaf, _read_all(companions[:MOST_COMPANIONS]), purpose, trust, wishes or PolicyWishes())
     found = replace(paths.believe(moment), addresses=named)
     if found.state is not State.VALID:
         return found
     if refused:
         return replace(found, state=State.WRONG_PURPOSE, reason=refused)
-    if addresses and named and not names_any(leaf, addresses):
+    if not is_meant:
         return replace(found, state=State.ADDRESS_MISMATCH, reason=f"it names {', '.join(named)}")
     if now <= moment:
         return found
@@ -277,6 +277,8 @@ def _read(octets: bytes) -> x509.Certificate:
     # read now what is asked of every certificate, so that the unreadable is told apart from the refused
     _ = found.issuer.hashable, found.subject.hashable, found.not_valid_before, found.not_valid_after
     _ = found.critical_extensions, found.sha256, found.serial_number, found.public_key.algorithm
+    _ = found.key_identifier, found.authority_key_identifier, found.authority_issuer_serial, found.ca
+    _ = found.crl_distribution_points, found.ocsp_urls, found.self_issued
     return found
 
 
