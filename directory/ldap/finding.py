@@ -165,6 +165,14 @@ def narrow(wanted: Filter) -> Hint | None:
     return _look_up(wanted)
 
 
+def is_direct(wanted: Filter) -> bool:
+    """Whether the few entries that can match are known by an address, a code or an id."""
+    hint = narrow(wanted)
+    if hint is None or unit_ids(wanted) is None:
+        return False
+    return len(hint) <= MOST_LOOK_UPS and all(isinstance(each, ByAddress | ByCode) for each in hint)
+
+
 def cost(hint: Hint) -> tuple[int, int]:
     """Of two hints the cheaper: addresses, then groups of one, long words, members, units."""
     return max((_cost(each) for each in hint), default=(0, 0))

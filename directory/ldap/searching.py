@@ -19,7 +19,7 @@ from directory.ldap import root
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
 from directory.ldap.filters import evaluate
-from directory.ldap.finding import certain
+from directory.ldap.finding import certain, is_direct
 from directory.ldap.look_ups import Finder
 from directory.ldap.messages import (
     PAGED,
@@ -150,7 +150,7 @@ class Searches:
             if search.scope not in (BASE, ONE_LEVEL, SUBTREE):
                 raise BerFault("This scope is not known here")
             wanted = _read_controls(message.controls)
-            begun: _Begun = yield Look(partial(self._begin, operation, search, wanted, who))
+            begun: _Begun = yield Look(partial(self._begun, operation, search, wanted, who), is_light=_is_light(search))
             if begun.walk is not None:
                 begun = yield from self._sorted(operation, search, wanted, begun)
         except BerFault as fault:
@@ -160,6 +160,10 @@ class Searches:
         elif not operation.is_abandoned:
             done = write_result(operation.id, Answer.DONE, begun.result, controls=begun.controls)
             yield Send(begun.octets + done)
+
+    def _begun(self, operation: Operation, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
+        with self._directory.read():  # one snapshot for all of it
+            return self._begin(operation, search, wanted, who)
 
     def _begin(self, operation: Operation, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
         """On a thread: as much as most searches want."""
@@ -313,6 +317,11 @@ class Searches:
         while len(self._paged) > MOST_PAGED:
             self._paged.popitem(last=False)
         return cookie
+
+
+def _is_light(search: Search) -> bool:
+    """Whether it is about one entry, by its name or by what only one has."""
+    return search.scope == BASE or is_direct(search.filter)
 
 
 def _read_controls(controls: Sequence[Control]) -> _Wanted:

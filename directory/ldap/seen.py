@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from directory.ldap import matching, syntaxes
 from directory.ldap.entries import Entry
@@ -122,7 +123,8 @@ class Selection:
     keys: frozenset[str]
 
     @classmethod
-    def of(cls, attributes: Sequence[str]) -> Selection:
+    @lru_cache(1000)
+    def of(cls, attributes: tuple[str, ...]) -> Selection:
         # RFC 4511 §4.5.1.8: an empty list is *; 1.1 alone is nothing
         all_user, all_operational = not attributes or "*" in attributes, "+" in attributes
         found = {kind.key for kind in ATTRIBUTES if (all_operational if kind.is_operational else all_user)}

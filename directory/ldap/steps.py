@@ -21,9 +21,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Run on a thread: it reads the database."""
+    """Run on a thread: it reads the database.  ``is_light``: in less time than the way to the thread takes, where the
+    database is in the process.
+    """
 
     call: Callable[[], Any]
+    is_light: bool = False
 
 
 @dataclass(frozen=True, slots=True)

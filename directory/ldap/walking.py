@@ -97,7 +97,9 @@ class Walk:
             self._start(conn, reach(conn, locate(conn, search.base), search.scope), by_name)
 
     def _start(self, conn: Reading, wanted: Reach, by_name: bool | None) -> None:
-        self._ready.extend(entry for entry in wanted.fixed if self._matches(entry))
+        self._ready.extend(
+            entry for entry in wanted.fixed if possible(self._filter, entry.kind) and self._matches(entry)
+        )
         if wanted.leaf is not None:
             self._start_at_leaf(conn, wanted)
             return

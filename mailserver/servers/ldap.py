@@ -76,6 +76,7 @@ class LdapServices:
             offers_tls=config.ldap.start_tls and tls_context is not None,
         )
         self.executor = executor
+        self.in_place = directory.is_sqlite
         self.login_executor = login_executor
         self.headcount = headcount or Headcount()
         self.connections: set[LdapConnection] = set()
@@ -269,6 +270,8 @@ class LdapConnection(asyncio.Protocol, Timed):
         if isinstance(step, Send):
             transport.write(step.octets)
             await self._can_write.wait()
+        elif isinstance(step, Look) and step.is_light and self._services.in_place:
+            return step.call()
         elif isinstance(step, Look):
             return await self._loop.run_in_executor(self._services.executor, step.call)
         elif isinstance(step, Wait):

@@ -6,20 +6,24 @@ The seed is printed and can be given again, so that what was found can be found 
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
+import functools
+import logging
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from directory.ldap import dn
+from directory.ldap import ber, dn
 from directory.ldap.ber import BerFault
 from directory.ldap.ber import Framer as LdapFramer
 from directory.ldap.entries import Entry
 from directory.ldap.filters import evaluate
 from directory.ldap.finding import narrow, possible
-from directory.ldap.messages import Bind, Compare, Message, Search, read_page, read_sort_keys
+from directory.ldap.messages import VIEW_REQUEST, Bind, Compare, Message, Search, read_page, read_sort_keys, read_view
 from directory.ldap.messages import read_message as read_ldap
 from directory.ldap.root import ANYBODY
 from directory.ldap.seen import Seen, Selection
@@ -109,6 +113,7 @@ def smtp_commands(octets: bytes) -> None:
 
 
 _LDAP_LIMIT = 65_536
+_LDAP_PIECE = 1000
 _LDAP_NAME = "uid=annv@city.gov.vn,ou=people,dc=city,dc=gov,dc=vn"
 
 
@@ -130,9 +135,47 @@ def ldap(octets: bytes) -> None:
                 name = dn.parse(operation.name)
                 assert dn.folded(dn.parse(dn.write(name))) == dn.folded(name)
         for control in message.controls:
-            for read in (read_page, read_sort_keys):
+            for read in (read_page, read_sort_keys, read_view):
                 with contextlib.suppress(BerFault):
                     read(control.value)
+
+
+def ldap_sessions(octets: bytes) -> None:
+    """A whole conversation with a small city: every answer can be read, and no more waits than may."""
+    from tests.directory.ldap_client import Client, read_answers
+
+    client = Client(_ldap_city())
+    said = b""
+    for at in range(0, len(octets), _LDAP_PIECE):
+        piece = octets[at : at + _LDAP_PIECE]
+        client.session.feed(piece)
+        assert len(client.session._framer._buffer) <= client.session._framer.limit + len(piece) + 16
+        said += client.play()
+    assert all(answer["messageID"] >= 0 for answer in read_answers(said))
+
+
+@functools.cache
+def _ldap_city() -> object:
+    from directory.database import open_directory
+    from directory.ldap.policy import Policy
+    from directory.ldap.schema import ATTRIBUTES
+    from directory.ldap.session import Services
+    from directory.login import Gate
+    from security.proven import ProvenLogins
+    from security.throttle import Throttle
+    from tests.directory.conftest import found_city
+
+    logging.getLogger("citymail").setLevel(logging.ERROR)  # each wrong password is told otherwise
+    folder = tempfile.mkdtemp(prefix="citymail-fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    directory = open_directory(f"sqlite:///{folder}/directory.db")
+    city = found_city(directory)
+    with directory.write() as conn:
+        for name, unit in (("Nguyễn Văn An", "SYT"), ("Lê Thị Bình", "P.BT")):
+            city.join(conn, name, unit, "CV")
+    throttle = Throttle([], monotonic=time.monotonic)
+    gate = Gate(directory, throttle=throttle, proven=ProvenLogins(600, monotonic=time.monotonic))
+    return Services(directory, gate, Policy(anonymous=frozenset(kind.key for kind in ATTRIBUTES)))
 
 
 def _ldap_messages(octets: bytes, step: int) -> list[Message]:
@@ -158,9 +201,16 @@ def _ldap_requests() -> list[bytes]:
         "(cn=*)",
     )
     searches = [search_request("dc=city,dc=gov,dc=vn", text, attributes=["*", "+", "cn"]) for text in filters]
+    place = ber.sequence((ber.integer(2), ber.integer(5)), ber.context(0, constructed=True))
+    views = [
+        (VIEW_REQUEST, True, ber.sequence((ber.integer(1), ber.integer(1), target)))
+        for target in (place, ber.octets("An", ber.context(1)))
+    ]
     return [
         message(1, "bindRequest", bind),
         *(message(2, "searchRequest", each, [page(5, b"abc"), sort_by("cn", "-mail")]) for each in searches),
+        *(message(2, "searchRequest", each, [sort_by("cn"), view]) for each in searches for view in views),
+        *(message(2, "searchRequest", each, [sort_by("cn"), page(1)]) for each in searches),
         message(3, "delRequest", rfc4511.DelRequest("o=x")) + message(4, "abandonRequest", rfc4511.AbandonRequest(2)),
     ]
 
@@ -319,6 +369,7 @@ def _signed_letters() -> list[bytes]:
 TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "imap": (imap_commands, _transcript_lines),
     "ldap": (ldap, _ldap_requests),
+    "ldap-sessions": (ldap_sessions, _ldap_requests),
     "message": (messages, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
     "searching": (searching, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
     "attachments": (
