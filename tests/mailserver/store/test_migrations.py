@@ -240,6 +240,41 @@ def test_what_waited_for_other_servers_gets_its_lanes(url: str, tmp_path: Path) 
     store.close()
 
 
+def test_places_and_tombstones_are_written_anew_as_they_were(url: str, tmp_path: Path) -> None:
+    """Migration 0020, there and back."""
+    store = open_store(url, tmp_path)
+    inbox = store.maildrop("an").id
+    entries = [(store.prepare(b"Subject: x\r\n\r\n" + b"x" * size), Target(inbox, ["\\Seen"])) for size in range(5)]
+    store.write(lambda tx: messages.append_many(tx, entries)).result()
+    store.write(lambda tx: messages.set_flags(tx, inbox, [(2, 2)], "add", ["\\Flagged"])).result()
+    for uid in (5, 1):  # the later one first
+        store.write(lambda tx, uid=uid: messages.remove(tx, inbox, [(uid, uid)])).result()
+    with store.read() as connection:
+        before = [connection.execute(text(f"SELECT * FROM {each} ORDER BY uid")).all() for each in _REWRITTEN]
+    store.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0019")
+        assert [each["name"] for each in inspect(connection).get_columns("placement")][-1] == "saved_at"
+        assert len(inspect(connection).get_foreign_keys("placement")) == 2
+        command.upgrade(settings, "head")
+    engine.dispose()
+    store = open_store(url, tmp_path)
+    with store.read() as connection:
+        after = [connection.execute(text(f"SELECT * FROM {each} ORDER BY uid")).all() for each in _REWRITTEN]
+    assert after == before
+    assert len(after[0]) == 3
+    assert store.write(lambda tx: messages.restore(tx, inbox, [1], inbox)).result() == [6]
+    assert store.check_consistency() == []
+    store.close()
+
+
+_REWRITTEN = ("placement", "expunged")
+
+
 def _octets(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
