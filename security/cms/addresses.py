@@ -2,13 +2,15 @@
 
 Only what every program reads alike counts: a From that could be read in two ways names nobody.
 
-Standards: RFC 5322 §3.4, §3.6.2; RFC 8550 §3; RFC 6532 §3.2.
+Standards: RFC 5322 §3.4, §3.6.2; RFC 8550 §3; RFC 6532 §3.2; RFC 2047.
 Limits: 64 KiB of a field, 100 addresses.
 """
 
 from __future__ import annotations
 
+import base64
 import itertools
+import quopri
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from security.mailbox_names import comparable
 _LONGEST = 64 << 10
 _MOST = 100
 _ADDRESS = re.compile(r'(?:[^\s"<>()\[\],:;\\@]+|"[^"\\\r\n]*")@[^\s"<>()\[\],:;\\@]+')
+_ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?\s]*)\?=")
+_BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?)")
 _PART = re.compile(r'"(?:[^"\\]|\\.)*+"|<[^<>"]*+(?:"(?:[^"\\]|\\.)*+"[^<>"]*+)*+>|\((?:[^()\\]|\\.)*+\)|[^"<>()]')
 
 
@@ -81,6 +85,20 @@ def are_all_in(wanted: Sequence[Mailbox], addresses: Sequence[str]) -> bool:
 
 def are_same(one: Sequence[Mailbox], other: Sequence[Mailbox]) -> bool:
     return {_form(mailbox.address) for mailbox in one} == {_form(mailbox.address) for mailbox in other}
+
+
+def without_encoded_words(text: str) -> str:
+    """As a reader sees it (RFC 2047 §2, §6.2); what cannot be decoded stays."""
+    return _ENCODED_WORD.sub(_decode, _BETWEEN_WORDS.sub(r"\1", text))
+
+
+def _decode(word: re.Match[str]) -> str:
+    charset, encoding, encoded = word[1], word[2], word[3].encode("ascii", "replace")
+    try:
+        octets = base64.b64decode(encoded) if encoding in "bB" else quopri.decodestring(encoded, header=True)
+        return octets.decode(charset.partition("*")[0], "replace")
+    except (ValueError, LookupError):
+        return word[0]
 
 
 def _form(address: str) -> str:

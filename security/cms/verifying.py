@@ -15,14 +15,13 @@ Limits: ``MOST_SIGNED`` signed parts of a message, ``DEEPEST`` multiparts in one
 
 from __future__ import annotations
 
-import email.header
 import email.utils
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from security.cms.addresses import Mailbox, are_all_in, are_same, authors, senders
+from security.cms.addresses import Mailbox, are_all_in, are_same, authors, senders, without_encoded_words
 from security.cms.algorithms import DIGESTS
 from security.cms.attributes import DATA
 from security.cms.ber import Reader
@@ -249,24 +248,16 @@ def _describe(
 
 def _remarks_on_names(author: _Author) -> Iterator[Remark]:
     for mailbox in author.mailboxes:
-        name = _decoded_name(mailbox.name[:_LONGEST_NAME]).lower()
+        name = without_encoded_words(mailbox.name[:_LONGEST_NAME]).lower()
         if "@" in name and mailbox.address.lower() not in name:
             yield Remark.ADDRESS_IN_NAME
-
-
-def _decoded_name(name: str) -> str:
-    """RFC 2047."""
-    try:
-        return str(email.header.make_header(email.header.decode_header(name)))
-    except (ValueError, LookupError, email.errors.HeaderParseError):
-        return name
 
 
 def _date(header: Entity) -> datetime | None:
     for value in header.values("date"):
         try:
             found = email.utils.parsedate_to_datetime(value[:_LONGEST_NAME])
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             return None
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     return None

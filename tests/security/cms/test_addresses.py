@@ -1,6 +1,6 @@
 import pytest
 
-from security.cms.addresses import are_all_in, authors, mailboxes
+from security.cms.addresses import are_all_in, authors, mailboxes, without_encoded_words
 from security.cms.mime import read_entity
 
 
@@ -49,6 +49,22 @@ def test_mailboxes(value, expected):
 )
 def test_comparing(wanted, known, expected):
     assert are_all_in(mailboxes(wanted), known) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("=?utf-8?q?Nguy=E1=BB=85n_An?=", "Nguyễn An"),
+        ("=?UTF-8?B?YUB4?= =?utf-8*vi?b?LnZu?=", "a@x.vn"),
+        ("=?nonsense?q?a?=", "=?nonsense?q?a?="),
+        ("=?utf-\udcca?q?a?=", "=?utf-\udcca?q?a?="),
+        ("=?utf-8?b?a?=", "=?utf-8?b?a?="),
+        ("=?hex?q?a?= b", "=?hex?q?a?= b"),
+        ("plain", "plain"),
+    ],
+)
+def test_encoded_words(text, expected):
+    assert without_encoded_words(text) == expected
 
 
 def test_there_is_one_from_or_none():
