@@ -19,7 +19,6 @@ from sqlalchemy import bindparam, func, select
 from directory import units
 from directory.database import Question, Reading
 from directory.faults import Fault
-from directory.groups import Group
 from directory.ldap.policy import Asker
 from directory.names import fold, initials, tidy, words
 from directory.postings import Position, positions, written_title
@@ -258,7 +257,7 @@ def held_positions(conn: Reading) -> list[tuple[Position, int]]:
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 _GROUPS = Question(
-    select(mail_group.c.id, mail_group.c.address, mail_group.c.name, mail_group.c.posting)
+    select(mail_group.c.id, mail_group.c.address, mail_group.c.name)
     .where(mail_group.c.address > bindparam("after"), mail_group.c.closed_at.is_(None))
     .order_by(mail_group.c.address)
     .limit(bindparam("limit", type_=appointment.c.rank.type))
@@ -267,8 +266,8 @@ _GROUPS = Question(
 
 def groups_after(conn: Reading, after: str = "", limit: int = 50) -> list[Suggestion]:
     """Groups in the order of their addresses, from behind one on."""
-    found = (Group(*row) for row in conn.rows(_GROUPS, after=after, limit=limit))
-    return [Suggestion(group.name, group.address, "", "", "group", group.id) for group in found]
+    found = conn.rows(_GROUPS, after=tidy(after), limit=limit)
+    return [Suggestion(name, address, "", "", "group", id_) for id_, address, name in found]
 
 
 # --- found by a few letters -------------------------------------------------------------------------------------------

@@ -22,12 +22,14 @@ from directory.addresses import primary_domain
 from directory.database import Reading
 from directory.exchange.kinds import KindName, Record, Row
 from directory.faults import Fault
+from directory.group_rights import named_moderators
 from directory.ldap import dn
 from directory.names import tidy
 from directory.sizes import written_size
 from directory.tables import account, address, appointment, group_nested, mail_group, person
 
 _PAGE = 500
+_YES = "yes"
 
 
 def records(conn: Reading, kind: KindName, *, within: Collection[str] | None = None) -> Iterator[Record]:
@@ -159,6 +161,11 @@ class _UnitKeys:
             self._known[unit_id] = self._key(unit_id)
         return self._known[unit_id]
 
+    def word(self, unit_id: str) -> str:
+        """The same without spaces, where several stand beside each other."""
+        key = self.of(unit_id)
+        return unit_id if " " in key else key
+
     def _key(self, unit_id: str) -> str:
         unit = self._tree.by_id.get(unit_id)
         if unit is not None:
@@ -262,10 +269,16 @@ def _groups(conn: Reading, within: Collection[str] | None) -> Iterator[Record]:
                 "address": group.address,
                 "name": group.name,
                 "aliases": _aliases(conn, address.c.group_id, {group.id: group.address}).get(group.id, []),
+                "unit": keys.of(group.unit_id) if group.unit_id else "",
                 "posting": group.posting,
+                "moderated": _YES if group.is_moderated else "",
+                "hidden": _YES if group.hides_members else "",
                 "members": [*(login for login, _ in members.accounts), *members.groups, *members.outside],
                 "rules": sorted(written),
                 "posters": [login for login, _ in members.posters],
+                "poster_groups": list(members.poster_groups),
+                "poster_units": [keys.word(unit_id) for unit_id in members.poster_units],
+                "moderators": named_moderators(conn, group.id),
                 "inner_groups": frozenset(members.groups),
                 "outside": frozenset(members.outside),
             },

@@ -7,12 +7,13 @@ and what differs is carried over.  With ``whole`` all is one transaction, which 
 A dry run does the same on a copy of the database (SQLite), or in one transaction that is rolled back (PostgreSQL,
 where it holds up other changes to the directory while it lasts), and tells every difference.
 
-An administrator to whom something is forbidden is refused record by record, but for ``whole``.
+An administrator to whom something is forbidden is refused record by record; where all is one transaction, at once.
 """
 
 from __future__ import annotations
 
 import abc
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -263,7 +264,9 @@ class _Rejects:
 
     def write(self, item: Item, reason: str) -> None:
         if self._file is None:
-            self._file = open(self._path, "wb")  # noqa: SIM115 - closed on exit
+            # passwords may stand in it: for its owner alone
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._file = open(descriptor, "wb")  # noqa: SIM115 - closed on exit
             self._file.write(self._reader.rejects_head())
         self._file.write(self._reader.rejected(item, reason))
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from directory import account_changes, aliases, groups, mailboxes, people, unit_changes, unit_types, units
+from directory import account_changes, aliases, group_rights, groups, mailboxes, people, unit_changes, unit_types, units
 from directory.addresses import owner_row, spelled_out
 from directory.database import Writing
 from directory.dates import parse_day
@@ -19,10 +20,12 @@ from directory.exchange.importing import Change, Difference, Intaking, Taker
 from directory.exchange.kinds import GROUP, MAILBOX, UNIT, Row
 from directory.exchange.lines import Item
 from directory.faults import Fault
+from directory.names import fold
 from directory.postings import find_position
 from directory.sizes import parse_size, written_size
 from directory.units import Unit
 
+_YES, _NO = ("yes", "true", "1", "co", "x"), ("no", "false", "0", "khong")
 _ID = re.compile(r"[0-9a-z]{4,16}")
 
 
@@ -244,24 +247,31 @@ class _GroupIntaking(_OneRow):
         wanted = spelled_out(conn, row["address"])
         owner = owner_row(conn, wanted)
         is_new = owner is None or owner.group_id is None
-        found: list[Difference] = []
-        posting = row.get("posting") or None
+        given: dict[str, Any] = {
+            "name": row.get("name") or None,
+            "posting": row.get("posting") or None,
+            "unit_id": units.tree(conn).find(row["unit"]).id if row.get("unit") else None,
+            "is_moderated": _yes_or_no(row, "moderated"),
+            "hides_members": _yes_or_no(row, "hidden"),
+        }
+        given = {name: value for name, value in given.items() if value is not None}
         if is_new:
-            group = groups.add_group(
-                conn, self.actor, address_text=wanted, name=row.get("name", ""), posting=posting or "internal"
-            )
-            found.append(Difference("name", "", group.name))
+            group = groups.add_group(conn, self.actor, address_text=wanted, **{"name": "", **given})
+            found = [Difference("name", "", group.name)]
         else:
             group = groups.find_group(conn, wanted)
-            for column, value in (("name", row.get("name") or None), ("posting", posting)):
-                if value is not None and value != getattr(group, column):
-                    found.append(Difference(column, getattr(group, column), value))
+            found = [
+                Difference(name, str(getattr(group, name) or ""), str(value))
+                for name, value in given.items()
+                if value != getattr(group, name)
+            ]
             if found:
-                groups.alter_group(conn, self.actor, group.id, name=row.get("name") or None, posting=posting)
+                groups.alter_group(conn, self.actor, group.id, **given)
         found += self.new_aliases(row, group.id, group.address)
         found += self._members(row, group.id)
         found += self._rules(row, group.id)
         found += self._posters(row, group.id)
+        found += self._moderators(row, group.id)
         return _change(is_new, group.address, found)
 
     def _members(self, row: Row, group_id: str) -> list[Difference]:
@@ -304,20 +314,56 @@ class _GroupIntaking(_OneRow):
         return found
 
     def _posters(self, row: Row, group_id: str) -> list[Difference]:
-        listed = row.get("posters", ())
-        if not listed:
-            return []
-        had = [login for login, _ in groups.members(self.conn, group_id, limit=1 << 30).posters]
-        accounts = {}
-        for login in (*had, *listed):
+        had = groups.members(self.conn, group_id, limit=1 << 30)
+        accounts = self._accounts([*(login for login, _ in had.posters), *row.get("posters", ())])
+        inner = {
+            group.address: group.id
+            for group in (
+                groups.find_group(self.conn, each) for each in (*had.poster_groups, *row.get("poster_groups", ()))
+            )
+        }
+        tree = units.tree(self.conn)
+        within = {tree.find(each).id: each for each in (*had.poster_units, *row.get("poster_units", ()))}
+        found = [
+            *(Difference("posters", "", each) for each in accounts.keys() - {login for login, _ in had.posters}),
+            *(Difference("poster_groups", "", each) for each in inner.keys() - set(had.poster_groups)),
+            *(Difference("poster_units", "", within[each]) for each in within.keys() - set(had.poster_units)),
+        ]
+        if found:
+            groups.set_posters(
+                *(self.conn, self.actor, group_id, list(accounts.values())),
+                group_ids=list(inner.values()),
+                unit_ids=list(within),
+            )
+        return found
+
+    def _moderators(self, row: Row, group_id: str) -> list[Difference]:
+        had = group_rights.named_moderators(self.conn, group_id)
+        accounts = self._accounts([*had, *row.get("moderators", ())])
+        new = [login for login in accounts if login not in had]
+        if new:
+            group_rights.set_moderators(self.conn, self.actor, group_id, list(accounts.values()))
+        return [Difference("moderators", "", login) for login in new]
+
+    def _accounts(self, logins: Iterable[str]) -> dict[str, str]:
+        """Ids by login.  Raises Fault."""
+        found = {}
+        for login in logins:
             holder = people.find_mailbox_owner(self.conn, login)
             if holder is None:
                 raise Fault("account-unknown", account=login)
-            accounts[holder.login] = holder.id
-        new = [login for login in accounts if login not in had]
-        if new:
-            groups.set_posters(self.conn, self.actor, group_id, list(accounts.values()))
-        return [Difference("posters", "", login) for login in new]
+            found[holder.login] = holder.id
+        return found
+
+
+def _yes_or_no(row: Row, column: str) -> bool | None:
+    """None: nothing is said."""
+    given = fold(row.get(column, ""))
+    if not given:
+        return None
+    if given not in _YES and given not in _NO:
+        raise Fault("value-invalid", value=given, what=f"{column} (yes, no)")
+    return given in _YES
 
 
 def _rule(text: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Version 4.0 is written; 3.0, which telephones and address books still write, is read too.  What vCard has no property
 for stands in properties that begin with ``X-CITYMAIL-``: posts as JSON, codes, quota, who may post.
 
-Standards: RFC 6350 (vCard 4.0), RFC 2426 (3.0), RFC 6868 (parameter values).
+Standards: RFC 6350 (vCard 4.0), RFC 2426 (3.0).
 Limits: version 2.1 with its quoted-printable is refused.  Properties that mean nothing here (photos, birthdays) are
 passed over.
 """

@@ -51,11 +51,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "group.import": (
         "Take groups in from a file, inner ones before the outer; a second run changes nothing.\n\n"
-        "Columns: address (địa chỉ thư), name (tên nhóm), aliases (bí danh), posting (quyền gửi), members (thành "
-        "viên), rules (quy tắc), posters (người gửi thư). Members are added, never taken out.",
+        "Columns: address (địa chỉ thư), name (tên nhóm), aliases (bí danh), unit (đơn vị), posting (quyền gửi), "
+        "moderated (kiểm duyệt), hidden (ẩn thành viên), members (thành viên), rules (quy tắc), posters (người gửi "
+        "thư), poster_groups, poster_units, moderators (người kiểm duyệt). Members are added, never taken out.",
         "Nhập nhóm từ tệp, nhóm con trước nhóm chứa nó; nhập lại không thay đổi gì.\n\n"
-        "Các cột: địa chỉ thư (address), tên nhóm (name), bí danh (aliases), quyền gửi (posting), thành viên "
-        "(members), quy tắc (rules), người gửi thư (posters). Chỉ thêm thành viên, không bớt.",
+        "Các cột: địa chỉ thư (address), tên nhóm (name), bí danh (aliases), đơn vị (unit), quyền gửi (posting), "
+        "kiểm duyệt (moderated), ẩn thành viên (hidden), thành viên (members), quy tắc (rules), người gửi thư "
+        "(posters), nhóm gửi thư (poster_groups), đơn vị gửi thư (poster_units), người kiểm duyệt (moderators). "
+        "Chỉ thêm thành viên, không bớt.",
     ),
     "group.export": (
         "Write groups to a file that the import reads back; without FILE to standard output.",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, delegations, domains, groups, mailboxes, provisioning, unit_changes
+from directory import aliases, delegations, domains, group_rights, groups, mailboxes, provisioning, unit_changes
 from directory.catalogue import lay_out
 from directory.database import Directory
 from directory.dates import days_after
@@ -117,7 +117,12 @@ def settle(directory: Directory) -> None:
         inner = groups.add_group(conn, "test", address_text="b.trong", name="Nhóm trong")
         for member in (an, "vanthu.syt", "b.trong", "ai@example.org"):
             groups.add_member(conn, "test", outer.id, member)
-        groups.set_posters(conn, "test", outer.id, [find_official(conn, an).account.id])
+        head = find_official(conn, an).account.id
+        groups.set_posters(
+            *(conn, "test", outer.id, [head]), group_ids=[inner.id], unit_ids=[ids["P. Sài Gòn"], ids["SYT"]]
+        )
+        groups.alter_group(conn, "test", inner.id, unit_id=ids["SYT"], is_moderated=True, hides_members=True)
+        group_rights.set_moderators(conn, "test", inner.id, [head])
         groups.add_rule(conn, "test", inner.id, unit_id=ids["SYT"], position_id=at["GD"])
         groups.add_rule(conn, "test", inner.id, unit_type_code="ward")
         aliases.add_alias(conn, "test", "nhom.cu", "b.trong")
