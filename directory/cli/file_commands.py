@@ -11,17 +11,20 @@ from typing import Any, cast
 import click
 
 from directory import units
-from directory.cli.context import EXIT_PARTLY, CliContext, changing_command, directory_command, written_to
+from directory.cli.context import EXIT_PARTLY, CliContext, changing_command, written_to
 from directory.cli.options import Passwords, allow_weak_option, must_change_option, password_stdin_option
 from directory.cli.progress import progress_bar
 from directory.cli.texts import help_text, text
 from directory.exchange.exporting import records
 from directory.exchange.formats import FORMATS, FormatName, format_of
+from directory.exchange.groups import GroupTaker
 from directory.exchange.importing import Change, FileSettings, Import, Outcome, Taker
 from directory.exchange.kinds import KINDS, KindName
 from directory.exchange.lines import ENCODINGS
+from directory.exchange.mailboxes import MailboxTaker
 from directory.exchange.officials import OfficialSettings, OfficialTaker
-from directory.exchange.others import GroupTaker, MailboxTaker, UnitTaker
+from directory.exchange.units import UnitTaker
+from directory.record import record
 from directory.sizes import parse_size
 
 # Differences of a dry run that a terminal is shown; a file holds them all.
@@ -196,11 +199,15 @@ def _export_command(name: str, help_key: str, kind: KindName) -> click.Command:
     @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default="-")
     @_format_option
     @click.option("--unit", default="", help=help_text("export.unit"))
-    @directory_command
+    @changing_command
     def write_out(cli: CliContext, file: Path, format_name: str | None, unit: str) -> None:
-        chosen = FORMATS[cast(FormatName, format_name) if format_name else format_of(file)]
+        wanted = cast(FormatName, format_name) if format_name else format_of(file)
+        chosen = FORMATS[wanted]
         if unit and kind == "group":
             raise click.UsageError(text("export.no-unit", cli.language))
+        with cli.write() as writing:  # what so many are told at once of people is on record
+            of_unit = units.tree(writing).find(unit).id if unit else ""
+            record(writing, cli.actor, f"{kind}.export", of_unit, format=wanted)
         with cli.directory.read() as conn, written_to(file) as out:
             within = None
             if unit:

@@ -17,10 +17,12 @@ from directory.dates import days_after
 from directory.exchange import importing
 from directory.exchange.exporting import records
 from directory.exchange.formats import FORMATS, FormatName
+from directory.exchange.groups import GroupTaker
 from directory.exchange.importing import Change, FileSettings, Import, Outcome, Taker
 from directory.exchange.kinds import KINDS, KindName
+from directory.exchange.mailboxes import MailboxTaker
 from directory.exchange.officials import OfficialSettings, OfficialTaker
-from directory.exchange.others import GroupTaker, MailboxTaker, UnitTaker
+from directory.exchange.units import UnitTaker
 from directory.faults import Fault, Refused
 from directory.intake import Joiner
 from directory.names import PersonName, tidy
