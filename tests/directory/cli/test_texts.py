@@ -9,13 +9,19 @@ from string import Formatter
 import pytest
 
 import directory.cli
+import mailserver.cli
 from directory.cli.context import show_size
 from directory.cli.texts import TEXTS, environment_language, help_text, text
 from directory.faults import _TEXTS as FAULTS
 from directory.faults import Fault
 from directory.sizes import parse_size, written_size
 
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in Path(directory.cli.__file__).parent.glob("*.py")}
+# `citymail ca` needs the configuration, and stands with the mail server's commands
+OF_CA = [Path(mailserver.cli.__file__).parent / name for name in ("authority.py", "certificates.py", "ca_options.py")]
+SOURCES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in [*Path(directory.cli.__file__).parent.glob("*.py"), *OF_CA]
+}
 
 
 def holes(template: str) -> set[str]:
