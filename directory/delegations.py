@@ -69,6 +69,8 @@ def grant(
         raise Fault("account-unknown", account=account_key)
     if holder.status == "closed":
         raise Fault("account-closed", account=holder.login)
+    if holder.kind != "person":  # administrators are told apart by their accounts
+        raise Fault("official-unknown", official=holder.login)
     for attribute in attributes:
         if attribute not in ATTRIBUTE_NAMES:
             raise Fault("value-invalid", value=attribute, what=f"attribute ({', '.join(ATTRIBUTE_NAMES)})")
@@ -107,12 +109,6 @@ def revoke(conn: Writing, actor: str, delegation_id: str) -> Granted:
     conn.execute(delete(delegation).where(delegation.c.id == delegation_id))
     record(conn, actor, "admin.revoke", gone.login, delegation=delegation_id, before=_told(gone.delegation))
     return gone
-
-
-def forget(conn: Writing, account_id: str) -> int:
-    """Somebody leaves: he administers and moderates nothing any more; how many delegations he had."""
-    conn.execute(delete(group_moderator).where(group_moderator.c.account_id == account_id))
-    return conn.execute(delete(delegation).where(delegation.c.account_id == account_id)).rowcount
 
 
 def sign_in(

@@ -68,12 +68,6 @@ def set_moderators(conn: Writing, actor: str, group_id: str, account_ids: Collec
     record(conn, actor, "group.moderators", row[0], before=before, after=named_moderators(conn, group_id))
 
 
-def may_moderate(conn: Reading | Writing, group_id: str, account_id: str) -> bool:
-    """Whether somebody decides about mail to a group: he is named, or administers it."""
-    row = conn.row(_GROUP, group=group_id)
-    return row is not None and may(conn, account_id, "group.approve", row[0]).allowed
-
-
 def may_see_members(conn: Reading | Writing, group_id: str, reader_id: str) -> bool:
     """Whether somebody sees whom a group reaches; "" is anybody.  Of a hidden one only its administrators do."""
     row = conn.row(_GROUP, group=group_id)

@@ -123,7 +123,7 @@ def list_groups(conn: Reading | Writing, text: str = "") -> Iterator[Group]:
 
 def members(conn: Reading | Writing, group_id: str, limit: int = 1000) -> Members:
     """At most ``limit`` accounts are listed; none of any kind to an administrator who may not see them."""
-    if conn.administrator not in ("", OWNER) and not may_see_members(conn, group_id, conn.administrator):
+    if not _sees_members(conn, group_id):
         return Members((), (), (), (), ())
 
     def people(table: Any) -> tuple[tuple[str, str], ...]:
@@ -416,14 +416,19 @@ def _posters(conn: Writing, group_id: str) -> list[str]:
 
 
 def groups_of(conn: Reading | Writing, account_id: str) -> list[Group]:
-    """Groups that name the account themselves."""
+    """Groups that name the account themselves; to an administrator, those whose members he may see."""
     rows = conn.execute(
         select(*_COLUMNS)
         .join(group_account, group_account.c.group_id == mail_group.c.id)
         .where(group_account.c.account_id == account_id)
         .order_by(mail_group.c.address)
-    )
-    return [_group(row) for row in rows]
+    ).all()
+    return [found for found in map(_group, rows) if _sees_members(conn, found.id)]
+
+
+def _sees_members(conn: Reading | Writing, group_id: str) -> bool:
+    """Whether who answers for what is done may see the members."""
+    return conn.administrator in ("", OWNER) or may_see_members(conn, group_id, conn.administrator)
 
 
 def _check_posting(posting: str) -> None:

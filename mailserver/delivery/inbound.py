@@ -213,7 +213,7 @@ def receive(
         )
     who.remote_sender = forwarding.sender_for(office, mail.reverse_path)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
-    reports = moderation.notices_of(office, who.moderated, content)
+    reports = [] if is_junk else moderation.notices_of(office, who.moderated, content)
     if _may_be_told(judgement):
         reports += bounce.report_success(office, mail, taken, content.header)
     notices = moved.notices_of(office, mail.reverse_path, taken, content.header) if _may_be_told(judgement) else []

@@ -2,7 +2,8 @@
 
 It is held where a group is expanded (``directory.recipients.resolve``): behind aliases and inside other groups too, and
 whoever delivers it, from outside or from here.  A group is decided about by itself, though a message went to several.
-Moderators are told of each message, with the message, until so many wait for a group that telling more is no help.
+Moderators are told of each message, with the message, until so many wait for a group that telling more is no help; of
+junk they are not told.
 
 Limits: nothing that waits is forgotten; a sender outside, who may be forged, is not told of a refusal.
 Standards: RFC 3464 and RFC 3463 §3.8 (5.7.2: what a sender of ours is told); RFC 3834 §5 (Auto-Submitted).
@@ -65,7 +66,9 @@ def _notices(
     reports = []
     for group in groups:
         address = group.forward_path
-        before = waiting(office.store, (address,), limit=_MOST_TOLD)
+        before = queue.list_queued(
+            office.store, Choice(state=MODERATED, groups=(address,), junk=False), limit=_MOST_TOLD
+        )
         if len(before) == _MOST_TOLD:
             continue
         with office.directory.read() as people:

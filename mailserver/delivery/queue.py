@@ -27,7 +27,8 @@ MODERATED = "moderated"
 class Choice:
     """Which messages: all that fit everything that is said.  ``before`` is the youngest time of arrival; ``state`` is
     held, sending (a relay has it), failing (the domain's servers cannot be reached), waiting, quarantined or moderated:
-    messages in the last two are meant by no other choice.  ``groups`` are those whose moderators decide.
+    messages in the last two are meant by no other choice.  ``groups`` are those whose moderators decide; ``junk``:
+    only such, or only others.
     """
 
     ids: tuple[int, ...] = ()
@@ -36,6 +37,7 @@ class Choice:
     before: int = 0
     state: str = ""
     groups: tuple[str, ...] = ()
+    junk: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ def _chosen(choice: Choice, after: int = 0) -> Select[int]:
     is_moderated = (spool_item.c.moderation != "") & spool_item.c.held
     apart = {QUARANTINED: is_quarantined, MODERATED: is_moderated}
     found = found.where(apart.get(choice.state, ~is_quarantined & ~is_moderated))
+    if choice.junk is not None:
+        found = found.where(spool_item.c.is_junk.is_(choice.junk))
     if choice.groups:
         found = found.where(spool_item.c.moderation.in_(choice.groups))
     if choice.ids:

@@ -133,7 +133,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
     )
     who.remote_sender = forwarding.sender_for(office, item.envelope.reverse_path)
 
-    notices = moderation.notices_of_kept(office, who.moderated, item)
+    notices = [] if who.is_junk else moderation.notices_of_kept(office, who.moderated, item)
 
     def job(tx: Transaction) -> None:
         local.deliver_kept(tx, item.message_id, item.size, who, item.envelope)

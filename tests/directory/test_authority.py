@@ -253,6 +253,13 @@ def test_nobody_gives_more_than_he_has(city: City, office: Office) -> None:
             as_(city.directory, office[who], grant)
 
 
+def test_only_people_administer(city: City) -> None:
+    with city.directory.write() as conn:
+        box = mailboxes.open_mailbox(conn, "test", address_text="hotline", name="Đường dây nóng")
+        with pytest.raises(Fault):
+            delegations.grant(conn, "test", box.id, "helpdesk")
+
+
 def test_a_delegation_that_ends_ends_what_was_given_by_it(city: City, office: Office, clock: Clock) -> None:
     directory, unit = city.directory, city.units["SYT"]
 

@@ -234,6 +234,8 @@ def test_hidden_members_are_seen_by_whoever_administers_the_group(citymail: Term
     shown = Officer(citymail, office["lan"]).json("group", "show", "mat")
     assert ([each["login"] for each in shown["accounts"]], shown["moderators"]) == ([office["an"]], [office["an"]])
     assert Officer(citymail, office["khoa"]).json("group", "show", "mat")["accounts"] == []
+    assert Officer(citymail, office["khoa"]).json("official", "show", office["an"])["groups"] == []
+    assert Officer(citymail, office["lan"]).json("official", "show", office["an"])["groups"] == ["mat@city.gov.vn"]
     assert "Nhóm kín" in Officer(citymail, office["khoa"])("group", "show", "mat")
     citymail("group", "set", "mat", "--show-members", "--not-moderated", "--no-moderator")
     shown = Officer(citymail, office["khoa"]).json("group", "show", "mat")
@@ -247,6 +249,16 @@ def test_units_and_groups_may_write_to_a_group(citymail: Terminal, office: dict[
     posters = citymail.json("group", "show", "tin")["posters"]
     assert posters == [office["an"], "nhom@city.gov.vn", "Sở Tài chính"]
     citymail("group", "set", "tin", "--poster", "khong.co", status=3)
+
+
+def test_what_is_told_of_many_is_on_record(citymail: Terminal, office: dict[str, str]) -> None:
+    lan, khoa = Officer(citymail, office["lan"]), Officer(citymail, office["khoa"])
+    assert "Nguyễn Văn An" in lan("official", "export", "--unit", "SYT", "--reason", "danh sách trực")
+    for refused in ((lan, "--unit", "STC"), (lan,), (khoa, "--unit", "SYT")):
+        refused[0]("official", "export", *refused[1:], "--reason", "x", status=1)
+    lan("official", "export", "--unit", "SYT", status=1)
+    (entry,) = actions(citymail, "official.export")
+    assert (entry["actor"], entry["reason"]) == (office["lan"], "danh sách trực")
 
 
 def test_everything_of_a_helpdesk_goes_through_the_auditor(citymail: Terminal, office: dict[str, str]) -> None:
