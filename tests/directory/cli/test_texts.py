@@ -19,8 +19,7 @@ from directory.sizes import parse_size, written_size
 # `citymail ca` needs the configuration, and stands with the mail server's commands
 OF_CA = [Path(mailserver.cli.__file__).parent / name for name in ("authority.py", "certificates.py", "ca_options.py")]
 SOURCES = {
-    path.name: path.read_text(encoding="utf-8")
-    for path in [*Path(directory.cli.__file__).parent.glob("*.py"), *OF_CA]
+    path.name: path.read_text(encoding="utf-8") for path in [*Path(directory.cli.__file__).parent.glob("*.py"), *OF_CA]
 }
 
 
