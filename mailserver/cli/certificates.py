@@ -58,7 +58,7 @@ def list_(cli: CliContext, account: str) -> None:
             ("purpose", "state", "serial", "until", "fingerprint"),
             [
                 (
-                    text(f"ca.purpose.{one.purpose}", cli.language),
+                    text(f"kind.{one.purpose}", cli.language),
                     text(f"state.{one.state}", cli.language),
                     one.serial,
                     shown_moment(one.not_after)[:10],
@@ -147,7 +147,7 @@ def import_(cli: CliContext, file: Path, account: str) -> None:
             told += trust.import_certificate(conn, cli.actor, der, owner=owner, companions=authorities)
     cli.give([_plain(one) for one in told])
     for one in told:
-        cli.say("ca.imported", subject=one.subject, purposes=text(f"ca.purpose.{one.purpose}", cli.language))
+        cli.say("ca.imported", subject=one.subject, purposes=text(f"kind.{one.purpose}", cli.language))
 
 
 @click.command("trust", help=help_text("ca.trust"))
@@ -220,7 +220,7 @@ def import_pkcs12(cli: CliContext, account: str, file: Path, passphrase_file: Pa
         told = key_files.import_pkcs12(conn, cli.actor, wrapping, _owner(conn, account), octets, passphrase)
     cli.give([_plain(one) for one in told])
     for one in told:
-        cli.say("ca.imported", subject=one.subject, purposes=text(f"ca.purpose.{one.purpose}", cli.language))
+        cli.say("ca.imported", subject=one.subject, purposes=text(f"kind.{one.purpose}", cli.language))
 
 
 def _certificates_in(file: Path, most: int = 1000) -> list[bytes]:
