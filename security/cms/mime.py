@@ -5,7 +5,7 @@ Wherever two programs could find two structures (two Content-Types, a parameter 
 entity is ``unclear`` and carries no signature for us.
 
 Standards: RFC 2045 §5.1, §6; RFC 2046 §5.1.1 (delimiters); RFC 1847 §2.1; RFC 8551 §3.2, §3.10 (what is S/MIME).
-Limits: 256 KiB of header, 2,000 fields, 1,000 parts.
+Limits: 256 KiB of header, 2,000 fields, 1,000 parts in all, 16 multiparts in one another.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import binascii
 import quopri
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from security.cms.reasons import CmsFault, Reason, malformed
 LONGEST_HEADER = 256 << 10
 MOST_FIELDS = 2_000
 MOST_PARTS = 1_000
+DEEPEST = 16
 _MOST_MISSES = 10_000
 _PIECE = 96 << 10
 
@@ -41,6 +42,10 @@ _SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs
 _CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 # .p7s is a signature, which says something only beside what it signs.
 _SUFFIXES = (".p7m", ".p7c", ".p7z")
+
+
+# Which part of which part, from the root, counted from 1.
+Place = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,26 @@ class Entity:
             return at
         found = self.source.find(b"\n" + marker, at, self.end)
         return found + 1 if found >= 0 else -1
+
+
+def walk(entity: Entity, *, stops_at: Callable[[Entity], bool] = lambda _: False) -> Iterator[tuple[Place, Entity]]:
+    """The entity and all parts within its multiparts, each before its own.  A message inside is another message.
+
+    ``stops_at``: what is not gone into.  Raises CmsFault at what cannot be taken apart.
+    """
+    waiting: list[tuple[Place, Entity]] = [((), entity)]
+    count = 0
+    while waiting:
+        place, each = waiting.pop()
+        count += 1
+        if count > MOST_PARTS:
+            raise CmsFault(Reason.TOO_LARGE, f"more than {MOST_PARTS} parts")
+        yield place, each
+        if each.content_type.type.startswith("multipart/") and not stops_at(each):
+            if len(place) == DEEPEST:
+                raise CmsFault(Reason.TOO_LARGE, f"more than {DEEPEST} multiparts in one another")
+            parts = list(enumerate(each.parts(), 1))
+            waiting += [((*place, number), part) for number, part in reversed(parts)]
 
 
 def read_entity(source: bytes, start: int = 0, end: int | None = None) -> Entity:

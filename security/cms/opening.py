@@ -19,13 +19,13 @@ from security.cms.ber import Reader
 from security.cms.compressed import COMPRESSED_DATA, decompress
 from security.cms.enveloped import AUTH_ENVELOPED_DATA, ENVELOPED_DATA, Decrypted, decrypt_enveloped
 from security.cms.keys import Decrypter
-from security.cms.mime import Entity, decoded, is_cms, is_multipart_signed, read_entity
+from security.cms.mime import Entity, decoded, is_cms, is_multipart_signed, read_entity, walk
 from security.cms.protected import ProtectedHeader, read_protected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signed import enter_content_info
 from security.cms.soundness import require_one_entity
 from security.cms.verdicts import Judge, SignedPart, Verdict
-from security.cms.verifying import DEEPEST, Moment, Sight, signed_parts, verify_part
+from security.cms.verifying import Moment, Sight, signed_parts, verify_part
 
 MOST_LAYERS = 8
 _ENVELOPED = (ENVELOPED_DATA, AUTH_ENVELOPED_DATA)
@@ -179,7 +179,7 @@ def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
     """
     entity = read_entity(octets)
     if not is_cms(entity):
-        if _holds_encrypted(entity, 0):
+        if any(_is_encrypted(part) for _, part in walk(entity)):
             raise CmsFault(Reason.NOT_ALONE, "an encrypted part among others is not opened")
         raise CmsFault(Reason.NOT_ENCRYPTED, "the message is not encrypted")
     entity.require_clear()
@@ -190,14 +190,6 @@ def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
     found = decrypt_enveloped(reader, kind, keys)
     _entity_of(found)
     return found
-
-
-def _holds_encrypted(entity: Entity, depth: int) -> bool:
-    if is_cms(entity):
-        return _is_encrypted(entity)
-    if not entity.content_type.type.startswith("multipart/") or depth == DEEPEST:
-        return False
-    return any(_holds_encrypted(part, depth + 1) for part in entity.parts())
 
 
 def _is_encrypted(entity: Entity) -> bool:

@@ -13,10 +13,9 @@ from __future__ import annotations
 import codecs
 import re
 
-from security.cms.mime import Entity, is_ascii, read_entity
+from security.cms.mime import Entity, is_ascii, read_entity, walk
 from security.cms.reasons import CmsFault, Reason
 
-_DEEPEST = 16
 _PIECE = 1 << 16
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SEVEN_BIT = frozenset({"7bit", "quoted-printable", "base64"})
@@ -27,20 +26,20 @@ def require_one_entity(content: bytes) -> Entity:
     entity = read_entity(content)
     if not entity.values("content-type"):
         entity = Entity(content, 0, 0, len(content), ())
-    _require_sound(entity, 0)
+    for _, part in walk(entity):
+        _require_sound(part)
     return entity
 
 
-def _require_sound(entity: Entity, depth: int) -> None:
+def _require_sound(entity: Entity) -> None:
+    """Before it is taken apart."""
     if not _is_text(entity.source, entity.start, entity.body_start) or any(not field.name for field in entity.fields):
         raise _refused("its header is not text")
     if not entity.is_clear:
         raise _refused("its type or encoding is unclear")
     if entity.content_type.type.startswith("multipart/"):
-        if depth == _DEEPEST or not entity.is_closed:
+        if not entity.is_closed:
             raise _refused("a multipart does not end")
-        for part in entity.parts():
-            _require_sound(part, depth + 1)
     elif entity.encoding in _SEVEN_BIT:
         if not is_ascii(entity.source, entity.body_start, entity.end):
             raise _refused(f"a body that is {entity.encoding} has other octets")

@@ -10,11 +10,12 @@ that differs from the outer one is believed by none.
 
 Standards: RFC 8551 §3.5, §3.1.1 (canonical form); RFC 1847 §2.1; RFC 8550 §3, §4.2; RFC 9788 §4.4 (From inside and
 outside).
-Limits: ``MOST_SIGNED`` signed parts of a message, ``DEEPEST`` multiparts in one another.
+Limits: ``MOST_SIGNED`` signed parts of a message.
 """
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import re
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from security.cms.algorithms import DIGESTS
 from security.cms.attributes import DATA
 from security.cms.ber import Reader
 from security.cms.certificates import Certificate, readable
-from security.cms.mime import Entity, count_bare, decoded, is_cms, is_multipart_signed, is_signature, read_entity
+from security.cms.mime import Entity, count_bare, decoded, is_cms, is_multipart_signed, is_signature, read_entity, walk
 from security.cms.protected import read_protected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signed import (
@@ -43,7 +44,6 @@ from security.cms.verdicts import OF_REASON, OF_STATE, Judge, Remark, Signature,
 from security.paths import Purpose
 
 MOST_SIGNED = 4
-DEEPEST = 8
 _FAR = timedelta(minutes=10)
 # So much of a name or a date is looked at.
 _LONGEST_NAME = 1_000
@@ -71,24 +71,17 @@ class Sight:
 
 
 def signed_parts(entity: Entity, sight: Sight) -> Iterator[SignedPart]:
-    """The signed parts of an entity: itself, or those within its multiparts.  A message inside is another message."""
-    budget = [MOST_SIGNED]
-    yield from _walk(entity, sight, budget)
-
-
-def _walk(entity: Entity, sight: Sight, budget: list[int]) -> Iterator[SignedPart]:
-    if budget[0] and (is_multipart_signed(entity) or is_cms(entity)):
-        part = verify_part(entity, sight)
-        if part is not None:
-            budget[0] -= 1
-            yield part
-    elif entity.content_type.type.startswith("multipart/") and len(sight.place) < DEEPEST:
-        try:
-            parts = entity.parts()
-        except CmsFault:
-            return  # what cannot be taken apart has no part that is shown as signed
-        for number, inner in enumerate(parts, 1):
-            yield from _walk(inner, replace(sight, place=(*sight.place, number)), budget)
+    """The signed parts of an entity: itself, or those within its multiparts, as far as these can be taken apart."""
+    count = 0
+    with contextlib.suppress(CmsFault):
+        for place, each in walk(entity, stops_at=is_multipart_signed):
+            if is_multipart_signed(each) or is_cms(each):
+                part = verify_part(each, replace(sight, place=place))
+                if part is not None:
+                    count += 1
+                    yield part
+            if count == MOST_SIGNED:
+                break
 
 
 def verify_part(entity: Entity, sight: Sight) -> SignedPart | None:
