@@ -1,6 +1,6 @@
 """CityMail beside Debian's Postfix and Dovecot: both on this machine, in this run, taking turns.
 
-    python -m tests.benchmarks                      every series but `mixed`, three runs each
+    python -m tests.benchmarks                      every series but the last three, three runs each
     python -m tests.benchmarks ingest --quick       small numbers, one run
     python -m tests.benchmarks sync --only ours
 
@@ -22,25 +22,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import postfix_dovecot
+from tests.benchmarks import ldap, postfix_dovecot
+from tests.benchmarks.address_books import CityMailBook
 from tests.benchmarks.broadcast import Broadcast
+from tests.benchmarks.city_people import Size
 from tests.benchmarks.citymail import CityMail
-from tests.benchmarks.contender import Contender
+from tests.benchmarks.contender import Contender, Server
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.ingest import Ingest
+from tests.benchmarks.ldap import Pages, Searches
 from tests.benchmarks.logins import Logins
 from tests.benchmarks.look_ups import LookUps
 from tests.benchmarks.mixed import Mixed
 from tests.benchmarks.postfix_dovecot import PostfixDovecot
 from tests.benchmarks.profiling import find_profiler, profiled
 from tests.benchmarks.relay import Relay
+from tests.benchmarks.reorganisation import City, Reorganisation
 from tests.benchmarks.series import Series, take_turns
 from tests.benchmarks.store_level import StoreLevel
 from tests.benchmarks.sync import Sync
+from tests.directory.plans.synthetic import Sizes
 
-NAMES = ("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "directory", "mixed")
-# What `all` means: the mixed load takes long to prepare and is asked for by name.
-STANDARD = NAMES[:-1]
+NAMES = (
+    *("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "directory"),
+    *("mixed", "ldap", "reorganisation"),
+)
+# What `all` means: the last three take long to prepare and are asked for by name.
+STANDARD = NAMES[:-3]
+# Series that bring up servers of their own.
+_APART = {"ldap", "reorganisation"}
 # What the peer has not.
 _OURS_ALONE = {"store", "directory"}
 # Seconds after which the peer may give up the process of an idle session, in its second set-up.
@@ -59,9 +69,15 @@ class Plan:
     peer_accounts: int
     broadcasts: tuple[int, ...]
     ours_alone: tuple[int, ...]
+    city: Size
+    reorganised: Sizes
     series: dict[str, tuple[Series, ...]]
 
 
+_CITY, _TOWN = Size(), Size(people=20_000)
+# Two of three hold their posts in districts and wards: 60,000.
+_REORGANISED = Sizes(officials=90_000)
+_REORGANISED_TOWN = Sizes(districts=4, wards=28, new_wards=17, departments=3, divisions=4, officials=3_000)
 FULL = Plan(
     runs=3,
     patience=60.0,
@@ -69,6 +85,8 @@ FULL = Plan(
     peer_accounts=20_000,
     broadcasts=(5_000, 20_000),
     ours_alone=(200_000,),
+    city=_CITY,
+    reorganised=_REORGANISED,
     series={
         "ingest": (Ingest(4096, 4000), Ingest(102_400, 1000)),
         "idle": (Idle(5000, 300),),
@@ -83,6 +101,12 @@ FULL = Plan(
         "store": (StoreLevel(10_000, 50_000, (5_000, 20_000, 200_000)),),
         "directory": (LookUps(200_000, 20, 20),),
         "mixed": (Mixed(200, 30, 500),),
+        "ldap": (
+            Searches("equality", _CITY, 20_000),
+            *(Searches(kind, _CITY, 4_000) for kind in ("prefix", "substring", "two words")),
+            Pages(_CITY, 200),
+        ),
+        "reorganisation": (Reorganisation(_REORGANISED),),
     },
 )
 QUICK = Plan(
@@ -92,6 +116,8 @@ QUICK = Plan(
     peer_accounts=2_000,
     broadcasts=(1_000,),
     ours_alone=(20_000,),
+    city=_TOWN,
+    reorganised=_REORGANISED_TOWN,
     series={
         "ingest": (Ingest(4096, 1000), Ingest(102_400, 300)),
         "idle": (Idle(500, 60),),
@@ -106,6 +132,11 @@ QUICK = Plan(
         "store": (StoreLevel(2_000, 5_000, (5_000, 20_000)),),
         "directory": (LookUps(10_000, 20, 4),),
         "mixed": (Mixed(50, 10, 100),),
+        "ldap": (
+            *(Searches(kind, _TOWN, 1_000) for kind in ("equality", "prefix", "substring", "two words")),
+            Pages(_TOWN, 20),
+        ),
+        "reorganisation": (Reorganisation(_REORGANISED_TOWN),),
     },
 )
 
@@ -119,12 +150,18 @@ def main() -> int:
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     with _scratch(options.folder) as folder, contextlib.ExitStack() as running:
-        contenders = _bring_up(folder, plan, options.only, wanted, running)
-        if not contenders:
+        with_mail = [name for name in wanted if name not in _APART]
+        contenders = _bring_up(folder, plan, options.only, with_mail, running) if with_mail else []
+        if with_mail and not contenders:
             return 1
         started = time.monotonic()
-        for name in wanted:
+        for name in with_mail:
             _run(name, plan, contenders, options)
+        for name in (name for name in wanted if name in _APART):
+            with contextlib.ExitStack() as apart:
+                servers = _bring_up_apart(name, folder, plan, options.only, apart)
+                for series in plan.series[name]:
+                    _measure(series, servers, plan, options)
         print(f"\n{time.monotonic() - started:.0f} s in all")
     return 0
 
@@ -184,6 +221,18 @@ def _bring_up(
     return contenders
 
 
+def _bring_up_apart(
+    name: str, folder: Path, plan: Plan, only: str | None, running: contextlib.ExitStack
+) -> Sequence[Server]:
+    if name == "ldap":
+        return ldap.bring_up(folder / name, plan.city, only, running)
+    city = City(folder / name, plan.reorganised)
+    city.install()
+    running.callback(city.stop)
+    city.start()
+    return [city]
+
+
 def _run(name: str, plan: Plan, contenders: Sequence[Contender], options: argparse.Namespace) -> None:
     ours = [contender for contender in contenders if isinstance(contender, CityMail)]
     peers = [contender for contender in contenders if isinstance(contender, PostfixDovecot)]
@@ -207,12 +256,12 @@ def _run(name: str, plan: Plan, contenders: Sequence[Contender], options: argpar
             _measure(series, ours if name in _OURS_ALONE else contenders, plan, options)
 
 
-def _measure(series: Series, contenders: Sequence[Contender], plan: Plan, options: argparse.Namespace) -> None:
+def _measure(series: Series, contenders: Sequence[Server], plan: Plan, options: argparse.Namespace) -> None:
     if not contenders:
         return
     ours = contenders[0]
     profiling: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if options.profile is not None and isinstance(ours, CityMail):
+    if options.profile is not None and isinstance(ours, CityMail | CityMailBook | City):
         options.profile.mkdir(parents=True, exist_ok=True)
         name = "".join(each if each.isalnum() else "-" for each in series.title)
         profiling = profiled(ours.roots()[0], options.profile / f"{name}.speedscope.json")

@@ -29,10 +29,36 @@ def group(count: int) -> str:
     return f"all{count}@{DOMAIN}"
 
 
-class Contender(abc.ABC):
-    """One server with ``accounts`` accounts, in a folder of its own, on ports of loopback."""
+class Server(abc.ABC):
+    """Whatever is measured beside others of its kind."""
 
     name: str
+
+    @abc.abstractmethod
+    def install(self) -> None:
+        """Make configuration and whatever is to be there before the first start."""
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Returns when it answers."""
+
+    @abc.abstractmethod
+    def stop(self) -> None: ...
+
+    @abc.abstractmethod
+    def roots(self) -> list[int]:
+        """The processes from which all of the server's others descend."""
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+class Contender(Server):
+    """One server with ``accounts`` accounts, in a folder of its own, on ports of loopback: accounts and groups are
+    installed, the store is empty, and once started SMTP and IMAP answer.
+    """
+
     smtp_port: int
     imap_port: int
     # Where officials hand in what goes elsewhere, and whether they must say who they are, under TLS.
@@ -43,21 +69,6 @@ class Contender(abc.ABC):
         self.folder = folder
         self.accounts = accounts
         self.groups = groups
-
-    @abc.abstractmethod
-    def install(self) -> None:
-        """Make configuration, accounts and groups, with an empty store."""
-
-    @abc.abstractmethod
-    def start(self) -> None:
-        """Returns when SMTP and IMAP answer."""
-
-    @abc.abstractmethod
-    def stop(self) -> None: ...
-
-    @abc.abstractmethod
-    def roots(self) -> list[int]:
-        """The processes from which all of the server's others descend."""
 
     @abc.abstractmethod
     def senders(self) -> list[int]:
@@ -83,12 +94,8 @@ class Contender(abc.ABC):
     # Whether it is another one with another set-up, and has its accounts and its mail.
     is_variant = False
 
-    def take_over(self) -> None:  # noqa: B027  (most have one set-up, and nothing to do)
+    def take_over(self) -> None:
         """Bring this set-up into force, where one server has several that take turns."""
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
 
 
 def free_ports(count: int) -> list[int]:

@@ -7,7 +7,7 @@ import functools
 import traceback
 from collections.abc import Callable, Sequence
 
-from tests.benchmarks.contender import Contender
+from tests.benchmarks.contender import Server
 from tests.benchmarks.figures import Figure, Result, Values
 from tests.benchmarks.metering import wait_until_quiet
 
@@ -24,16 +24,16 @@ class Series(abc.ABC):
     def settings(self) -> str:
         """What was measured with, in a few words."""
 
-    def prepare(self, contender: Contender) -> Values:
+    def prepare(self, contender: Server) -> Values:
         """Once for each contender, before the first run; figures of things that happen only once."""
         return {}
 
     @abc.abstractmethod
-    def measure(self, contender: Contender, run: int) -> Values:
+    def measure(self, contender: Server, run: int) -> Values:
         """One run."""
 
 
-def take_turns(series: Series, contenders: Sequence[Contender], runs: int, patience: float) -> Result:
+def take_turns(series: Series, contenders: Sequence[Server], runs: int, patience: float) -> Result:
     """Every contender in every round, the other way round in every second one.
 
     A contender that fails is left out of the rounds that follow; the others go on.  ``patience`` is how many seconds
@@ -50,7 +50,7 @@ def take_turns(series: Series, contenders: Sequence[Contender], runs: int, patie
     return result
 
 
-def _try(step: Callable[[Contender], Values], result: Result, contender: Contender) -> None:
+def _try(step: Callable[[Server], Values], result: Result, contender: Server) -> None:
     try:
         result.add(contender.name, step(contender))
     except Exception as fault:  # whatever a server did: the measurements of the others are worth having

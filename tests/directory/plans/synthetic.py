@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from directory import domains, mailboxes, postings, unit_changes, unit_types
+from directory.addresses import is_local_domain
 from directory.database import Directory, Writing, open_directory
 from directory.intake import Intake, Joiner
 from directory.names import split_name
 from directory.plans import life
 from directory.plans.reading import PlanText, parse_source
 
+DOMAIN = "city.example"
 DAY, EVE = "2025-07-01", "2025-06-30"
 ON_THE_DAY = 1751338800.0  # 2025-07-01 10:00 in the city
 _FAMILIES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Lý")
@@ -68,7 +70,8 @@ def build(directory: Directory, sizes: Sizes, seed: int = 1) -> Synthetic:
     wards: list[str] = []
     offices: list[str] = []
     with directory.write() as conn:
-        domains.add_domain(conn, "synthetic", "city.example")
+        if not is_local_domain(conn, DOMAIN):
+            domains.add_domain(conn, "synthetic", DOMAIN)
         for code, name, until in (
             ("city", "Thành phố", None),
             ("department", "Sở", None),
@@ -77,8 +80,11 @@ def build(directory: Directory, sizes: Sizes, seed: int = 1) -> Synthetic:
             ("ward", "Phường", None),
         ):
             unit_types.define_type(conn, "synthetic", code, name, code, "1976-07-02", until)
+        # an installation has its catalogue already
+        known = {position.code: position.id for position in postings.positions(conn).values()}
         clerk_positions = [
-            postings.add_position(conn, "synthetic", code=code, title=title, rank=rank, is_clerk=clerk).id
+            known.get(code)
+            or postings.add_position(conn, "synthetic", code=code, title=title, rank=rank, is_clerk=clerk).id
             for code, title, rank, clerk in (
                 ("CT", "Chủ tịch", 5, False),
                 ("PCT", "Phó Chủ tịch", 8, False),
