@@ -110,6 +110,22 @@ def entrusted_to(conn: Reading | Writing, account_id: str) -> frozenset[str]:
         return entrusted
 
 
+def unattended(conn: Reading | Writing, closed_before: int) -> list[tuple[str, str]]:
+    """(id, login) of people's mailboxes that were closed before a moment and that nobody has custody of."""
+    cared_for = select(custody.c.mailbox_id)
+    found = conn.execute(
+        select(account.c.id, account.c.login)
+        .where(
+            account.c.kind == "person",
+            account.c.status == "closed",
+            account.c.closed_at < closed_before,
+            account.c.id.not_in(cared_for),
+        )
+        .order_by(account.c.id)
+    )
+    return [(row.id, row.login) for row in found]
+
+
 def custody_of(conn: Reading | Writing, mailbox_id: str) -> Custody | None:
     row = conn.row(_OF, mailbox=mailbox_id)
     return Custody(*row) if row else None

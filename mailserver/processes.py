@@ -26,8 +26,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import allowance, greylist, moved, peers, queue, received_reports, tracing
-from mailserver.delivery.queue import QUARANTINED, Choice
+from mailserver.forgetting import forget
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Bell, Ready, Role, Supervisor, bind
@@ -385,7 +384,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
                 keeps_scram=system.config.login.scram,
             ),
         ),
-        (_FORGETTING, lambda: _forget(system)),
+        (_FORGETTING, lambda: forget(system, int(time.time()))),
     ]
     due = [time.monotonic() for _ in tasks]
     while not ending.wait(_CHECKPOINT):
@@ -412,29 +411,6 @@ def _keep_certificates(system: System, ending: threading.Event) -> None:
     from mailserver.certifying import keep_certificates
 
     keep_certificates(system.config, system.directory, ending)
-
-
-def _forget(system: System) -> None:
-    gone = system.store.housekeep()
-    system.store.write(allowance.sweep).result()
-    system.store.write(lambda tx: moved.sweep(tx, int(time.time()))).result()
-    if days := system.config.scanners.quarantine_days:
-        old = Choice(before=int(time.time()) - days * 86_400, state=QUARANTINED)
-        if count := queue.remove(system.store, old):
-            log.info("housekeeping: %d messages gone from quarantine", count)
-    remember_days = system.config.relay.remember_tls_days
-    system.store.write(lambda tx: peers.sweep(tx, remember_days)).result()
-    trust = system.config.trust
-    before = int(time.time()) - trust.trace_days * 86_400
-    gone["traces"] = gone["strangers"] = 0
-    while count := system.store.write(lambda tx: tracing.sweep(tx, before), heavy=True).result():
-        gone["traces"] += count
-    while count := system.store.write(lambda tx: greylist.sweep(tx, trust), heavy=True).result():
-        gone["strangers"] += count
-    oldest = int(time.time()) - system.config.reports.keep_days * 86_400
-    gone["reports"] = system.store.write(lambda tx: received_reports.sweep(tx, oldest)).result()
-    if any(gone.values()):
-        log.info("housekeeping: %s", ", ".join(f"{count} {kind}" for kind, count in gone.items() if count))
 
 
 # What every child does

@@ -46,6 +46,11 @@ class Storage:
         131_072, "Bodies up to this many octets are kept in the database, larger ones in files.", low=0
     )
     recoverable_days: int = option(30, "Days for which removed mail can be brought back.", low=0)
+    leavers_days: int = option(
+        0,
+        "Days after which mail of officials who left is removed, if nobody has custody of it.\n0: it is kept for ever.",
+        low=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

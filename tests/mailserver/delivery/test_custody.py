@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, insert, update
 
-from directory import leaving, tables
+from directory import leaving, record, tables
 from directory.accounts import find_account
 from mailserver import access
 from mailserver.access import Act
+from mailserver.delivery import left_mail
 from mailserver.refusals import NoSuchMailbox, NotPermitted
 from mailserver.store.rights import Entry
 from tests.mailserver.delivery.test_delivery import from_outside
-from tests.mailserver.mailroom import add_account, add_address
+from tests.mailserver.mailroom import add_account, add_address, mails
 
 LETTER = b"From: x@ngoai.example\r\nTo: chi@city.vn\r\nSubject: x\r\n\r\nbody\r\n"
 
@@ -92,3 +93,27 @@ def test_what_a_closed_unit_was_given_stays_its_followers(office) -> None:
     assert seen["Other Users/chi/INBOX"].rights == frozenset("lr")
     assert seen["Shared/vanthu/INBOX"].rights == frozenset("lr")
     assert "Shared/vanthu/INBOX" not in names(office, "an")
+
+
+def test_mail_that_nobody_looks_after_goes(left, clock) -> None:
+    day = 86_400
+    with left.directory.write() as conn:
+        conn.execute(update(tables.account).where(tables.account.c.id == "chi").values(closed_at=left.now() - 40 * day))
+    from_outside(left, "binh@city.vn", octets=LETTER)
+    entrust(left, "chi", "an")
+
+    def remove(days: int) -> int:
+        return left_mail.remove(left.directory, left.store, left.now(), keep_days=days)
+
+    assert remove(30) == 0
+    with left.directory.write() as conn:
+        conn.execute(delete(tables.custody))
+    assert remove(0) == remove(41) == 0
+    assert remove(30) == 1
+    assert remove(30) == 0
+    assert mails(left.store, "chi") == []
+    assert len(mails(left.store, "binh")) == 1
+    with left.directory.read() as people:
+        entries = [entry for entry in record.search(people) if entry.action == "mailbox.empty"]
+        assert [entry.subject for entry in entries] == ["chi@city.vn"]
+    assert left.store.check_consistency() == []
