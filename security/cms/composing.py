@@ -8,7 +8,6 @@ Standards: RFC 8551 §3.1 to §3.7; RFC 1847 §2.1; RFC 9788 §5; RFC 8550 §4.2
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,16 @@ from datetime import datetime
 
 from security.cms.compressed import compress as compress_content
 from security.cms.enveloped import Recipient, choose_cipher, encrypt_enveloped
-from security.cms.mime import Entity, count_bare, is_ascii, is_cms, is_multipart_signed, read_entity, to_base64
+from security.cms.mime import (
+    Entity,
+    count_bare,
+    is_ascii,
+    is_cms,
+    is_multipart_signed,
+    read_entity,
+    to_base64,
+    with_crlf,
+)
 from security.cms.protected import protect, unprotected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signing import Signing, sign_content
@@ -24,7 +32,6 @@ from security.cms.verdicts import Judge
 from security.paths import Judgement, Purpose
 
 Octets = bytes | memoryview
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 _VERSION = b"MIME-Version: 1.0\r\n"
 
 
@@ -123,7 +130,7 @@ def _canonical_body(entity: Entity) -> tuple[Octets, ...]:
     returns, feeds = count_bare(source, start, end)
     if returns:
         raise CmsFault(Reason.NOT_CANONICAL, "a CR that ends no line")
-    return (_BARE_LF.sub(b"\r\n", source[start:end]),) if feeds else (entity.body,)
+    return (with_crlf(source[start:end]),) if feeds else (entity.body,)
 
 
 def _signed(content: tuple[Octets, ...], signing: Signing, *, opaque: bool) -> Iterable[Octets]:

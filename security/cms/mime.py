@@ -298,6 +298,11 @@ def count_bare(source: bytes, start: int, end: int) -> tuple[int, int]:
     return source.count(b"\r", start, end) - pairs, source.count(b"\n", start, end) - pairs
 
 
+def with_crlf(octets: bytes) -> bytes:
+    """RFC 8551 §3.1.1: an LF alone becomes CRLF; whatever else there is stays."""
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
 def is_ascii(source: bytes | memoryview, start: int, end: int) -> bool:
     return all(bytes(source[at : min(at + _PIECE, end)]).isascii() for at in range(start, end, _PIECE))
 

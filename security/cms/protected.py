@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from security.cms.mime import Entity, Field, read_entity
+from security.cms.mime import Entity, Field, read_entity, with_crlf
 
 OUTER_SUBJECT = b"Subject: [...]\r\n"
 # RFC 9788 §3.2.1: taken away outside; Subject is put in other words.
@@ -103,7 +103,7 @@ def protect(message: Entity, *, is_cipher: bool, hides: bool = True) -> tuple[by
             outside.append(shown)
             record.append(b"HP-Outer: " + shown)
     payload = [*inside, *(record if is_cipher else ()), *_structure(message, b"cipher" if is_cipher else b"clear")]
-    return _with_crlf(payload) + b"\r\n", _with_crlf(outside)
+    return with_crlf(b"".join(payload)) + b"\r\n", with_crlf(b"".join(outside))
 
 
 def _shown(field: Field) -> bytes:
@@ -117,7 +117,7 @@ def unprotected(message: Entity) -> tuple[bytes, bytes]:
     """As ``protect``, of a message whose header is not to be copied inside: one that is encrypted already."""
     outside = [field.octets for field in message.fields if field.name and not is_structural(field)]
     inside = [field.octets for field in message.fields if field.name.startswith("content-")]
-    return _with_crlf(inside) + b"\r\n", _with_crlf(outside)
+    return with_crlf(b"".join(inside)) + b"\r\n", with_crlf(b"".join(outside))
 
 
 def _structure(message: Entity, intent: bytes) -> Iterable[bytes]:
@@ -130,10 +130,6 @@ def _structure(message: Entity, intent: bytes) -> Iterable[bytes]:
             yield _HP.sub(b"", field.octets).rstrip(b"; \t\r\n") + b';\r\n hp="' + intent + b'"\r\n'
         elif field.name.startswith("content-"):
             yield field.octets
-
-
-def _with_crlf(lines: Iterable[bytes]) -> bytes:
-    return re.sub(rb"(?<!\r)\n", b"\r\n", b"".join(lines))
 
 
 _PLAIN_DISPLAY = re.compile(r"(?:[!-9;-~]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n)+\r?\n")

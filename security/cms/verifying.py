@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +26,17 @@ from security.cms.algorithms import DIGESTS
 from security.cms.attributes import DATA
 from security.cms.ber import Reader
 from security.cms.certificates import Certificate, readable
-from security.cms.mime import Entity, count_bare, decoded, is_cms, is_multipart_signed, is_signature, read_entity, walk
+from security.cms.mime import (
+    Entity,
+    count_bare,
+    decoded,
+    is_cms,
+    is_multipart_signed,
+    is_signature,
+    read_entity,
+    walk,
+    with_crlf,
+)
 from security.cms.protected import read_protected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signed import (
@@ -47,7 +56,6 @@ MOST_SIGNED = 4
 _FAR = timedelta(minutes=10)
 # So much of a name or a date is looked at.
 _LONGEST_NAME = 1_000
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 _MICALGS = {digest.micalg: digest.name for digest in DIGESTS} | {"sha1": "sha1", "rsa-sha1": "sha1"}
 
 
@@ -121,7 +129,7 @@ def _verify_detached(entity: Entity, sight: Sight) -> SignedPart:
 
     def canonical() -> bytes | None:
         """RFC 8551 §3.1.1: with CRLF, where the octets were kept with LF."""
-        return _BARE_LF.sub(b"\r\n", source[start:end]) if count_bare(source, start, end)[1] else None
+        return with_crlf(source[start:end]) if count_bare(source, start, end)[1] else None
 
     content = Content(signed.octets, canonical)
     micalg = entity.content_type.parameters.get("micalg", "")
