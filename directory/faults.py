@@ -361,6 +361,11 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "admin-sign-in": ("invalid", "wrong login or password", "sai tên đăng nhập hoặc mật khẩu"),
     "admin-none": ("invalid", "{login} administers nothing", "{login} không phải quản trị viên"),
+    "account-idle": (
+        "invalid",
+        "the account {account} is locked or closed, and gets no certificates",
+        "tài khoản {account} đang bị khóa hoặc đã đóng, không được cấp chứng thư",
+    ),
     "certificate-unknown": (
         "unknown",
         "there is no certificate {certificate}, or more than one",
