@@ -143,7 +143,7 @@ def tidied(kind: Kind, values: Mapping[str, Any]) -> Row:
         if value is None:
             continue
         if column.many:
-            texts = value.split() if isinstance(value, str) else value
+            texts = tidy(value).split() if isinstance(value, str) else value
             row[column.name] = [tidy(each) for each in texts if tidy(each)]
         elif not isinstance(value, str):
             raise Fault("value-invalid", value=value, what=column.name)

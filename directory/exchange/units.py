@@ -64,8 +64,9 @@ class _UnitIntaking(OneRow):
         tree = units.tree(self.conn)
         if row.get("id"):
             found = tree.by_id.get(row["id"])
-            if found is None and units.versions(self.conn, row["id"]):
-                raise Fault("unit-closed", unit=row["id"], day="")
+            past = units.versions(self.conn, row["id"]) if found is None else []
+            if past:
+                raise Fault("unit-closed", unit=past[-1].name, day=past[-1].valid_until)
             return found
         if row.get("short_name"):
             return next((each for each in tree.by_id.values() if each.short_name == row["short_name"]), None)

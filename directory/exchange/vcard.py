@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from directory.exchange.folding import fold, unfold
 from directory.exchange.kinds import Kind, KindName, Record, one_record, posts_of
@@ -227,7 +227,7 @@ def _card(kind: Kind, record: Record) -> Iterator[tuple[str, str]]:
             yield "EMAIL;PREF=1", _escaped(value)
         elif column.name == "members":
             for text in value:
-                yield "MEMBER", _escaped(f"mailto:{text}")
+                yield "MEMBER", "mailto:" + quote(text, safe="@+")  # RFC 6068
         else:
             for text in value if column.many else (value,):
                 yield name, _escaped(text)

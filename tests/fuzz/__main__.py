@@ -50,6 +50,7 @@ from security.dkim import read_message, sign, verify
 from security.dkim.verifying import MOST_SIGNATURES
 from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
 from security.scram import Scram, ScramProof, make_verifier
+from tests.fuzz.exchange import file_seeds, files
 from tests.fuzz.smime import smime, smime_seeds
 from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
 from tests.security.keyring import NOW, signer, zone
@@ -372,6 +373,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "ldap-sessions": (ldap_sessions, _ldap_requests),
     "message": (messages, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
     "searching": (searching, lambda: [path.read_bytes() for path in (_TESTS / "messages").glob("*/message.eml")]),
+    "exchange": (files, file_seeds),
     "attachments": (
         attachments,
         lambda: [pdf("Bao cao"), pdf("x", extra=b"%" * 99), *(each.encode() for each in (WORD, SHARED, SLIDE, OPEN))],
