@@ -23,6 +23,7 @@ from security.cms.attributes import write_capabilities
 from security.cms.composing import RecipientsRefused, Refused, compress, encrypt, sign
 from security.cms.enveloped import Decrypted, Recipient
 from security.cms.keys import Decrypter, MemoryKey, Signer
+from security.cms.mime import Entity
 from security.cms.opening import Compressed, Encrypted, Opened, decrypt, open_message
 from security.cms.protected import ProtectedHeader, without_legacy_display
 from security.cms.reasons import CmsFault, Reason
@@ -35,6 +36,7 @@ __all__ = [
     "Decrypted",
     "Decrypter",
     "Encrypted",
+    "Entity",
     "Judge",
     "MemoryKey",
     "Opened",

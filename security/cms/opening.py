@@ -24,10 +24,11 @@ from security.cms.protected import ProtectedHeader, read_protected
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signed import enter_content_info
 from security.cms.soundness import require_one_entity
-from security.cms.verdicts import Judge, SignedPart, Verdict
+from security.cms.verdicts import Judge, Signature, SignedPart, Verdict
 from security.cms.verifying import Moment, Sight, signed_parts, verify_part
 
 MOST_LAYERS = 8
+_NOTHING_SIGNED = (Verdict.ALTERED, Verdict.UNSUPPORTED)
 _ENVELOPED = (ENVELOPED_DATA, AUTH_ENVELOPED_DATA)
 
 
@@ -50,7 +51,7 @@ Layer = SignedPart | Encrypted | Compressed
 class Opened:
     """``entity`` is what is to be read, a MIME entity; ``layers`` come from the outside in.
 
-    ``verdict`` is the author's signature over it, None when there is none; ``fault`` is why a layer could not be
+    ``telling`` is the author's signature over it, None when there is none; ``fault`` is why a layer could not be
     opened, which then is what ``entity`` holds; ``is_locked``: it is an encryption.
     """
 
@@ -83,27 +84,28 @@ class Opened:
         return next((layer for layer in reversed(inside) if isinstance(layer, SignedPart)), None)
 
     @property
-    def verdict(self) -> Verdict | None:
-        found = self.author_signature
+    def telling(self) -> Signature | None:
+        """What is said of the message as a whole."""
+        found = self.author_signature or next(iter(self.partial), None)
         if found is not None:
-            return found.telling.verdict
-        if self.partial:
-            return self.partial[0].telling.verdict
-        outside = [layer for layer in self.layers if isinstance(layer, SignedPart)]
-        if not outside:
-            return None
-        verdict = outside[-1].telling.verdict
-        return Verdict.PARTLY_SIGNED if verdict.is_good else verdict
+            return found.telling
+        outside = [layer.telling for layer in self.layers if isinstance(layer, SignedPart)]
+        if outside and outside[-1].verdict.is_good:
+            told = "signed was what is encrypted, and not what was written"
+            return replace(outside[-1], verdict=Verdict.PARTLY_SIGNED, reason=Reason.OUTSIDE_ENCRYPTION, told=told)
+        if outside:
+            return outside[-1]
+        if self.fault is not None and not self.is_locked and (is_cms(self.entity) or is_multipart_signed(self.entity)):
+            return Signature(Verdict.UNSUPPORTED, self.fault.reason, str(self.fault))
+        return None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self.telling.verdict if self.telling is not None else None
 
     @property
     def reason(self) -> Reason | None:
-        found = self.author_signature or next(iter(self.partial), None)
-        if found is not None:
-            return found.telling.reason
-        outside = [layer.telling for layer in self.layers if isinstance(layer, SignedPart)]
-        if not outside:
-            return None
-        return Reason.OUTSIDE_ENCRYPTION if outside[-1].verdict.is_good else outside[-1].reason
+        return self.telling.reason if self.telling is not None else None
 
 
 def open_message(octets: bytes, *, at: datetime, now: datetime, judge: Judge, keys: Sequence[Decrypter] = ()) -> Opened:
@@ -134,7 +136,8 @@ def open_message(octets: bytes, *, at: datetime, now: datetime, judge: Judge, ke
         fault = found
     is_locked = fault is not None and _is_encrypted(entity)
     opened = Opened(entity, tuple(layers), partial, fault=fault, is_locked=is_locked)
-    if not opened.is_encrypted and opened.author_signature is None:
+    signature = opened.author_signature
+    if not is_encrypted and (signature is None or signature.telling.verdict in _NOTHING_SIGNED):
         return opened  # nothing protects what stands inside
     return replace(opened, header=_protected_header(entity, header, is_encrypted=is_encrypted))
 
