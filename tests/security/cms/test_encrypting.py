@@ -262,3 +262,22 @@ def test_sizes_of_what_is_made():
     assert base64.b64decode(bytes(entity.body))[:1] == b"\x30"
     assert entity.values("mime-version") == ["1.0"]
     assert AN.encode() in bytes(entity.octets)
+
+
+@pytest.mark.parametrize("cut", [10, 60, 400])
+def test_what_is_cut_off_is_unsupported(cut):
+    """Not even which kind it was may be left to see."""
+    message = b"".join(sign(LETTER, signing(), opaque=True))
+    start = message.index(b"\r\n\r\n") + 4
+    found = opened(message[: start + cut])
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert found.reason == "malformed"
+    assert found.header is None
+
+
+def test_what_is_altered_shows_no_header_as_protected():
+    message = b"".join(sign(LETTER, signing()))
+    inside = message.index(b"--=_")
+    changed = message[:inside] + message[inside:].replace(b"Quyet dinh 123", b"Quyet dinh 124")
+    assert opened(message).header is not None
+    assert (opened(changed).verdict, opened(changed).header) == (Verdict.ALTERED, None)
