@@ -163,9 +163,9 @@ def enrol(
 ) -> int:
     """One account's certificates, at once; how many were issued.  ``anew``: though it has good ones.  Raises Fault."""
     with directory.read() as reading:
-        found = [one for one in _held(reading, [account_id]) if one.status != "closed"]
+        found = [one for one in _held(reading, [account_id]) if one.status == "active"]
         if not found:
-            raise Fault("account-closed", account=account_id)
+            raise Fault("account-idle", account=account_id)
         wanted = list(orders(reading, found, certifier, anew=anew))
     made = [make(directory, certifier, order) for order in wanted]
     with directory.write() as conn:
@@ -185,8 +185,8 @@ def orders(
     owned = _issued(conn, [holder.account_id for holder in holders])
     named = _names(conn, [one for group in owned.values() for one in group])
     for holder in holders:
-        if holder.status == "closed":
-            continue
+        if holder.status != "active":
+            continue  # who is locked keeps what he has
         says = holder.subject(certifier.practice).rfc4514_string()
         wanted = {_comparable(one) for one in holder.addresses}
         for purpose in PURPOSES:
@@ -289,17 +289,13 @@ def _lasts(conn: Reading | Writing, one: Certificate, certifier: Certifier) -> b
 
 def _holders(conn: Reading | Writing, after: str, urgent_only: bool) -> list[Holder]:
     """The next lot of accounts; only those who have nothing yet, or have something still, if asked so."""
-    has_active = (
-        exists()
-        .where(certificate.c.account_id == account.c.id, certificate.c.state == ACTIVE)
-        .where(certificate.c.purpose.in_(PURPOSES))
-    )
-    has_own = has_active.where(certificate.c.issuer_id.is_not(None))
     chosen = select(account.c.id).where(account.c.id > after)
     if urgent_only:
-        chosen = chosen.where(
-            or_(and_(account.c.status != "closed", ~has_own), and_(account.c.status == "closed", has_active))
-        )
+        active = exists().where(certificate.c.account_id == account.c.id, certificate.c.state == ACTIVE)
+        own = active.where(certificate.c.issuer_id.is_not(None))
+        lacks = or_(*(~own.where(certificate.c.purpose == purpose) for purpose in PURPOSES))
+        keeps = active.where(certificate.c.purpose.in_(PURPOSES))
+        chosen = chosen.where(or_(and_(account.c.status == "active", lacks), and_(account.c.status == "closed", keeps)))
     return _held(conn, list(conn.execute(chosen.order_by(account.c.id).limit(_LOT)).scalars()))
 
 

@@ -70,6 +70,9 @@ _NEARNESS = (
     State.REVOCATION_UNKNOWN,
     State.REVOKED,
 )
+# What weighs less than a wrong purpose, and than a wrong address (the order of ``State``)
+_AFTER_PURPOSE = (State.REVOKED, State.NOT_YET_VALID, State.EXPIRED, State.REVOCATION_UNKNOWN, State.VALID)
+_AFTER_ADDRESS = (State.REVOCATION_UNKNOWN, State.VALID)
 _T = TypeVar("_T")
 
 
@@ -115,12 +118,12 @@ def judge(
         return Judgement(State.WEAK, weakness, addresses=named)
     paths = _Paths(leaf, _read_all(companions[:MOST_COMPANIONS]), purpose, trust, wishes or PolicyWishes())
     found = replace(paths.believe(moment), addresses=named)
+    if refused and found.state in _AFTER_PURPOSE:
+        return replace(found, state=State.WRONG_PURPOSE, reason=refused)
+    if not is_meant and found.state in _AFTER_ADDRESS:
+        return replace(found, state=State.ADDRESS_MISMATCH, reason=f"it names {', '.join(named)}")
     if found.state is not State.VALID:
         return found
-    if refused:
-        return replace(found, state=State.WRONG_PURPOSE, reason=refused)
-    if not is_meant:
-        return replace(found, state=State.ADDRESS_MISMATCH, reason=f"it names {', '.join(named)}")
     if now <= moment:
         return found
     return _since(found, paths.believe(now))

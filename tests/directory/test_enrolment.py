@@ -25,7 +25,12 @@ DAY = issuers.DAY
 
 
 @pytest.fixture
-def pki(any_city: City, tmp_path: Path) -> Pki:
+def pki(city: City, tmp_path: Path) -> Pki:
+    return found_pki(city.directory, tmp_path / "pki")
+
+
+@pytest.fixture
+def any_pki(any_city: City, tmp_path: Path) -> Pki:
     return found_pki(any_city.directory, tmp_path / "pki")
 
 
@@ -59,14 +64,14 @@ def secret_of(directory: Directory, pki: Pki, one: Certificate) -> bytes | None:
         return own.unwrap(wrapped, one.account_id, one.key_id, one.purpose)
 
 
-def test_everybody_gets_a_certificate_to_sign_with_and_one_to_be_written_to(any_city: City, pki: Pki) -> None:
+def test_everybody_gets_a_certificate_to_sign_with_and_one_to_be_written_to(any_city: City, any_pki: Pki) -> None:
     directory = any_city.directory
     person = join(any_city)
     with directory.write() as conn:
         unit = mailboxes.open_mailbox(
             conn, "test", address_text="vanthu.syt", name="Văn thư", unit_id=any_city.units["SYT"]
         )
-    tally = reconcile(any_city, pki)
+    tally = reconcile(any_city, any_pki)
     assert (tally.issued, tally.revoked) == (4, 0)
     for account_id, address in ((person, "annv@city.gov.vn"), (unit.id, "vanthu.syt@city.gov.vn")):
         with directory.read() as conn:
@@ -80,19 +85,19 @@ def test_everybody_gets_a_certificate_to_sign_with_and_one_to_be_written_to(any_
     assert "OU=Sở Y tế" in read.subject.rfc4514_string()
 
 
-def test_a_second_reconciliation_finds_nothing_to_do(any_city: City, pki: Pki) -> None:
-    join(any_city)
-    reconcile(any_city, pki)
-    tally = reconcile(any_city, pki)
+def test_a_second_reconciliation_finds_nothing_to_do(city: City, pki: Pki) -> None:
+    join(city)
+    reconcile(city, pki)
+    tally = reconcile(city, pki)
     assert (tally.accounts, tally.issued, tally.revoked, tally.expired) == (1, 0, 0, 0)
 
 
-def test_what_was_stopped_goes_on_where_it_was(any_city: City, pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_stopped_goes_on_where_it_was(any_city: City, any_pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enrolment, "_LOT", 2)
     directory = any_city.directory
     for number in range(5):
         join(any_city, f"Trần Thị Bình {chr(65 + number)}")
-    certifier = pki.open(directory)
+    certifier = any_pki.open(directory)
     asked: list[int] = []
 
     def is_over() -> bool:
@@ -106,27 +111,42 @@ def test_what_was_stopped_goes_on_where_it_was(any_city: City, pki: Pki, monkeyp
     assert seen == [2, 4, 5]
 
 
-def test_newcomers_and_leavers_are_found_without_going_through_everybody(any_city: City, pki: Pki) -> None:
+def test_newcomers_and_leavers_are_found_without_going_through_everybody(any_city: City, any_pki: Pki) -> None:
     directory = any_city.directory
     stayed = join(any_city)
     left = join(any_city, "Lê Thị Chi")
-    reconcile(any_city, pki)
+    reconcile(any_city, any_pki)
     came = join(any_city, "Phạm Văn Dũng")
     with directory.write() as conn:
         conn.execute(update(account).where(account.c.id == left).values(status="closed", closed_at=conn.now))
         provisioning.rename(conn, "test", stayed, split_name("Nguyễn Văn Anh"))
-    tally = enrolment.reconcile(directory, pki.open(directory), urgent_only=True)
+    tally = enrolment.reconcile(directory, any_pki.open(directory), urgent_only=True)
     assert (tally.accounts, tally.issued, tally.revoked) == (2, 2, 2)
     assert states(directory, came, SIGNING) == [ACTIVE]
     assert states(directory, left, SIGNING) == [REVOKED]
 
 
+def test_who_is_locked_keeps_what_he_has_and_gets_nothing(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
+    with directory.write() as conn:
+        conn.execute(update(account).where(account.c.id == person).values(status="locked"))
+    assert reconcile(city, pki).issued == 0
+    with directory.write() as conn:
+        certificates.revoke_all(conn, "test", person, "key-compromise")
+    tally = enrolment.reconcile(directory, pki.open(directory), urgent_only=True)
+    assert (tally.accounts, tally.issued) == (0, 0)
+    with pytest.raises(Fault):
+        enrolment.enrol(directory, pki.open(directory), person)
+
+
 def test_one_who_cannot_be_certified_keeps_nobody_from_it(
-    any_city: City, pki: Pki, monkeypatch: pytest.MonkeyPatch
+    city: City, pki: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    directory = any_city.directory
-    odd = join(any_city)
-    join(any_city, "Lê Thị Chi")
+    directory = city.directory
+    odd = join(city)
+    join(city, "Lê Thị Chi")
     with directory.write() as conn:
         conn.execute(update(account).where(account.c.id == odd).values(login="@"))
     said: list[str] = []
@@ -137,10 +157,10 @@ def test_one_who_cannot_be_certified_keeps_nobody_from_it(
     assert "none can be made for @" in said[0]
 
 
-def test_private_keys_are_wrapped_for_their_account_and_use(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
-    reconcile(any_city, pki)
+def test_private_keys_are_wrapped_for_their_account_and_use(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
     for one in owned(directory, person):
         secret = secret_of(directory, pki, one)
         assert secret is not None
@@ -158,48 +178,48 @@ def test_private_keys_are_wrapped_for_their_account_and_use(any_city: City, pki:
     assert signing.key_id != encryption.key_id
 
 
-def test_a_leavers_certificates_are_revoked_and_his_old_mail_stays_readable(any_city: City, pki: Pki) -> None:
+def test_a_leavers_certificates_are_revoked_and_his_old_mail_stays_readable(any_city: City, any_pki: Pki) -> None:
     directory = any_city.directory
     person = join(any_city)
-    reconcile(any_city, pki)
+    reconcile(any_city, any_pki)
     with directory.write() as conn:
         conn.execute(update(account).where(account.c.id == person).values(status="closed", closed_at=conn.now))
-    tally = reconcile(any_city, pki)
+    tally = reconcile(any_city, any_pki)
     assert (tally.issued, tally.revoked) == (0, 2)
     signing, encryption = owned(directory, person, SIGNING)[0], owned(directory, person, ENCRYPTION)[0]
     assert (signing.state, signing.revocation_reason) == (REVOKED, "cessation-of-operation")
     assert encryption.state == REVOKED
-    assert secret_of(directory, pki, signing) is None  # nobody signs as him any more
-    assert secret_of(directory, pki, encryption) is not None
+    assert secret_of(directory, any_pki, signing) is None  # nobody signs as him any more
+    assert secret_of(directory, any_pki, encryption) is not None
     with directory.read() as conn:
         assert certificates.published(conn, [person]) == {}
         assert certificates.encryption_certificate(conn, "annv@city.gov.vn") is None
         past = certificates.encryption_certificate(conn, "annv@city.gov.vn", conn.now - 1)
         assert past is not None
         assert past.id == encryption.id
-    assert reconcile(any_city, pki).revoked == 0
+    assert reconcile(any_city, any_pki).revoked == 0
 
 
-def test_whoever_is_renamed_signs_under_the_new_name_only(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
-    reconcile(any_city, pki)
+def test_whoever_is_renamed_signs_under_the_new_name_only(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
     with directory.write() as conn:
         provisioning.rename(conn, "test", person, split_name("Nguyễn Văn Anh"))
-    assert reconcile(any_city, pki).issued == 2
+    assert reconcile(city, pki).issued == 2
     assert states(directory, person, SIGNING) == [ACTIVE, REVOKED]
     new, old = owned(directory, person, SIGNING)
     assert old.revocation_reason == "affiliation-changed"
     assert "CN=Nguyễn Văn Anh" in new.subject
 
 
-def test_a_further_address_is_added_by_another_certificate_and_nothing_is_revoked(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
-    reconcile(any_city, pki)
+def test_a_further_address_is_added_by_another_certificate_and_nothing_is_revoked(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
     with directory.write() as conn:
         aliases.add_alias(conn, "test", "van.an@city.gov.vn", "annv@city.gov.vn")
-    assert reconcile(any_city, pki).issued == 2
+    assert reconcile(city, pki).issued == 2
     assert states(directory, person, SIGNING) == [ACTIVE, SUPERSEDED]
     old = owned(directory, person, SIGNING)[1]
     assert secret_of(directory, pki, old) is None
@@ -209,36 +229,36 @@ def test_a_further_address_is_added_by_another_certificate_and_nothing_is_revoke
         assert found.account_id == person
 
 
-def test_certificates_are_renewed_before_they_end(any_city: City, pki: Pki, clock: Clock) -> None:
-    directory = any_city.directory
-    person = join(any_city)
-    reconcile(any_city, pki)
+def test_certificates_are_renewed_before_they_end(city: City, pki: Pki, clock: Clock) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
     clock.advance((pki.practice.days - pki.practice.renew_days - 1) * DAY)
-    assert reconcile(any_city, pki).issued == 0
+    assert reconcile(city, pki).issued == 0
     clock.advance(2 * DAY)
-    assert reconcile(any_city, pki).issued == 2
+    assert reconcile(city, pki).issued == 2
     assert states(directory, person, ENCRYPTION) == [ACTIVE, SUPERSEDED]
     clock.advance(pki.practice.renew_days * DAY)
-    assert reconcile(any_city, pki).expired == 2
+    assert reconcile(city, pki).expired == 2
     assert states(directory, person, ENCRYPTION) == [ACTIVE, EXPIRED]
     old = owned(directory, person, ENCRYPTION)[1]
     assert secret_of(directory, pki, old) is not None  # mail of those years can still be read
 
 
-def test_another_issuer_takes_over_from_the_one_before(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
-    reconcile(any_city, pki)
+def test_another_issuer_takes_over_from_the_one_before(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
     add_issuer(pki, directory, "second", "p384", number=2)
-    assert reconcile(any_city, pki).issued == 2
+    assert reconcile(city, pki).issued == 2
     new, old = owned(directory, person, SIGNING)
     assert new.issuer_id != old.issuer_id
     assert old.state == SUPERSEDED
 
 
-def test_what_changed_while_keys_were_made_is_left_for_the_next_time(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
+def test_what_changed_while_keys_were_made_is_left_for_the_next_time(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
     certifier = pki.open(directory)
     with directory.read() as conn:
         wanted = list(enrolment.orders(conn, enrolment._holders(conn, "", False), certifier))
@@ -248,12 +268,12 @@ def test_what_changed_while_keys_were_made_is_left_for_the_next_time(any_city: C
     with directory.write() as conn:
         assert enrolment.keep(conn, "test", certifier, made) == 0
         assert conn.execute(select(account_key)).first() is None
-    assert reconcile(any_city, pki).issued == 2
+    assert reconcile(city, pki).issued == 2
 
 
-def test_two_at_once_give_nobody_two(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
+def test_two_at_once_give_nobody_two(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
     certifier = pki.open(directory)
     with directory.read() as conn:
         wanted = list(enrolment.orders(conn, enrolment._holders(conn, "", False), certifier))
@@ -264,9 +284,9 @@ def test_two_at_once_give_nobody_two(any_city: City, pki: Pki) -> None:
     assert states(directory, person, SIGNING) == [ACTIVE]
 
 
-def test_one_account_is_enrolled_at_once_and_anew_when_asked(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
+def test_one_account_is_enrolled_at_once_and_anew_when_asked(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
     certifier = pki.open(directory)
     assert enrolment.enrol(directory, certifier, person) == 2
     assert enrolment.enrol(directory, certifier, person) == 0
@@ -275,10 +295,10 @@ def test_one_account_is_enrolled_at_once_and_anew_when_asked(any_city: City, pki
         enrolment.enrol(directory, certifier, "nobody")
 
 
-def test_every_act_is_in_the_record(any_city: City, pki: Pki) -> None:
-    directory = any_city.directory
-    person = join(any_city)
-    reconcile(any_city, pki)
+def test_every_act_is_in_the_record(city: City, pki: Pki) -> None:
+    directory = city.directory
+    person = join(city)
+    reconcile(city, pki)
     with directory.write(reason="mất điện thoại") as conn:
         certificates.revoke_all(conn, "cli:root", person, "key-compromise")
     with directory.read() as conn:
@@ -289,10 +309,10 @@ def test_every_act_is_in_the_record(any_city: City, pki: Pki) -> None:
     assert (details["why"], details["reason"]) == ("key-compromise", "mất điện thoại")
 
 
-def test_a_certificate_is_found_by_number_and_print(any_city: City, pki: Pki) -> None:
+def test_a_certificate_is_found_by_number_and_print(any_city: City, any_pki: Pki) -> None:
     directory = any_city.directory
     person = join(any_city)
-    reconcile(any_city, pki)
+    reconcile(any_city, any_pki)
     one = owned(directory, person)[0]
     with directory.read() as conn:
         for key in (one.id, one.serial, one.fingerprint, one.fingerprint.upper()):

@@ -1,0 +1,159 @@
+"""What the steward does for certificates, look by look; and what it fetches from where."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from directory import certificates, fetched_crls, issuers, ocsp_responders
+from directory.certificates import SIGNING
+from directory.fetched_crls import FetchFault
+from directory.tables import account
+from mailserver.certifying import Keeper, fetcher, practice_of, responder_key
+from mailserver.config import Config
+from tests.directory.conftest import Clock
+from tests.directory.pki import Pki, found_pki
+from tests.mailserver.servers.far_away import NameServer
+from tests.webmail import town_hall
+from tests.webmail.town_hall import TownHall
+
+
+def no_fetch(url: str) -> bytes:
+    raise FetchFault(url)
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> TownHall:
+    return town_hall.build(tmp_path, pki={"host": "pki.city.gov.vn", "enrol": True, "key": "p256"})
+
+
+@pytest.fixture
+def pki(hall: TownHall) -> Pki:
+    folder = hall.services.config.data / "pki"
+    pki = found_pki(hall.services.directory, folder)
+    (folder / "passphrase").write_bytes(pki.safe.passphrase)
+    return pki
+
+
+def keeper(hall: TownHall, clock: Clock) -> Keeper:
+    return Keeper(hall.services.config, hall.services.directory, no_fetch, clock, lambda: False)
+
+
+def counted(hall: TownHall) -> dict[tuple[str, str], int]:
+    with hall.services.directory.read() as conn:
+        return {(purpose, state): count for purpose, state, count in issuers.count_certificates(conn)}
+
+
+def test_one_look_founds_everything_and_the_next_finds_nothing_to_do(hall: TownHall, pki: Pki) -> None:
+    mine = keeper(hall, Clock(0.0))
+    mine.look()
+    directory = hall.services.directory
+    with directory.read() as conn:
+        row = issuers.active_issuer(conn)
+        full, delta = (issuers.crl_of(conn, row.id, kind) for kind in (issuers.FULL, issuers.DELTA))
+        assert full is not None
+        assert delta is not None
+        assert list(ocsp_responders.responders(conn, responder_key(hall.services.config))) == [row.id]
+        accounts = {found for (found,) in conn.execute(select(account.c.id).where(account.c.status == "active"))}
+    first = counted(hall)
+    assert first[SIGNING, "active"] == len(accounts)
+    mine.look()
+    assert counted(hall) == first
+    with directory.read() as conn:
+        again = issuers.crl_of(conn, row.id, issuers.DELTA)
+        assert again is not None
+        assert again.number == delta.number
+        (one,) = certificates.holding(conn, min(accounts), SIGNING)
+    with directory.write() as conn:
+        certificates.revoke(conn, "test", [one], "key-compromise")
+    mine.look()
+    with directory.read() as conn:
+        again = issuers.crl_of(conn, row.id, issuers.DELTA)
+        assert again is not None
+        assert again.number > delta.number
+    # who lost his gets another, and the list tells of the first
+    assert counted(hall) == first | {(SIGNING, "revoked"): 1}
+
+
+def test_a_root_without_issuer_or_a_lost_passphrase_is_told_and_harms_nobody(
+    hall: TownHall, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper(hall, Clock(0.0)).look()
+    assert "no certificate authority yet" in caplog.text
+    pki = found_pki(hall.services.directory, hall.services.config.data / "pki")
+    (pki.safe.folder / "passphrase").write_text("wrong")
+    keeper(hall, Clock(0.0)).look()
+    assert "cannot be opened" in caplog.text
+    assert counted(hall) == {}
+
+
+def test_nobody_is_enrolled_unless_the_configuration_says_so(tmp_path: Path) -> None:
+    hall = town_hall.build(tmp_path, pki={"host": "pki.city.gov.vn"})
+    folder = hall.services.config.data / "pki"
+    pki = found_pki(hall.services.directory, folder)
+    (folder / "passphrase").write_bytes(pki.safe.passphrase)
+    keeper(hall, Clock(0.0)).look()
+    assert (SIGNING, "active") not in counted(hall)
+
+
+def test_certificates_are_renewed_in_their_second_half_at_the_earliest() -> None:
+    config = Config()
+    short = replace(config, pki=replace(config.pki, days=30, renew_days=60))
+    assert practice_of(short).renew_days == 15
+    assert practice_of(config).renew_days == 60
+
+
+class _Lists(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/moved.crl":
+            self.send_response(302)
+            self.send_header("Location", "/list.crl")
+            self.end_headers()
+            return
+        body = b"a list" if self.path == "/list.crl?of=1" else b"x" * (fetched_crls.LARGEST + 1)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_lists_are_fetched_from_where_we_may_go_alone(tmp_path: Path) -> None:
+    lists = HTTPServer(("127.0.0.1", 0), _Lists)
+    names = NameServer({("crl.city.vn", "A"): ["127.0.0.1"], ("crl.other.example", "A"): ["127.0.0.1"]})
+    serving = threading.Thread(target=lists.serve_forever)
+    serving.start()
+    try:
+        config = Config()
+        config = replace(
+            config,
+            dns=replace(config.dns, resolvers=(names.address,), timeout=5),
+            pki=replace(config.pki, fetch_hosts=("crl.city.vn",)),
+        )
+        fetch = fetcher(config)
+        base = f"http://crl.city.vn:{lists.server_port}"
+        assert fetch(f"{base}/list.crl?of=1") == b"a list"
+        for url, why in (
+            (f"http://crl.other.example:{lists.server_port}/list.crl?of=1", "where we do not go"),
+            (f"http://127.0.0.1:{lists.server_port}/list.crl?of=1", "."),
+            (f"{base}/moved.crl", "answers 302"),
+            (f"{base}/huge.crl", "more than"),
+            ("ftp://crl.city.vn/list.crl", "no URL"),
+            ("http://user@crl.city.vn/list.crl", "no URL"),
+            ("http://[broken/list.crl", "no URL"),
+            ("http:///list.crl", "no URL"),
+        ):
+            with pytest.raises(FetchFault, match=why):
+                fetch(url)
+    finally:
+        lists.shutdown()
+        serving.join()
+        lists.server_close()
+        names.close()
