@@ -19,8 +19,8 @@ from mailserver.config import Reports
 from mailserver.delivery.tls_reports import day_of
 from mailserver.delivery.verdict import Action, Judgement
 from mailserver.store.database import Transaction
+from mailserver.store.peer_tables import dmarc_outcome
 from mailserver.store.prepared import Prepared
-from mailserver.store.tables import dmarc_outcome
 from security.dkim.results import DkimResult
 from security.dmarc import Dmarc, DmarcResult, Policy, PolicyRecord
 

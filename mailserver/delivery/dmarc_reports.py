@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from mailserver.delivery.tls_reports import DAY, seconds_of
 from mailserver.message.aggregate import DMARC, Document, report_id
-from mailserver.store.tables import dmarc_outcome
+from mailserver.store.peer_tables import dmarc_outcome
 
 MOST_RECORDS = 20_000
 NAMESPACE = "urn:ietf:params:xml:ns:dmarc-2.0"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, text
 
 from mailserver.store.database import Transaction
+from mailserver.store.peer_tables import sts_policy, tls_peer
 from mailserver.store.prepared import Prepared
-from mailserver.store.tables import sts_policy, tls_peer
 from security.mta_sts import Known, PolicyFault, read_policy
 
 DAY = 86_400

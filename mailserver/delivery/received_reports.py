@@ -24,8 +24,8 @@ from mailserver.message.headers import find_all, header_end
 from mailserver.message.received_reports import PACKED_LIMIT, Report, Unreadable, find_reports
 from mailserver.refusals import Refusal
 from mailserver.store.database import Transaction
+from mailserver.store.peer_tables import received_report, report_mailbox
 from mailserver.store.reading import fetch
-from mailserver.store.tables import received_report, report_mailbox
 from security.authresults import parse_results
 
 log = logging.getLogger("citymail.reports")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, select
 
 from mailserver.message.aggregate import TLS, Document, report_id
 from mailserver.store.database import Transaction
-from mailserver.store.tables import tls_outcome
+from mailserver.store.peer_tables import tls_outcome
 
 DAY = 86_400
 MOST_FAILURES = 1000

@@ -26,7 +26,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -35,17 +34,9 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite only makes "INTEGER PRIMARY KEY" the row's own key.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
+from mailserver.store import peer_tables as peer_tables  # in the same database
+from mailserver.store.columns import Id
+from mailserver.store.columns import metadata as metadata
 
 # Counters that outlive what they counted: message ids, mailbox ids, UIDVALIDITY (RFC 9051 §2.3.1.1 wants it never
 # repeated for a name; one that only grows is never repeated for any name).
@@ -60,7 +51,7 @@ sequence = Table(
 mailbox = Table(
     "mailbox",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("account_id", Text, nullable=False),
     Column("name", Text, nullable=False),  # NFC, '/' between levels; a removed mailbox has "name\x01id"
     Column("special_use", Text),  # '\Sent' …, RFC 6154
@@ -98,7 +89,7 @@ declined_mailbox = Table(
 mailbox_keyword = Table(
     "mailbox_keyword",
     metadata,
-    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
     Column("bit", SmallInteger, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
     sqlite_with_rowid=False,
@@ -107,7 +98,7 @@ mailbox_keyword = Table(
 message = Table(
     "message",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("header_size", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
@@ -135,7 +126,7 @@ message = Table(
 message_order = Table(
     "message_order",
     metadata,
-    Column("message_id", _Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("message_id", Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("sent_at", BigInteger),
     Column("base_subject", Text, nullable=False),  # message.subject
     Column("sort_from", Text, nullable=False),
@@ -150,7 +141,7 @@ FORMAT_INLINE, FORMAT_FILE = 0, 1
 message_octets = Table(
     "message_octets",
     metadata,
-    Column("message_id", _Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("message_id", Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("format", SmallInteger, nullable=False),
     Column("prefix_size", Integer, nullable=False),
     Column("digest", LargeBinary),
@@ -167,9 +158,9 @@ message_octets = Table(
 placement = Table(
     "placement",
     metadata,
-    Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, primary_key=True, autoincrement=False),
     Column("uid", BigInteger, primary_key=True, autoincrement=False),
-    Column("message_id", _Id, nullable=False),
+    Column("message_id", Id, nullable=False),
     Column("flags", BigInteger, nullable=False),
     Column("modseq", BigInteger, nullable=False),
     Column("touched", Boolean, nullable=False, server_default=false()),
@@ -193,7 +184,7 @@ Index(
 marked_range = Table(
     "marked_range",
     metadata,
-    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("modseq", BigInteger, primary_key=True, autoincrement=False),
     Column("low", BigInteger, primary_key=True, autoincrement=False),
     Column("high", BigInteger, nullable=False),
@@ -204,10 +195,10 @@ marked_range = Table(
 expunged = Table(
     "expunged",
     metadata,
-    Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, primary_key=True, autoincrement=False),
     Column("modseq", BigInteger, primary_key=True, autoincrement=False),
     Column("uid", BigInteger, primary_key=True, autoincrement=False),
-    Column("message_id", _Id, nullable=False),
+    Column("message_id", Id, nullable=False),
     Column("flags", BigInteger, nullable=False),
     Column("internal_date", BigInteger, nullable=False),
     Column("expunged_at", BigInteger, nullable=False),
@@ -221,7 +212,7 @@ expunged = Table(
 mailbox_acl = Table(
     "mailbox_acl",
     metadata,
-    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("identifier", Text, primary_key=True),
     Column("negative", Boolean, primary_key=True),
     Column("rights", Text, nullable=False),
@@ -234,7 +225,7 @@ mailbox_acl = Table(
 private_seen = Table(
     "private_seen",
     metadata,
-    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("since_uid", BigInteger, nullable=False),
 )
 
@@ -242,7 +233,7 @@ private_seen = Table(
 reader_seen = Table(
     "reader_seen",
     metadata,
-    Column("mailbox_id", _Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("account_id", Text, primary_key=True),
     Column("uid", BigInteger, primary_key=True, autoincrement=False),
     Column("seen", SmallInteger, nullable=False),
@@ -256,7 +247,7 @@ reader_seen = Table(
 annotation = Table(
     "annotation",
     metadata,
-    Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
+    Column("mailbox_id", Id, primary_key=True, autoincrement=False),
     Column("account_id", Text, primary_key=True),
     Column("entry", Text, primary_key=True),
     Column("value", LargeBinary),  # None: it was removed, which those who look for changes are to hear
@@ -272,79 +263,6 @@ imported = Table(
     Column("account_id", Text, primary_key=True),
     Column("token", LargeBinary, primary_key=True),
     Column("imported_at", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# What is remembered of other servers (delivery.peers): when a host last spoke TLS, and MTA-STS policies.
-tls_peer = Table(
-    "tls_peer",
-    metadata,
-    Column("host", Text, primary_key=True),
-    Column("spoke_tls_at", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-sts_policy = Table(
-    "sts_policy",
-    metadata,
-    Column("domain", Text, primary_key=True),
-    Column("policy_id", Text, nullable=False),
-    Column("policy", LargeBinary, nullable=False),
-    Column("binds_until", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# How TLS to other servers went, until it is reported to them (delivery.tls_outcomes, RFC 8460).
-tls_outcome = Table(
-    "tls_outcome",
-    metadata,
-    Column("day", Text, primary_key=True),  # in UTC
-    Column("domain", Text, primary_key=True),
-    Column("policy", Text, primary_key=True),  # RFC 8460 §4.2, as JSON
-    Column("result", Text, primary_key=True),  # RFC 8460 §4.3; empty for a success
-    Column("host", Text, primary_key=True),
-    Column("address", Text, primary_key=True),
-    Column("detail", Text, primary_key=True),
-    Column("sessions", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# What DMARC made of others' mail, until their domains are told (delivery.dmarc_outcomes, RFC 9990).
-dmarc_outcome = Table(
-    "dmarc_outcome",
-    metadata,
-    Column("day", Text, primary_key=True),  # in UTC
-    Column("domain", Text, primary_key=True),  # where the policy was found
-    Column("digest", Text, primary_key=True),  # SHA-256 of policy and detail, which are too long for a key
-    Column("policy", Text, nullable=False),  # JSON, as are the details
-    Column("detail", Text, nullable=False),
-    Column("messages", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# What others report about us (delivery.received_reports): one report, its rows as JSON.
-received_report = Table(
-    "received_report",
-    metadata,
-    Column("digest", Text, primary_key=True),  # of kind, reporter, domain and the reporter's own number
-    Column("kind", Text, nullable=False),  # tls or dmarc
-    Column("domain", Text, nullable=False),
-    Column("reporter", Text, nullable=False),
-    Column("begin_at", BigInteger, nullable=False),
-    Column("end_at", BigInteger, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("sender", Text, nullable=False),  # the domain that vouches for the message; empty for none
-    Column("content", Text, nullable=False),
-    Index(None, "begin_at"),
-    sqlite_with_rowid=False,
-)
-
-# How far the mailboxes that get reports were read.
-report_mailbox = Table(
-    "report_mailbox",
-    metadata,
-    Column("mailbox_id", _Id, primary_key=True, autoincrement=False),
-    Column("read_to", BigInteger, nullable=False),  # UID
     sqlite_with_rowid=False,
 )
 
@@ -375,8 +293,8 @@ moved_notice = Table(
 spool_item = Table(
     "spool_item",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("message_id", _Id, ForeignKey("message.id"), nullable=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("message_id", Id, ForeignKey("message.id"), nullable=False),
     Column("reverse_path", Text, nullable=False),
     Column("submitter", Text, nullable=False, server_default=""),  # account id, empty for our own reports
     Column("envelope_id", Text, nullable=False, server_default=""),  # RFC 3461 ENVID
@@ -405,8 +323,8 @@ postponed = Table(
     "postponed",
     metadata,
     Column("account_id", Text, primary_key=True),
-    Column("item_id", _Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("copy_mailbox_id", _Id),
+    Column("item_id", Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("copy_mailbox_id", Id),
     Column("copy_uid", BigInteger),
     Index(None, "item_id"),
     sqlite_with_rowid=False,
@@ -415,7 +333,7 @@ postponed = Table(
 spool_recipient = Table(
     "spool_recipient",
     metadata,
-    Column("item_id", _Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("item_id", Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("forward_path", Text, primary_key=True),
     Column("domain", Text, nullable=False),
     Column("state", Text, nullable=False),  # due, held, sent, failed

@@ -12,7 +12,7 @@ from mailserver.delivery.checks import Findings
 from mailserver.delivery.tls_outcomes import Outcome
 from mailserver.delivery.verdict import Action, Judgement, Verdict
 from mailserver.refusals import Distrusted
-from mailserver.store.tables import received_report
+from mailserver.store.peer_tables import received_report
 from security.dkim import DkimResult
 from security.dmarc import Dmarc, DmarcResult, Policy, PolicyRecord
 from security.spf import Spf, SpfResult

@@ -31,7 +31,8 @@ from mailserver.message.received_reports import Report, find_reports
 from mailserver.servers.reporting import Reporter, World, is_public
 from mailserver.smtp.tls_policy import TlsPolicy
 from mailserver.store import messages
-from mailserver.store.tables import dmarc_outcome, spool_item, spool_recipient, tls_outcome
+from mailserver.store.peer_tables import dmarc_outcome, tls_outcome
+from mailserver.store.tables import spool_item, spool_recipient
 from mailserver.wiring import build
 from security.dkim import read_message, verify
 from security.dns import Status
