@@ -22,7 +22,7 @@ from security.cms.algorithms import SignatureScheme
 from security.cms.attributes import write_capabilities
 from security.cms.composing import RecipientsRefused, Refused, compress, encrypt, sign
 from security.cms.enveloped import Decrypted, Recipient
-from security.cms.keys import Decrypter, MemoryKey, Signer
+from security.cms.keys import Decrypter, MemoryKey, Signer, usual_scheme
 from security.cms.mime import Entity
 from security.cms.opening import Compressed, Encrypted, Opened, decrypt, open_message
 from security.cms.protected import ProtectedHeader, without_legacy_display
@@ -57,6 +57,7 @@ __all__ = [
     "encrypt",
     "open_message",
     "sign",
+    "usual_scheme",
     "verify",
     "without_legacy_display",
     "write_capabilities",

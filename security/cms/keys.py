@@ -17,10 +17,12 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 
 from security.cms.algorithms import DIGEST_BY_NAME, OaepForm, SignatureScheme
+from security.cms.certificates import Certificate
 from security.cms.reasons import CmsFault, Reason
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | x25519.X25519PrivateKey
 _SALT = 32
+_DIGEST_OF_SIZE = {256: "sha256", 384: "sha384"}
 
 
 class Signer(Protocol):
@@ -55,6 +57,19 @@ class Decrypter(Protocol):
         """
 
 
+def usual_scheme(certificate: bytes) -> SignatureScheme:
+    """What is signed with by a key of this kind, wherever it is kept.  Raises CmsFault for one that does not sign."""
+    key = Certificate(certificate).public_key
+    if isinstance(key, rsa.RSAPublicKey):
+        return SignatureScheme("rsa", DIGEST_BY_NAME["sha256"])
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        # RFC 8551 §2.1: a digest as strong as the signature
+        return SignatureScheme("ecdsa", DIGEST_BY_NAME[_DIGEST_OF_SIZE.get(key.key_size, "sha512")])
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return SignatureScheme("ed25519", DIGEST_BY_NAME["sha512"])
+    raise CmsFault(Reason.UNSUPPORTED_ALGORITHM, "a key of this kind does not sign")
+
+
 class MemoryKey:
     """A key in this process's memory: Signer and Decrypter, as far as its kind goes."""
 
@@ -65,15 +80,8 @@ class MemoryKey:
 
     @property
     def scheme(self) -> SignatureScheme:
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            digest = DIGEST_BY_NAME["sha256"]
-            return SignatureScheme("rsa-pss", digest, _SALT) if self._pss else SignatureScheme("rsa", digest)
-        if isinstance(self._key, ec.EllipticCurvePrivateKey):
-            # RFC 8551 §2.1: a digest as strong as the signature
-            return SignatureScheme(
-                "ecdsa", DIGEST_BY_NAME[{256: "sha256", 384: "sha384"}.get(self._key.key_size, "sha512")]
-            )
-        return SignatureScheme("ed25519", DIGEST_BY_NAME["sha512"])
+        usual = usual_scheme(self.certificate)
+        return SignatureScheme("rsa-pss", usual.digest, _SALT) if self._pss else usual
 
     def sign(self, octets: bytes) -> bytes:
         scheme = self.scheme

@@ -38,6 +38,7 @@ from security.cms.reasons import CmsFault, Reason, malformed
 _EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 _X25519 = "1.3.101.110"
 _KEY_AGREEMENT = 0xA1
+_WRAPPED_BY = 8  # octets that a wrapped key is longer
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
@@ -50,7 +51,10 @@ class Transported:
     encrypted_key: bytes
 
     def open(self, key: Decrypter, length: int) -> bytes:
-        return key.unwrap(self.encrypted_key, self.form, length)
+        found = key.unwrap(self.encrypted_key, self.form, length)
+        if len(found) != length:
+            raise _not_decrypted()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +69,20 @@ class Agreed:
     wrapped_key: bytes
 
     def open(self, key: Decrypter, length: int) -> bytes:
+        if len(self.wrapped_key) != length + _WRAPPED_BY:  # before any work is done for it
+            raise _not_decrypted()
         wrapping = _derive(key.agree(self.point), self.agreement, self.wrap, self.user_material)
         try:
-            found = aes_key_unwrap(wrapping, self.wrapped_key)
-        except (InvalidUnwrap, ValueError) as fault:
-            raise CmsFault(Reason.NOT_DECRYPTED, "the content's key cannot be decrypted") from fault
-        if len(found) != length:
-            raise CmsFault(Reason.NOT_DECRYPTED, "the content's key cannot be decrypted")
-        return found
+            return aes_key_unwrap(wrapping, self.wrapped_key)
+        except InvalidUnwrap as fault:
+            raise _not_decrypted() from fault
 
 
 RecipientKey = Transported | Agreed
+
+
+def _not_decrypted() -> CmsFault:
+    return CmsFault(Reason.NOT_DECRYPTED, "the content's key cannot be decrypted")
 
 
 def read_recipient(octets: bytes) -> list[RecipientKey]:
@@ -168,7 +175,10 @@ def write_recipient(certificate: Certificate, content_key: bytes, *, oaep: bool)
     """RecipientInfo, DER.  Raises CmsFault for a key that nothing can be encrypted to."""
     key = certificate.public_key
     if isinstance(key, rsa.RSAPublicKey):
-        return _write_transported(certificate, key, content_key, oaep=oaep)
+        try:
+            return _write_transported(certificate, key, content_key, oaep=oaep)
+        except ValueError as fault:
+            raise CmsFault(Reason.RECIPIENT_REFUSED, "an RSA key that is too short") from fault
     if isinstance(key, x25519.X25519PublicKey):
         ephemeral = x25519.X25519PrivateKey.generate()
         point = ephemeral.public_key().public_bytes_raw()

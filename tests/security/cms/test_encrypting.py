@@ -9,7 +9,9 @@ import base64
 import zlib
 
 import pytest
+from asn1crypto import cms
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from security.cms import (
@@ -184,6 +186,25 @@ def test_padding_of_rsa_is_nobodys_to_learn():
         except CmsFault as fault:
             faults.add((fault.reason in ("not-decrypted", "not-one-entity"),))
     assert faults == {(True,)}
+
+
+def test_keys_of_another_length():
+    """By OAEP, whose padding is right, and by a wrapping that would take long to undo."""
+    one, form = person("rsa", BINH), frozenset({"rsa-oaep"})
+    made = b"".join(encrypt_enveloped([PAYLOAD], [Recipient(one.certificate, capabilities=form)]))
+    at = made.index(b"\x04\x82\x01\x00") + 4
+    digest = hashes.SHA256()
+    short = key_of("rsa", BINH).public_key().encrypt(b"five.", padding.OAEP(padding.MGF1(digest), digest, None))
+    with pytest.raises(CmsFault) as fault:
+        decrypt(enclosed(made[:at] + short + made[at + 256 :]), keys=[one.memory])
+    assert fault.value.reason == "not-decrypted"
+    agreed = cms.ContentInfo.load(b"".join(encrypt_enveloped([PAYLOAD], [person("p256", BINH).recipient])))
+    keys = agreed["content"]["recipient_infos"][0].chosen["recipient_encrypted_keys"]
+    for wrong in (bytes(4_000_000), bytes(24), b""):
+        keys[0]["encrypted_key"] = wrong
+        with pytest.raises(CmsFault) as fault:
+            decrypt(enclosed(agreed.dump(force=True)), keys=[person("p256", BINH).memory])
+        assert fault.value.reason == "not-decrypted"
 
 
 def test_points_that_are_none():
