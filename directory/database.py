@@ -66,6 +66,7 @@ _QUIET = {
         tables.recovery_code,
         tables.second_factor_use,
         tables.signature,
+        tables.label,
     )
 }
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).

@@ -40,6 +40,13 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "units of type {type} do not exist on {day}",
         "ngày {day} không có loại đơn vị {type}",
     ),
+    "label-exists": ("exists", "there already is a label {name}", "đã có nhãn {name}"),
+    "label-unknown": ("unknown", "there is no label {name}", "không có nhãn {name}"),
+    "labels-many": (
+        "invalid",
+        "there are {limit} labels already, the most there may be",
+        "đã có {limit} nhãn, mức tối đa",
+    ),
     "second-factor-on": ("exists", "two-step sign-in is on already", "xác thực hai bước đã được bật"),
     "second-factor-off": ("unknown", "two-step sign-in is not on", "xác thực hai bước chưa được bật"),
     "second-factor-code": ("invalid", "the code is not right", "mã xác thực không đúng"),

@@ -21,6 +21,7 @@ from webmail import (
     errors,
     events,
     formatting,
+    labels,
     languages,
     listing,
     login,
@@ -78,7 +79,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
-        events, recovering, postponed, settings, two_steps, app_passwords, openings, mta_sts,
+        events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

@@ -20,7 +20,7 @@ from mailserver.store import messages
 from mailserver.store import reading as store_reading
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import Mailbox
-from webmail import pages
+from webmail import labels, pages
 from webmail.formatting import mailbox_label
 from webmail.languages import _, ngettext
 from webmail.listing import parse_key
@@ -69,6 +69,8 @@ def act() -> Answer:
         return pages.refused(_("Choose at least one message first."), back, 400)
     if action in _FLAGS:
         return _flag(chosen, action, back)
+    if action in ("label", "unlabel"):
+        return _label(chosen, action, request.form.get("label", ""), back)
     if action == "delete":
         return _delete(chosen, back)
     if action in _USES or action == "inbox":
@@ -167,6 +169,34 @@ def _flag(chosen: Chosen, action: str, back: str) -> Answer:
     return pages.done("" if quiet else texts[action], back, undo=None if quiet else _undo(steps))
 
 
+def _label(chosen: Chosen, action: str, keyword: str, back: str) -> Answer:
+    label = next((each for each in labels.mine() if each.keyword == keyword), None)
+    if label is None:
+        return pages.refused(_("Choose a label."), back, 400)
+    operation: Literal["add", "remove"] = "add" if action == "label" else "remove"
+
+    def job(tx: Transaction) -> list[dict[str, Any]]:
+        steps = []
+        for mailbox_id, ranges in chosen.ranges.items():
+            changed = messages.set_flags(tx, mailbox_id, ranges, operation, [label.keyword]).changed
+            if changed:
+                back_again = "remove" if operation == "add" else "add"
+                uids = compress(uid for uid, _flags, _modseq in changed)
+                steps.append({"do": back_again, "flag": label.keyword, "in": mailbox_id, "uids": uids})
+        return steps
+
+    steps = _commit(job, chosen.ranges)
+    if operation == "add":
+        text = ngettext(
+            "Labelled “%(label)s”.", "%(num)s messages labelled “%(label)s”.", chosen.count, label=label.name
+        )
+    else:
+        text = ngettext(
+            "“%(label)s” taken off.", "“%(label)s” taken off %(num)s messages.", chosen.count, label=label.name
+        )
+    return pages.done(text, back, undo=_undo(steps))
+
+
 def _move(chosen: Chosen, target: Mailbox, back: str) -> Answer:
     sources = {mailbox_id: ranges for mailbox_id, ranges in chosen.ranges.items() if mailbox_id != target.id}
 
@@ -229,7 +259,10 @@ def _step(given: dict[str, Any], mine: dict[int, Mailbox]) -> Callable[[Transact
         return lambda tx: messages.move(tx, source, ranges, target)
     operation: Literal["add", "remove"] = "add" if given["do"] == "add" else "remove"
     flag = str(given["flag"])
-    if flag not in ("\\Seen", "\\Flagged") or given["do"] not in ("add", "remove"):
+    if flag not in ("\\Seen", "\\Flagged", *(each.keyword for each in labels.mine())) or given["do"] not in (
+        "add",
+        "remove",
+    ):
         raise ValueError(flag)
     return lambda tx: messages.set_flags(tx, source, ranges, operation, [flag])
 

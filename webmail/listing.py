@@ -16,12 +16,13 @@ from flask import Blueprint, abort, request
 from sqlalchemy import Connection
 
 from directory import recipients
+from directory.labels import Label
 from mailserver.store import flags as flag_bits
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import reading as store_reading
 from mailserver.store import search
 from mailserver.store.mailboxes import Mailbox
-from webmail import pages
+from webmail import labels, pages
 from webmail.formatting import mailbox_label
 from webmail.languages import _
 from webmail.login import account
@@ -53,6 +54,7 @@ class Row:
     preview: str
     moment: int
     has_attachments: bool
+    labels: tuple[Label, ...]
     place: str = ""  # the mailbox's name, where rows of several are shown
 
 
@@ -192,7 +194,7 @@ def make_rows(
     for mailbox, row in found:
         sent = mailbox.special_use in ("\\Sent", "\\Drafts")
         flags = row.flags
-        forwarded = "$Forwarded" in mailbox.keywords and "$Forwarded" in flag_bits.flag_names(flags, mailbox.keywords)
+        names = flag_bits.flag_names(flags, mailbox.keywords)
         rows.append(
             Row(
                 mailbox.id,
@@ -200,7 +202,7 @@ def make_rows(
                 bool(flags & flag_bits.SEEN),
                 bool(flags & flag_bits.FLAGGED),
                 bool(flags & flag_bits.ANSWERED),
-                forwarded,
+                "$Forwarded" in names,
                 (_without_addresses(row.to_text) or _("(no recipient)"))
                 if sent
                 else (row.author_name or row.author_address or _("(no sender)")),
@@ -210,6 +212,7 @@ def make_rows(
                 row.preview,
                 row.internal_date,
                 bool(row.has_attachments),
+                labels.among(names),
                 mailbox_label(mailbox, whole=True) if name_places else "",
             )
         )

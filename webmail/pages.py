@@ -16,6 +16,7 @@ from flask_login import current_user
 from sqlalchemy import Connection
 
 from directory import accounts, recipients
+from directory.labels import Label
 from mailserver import access
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota
@@ -68,7 +69,15 @@ class Sidebar:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(theme=theme, signed_in=lambda: current_user, other_mailboxes=other_mailboxes)
+    app.jinja_env.globals.update(
+        theme=theme, signed_in=lambda: current_user, other_mailboxes=other_mailboxes, own_labels=own_labels
+    )
+
+
+def own_labels() -> list[Label]:
+    from webmail import labels  # its pages are made here
+
+    return labels.mine()
 
 
 def theme() -> str:

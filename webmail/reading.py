@@ -15,13 +15,14 @@ from flask import Blueprint, abort, request
 from sqlalchemy import Connection
 
 from directory import accounts
+from directory.labels import Label
 from mailserver.message.structure import decode_parts
 from mailserver.message.text import body_text
 from mailserver.store import flags as flag_bits
 from mailserver.store import reading as store_reading
 from mailserver.store import threads
 from mailserver.store.mailboxes import Mailbox
-from webmail import listing, pages, search
+from webmail import labels, listing, pages, search
 from webmail.body_parts import MAX_PART, Attachment, Layout, lay_out
 from webmail.doubts import Doubts, doubts_of
 from webmail.formatting import mailbox_label
@@ -61,6 +62,7 @@ class Reading:
     outside: bool
     role: str  # what the directory says of the author
     doubts: Doubts
+    labels: tuple[Label, ...]
     attachments: list[Attachment]
     remote_pictures: bool
     lines: int  # about how tall the text is, for a frame that no script measures
@@ -170,6 +172,7 @@ def _reading(
         outside(head.author.address),
         _role(head.author.address),
         doubts_of(header, head, outside),
+        labels.among(flag_bits.flag_names(row.flags, mailbox.keywords)),
         layout.attachments,
         pictures,
         lines,

@@ -3,8 +3,8 @@
 Words without marks find every spelling, words with marks only their own (``mailserver.store.search``); all words must
 be there, "words in quotes" together.  Field names are understood in both languages::
 
-    từ:hương  đến:"văn thư"  tiêu đề:ngân-sách  có:tệp  là:chưa-đọc  trước:31/12/2025  sau:01/01/2025
-    from:…    to:…           subject:…          has:attachment  is:unread  before:…         after:…
+    từ:hương  đến:"văn thư"  tiêu đề:ngân-sách  có:tệp  là:chưa-đọc  trước:31/12/2025  sau:01/01/2025  nhãn:dự-án
+    from:…    to:…           subject:…          has:attachment  is:unread  before:…         after:…         label:…
 
 Words are looked for in subject, names, addresses and text by the account's index.  Should there be none (its disk is
 full), they are looked for in subject, names, addresses and preview, and as long as the time allows in the text.
@@ -28,7 +28,7 @@ from mailserver.store import search as store_search
 from mailserver.store import threads
 from mailserver.store.fulltext import Lookup
 from mailserver.store.mailboxes import Mailbox
-from webmail import listing, pages
+from webmail import labels, listing, pages
 from webmail.body_parts import readable_text
 from webmail.formatting import city_zone
 from webmail.languages import _
@@ -45,10 +45,11 @@ MAX_WORDS = 12
 _FIELDS = {
     "tu": "author", "from": "author", "den": "recipient", "to": "recipient", "tieu de": "subject", "tieude": "subject",
     "subject": "subject", "truoc": "before", "before": "before", "sau": "after", "after": "after", "co": "has",
-    "has": "has", "la": "is", "is": "is",
+    "has": "has", "la": "is", "is": "is", "nhan": "label", "label": "label",
 }  # fmt: skip
 _FIELD = re.compile(
-    r"(?P<name>từ|tu|from|đến|den|to|tiêu đề|tieu de|tieude|subject|trước|truoc|before|sau|after|có|co|has|là|la|is):",
+    r"(?P<name>từ|tu|from|đến|den|to|tiêu đề|tieu de|tieude|subject|trước|truoc|before|sau|after|có|co|has|là|la|is"
+    r"|nhãn|nhan|label):",
     re.IGNORECASE,
 )
 
@@ -64,12 +65,13 @@ class Wanted:
     unseen: bool = False
     flagged: bool = False
     has_attachments: bool = False
+    label: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         return not (
             self.words or self.subject or self.author or self.recipient or self.since or self.before
-            or self.unseen or self.flagged or self.has_attachments
+            or self.unseen or self.flagged or self.has_attachments or self.label
         )  # fmt: skip
 
 
@@ -174,6 +176,7 @@ def look_up() -> Sought:
         unseen=wanted.unseen,
         flagged=wanted.flagged,
         has_attachments=wanted.has_attachments,
+        keyword=labels.keyword_of(wanted.label[-1]) if wanted.label else "",
         mailbox_ids=(only.id,) if only else tuple(_searched(mine)),
     )
     asked = store_search.wanted(query)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -107,6 +108,17 @@ signature = Table(
     metadata,
     fk("account.id", primary_key=True),
     Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Names and colours for keywords of one's messages (directory.labels).
+label = Table(
+    "label",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("keyword", String(50), primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("colour", SmallInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.sql import ColumnElement
 
 from directory.names import fold
 from mailserver.message.matching import exact_form, needle
 from mailserver.store import flags as flag_bits
 from mailserver.store.fulltext import Lookup, Wanted
-from mailserver.store.tables import mailbox, message, placement
+from mailserver.store.tables import mailbox, mailbox_keyword, message, placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Query:
     unseen: bool = False
     flagged: bool = False
     has_attachments: bool = False
+    keyword: str = ""
     larger: int | None = None
     mailbox_ids: Sequence[int] = field(default=())
 
@@ -125,6 +126,18 @@ def _conditions(account_id: str, query: Query) -> list[ColumnElement[bool]]:
         conditions.append(placement.c.flags.op("&")(flag_bits.SEEN) == 0)
     if query.flagged:
         conditions.append(placement.c.flags.op("&")(flag_bits.FLAGGED) != 0)
+    if query.keyword:
+        # Each mailbox has a bit of its own for it.
+        bit = placement.c.flags.op(">>")(mailbox_keyword.c.bit + flag_bits.FIRST_KEYWORD_BIT).op("&")(1)
+        conditions.append(
+            select(mailbox_keyword.c.bit)
+            .where(
+                mailbox_keyword.c.mailbox_id == placement.c.mailbox_id,
+                func.lower(mailbox_keyword.c.name) == query.keyword.lower(),
+                bit == 1,
+            )
+            .exists()
+        )
     if query.has_attachments:
         conditions.append(message.c.has_attachments)
     if query.larger is not None:
