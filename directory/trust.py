@@ -33,7 +33,7 @@ from directory.certificates import (
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.fetched_crls import fetched_crls, want_crls
-from directory.issuers import FULL, ROOT, crl_of, list_issuers
+from directory.issuers import FULL, ROOT, IssuerRow, PublishedCrl, crl_of, list_issuers
 from directory.record import record
 from directory.tables import certificate, known_authority, trust_anchor
 from security.mailbox_names import addresses_of
@@ -128,10 +128,21 @@ def _known(conn: Reading | Writing) -> _Known:
             (*(Anchor(row.der) for row in roots), *(row.anchor for row in list_anchors(conn))),
             (*(row.der for row in issuers if row.role != ROOT), *_known_authorities(conn)),
             (*(each.der for each in lists if each), *fetched_crls(conn)),
-            # the root's list tells of retired ones; those in use are known to hold, however old that list is
-            {bytes.fromhex(row.fingerprint): None for row in issuers if row.role != ROOT and row.state == "active"},
+            # however old the root's list is: whatever it was made for, it came here
+            {bytes.fromhex(row.fingerprint): _revoked_at(row, lists) for row in issuers if row.role != ROOT},
         )
     return found
+
+
+def _revoked_at(row: IssuerRow, lists: Sequence[PublishedCrl | None]) -> datetime | None:
+    """When a root has revoked an issuing authority, if one has."""
+    certificate = row.certificate
+    for each in filter(None, lists):
+        read = x509.load_der_x509_crl(each.der)
+        entry = read.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        if entry is not None and read.issuer == certificate.issuer:
+            return entry.revocation_date_utc
+    return None
 
 
 def list_anchors(conn: Reading | Writing) -> list[TrustedRow]:
