@@ -391,6 +391,31 @@ def test_without_tls_there_is_only_the_way_to_tls(doors: BothDoors) -> None:
     assert client.ask("GET", "/events")[0] == 308
 
 
+def test_what_certificates_point_to_needs_no_tls(tmp_path: Path) -> None:
+    hall = build(
+        tmp_path,
+        plain_http=False,
+        listen={"https": 8443, "host": "127.0.0.1"},
+        tls={"certificate": "tls/server.pem", "key": "tls/server.key"},
+        pki={"host": "pki.city.gov.vn"},
+    )
+    both = BothDoors(hall, tmp_path)
+    try:
+        client = Client(both.plain.getsockname()[1])
+        ours = {"Host": f"pki.city.gov.vn:{both.plain.getsockname()[1]}"}
+        assert client.ask("GET", "/pki/0123456789abcdef.crl", headers=ours)[0] == 404
+        asked = {**ours, "Content-Type": "application/ocsp-request"}
+        status, headers, answer = client.ask("POST", "/ocsp", b"\x30\x00", headers=asked)
+        assert (status, headers["content-type"]) == (200, "application/ocsp-response")
+        assert answer == b"\x30\x03\x0a\x01\x01"  # malformedRequest
+        for path in ("/", "/login", "/pki"):
+            assert client.ask("GET", path, headers=ours)[0] == 308
+        assert client.ask("GET", "/pki/0123456789abcdef.crl")[0] == 308
+    finally:
+        both.close()
+        hall.close()
+
+
 def test_over_tls_everything_works_and_the_cookie_is_bound_to_it(doors: BothDoors) -> None:
     client = Client(doors.secure.getsockname()[1], doors.client_context)
     assert client.sign_in() == 303
