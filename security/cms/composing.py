@@ -60,7 +60,14 @@ def sign(message: bytes, signing: Signing, *, opaque: bool = False) -> Iterator[
     entity = _readable(message)
     # what is signed or encrypted already has its header where it belongs
     inside, outside = unprotected(entity) if _is_wrapped(entity) else protect(entity, is_cipher=False)
-    return _chained((outside, _VERSION), _signed((inside, *_canonical_body(entity)), signing, opaque=opaque))
+    content = (inside, *_canonical_body(entity))
+    if opaque:
+        pieces = sign_content(content, signing, detached=False)
+        return _chained((outside, _VERSION, _cms_header(b"signed-data")), to_base64(pieces))
+    if not all(is_ascii(piece, 0, len(piece)) for piece in content):
+        # RFC 8551 §3.1.3: relays would encode it anew, and break the signature
+        raise CmsFault(Reason.NOT_CANONICAL, "what is signed in clear must be encoded in seven bits")
+    return _chained((outside, _VERSION), _clear_signed(content, signing))
 
 
 def encrypt(
@@ -87,7 +94,7 @@ def encrypt(
         inside, outside = protect(entity, is_cipher=True, hides=hides_subject)
     content: tuple[Octets, ...] = (inside, *_canonical_body(entity))
     if signing is not None:
-        content = tuple(_signed(content, signing, opaque=False))
+        content = _clear_signed(content, signing)  # no relay sees it: eight bits will do
     kind = b"authEnveloped-data" if choose_cipher(recipients).is_authenticated else b"enveloped-data"
     enveloped = encrypt_enveloped(content, recipients)
     return _chained((outside, _VERSION, _cms_header(kind)), to_base64(enveloped))
@@ -104,7 +111,12 @@ def compress(message: bytes) -> Iterator[Octets]:
 def _judge(recipient: Recipient, judge: Judge, at: datetime) -> Refused:
     addresses = (recipient.address,) if recipient.address else ()
     judgement = judge(
-        recipient.certificate, companions=(), purpose=Purpose.ENCRYPTION, addresses=addresses, moment=at, now=at
+        recipient.certificate,
+        companions=recipient.companions,
+        purpose=Purpose.ENCRYPTION,
+        addresses=addresses,
+        moment=at,
+        now=at,
     )
     return Refused(recipient.address, judgement)
 
@@ -133,15 +145,8 @@ def _canonical_body(entity: Entity) -> tuple[Octets, ...]:
     return (with_crlf(source[start:end]),) if feeds else (entity.body,)
 
 
-def _signed(content: tuple[Octets, ...], signing: Signing, *, opaque: bool) -> Iterable[Octets]:
-    """A MIME entity around this one, from its Content-Type on."""
-    if opaque:
-        pieces = sign_content(content, signing, detached=False)
-        return _chained((_cms_header(b"signed-data"),), to_base64(pieces))
-    for piece in content:
-        if not is_ascii(piece, 0, len(piece)):
-            # RFC 8551 §3.1.3: relays would encode it anew, and break the signature
-            raise CmsFault(Reason.NOT_CANONICAL, "what is signed in clear must be encoded in seven bits")
+def _clear_signed(content: tuple[Octets, ...], signing: Signing) -> tuple[Octets, ...]:
+    """A multipart/signed around this entity, from its Content-Type on."""
     boundary = b"=_" + secrets.token_hex(16).encode("ascii")
     micalgs = ",".join(digest.micalg for digest in signing.digests).encode("ascii")
     signature = b"".join(to_base64(sign_content(content, signing, detached=True)))

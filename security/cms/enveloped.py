@@ -158,7 +158,7 @@ def _gcm_tag(key: bytes, nonce: bytes, signed: bytes, content: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """``address``: the one that his certificate has to name; empty: not asked.
+    """``address``: the one that his certificate has to name; empty: not asked.  ``companions``: others on its path.
 
     ``capabilities``: what is known of his program by his last signed mail (RFC 8551 §2.7.1); what his certificate tells
     of it (RFC 4262) is known anyway.
@@ -167,6 +167,7 @@ class Recipient:
     certificate: bytes
     address: str = ""
     capabilities: frozenset[str] = frozenset()
+    companions: tuple[bytes, ...] = ()
 
     def can(self, name: str) -> bool:
         if name in self.capabilities:

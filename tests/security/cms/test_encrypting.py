@@ -110,6 +110,13 @@ def test_nobody_is_left_out_and_nothing_is_sent_when_one_is_refused():
     assert fault.value.reason == "recipient-refused"
 
 
+def test_eight_bits_inside_an_encryption():
+    letter = LETTER.replace(b"quoted-printable", b"8bit") + "Kính gửi".encode()
+    found = opened(sealed(person("rsa", BINH), message=letter, signing=signing()), person("rsa", BINH))
+    assert found.verdict is Verdict.VALID
+    assert bytes(found.entity.body).endswith("Kính gửi".encode())
+
+
 def test_one_certificate_twice_is_one_recipient():
     one = person("rsa", BINH)
     assert len(sealed(one, one)) == len(sealed(one))
