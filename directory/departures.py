@@ -11,9 +11,9 @@ from directory import custody
 from directory.accounts import Account
 from directory.address_life import QUARANTINE_DAYS
 from directory.database import Reading, Writing
-from directory.dates import days_after
+from directory.dates import days_after, holds
 from directory.people import Official
-from directory.postings import Appointment, row_of
+from directory.postings import Appointment, appointments_of, row_of
 from directory.row_changes import Change, made
 from directory.tables import (
     account,
@@ -105,7 +105,7 @@ def effects_of(
 ) -> list[Change]:
     """Every row that a leaving changes: of the person, the account, whoever names it, and mail in his custody."""
     changes = [*_of_person(official, ending, order), *_of_account(conn, found, order), *_of_others(conn, found.id)]
-    changes += _of_wards(conn, found.id, official)
+    changes += _of_wards(conn, found.id, official, order.last_day)
     if care is not None:
         changes.append(made("custody", ("mailbox_id",), custody.row_of(care)))
     return changes
@@ -117,7 +117,9 @@ def custody_after(conn: Writing, order: Departure, official: Official | None) ->
         return None
     unit_id = None
     if order.custodian_id is None:
-        unit_id = custody.unit_with_head(conn, _unit_of(conn, order.account_id), official.person_id if official else "")
+        unit_id = custody.unit_with_head(
+            conn, _unit_of(conn, official, order.last_day), official.person_id if official else ""
+        )
         if unit_id is None:
             return None
     return custody.Custody(
@@ -126,8 +128,11 @@ def custody_after(conn: Writing, order: Departure, official: Official | None) ->
     )  # fmt: skip
 
 
-def _unit_of(conn: Writing, account_id: str) -> str | None:
-    unit_id: str | None = conn.execute(select(account.c.unit_id).where(account.c.id == account_id)).scalar()
+def _unit_of(conn: Writing, official: Official | None, day: str) -> str | None:
+    """Where somebody worked on his last day, by the post that named him."""
+    posts = appointments_of(conn, official.person_id) if official is not None else []
+    held = [post for post in posts if holds(post.valid_from, post.valid_until, day)] or posts
+    unit_id = min(held, key=lambda post: (not post.is_primary, post.rank)).unit_id if held else None
     return unit_id if unit_id in tree(conn).by_id else None
 
 
@@ -166,11 +171,13 @@ def _of_others(conn: Writing, account_id: str) -> Iterator[Change]:
             yield Change(table.name, {key.name: row[key.name] for key in table.primary_key}, dict(row), None)
 
 
-def _of_wards(conn: Writing, account_id: str, official: Official | None) -> Iterator[Change]:
+def _of_wards(conn: Writing, account_id: str, official: Official | None, last_day: str) -> Iterator[Change]:
     """What he had custody of goes to the head of his unit; mail that nobody could read then, to nobody."""
     mine = select(custody_table).where(custody_table.c.holder_id == account_id)
     for row in conn.execute(mine.order_by(custody_table.c.mailbox_id)).mappings():
-        unit_id = custody.unit_with_head(conn, _unit_of(conn, account_id), official.person_id if official else "")
+        unit_id = custody.unit_with_head(
+            conn, _unit_of(conn, official, last_day), official.person_id if official else ""
+        )
         key = {"mailbox_id": row["mailbox_id"]}
         if unit_id is None:
             yield Change("custody", key, dict(row), None)

@@ -62,7 +62,7 @@ def leave(
     if custody_days < 0:
         raise Fault("value-invalid", value=custody_days, what="days")
     if custodian_id:
-        custody.check_custodian(conn, account_id, custodian_id)
+        _appoint_custodian(conn, actor, found, custodian_id, custody_days, decision)
     order = Departure(
         conn.new_id(),
         account_id,
@@ -88,6 +88,14 @@ def leave(
     return order
 
 
+def _appoint_custodian(conn: Writing, actor: str, found: Account, custodian_id: str, days: int, decision: str) -> None:
+    """Who may make somebody leave may not therefore choose who reads his mail: that is judged by itself."""
+    custodian = custody.check_custodian(conn, found.id, custodian_id)
+    if not conn.reason.strip():
+        raise Fault("reason-missing", operation="mailbox.entrust", subject=found.login)
+    record(conn, actor, "mailbox.entrust", found.login, after={"to": custodian.login, "days": days}, decision=decision)
+
+
 def carry_out_due(directory: Directory, actor: str) -> list[str]:
     """The housekeeper's part: orders whose last day has passed; whose accounts that were."""
     with directory.read() as conn:
@@ -95,7 +103,12 @@ def carry_out_due(directory: Directory, actor: str) -> list[str]:
     for order in due:
         with directory.write(reason=order.reason) as writing:
             still = planned_leaving(writing, order.account_id)
-            if still is not None and still.id == order.id:
+            if still is None or still.id != order.id:
+                continue  # another process was quicker
+            owner = known_account(writing, order.account_id)
+            if owner.status == "closed":  # a plan has closed it meanwhile
+                _withdraw(writing, actor, owner, order, "")
+            else:
                 _carry_out(writing, actor, _as_it_can_be(writing, order))
     return [order.account_id for order in due]
 

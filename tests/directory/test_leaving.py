@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import account_changes, aliases, app_passwords, custody, groups, leaving, mailboxes, record, sessions
+from directory import (
+    account_changes,
+    aliases,
+    app_passwords,
+    custody,
+    delegations,
+    groups,
+    leaving,
+    mailboxes,
+    record,
+    sessions,
+)
 from directory.accounts import find_account
 from directory.addresses import address_row
 from directory.custody import entrusted_to
@@ -110,6 +121,7 @@ def test_a_mistake_is_taken_back_whole(any_city: City) -> None:
         mailboxes.grant(conn, "test", hotline.id, an.account_id)
         aliases.add_alias(conn, "test", "an.nv", an.login)
         account_changes.set_admin(conn, "test", an.account_id, True)
+    with city.directory.write(reason="Bàn giao") as conn:
         # another's mail is in his custody, and a post begins only later
         leaving.leave(conn, "test", deputy.account_id, last_day=EVE, custodian_id=an.account_id)
         appoint(
@@ -160,7 +172,7 @@ def test_what_was_built_on_it_is_not_taken_back(city: City) -> None:
 
 
 def test_who_must_leave_leaves_though_his_successor_is_gone(city: City, clock: Clock) -> None:
-    with city.directory.write() as conn:
+    with city.directory.write(reason="Nghỉ hưu") as conn:
         an, head, deputy = staffed(city, conn)
         leaving.leave(
             conn, "test", an.account_id, last_day="2026-03-10", redirect_to=deputy.login, redirect_until="2026-12-31",
@@ -363,8 +375,36 @@ def test_orders_that_make_no_sense_are_refused(city: City) -> None:
             ({"custody_days": -1}, "value-invalid"),
             ({"custodian_id": an.account_id}, "custodian-invalid"),
             ({"custodian_id": "nobody"}, "custodian-invalid"),
+            ({"custodian_id": head.account_id}, "reason-missing"),
         ):
             with pytest.raises(Fault) as caught:
                 leaving.leave(conn, "test", an.account_id, last_day=EVE, **more)
             assert caught.value.code == code
         assert leavings(conn) == []
+
+
+def test_a_contract_that_ends_by_itself_leaves_the_mail_to_the_head(city: City, clock: Clock) -> None:
+    with city.directory.write() as conn:
+        _, head, _ = staffed(city, conn)
+        guest = city.join(conn, "Phạm Dung", valid_until="2026-03-10")
+        leaving.leave(conn, "test", guest.account_id, last_day="2026-03-10")
+    clock.advance(9 * DAY)
+    tidy_up(city.directory)
+    with city.directory.read() as conn:
+        assert entrusted_to(conn, head.account_id) == {guest.account_id}
+
+
+def test_who_may_let_people_leave_does_not_choose_who_reads_their_mail(city: City) -> None:
+    with city.directory.write() as conn:
+        an, head, _ = staffed(city, conn)
+        clerk = city.join(conn, "Phạm Dung", position="TP")
+        delegations.grant(conn, "test", clerk.account_id, "hr-clerk", unit_id=city.units["SYT"], below_rank=20)
+    city.directory.administrator = clerk.account_id
+    for custodian in (clerk.account_id, head.account_id):
+        with pytest.raises(Fault) as caught, city.directory.write(reason="Tò mò") as conn:
+            leaving.leave(conn, clerk.login, an.account_id, last_day=EVE, custodian_id=custodian)
+        assert caught.value.code.startswith("may-not-")
+    with city.directory.write(reason="Nghỉ hưu") as conn:
+        leaving.leave(conn, clerk.login, an.account_id, last_day=EVE)
+        assert entrusted_to(conn, head.account_id) == {an.account_id}
+        assert entrusted_to(conn, clerk.account_id) == set()
