@@ -50,6 +50,8 @@ _NEEDS_REASON = frozenset(
         *("audit.export", "official.export", "unit.export", "mailbox.export", "group.export"),
     )
 )
+# What is judged part by part, wherever in the city the parts are.
+_IN_PARTS = frozenset(("official.import-file", "unit.import-file", "mailbox.import-file", "group.import-file"))
 # Who or what else an operation concerns: by which of its details, or of what is after it.
 _ALSO = {
     "mailbox.grant": ("to",),
@@ -117,7 +119,7 @@ def may(conn: Reading | Writing, actor_id: str, operation: str, subject: str, at
     """Whether an account may do something, as administrator, to an account, a group, a unit (by login, address or id)
     or to what is the city's; on a day, or today.
     """
-    return _decide(conn, actor_id, operation, subject_of(conn, subject) or Subject(), subject, at)
+    return _decide(conn, actor_id, operation, subject_of(conn, subject) or _without_place(operation), subject, at)
 
 
 def require(conn: Writing, actor: str, operation: str, subject: str = "") -> None:
@@ -143,7 +145,7 @@ def check(conn: Writing, actor: str, operation: str, subject: str, details: Mapp
     after = subject_of(conn, subject)
     if after is not None and after.account_id in mailboxes_of(conn, who) - could_read:
         raise refuse(conn, actor, "may-not-himself", operation, subject)  # lets himself into it, by whatever way
-    views = [view for view in (before, after) if view is not None] or [Subject()]
+    views = [view for view in (before, after) if view is not None] or [_without_place(operation)]
     for view in views + _others(conn, operation, details):
         decision = _decide(conn, who, operation, view, subject, None)
         if not decision.allowed:
@@ -227,6 +229,10 @@ def subject_of(conn: Reading | Writing, key: str) -> Subject | None:
         return Subject(paths=paths_of(conn, group[1]) if group[1] else ())
     paths = paths_of(conn, key)
     return Subject(paths=paths) if paths else None
+
+
+def _without_place(operation: str) -> Subject:
+    return Subject(is_anywhere=operation in _IN_PARTS)
 
 
 def own_rank(conn: Reading | Writing, account_id: str) -> int:

@@ -112,13 +112,15 @@ class Delegation:
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whom or what an operation concerns.  ``paths``: for each place it has, the unit and all above it; a subject
-    without a place is the city's.  Only people have a rank.
+    without a place is the city's, unless its parts, which may be anywhere, are judged by themselves.  Only people
+    have a rank.
     """
 
     account_id: str = ""
     rank: int | None = None
     standing: int = NO_STANDING
     paths: tuple[frozenset[str], ...] = ()
+    is_anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,11 @@ def has_operation(role: Role, operation: str) -> bool:
 
 def covers(unit_id: str | None, subject: Subject) -> bool:
     """Whether all places of a subject are in a subtree."""
-    return unit_id is None or (bool(subject.paths) and all(unit_id in path for path in subject.paths))
+    return (
+        unit_id is None
+        or subject.is_anywhere
+        or (bool(subject.paths) and all(unit_id in path for path in subject.paths))
+    )
 
 
 def decide(

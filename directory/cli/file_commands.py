@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,6 +119,8 @@ def _run(
     settings = FileSettings(
         format=chosen, encoding=encoding, dry_run=dry_run, whole=whole, reason=cli.reason, origin=cli.origin
     )
+    if not dry_run:
+        _begin_on_record(cli, taker, file)
     rejects = rejects or file.with_name(f"{file.stem}.rejects{FORMATS[chosen].suffix}")
     importer = Import(cli.directory, cli.actor, taker, settings, language=cli.language)
     with (
@@ -126,6 +129,14 @@ def _run(
     ):
         outcome = importer.run(file, rejects, advance, tell)
     _answer(cli, outcome, rejects, dry_run=dry_run)
+
+
+def _begin_on_record(cli: CliContext, taker: Taker, file: Path) -> None:
+    """Which file was taken in; what each line did is told by itself.  Where two must agree, it is on this very file."""
+    with file.open("rb") as octets:
+        digest = hashlib.file_digest(octets, "sha256").hexdigest()
+    with cli.write() as conn:
+        record(conn, cli.actor, f"{taker.kind.name}.import-file", "", file=file.name, digest=digest)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,6 +250,35 @@ def test_units_and_groups_may_write_to_a_group(citymail: Terminal, office: dict[
     posters = citymail.json("group", "show", "tin")["posters"]
     assert posters == [office["an"], "nhom@city.gov.vn", "Sở Tài chính"]
     citymail("group", "set", "tin", "--poster", "khong.co", status=3)
+
+
+def test_a_file_of_changes_needs_two_where_the_rule_says_so(
+    citymail: Terminal, office: dict[str, str], tmp_path: Path
+) -> None:
+    citymail("admin", "grant", office["khoa"], "hr-clerk", "--unit", "SYT", "--below-rank", "20")
+    bao, lan, khoa = (Officer(citymail, office[name]) for name in ("bao", "lan", "khoa"))
+    bao("admin", "approval", "require", "official.import-file")
+    file = tmp_path / "moi.csv"
+    line = "CB{0},Người Mới {0},{1},CV\n"
+    file.write_text("employee_code,full_name,unit,position\n" + line.format("Một", "SYT"), encoding="utf-8")
+    assert khoa.json("official", "import", str(file), status=1)["error"] == "approval-needed"
+    (request,) = lan.json("admin", "approval", "list")
+    lan("admin", "approval", "approve", request["id"])
+    # what was approved is this file, not another one of the same name
+    file.write_text(file.read_text(encoding="utf-8") + line.format("Hai", "STC"), encoding="utf-8")
+    assert khoa.json("official", "import", str(file), status=1)["error"] == "approval-needed"
+    file.write_text("employee_code,full_name,unit,position\n" + line.format("Một", "SYT"), encoding="utf-8")
+    assert khoa.json("official", "import", str(file))["added"] == 1
+    bao("admin", "approval", "waive", "official.import-file")
+    # a line of another department is rejected, and the rest is taken in
+    file.write_text(
+        "employee_code,full_name,unit,position\n" + line.format("Ba", "SYT") + line.format("Hai", "STC"),
+        encoding="utf-8",
+    )
+    answer = khoa.json("official", "import", str(file), status=5)
+    assert (answer["added"], answer["rejected"], answer["problems"][0]["line"]) == (1, 1, 3)
+    found = citymail.json("official", "search", "Người Mới")
+    assert {each["name"] for each in found} == {"Người Mới Một", "Người Mới Ba"}
 
 
 def test_what_is_told_of_many_is_on_record(citymail: Terminal, office: dict[str, str]) -> None:
