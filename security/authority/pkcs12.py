@@ -1,6 +1,6 @@
 """A key with its certificates in one file, for another program (PKCS#12).
 
-Standards: RFC 7292; RFC 9579 and RFC 8018 (PBES2: AES-256-CBC under PBKDF2 with HMAC-SHA-256, as OpenSSL 3, NSS and
+Standards: RFC 7292, RFC 8018 (PBES2: AES-256-CBC under PBKDF2 with HMAC-SHA-256, as OpenSSL 3, NSS and
 Windows read it).
 """
 
