@@ -33,7 +33,10 @@ _YES = "yes"
 
 
 def records(conn: Reading, kind: KindName, *, within: Collection[str] | None = None) -> Iterator[Record]:
-    """All of a kind; ``within``: officials who hold a post in one of these units, these units, their mailboxes."""
+    """All of a kind; ``within``: officials who hold a post in one of these units, these units, their mailboxes.
+
+    Beside the columns a row has what other programs are shown (``shown_title``), and what kind each member is of.
+    """
     suffix = dn.write(dn.suffix_of(primary_domain(conn)))
     found = {"official": _officials, "unit": _units, "mailbox": _mailboxes, "group": _groups}[kind](conn, within)
     for record in found:
@@ -100,9 +103,9 @@ def _officials(conn: Reading, within: Collection[str] | None) -> Iterator[Record
             }
             yield tuple(told | post for post in posts.get(row.id, [{}]))
         last = page[-1]
-        page = conn.execute(
-            statement.where(tuple_(person.c.sort_key, person.c.id) > tuple_(last.sort_key, last.id))
-        ).all()
+        behind = tuple_(person.c.sort_key, person.c.id) > tuple_(last.sort_key, last.id)
+        # PostgreSQL has an index of the first alone
+        page = conn.execute(statement.where(person.c.sort_key >= last.sort_key, behind)).all()
 
 
 def _lasts(conn: Reading) -> Any:

@@ -28,7 +28,6 @@ class Reader:
     def __init__(self, lines: Lines, kind: Kind, name: object) -> None:
         self._lines = lines
         self._kind = kind
-        self._name = name
 
     def items(self) -> Iterator[Item]:
         for number, octets in _objects(self._lines):
