@@ -214,6 +214,17 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "the plan takes effect on {day}; it cannot be applied before",
         "phương án có hiệu lực từ {day}; chưa thể áp dụng",
     ),
+    "photo-unknown": ("unknown", "there is no photo of {official}", "không có ảnh của {official}"),
+    "photo-format": (
+        "invalid",
+        "the picture is not a whole JPEG or PNG",
+        "ảnh không phải là tệp JPEG hoặc PNG nguyên vẹn",
+    ),
+    "photo-size": (
+        "invalid",
+        "the picture must have at most {octets} KiB and sides of {low} to {high} pixels",
+        "ảnh chỉ được tối đa {octets} KiB, mỗi chiều từ {low} đến {high} điểm ảnh",
+    ),
     "leave-overtaken": (
         "in-use",
         "what the leaving did was changed since: {what}; let the official return instead",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import IO
+
 import click
 
-from directory import account_changes, people, postings, provisioning, scram_verifiers, units
+from directory import account_changes, people, photos, postings, provisioning, scram_verifiers, units
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.mailbox_commands import change_password
 from directory.cli.official_view import show_changed, show_list, with_posts
@@ -22,11 +24,15 @@ from directory.cli.options import (
 from directory.cli.texts import help_text, text
 from directory.dates import holds
 from directory.departures import planned_leaving
+from directory.faults import Fault
 from directory.groups import groups_of
 from directory.intake import Joiner
 from directory.names import PersonName
 from directory.recipients import addresses_of
 from directory.sizes import parse_size
+
+# What a camera writes is cut away first.
+_LARGEST_FILE = 10 * 1024 * 1024
 
 
 @click.command("add", help=help_text("official.add"))
@@ -174,6 +180,32 @@ def rename(cli: CliContext, official: str, name_parts: NameParts, address: str, 
     show_changed(cli, found.person_id, "official.renamed", before=found.full_name)
 
 
+@click.command("photo", help=help_text("official.photo"))
+@click.argument("official")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--remove", is_flag=True, help=help_text("official.photo-remove"))
+@click.option("--save", type=click.File("wb"), help=help_text("official.photo-save"))
+@changing_command
+def photo(cli: CliContext, official: str, file: IO[bytes] | None, remove: bool, save: IO[bytes] | None) -> None:
+    if (file is not None) + remove + (save is not None) != 1:
+        raise click.UsageError(text("official.photo-one", cli.language))
+    if save is not None:
+        with cli.directory.read() as conn:
+            found = people.find_official(conn, official)
+            kept = photos.photo_of(conn, found.person_id)
+        if kept is None:
+            raise Fault("photo-unknown", official=found.full_name)
+        save.write(kept[1])
+        return
+    with cli.write() as conn:
+        found = people.find_official(conn, official)
+        if file is not None:
+            photos.set_photo(conn, cli.actor, found.person_id, file.read(_LARGEST_FILE))
+        else:
+            photos.remove_photo(conn, cli.actor, found.person_id)
+    show_changed(cli, found.person_id, "official.photo-changed")
+
+
 @click.command("lock", help=help_text("mailbox.lock"))
 @click.argument("official")
 @changing_command
@@ -204,4 +236,4 @@ def passwd(cli: CliContext, official: str, passwords: Passwords) -> None:
     change_password(cli, found.account, passwords, (found.employee_code, found.phone))
 
 
-commands: list[click.Command] = [add, show, list_, search, rename, lock, unlock, passwd]
+commands: list[click.Command] = [add, show, list_, search, rename, photo, lock, unlock, passwd]

@@ -79,6 +79,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Tên miền của địa chỉ mới.  [mặc định: tên miền chính]",
     ),
     "official.phone": ("Telephone.", "Điện thoại."),
+    "official.photo": (
+        "Show this picture (JPEG or PNG) beside the name.",
+        "Hiện ảnh này (JPEG hoặc PNG) bên cạnh tên.",
+    ),
+    "official.photo-remove": ("Show none any more.", "Không hiện ảnh nữa."),
+    "official.photo-save": ("Write the picture into this file.", "Ghi ảnh ra tệp này."),
+    "official.photo-one": ("a FILE, or --remove, or --save", "một FILE, hoặc --remove, hoặc --save"),
+    "official.photo-changed": ("The photo of {name} <{login}> is changed.", "Đã thay ảnh của {name} <{login}>."),
     "official.primary": ("The new post is the primary one.", "Chức vụ mới là chức vụ chính."),
     "official.end-all": (
         "End all other posts too, not only the primary one.",
