@@ -3,7 +3,7 @@
 Only the root is ever opened.  An encrypted part beside others is not decrypted, whoever asks (EFAIL: "direct
 exfiltration"), and what comes out of one layer is the whole of what the next begins with.
 
-Standards: RFC 8551 §3.7 (nested operations), RFC 2634 §1.1 (triple wrapping), RFC 8551 §6 (EFAIL), RFC 9788 §4.
+Standards: RFC 8551 §3.7 (nested operations), RFC 2634 §1.1 (triple wrapping), RFC 8551 §6 (EFAIL), RFC 9788 §4.4.
 Limits: ``MOST_LAYERS`` layers.
 """
 

@@ -3,10 +3,10 @@
 The root of the cryptographic payload says ``hp="clear"`` or ``hp="cipher"`` and has the message's own fields among its
 own; of an encrypted message, HP-Outer tells what the sender left outside.
 
-Standards: RFC 9788 §2.1 (hp), §2.2 (HP-Outer), §3.2 (the baseline policy), §4.2 (reading), §4.3 (what is confidential),
-§5.2 (writing).  Deviations: the form of RFC 8551 §3.1, a message/rfc822 as payload, is shown as the message it is and
-taken for no protection; no Legacy Display Element is written, so a program that knows none of this shows ``[...]`` as
-the Subject, unless the sender chose to leave it outside.
+Standards: RFC 9788 §2.1 (hp), §2.2 (HP-Outer), §3 (the baseline policy), §4.3 (what is confidential), §5.2 (writing);
+RFC 9787 (which fields are whose).  Deviations: the form of RFC 8551 §3.1, a message/rfc822 as payload, is shown as the
+message it is and taken for no protection; no Legacy Display Element is written, so a program that knows none of this
+shows ``[...]`` as the Subject, unless the sender chose to leave it outside.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from security.cms.mime import Entity, Field, read_entity, with_crlf
 
 OUTER_SUBJECT = b"Subject: [...]\r\n"
-# RFC 9788 §3.2.1: taken away outside; Subject is put in other words.
+# RFC 9788 §3: taken away outside; Subject is put in other words.
 _HIDDEN = frozenset({"comments", "keywords"})
 # Added or removed on the way, or meant for the way only: never inside (RFC 9788 §11.4 on Bcc).
 _NOT_INSIDE = frozenset(
@@ -41,7 +41,7 @@ _HP = re.compile(rb'[ \t]*;[ \t\r\n]*hp[ \t]*=[ \t]*(?:"[^"\r\n]*"|[^\s;"]+)', r
 
 
 def is_structural(field: Field) -> bool:
-    """RFC 9788 §1.1.1: of the MIME entity and not of the message."""
+    """RFC 9787 §1.1.1: of the MIME entity and not of the message."""
     return _STRUCTURAL.fullmatch(field.name) is not None
 
 
@@ -88,7 +88,7 @@ def protect(message: Entity, *, is_cipher: bool, hides: bool = True) -> tuple[by
     """The payload's header, with its empty line, and the fields that stay outside.  RFC 9788 §5.2.
 
     ``message`` is the whole of it, before anything was signed or encrypted.  ``hides``: by the baseline policy, else
-    nothing is kept from the way (RFC 9788 §3.2.3).
+    nothing is kept from the way.
     """
     inside, outside, record = [], [], []
     for field in message.fields:
@@ -133,12 +133,14 @@ def _structure(message: Entity, intent: bytes) -> Iterable[bytes]:
 
 
 _PLAIN_DISPLAY = re.compile(r"(?:[!-9;-~]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n)+\r?\n")
-_HTML_DISPLAY = re.compile(r'<div class="header-protection-legacy-display">.*?</div>', re.DOTALL)
+_HTML_DISPLAY = '<div class="header-protection-legacy-display">'
 
 
 def without_legacy_display(text: str, *, is_html: bool) -> str:
     """A main body part that says ``hp-legacy-display="1"``, without the fields repeated in it (RFC 9788 §4.5.3)."""
     if is_html:
-        return _HTML_DISPLAY.sub("", text, count=1)
+        before, begins, behind = text.partition(_HTML_DISPLAY)
+        _, ends, rest = behind.partition("</div>")
+        return before + rest if begins and ends else text
     found = _PLAIN_DISPLAY.match(text)
     return text[found.end() :] if found else text

@@ -27,6 +27,8 @@ SIGNED_DATA = "1.2.840.113549.1.7.2"
 MOST_SIGNERS = 8
 MOST_CERTIFICATES = 64
 LARGEST_ATTRIBUTES = 1 << 16
+# Several certificates may go by one name; so many are tried.
+_MOST_TRIED = 4
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
@@ -155,7 +157,7 @@ def check(signer: SignerInfo, content_type: str, content: Content, candidates: S
         digest = read_digest(der.one(signer.digest_algorithm, der.SEQUENCE))
         scheme = read_signature_scheme(der.one(signer.signature_algorithm, der.SEQUENCE), digest)
         known = replace(known, scheme=scheme)
-        certificates = [one for one in candidates if one.is_meant(signer.identifier)][:4]
+        certificates = [one for one in candidates if one.is_meant(signer.identifier)][:_MOST_TRIED]
         known = replace(known, certificate=certificates[0] if certificates else None)
         attributes = None
         if signer.attributes:

@@ -123,6 +123,7 @@ def test_sha1_is_weak_and_said_to_be(programs):
         ("openssl", ["rsa"], []),
         ("openssl", ["rsa"], ["rsa-oaep"]),
         ("openssl", ["p256"], []),
+        ("openssl", ["p384"], []),
         ("openssl", ["rsa", "p256"], []),
         ("openssl", ["rsa"], ["aes256-gcm"]),
         ("openssl", ["rsa", "p256"], ["aes256-gcm", "rsa-oaep"]),
