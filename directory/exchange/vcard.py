@@ -125,10 +125,11 @@ class Reader:
         return b""
 
     def rejected(self, item: Item, reason: str) -> bytes:
-        note = fold(f"{_NOTE}:{_escaped(f'line {item.line}: {reason}')}", _WIDTH, "\r\n").encode()
+        # on one line, however long (§3.2 advises, and does not demand): so an earlier one is found again
+        note = f"{_NOTE}:{_escaped(f'line {item.line}: {reason}')}".encode()
         lines = [line for line in item.octets.split(b"\r\n") if not line.startswith(_NOTE.encode())]
         if lines[0].strip().upper() == b"BEGIN:VCARD":
-            lines[0] += b"\r\n" + note.removesuffix(b"\r\n")
+            lines[0] += b"\r\n" + note
         return b"\r\n".join(lines) + b"\r\n"
 
 
