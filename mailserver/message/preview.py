@@ -35,7 +35,7 @@ _INVISIBLE = re.compile(
 def first_text(root: Part) -> Part | None:
     """The part a preview is made of: the first text/plain that is no attachment, else the first HTML."""
     other: Part | None = None
-    for part in root.walk():
+    for part in root.walk() if root.parts else (root,):
         if part.disposition == "attachment" or not part.media_type.startswith("text/"):
             continue
         if part.media_type == "text/plain" and part.end > part.body_start:

@@ -115,7 +115,14 @@ class _Scan:
         position = self.path[-1].body_start - 1
         while active and self.count < PART_LIMIT:
             if len(active) == 1:
-                hit = find(b"\n--" + next(iter(active)), position)
+                ((boundary, place),) = active.items()
+                hit = find(b"\n--" + boundary, position)
+                line_end = hit + 4 + len(boundary)
+                if hit >= 0 and octets[line_end - 1 : line_end + 1] == b"\r\n":  # as nearly all of them are
+                    self.misses = 0
+                    self.close_to(place, hit)
+                    position = self.open_child(place, line_end)
+                    continue
             elif self.misses < _PATIENCE:
                 hit = find(b"\n--", position)
             else:
@@ -233,8 +240,9 @@ class _Scan:
             part = path.pop()
             # Two delimiters in a row share a line end: no part ends before it begins, and none before what it
             # holds.
-            part.end = end = max(end, part.header_start)
-            part.body_start = min(part.body_start, end)
+            if end < part.body_start:
+                part.body_start = end = max(end, part.header_start)
+            part.end = end
             self._finish(part)
 
     def _without_cr(self, place: int) -> int:
@@ -248,15 +256,12 @@ class _Scan:
                 return
             part.media_type = media_type = DEFAULT_TYPE
         if media_type.startswith(("text/", "message/")):
-            part.lines = self._count_lines(part.body_start, part.end)
-
-    def _count_lines(self, start: int, end: int) -> int:
-        octets = self.octets
-        if isinstance(octets, bytes):
-            return octets.count(b"\n", start, end)
-        return sum(
-            octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n") for place in range(start, end, _COUNT_CHUNK)
-        )
+            octets, start, end = self.octets, part.body_start, part.end
+            if isinstance(octets, bytes):
+                part.lines = octets.count(b"\n", start, end)
+            else:
+                places = range(start, end, _COUNT_CHUNK)
+                part.lines = sum(octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n") for place in places)
 
     def _header_end(self, start: int) -> int:
         """The first octet behind the blank line, or where the block ends without one."""

@@ -11,16 +11,15 @@ import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mailserver.message.summary import MessageSummary, summarize
 from mailserver.store.blobs import Blobs
 from mailserver.store.tables import FORMAT_FILE, FORMAT_INLINE
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """What ``messages.append`` puts into the tables.
 
     ``header`` is the header block with our own trace fields (``prefix_size`` octets of them) in front.  The rest is

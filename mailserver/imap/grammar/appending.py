@@ -8,6 +8,7 @@ Limits: 2,000 messages in one APPEND, 1,000 pieces in one CATENATE, 200 flags a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailserver.imap.grammar.framing import Literal
 from mailserver.imap.grammar.syntax import STAR, Cursor, SyntaxFault
@@ -27,8 +28,7 @@ class Url:
 Piece = Literal | Url
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):  # of which a command may have thousands
     """One message of APPEND: its octets, or the pieces that are to be joined; ``date`` in epoch seconds.
 
     ``binary``: it came as a literal8, which may hold NUL.
