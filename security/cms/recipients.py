@@ -71,11 +71,21 @@ class Agreed:
     def open(self, key: Decrypter, length: int) -> bytes:
         if len(self.wrapped_key) != length + _WRAPPED_BY:  # before any work is done for it
             raise _not_decrypted()
-        wrapping = _derive(key.agree(self.point), self.agreement, self.wrap, self.user_material)
-        try:
-            return aes_key_unwrap(wrapping, self.wrapped_key)
-        except InvalidUnwrap as fault:
-            raise _not_decrypted() from fault
+        secret = key.agree(self.point)
+        for salt in self._salts():
+            try:
+                return aes_key_unwrap(
+                    _derive(secret, self.agreement, self.wrap, self.user_material, salt), self.wrapped_key
+                )
+            except InvalidUnwrap:
+                continue
+        raise _not_decrypted()
+
+    def _salts(self) -> tuple[bytes | None, ...]:
+        """RFC 8418 §2.2: of HKDF the user keying material is the salt as well; programs leave the salt out."""
+        if self.agreement.is_hkdf and self.user_material is not None:
+            return self.user_material, None
+        return (None,)
 
 
 RecipientKey = Transported | Agreed
@@ -160,15 +170,17 @@ def find_key(recipients: Sequence[RecipientKey], keys: Sequence[Decrypter], leng
     raise fault
 
 
-def _derive(secret: bytes, agreement: Agreement, wrap: bytes, material: bytes | None) -> bytes:
+def _derive(
+    secret: bytes, agreement: Agreement, wrap: bytes, material: bytes | None = None, salt: bytes | None = None
+) -> bytes:
     """The wrapping key: RFC 5753 §7.2, RFC 8418 §2.2."""
-    length = AES_WRAPS[read_algorithm(der.one(wrap, der.SEQUENCE))[0]]
+    digest, length = agreement.digest(), AES_WRAPS[read_algorithm(der.one(wrap, der.SEQUENCE))[0]]
     entity = b"" if material is None else der.element(0xA0, der.element(der.OCTET_STRING, material))
     bits = der.element(0xA2, der.element(der.OCTET_STRING, (length * 8).to_bytes(4, "big")))
     shared = der.element(der.SEQUENCE, wrap, entity, bits)
     if agreement.is_hkdf:
-        return HKDF(agreement.digest(), length, None, shared).derive(secret)
-    return X963KDF(agreement.digest(), length, shared).derive(secret)
+        return HKDF(digest, length, salt, shared).derive(secret)
+    return X963KDF(digest, length, shared).derive(secret)
 
 
 def write_recipient(certificate: Certificate, content_key: bytes, *, oaep: bool) -> bytes:
@@ -209,7 +221,7 @@ def _write_agreed(
     certificate: Certificate, kind: str, point: bytes, secret: bytes, agreement: Agreement, content_key: bytes
 ) -> bytes:
     wrap = der.element(der.SEQUENCE, der.oid(AES_256_WRAP))
-    wrapped = aes_key_wrap(_derive(secret, agreement, wrap, None), content_key)
+    wrapped = aes_key_wrap(_derive(secret, agreement, wrap), content_key)
     # RFC 5753 §3.1.1: ephemeral-static, the sender's key as a point
     public = der.element(0xA1, der.element(der.SEQUENCE, der.oid(kind)), der.element(der.BIT_STRING, b"\0", point))
     recipient = der.element(der.SEQUENCE, certificate.identifier, der.element(der.OCTET_STRING, wrapped))

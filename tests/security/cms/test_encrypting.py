@@ -12,7 +12,9 @@ import pytest
 from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, x25519
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from security.cms import (
     CmsFault,
@@ -32,10 +34,12 @@ from security.cms import (
 )
 from security.cms.algorithms import AES_256_CBC, AES_256_GCM, OAEP_SHA256
 from security.cms.ber import Reader
+from security.cms.certificates import Certificate
 from security.cms.compressed import COMPRESSED_DATA, decompress
 from security.cms.compressed import compress as compress_content
 from security.cms.enveloped import choose_cipher, encrypt_enveloped
 from security.cms.mime import read_entity
+from security.cms.recipients import find_key, read_recipient
 from security.cms.signed import enter_content_info
 from tests.security.cms.forging import indefinite
 from tests.security.cms.people import AN, BINH, CHI, LETTER, NOW, key_of, person, signing, trusting
@@ -212,6 +216,32 @@ def test_keys_of_another_length():
         with pytest.raises(CmsFault) as fault:
             decrypt(enclosed(agreed.dump(force=True)), keys=[person("p256", BINH).memory])
         assert fault.value.reason == "not-decrypted"
+
+
+@pytest.mark.parametrize("salt", [b"material", None], ids=["as the RFC has it", "as programs have it"])
+def test_user_keying_material(salt):
+    """RFC 8418 §2.2."""
+    dana = person("x25519", BINH)
+    ours = x25519.X25519PrivateKey.generate()
+    wrap = der.element(der.SEQUENCE, der.oid("2.16.840.1.101.3.4.1.5"))
+    material = der.element(der.OCTET_STRING, b"material")
+    bits = der.element(der.OCTET_STRING, b"\0\0\0\x80")
+    shared = der.element(der.SEQUENCE, wrap, der.element(0xA0, material), der.element(0xA2, bits))
+    secret = ours.exchange(dana.key.public_key())
+    wrapping = HKDF(hashes.SHA256(), 16, salt, shared).derive(secret)
+    point = der.element(der.BIT_STRING, b"\0", ours.public_key().public_bytes_raw())
+    public = der.element(0xA1, der.element(der.SEQUENCE, der.oid("1.3.101.110")), point)
+    holder = der.element(0xA0, der.element(der.OCTET_STRING, Certificate(dana.certificate).key_identifier))
+    wrapped = der.element(der.OCTET_STRING, aes_key_wrap(wrapping, b"sixteen octets!!"))
+    info = der.element(
+        0xA1,
+        der.integer(3),
+        der.element(0xA0, public),
+        der.element(0xA1, material),
+        der.element(der.SEQUENCE, der.oid("1.2.840.113549.1.9.16.3.19"), wrap),
+        der.element(der.SEQUENCE, der.element(der.SEQUENCE, holder, wrapped)),
+    )
+    assert find_key(read_recipient(info), [dana.memory], 16) == b"sixteen octets!!"
 
 
 def test_points_that_are_none():
