@@ -55,9 +55,11 @@ def set_password(
 ) -> None:
     """Another password (hashed by the caller, outside of the transaction); all sessions end, all app passwords go.
 
-    None takes the password away: nobody can sign in until another is set.  Raises Fault.
+    None takes the password away: nobody can sign in until another is set.  What an administrator chose must be changed,
+    so that he cannot use it unseen.  Raises Fault.
     """
     found = _open_account(conn, account_id)
+    must_change = must_change or (conn.is_delegated and password_hash is not None)
     conn.execute(
         update(account)
         .where(account.c.id == account_id)

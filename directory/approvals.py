@@ -107,7 +107,7 @@ def decide(conn: Writing, actor: str, request_id: str, *, approved: bool) -> Req
     if found.state != "asked":
         raise Fault("approval-state", request=found.id, state=found.state)
     who = conn.administrator
-    if who and who != OWNER:
+    if conn.is_delegated:
         if approved and who == found.account_id:
             raise refuse(conn, actor, "approval-author", "approval.approve", found.subject)
         if who != found.account_id:

@@ -21,6 +21,7 @@ from typing import Any, cast
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from directory.addresses import normalise
+from directory.database import OWNER as OWNER
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault, Refused
 from directory.recipients import is_reached, mailboxes_of
@@ -37,7 +38,6 @@ from directory.tables import (
     unit_version,
 )
 
-OWNER = "owner"
 # What the machine's owner looks after, by timers too.
 _OF_THE_MACHINE = ("dkim.",)
 # A request that nobody has approved and used by then is void.
@@ -58,6 +58,7 @@ _ALSO = {
     "mailbox.share": ("to",),
     "mailbox.entrust": ("to", "head_of"),
     "group.rule.add": ("unit",),
+    "group.nest": ("member",),
 }
 
 _OWNER_OF = Question(select(address.c.account_id, address.c.group_id).where(address.c.address == bindparam("key")))
@@ -124,7 +125,7 @@ def may(conn: Reading | Writing, actor_id: str, operation: str, subject: str, at
 
 def require(conn: Writing, actor: str, operation: str, subject: str = "") -> None:
     """For what an administrator only looks at.  Raises Refused."""
-    if conn.administrator and conn.administrator != OWNER:
+    if conn.is_delegated:
         decision = may(conn, conn.administrator, operation, subject)
         if not decision.allowed:
             raise refuse(conn, actor, f"may-not-{decision.reason}", operation, subject)
@@ -202,8 +203,13 @@ def delegations_of(conn: Reading | Writing, account_id: str) -> list[Delegation]
         return []
     held = [delegation_from_row(found) for found in conn.rows(_HELD, account=row[0])]
     if row[2]:
-        held.insert(0, Delegation("", row[0], "city-admin", None, frozenset(), 0, None))
+        held.insert(0, whole_city(row[0]))
     return held
+
+
+def whole_city(account_id: str) -> Delegation:
+    """What being marked as administrator is worth."""
+    return Delegation("", account_id, "city-admin", None, frozenset(), 0, None)
 
 
 def delegation_from_row(row: Any) -> Delegation:
@@ -284,7 +290,8 @@ def _others(conn: Writing, operation: str, details: Mapping[str, Any]) -> list[S
     told = {**details, **(details.get("after") or {})}
     key = next((str(told[name]) for name in _ALSO[operation] if told.get(name)), "")
     found = subject_of(conn, key) or Subject()
-    account_id = conn.administrator if _includes(conn, key, conn.administrator) else found.account_id
+    lets_in = operation.startswith("mailbox.") and _includes(conn, key, conn.administrator)
+    account_id = conn.administrator if lets_in else found.account_id
     return [Subject(account_id, None, NO_STANDING, found.paths)]
 
 

@@ -69,6 +69,8 @@ _QUIET = {
         tables.label,
     )
 }
+# Answers for what is done on the machine without an administrator (directory.authority).
+OWNER = "owner"
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
 
@@ -88,6 +90,11 @@ class _Conversation:
     @property
     def administrator(self) -> str:  # who answers for what is done (directory.authority)
         return self._directory.administrator
+
+    @property
+    def is_delegated(self) -> bool:
+        """Whether it is one whose rights have bounds."""
+        return self.administrator not in ("", OWNER)
 
     @property
     def now(self) -> int:
@@ -224,6 +231,7 @@ class Writing(_Conversation):
         self.memory = Memory(-1, 0.0)
         self.changed = False
         self.is_settled = False
+        self.is_recorded = False
         self.refused: Refused | None = None
 
     def before(self) -> Reading:
@@ -323,6 +331,8 @@ class Directory:
                     refused = writing.refused
                 if refused is not None:  # and the caller went on
                     raise refused
+                if writing.is_delegated and writing.changed and not writing.is_recorded:
+                    raise RuntimeError("a change that was not recorded, and so not judged")
         finally:
             if refused is not None:
                 with self._transaction(origin, reason) as writing:

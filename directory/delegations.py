@@ -11,12 +11,12 @@ from directory import second_factor
 from directory.accounts import Account, credentials_by_login
 from directory.authority import (
     DELEGATION_COLUMNS,
-    OWNER,
     delegation_from_row,
     delegations_of,
     own_rank,
     paths_of,
     refuse,
+    whole_city,
 )
 from directory.database import Directory, Question, Reading, Writing
 from directory.faults import Fault
@@ -39,17 +39,25 @@ class Granted:
 _ALL = select(*DELEGATION_COLUMNS, account.c.login, account.c.name).join_from(
     delegation, account, account.c.id == delegation.c.account_id
 )
+_MARKED = (
+    select(account.c.id, account.c.login, account.c.name)
+    .where(account.c.is_admin.is_(True), account.c.status == "active")
+    .order_by(account.c.login)
+)
 _MODERATES = Question(
     select(group_moderator.c.group_id).where(group_moderator.c.account_id == bindparam("account")).limit(1)
 )
 
 
 def list_delegations(conn: Reading | Writing, account_id: str = "") -> list[Granted]:
-    """Of one or of all, by login; those that have ended too."""
-    statement = _ALL.order_by(account.c.login, delegation.c.id)
+    """Of one or of all, by login; those that have ended too, and first whoever is marked as administrator."""
+    statement, marked = _ALL.order_by(account.c.login, delegation.c.id), _MARKED
     if account_id:
         statement = statement.where(delegation.c.account_id == account_id)
-    return [Granted(delegation_from_row(tuple(row[:-2])), row.login, row.name) for row in conn.execute(statement).all()]
+        marked = marked.where(account.c.id == account_id)
+    found = [Granted(whole_city(row.id), row.login, row.name) for row in conn.execute(marked)]
+    found += [Granted(delegation_from_row(tuple(row[:-2])), row.login, row.name) for row in conn.execute(statement)]
+    return found
 
 
 def grant(
@@ -79,8 +87,8 @@ def grant(
     made = Delegation(
         conn.new_id(), holder.id, role, unit_id, frozenset(attributes), below_rank, until, actor[:100], conn.now
     )
-    who = conn.administrator
-    if who and who != OWNER and not any(_bounds(conn, held, made) for held in delegations_of(conn, who)):
+    held_by = delegations_of(conn, conn.administrator) if conn.is_delegated else []
+    if conn.is_delegated and not any(_bounds(conn, held, made) for held in held_by):
         raise refuse(conn, actor, "delegation-beyond", "admin.grant", holder.login)
     conn.execute(
         insert(delegation),

@@ -16,7 +16,6 @@ from directory import search_index
 from directory.accounts import find_account
 from directory.address_life import quarantine
 from directory.addresses import address_row, is_local_domain, owner_row, spelled_out
-from directory.authority import OWNER
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.group_rights import may_see_members
@@ -305,7 +304,9 @@ def add_member(conn: Writing, actor: str, group_id: str, text: str) -> str:
             kind, table, values = "outside", group_outside, {"group_id": group_id, "address": wanted}
     if not _exists(conn, table, values):
         conn.execute(insert(table), values)
-        record(conn, actor, "group.member.add", group.address, member=wanted, kind=kind)
+        # who nests a group lets its own writers reach the other's members
+        action = "group.nest" if kind == "group" else "group.member.add"
+        record(conn, actor, action, group.address, member=wanted, kind=kind)
     return kind
 
 
@@ -428,7 +429,7 @@ def groups_of(conn: Reading | Writing, account_id: str) -> list[Group]:
 
 def _sees_members(conn: Reading | Writing, group_id: str) -> bool:
     """Whether who answers for what is done may see the members."""
-    return conn.administrator in ("", OWNER) or may_see_members(conn, group_id, conn.administrator)
+    return not conn.is_delegated or may_see_members(conn, group_id, conn.administrator)
 
 
 def _check_posting(posting: str) -> None:

@@ -260,7 +260,8 @@ class Intake:
                 "unit_id": shown.unit_id,
                 "password_hash": joiner.password_hash,
                 "password_set_at": now if joiner.password_hash else None,
-                "must_change_password": joiner.must_change_password,
+                "must_change_password": joiner.must_change_password
+                or (self._conn.is_delegated and joiner.password_hash is not None),
                 "quota_bytes": joiner.quota_bytes,
                 "language": joiner.language,
                 "is_admin": joiner.is_admin,

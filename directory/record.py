@@ -57,6 +57,7 @@ class Recorder:
             last = append(last, at=self._conn.now, actor=self._actor, action=action, subject=subject, details=told)
             rows.append(asdict(last))
         self._conn.execute(insert(audit_record), rows)
+        self._conn.is_recorded = True
         self._waiting.clear()
 
 

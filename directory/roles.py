@@ -87,6 +87,7 @@ ATTRIBUTES: dict[str, str] = {
     "alias": "addresses",
     "group.member": "members",
     "group.rule": "members",
+    "group.nest": "members",
     "group.see-members": "members",
     "group.approve": "moderation",
     "group.reject": "moderation",

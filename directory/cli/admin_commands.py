@@ -90,7 +90,9 @@ def grant(
             below_rank=below_rank,
             until=parse_day(until) if until else None,
         )
-        (granted,) = [each for each in delegations.list_delegations(conn, made.account_id) if each.delegation == made]
+        (granted,) = [
+            each for each in delegations.list_delegations(conn, made.account_id) if each.delegation.id == made.id
+        ]
         answer = _json(conn, granted)
     cli.give(answer)
     cli.say("admin.granted", name=granted.name, login=granted.login, role=role, id=made.id)
@@ -184,7 +186,8 @@ def list_approvals(cli: CliContext, everything: bool) -> None:
         found = [
             each
             for each in approvals.requests(conn, everything=everything)
-            if who in ("", authority.OWNER, each.account_id)
+            if not conn.is_delegated
+            or who == each.account_id
             or authority.may(conn, who, each.operation, each.subject).allowed
         ]
     cli.give(found)

@@ -47,7 +47,7 @@ def _office(cli: CliContext) -> Iterator[PostOffice]:
 
 def _waiting(cli: CliContext, office: PostOffice, group: str) -> list[Queued]:
     """What he may decide about."""
-    from directory.authority import OWNER, may
+    from directory.authority import may
     from directory.groups import find_group
     from mailserver.delivery import moderation
 
@@ -57,7 +57,7 @@ def _waiting(cli: CliContext, office: PostOffice, group: str) -> list[Queued]:
         return [
             each
             for each in moderation.waiting(office.store, groups)
-            if who in ("", OWNER) or may(conn, who, "group.approve", each.moderation).allowed
+            if not conn.is_delegated or may(conn, who, "group.approve", each.moderation).allowed
         ]
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from directory import (
     account_changes,
@@ -20,12 +21,13 @@ from directory import (
     record,
 )
 from directory import unit_changes as changes
-from directory.accounts import account_by_login, find_account
+from directory.accounts import account_by_login, credentials_of, find_account
 from directory.authority import OWNER, may
 from directory.database import Directory, Writing
 from directory.faults import Fault, Refused
 from directory.names import split_name
 from directory.roles import Role
+from directory.tables import account
 from tests.directory.conftest import City, Clock
 
 Office = dict[str, str]  # who → account id
@@ -251,6 +253,49 @@ def test_nobody_gives_more_than_he_has(city: City, office: Office) -> None:
             assert (role, more, refused(city.directory, office[who], grant)) == (role, more, why)
         else:
             as_(city.directory, office[who], grant)
+
+
+def test_what_is_not_recorded_is_not_done(city: City, office: Office) -> None:
+    def silent(conn: Writing) -> None:
+        conn.execute(update(account).where(account.c.id == office["officer"]).values(quota_bytes=1))
+
+    with pytest.raises(RuntimeError, match="not recorded"):
+        as_(city.directory, office["root"], silent)
+    with city.directory.read() as conn:
+        found = find_account(conn, office["officer"])
+    assert found is not None
+    assert found.quota_bytes == 0
+
+
+def test_a_password_that_somebody_else_chose_does_not_last(city: City, office: Office) -> None:
+    change = lambda conn: account_changes.set_password(conn, "me", office["officer"], "hash")  # noqa: E731
+    as_(city.directory, office["help"], change)
+    joined = as_(city.directory, office["hr"], lambda conn: city.join(conn, "Người Mới", password_hash="hash"))
+    with city.directory.read() as conn:
+        for account_id in (office["officer"], joined.account_id):
+            credentials = credentials_of(conn, account_id)
+            assert credentials is not None
+            assert credentials.must_change_password
+
+
+def test_whose_groups_are_put_into_ones_own(city: City, office: Office) -> None:
+    directory = city.directory
+    with directory.write() as conn:
+        own = groups.add_group(conn, "test", address_text="cua.syt", name="Của Sở", unit_id=city.units["SYT"]).id
+        whole = groups.add_group(conn, "test", address_text="tatca", name="Tất cả", posting="named").address
+        near = groups.add_group(conn, "test", address_text="gan", name="Gần", unit_id=city.units["SYT"])
+        groups.add_member(conn, "test", near.id, "lanlt")
+
+    def add(member: str) -> Callable[[Writing], Any]:
+        return lambda conn: groups.add_member(conn, "me", own, member)
+
+    # else whoever may not write to the whole city would, by way of a group of his own
+    assert refused(directory, office["unit"], add(whole)) == "may-not-subtree"
+    as_(directory, office["unit"], add(near.address))
+    as_(directory, office["unit"], add("xabt"))
+    rule = lambda conn: groups.add_rule(conn, "me", own)  # noqa: E731
+    assert refused(directory, office["unit"], rule) == "may-not-subtree"
+    as_(directory, office["unit"], lambda conn: groups.add_rule(conn, "me", own, unit_id=city.units["SYT"]))
 
 
 def test_only_people_administer(city: City) -> None:

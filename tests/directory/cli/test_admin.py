@@ -187,6 +187,9 @@ def test_delegations_are_listed_shown_and_taken_back(citymail: Terminal, office:
     assert revoked["before"]["role"] == "helpdesk"
     assert "unit-admin" in citymail("admin", "roles")
     assert citymail.json("admin", "roles")["roles"]["helpdesk"]["grants"] == []
+    citymail("mailbox", "admin", office["an"])
+    (marked,) = [each for each in bao.json("admin", "list") if each["login"] == office["an"]]
+    assert (marked["id"], marked["role"], marked["below_rank"]) == ("", "city-admin", 0)
     # nobody takes his own back, nor that of who stands as high
     (mine,) = [each for each in listed if each["login"] == office["bao"]]
     assert bao.json("admin", "revoke", mine["id"], status=1)["error"] == "may-not-himself"
