@@ -9,6 +9,7 @@ Standards: RFC 4511 §4.4.1 (notice of disconnection), §5.3 (TCP), RFC 4513 §3
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import ssl
 from collections.abc import Callable
@@ -37,6 +38,8 @@ STALLED_TIME = 60.0
 # Seconds of silence of somebody who has not logged in; for answers and farewells when the server stops.
 STRANGER_TIME = 120.0
 FAREWELL = 3.0
+# Operations that one client has done before others have their turn.
+_IN_A_ROW = 5
 # Octets that may wait for a client to read them before no more are made.
 _HIGH_WATER = 256 * 1024
 
@@ -231,9 +234,13 @@ class LdapConnection(asyncio.Protocol, Timed):
         session = self._session
         assert session is not None and self._transport is not None
         try:
-            while not self._is_lost and (steps := session.next()) is not None:
+            for number in itertools.count(1):
+                if self._is_lost or (steps := session.next()) is None:
+                    break
                 self._regulate()
                 await self._run(steps)
+                if number % _IN_A_ROW == 0:  # what is done in place gives nobody else his turn
+                    await asyncio.sleep(0)
                 if self._services.is_ending:
                     self._end("Shutting down")
                     break
