@@ -198,6 +198,17 @@ def test_a_mailbox_is_read_ahead(clerk: Any, mail: Any, asked: Asked) -> None:
         assert store.database.engine._ahead is ahead
 
 
+def test_the_log_that_begins_anew_is_kept_in_memory(clerk: Any, asked: Asked) -> None:
+    clerk.fill(3)
+    clerk.store.checkpoint()
+    assert asked == ([(0, 4 << 20)] if clerk.store.database.engine.name == "sqlite" else [])
+    with clerk.store.read() as connection:
+        reading.uids(connection, clerk.inbox.id)  # what this reads must stay: the log goes on
+        clerk.fill(1)
+        clerk.store.checkpoint()
+    assert len(asked) <= 1
+
+
 @pytest.mark.parametrize(
     ("columns", "tables"),
     [
