@@ -179,11 +179,10 @@ def is_list_of(octets: bytes, row: IssuerRow) -> bool:
 
 def count_certificates(conn: Reading | Writing) -> list[tuple[str, str, int]]:
     """By purpose and state."""
-    chosen = select(certificate.c.purpose, certificate.c.state, func.count().label("count"))
+    chosen = select(certificate.c.purpose, certificate.c.state, func.count().label("total"))
     grouped = chosen.group_by(certificate.c.purpose, certificate.c.state)
-    return [
-        (row[0], row[1], row[2]) for row in conn.execute(grouped.order_by(certificate.c.purpose, certificate.c.state))
-    ]
+    ordered = grouped.order_by(certificate.c.purpose, certificate.c.state)
+    return [(row.purpose, row.state, row.total) for row in conn.execute(ordered)]
 
 
 def take_crl(conn: Writing, actor: str, row: IssuerRow, octets: bytes) -> None:

@@ -134,7 +134,8 @@ def revoke(cli: CliContext, key: str, why: str) -> None:
 @click.option("--account", default="", help=help_text("ca.owner"))
 @acting_command
 def import_(cli: CliContext, file: Path, account: str) -> None:
-    ends, authorities = [], []
+    ends: list[bytes] = []
+    authorities: list[bytes] = []
     for der in _certificates_in(file):
         (authorities if trust.is_authority(der) else ends).append(der)
     told = []

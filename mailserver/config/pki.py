@@ -16,8 +16,8 @@ class Pki:
     )
     host: str = option(
         "",
-        "Name of this server under which CRLs and answers about certificates (OCSP) are served, over plain HTTP by the\n"
-        "webmail's ports. It stands in every certificate, and can hardly be changed later. Empty: nothing is served.",
+        "Name of this server under which CRLs and answers about certificates (OCSP) are served, over plain HTTP by\n"
+        "the webmail's ports. It stands in every certificate, and can hardly be changed later. Empty: nothing is.",
         form=DOMAIN,
         empty=True,
     )
@@ -37,7 +37,7 @@ class Pki:
     token_pin_file: str = option("", "File with the token's PIN.")
     fetch_hosts: tuple[str, ...] = option(
         (),
-        "Hosts inside our own networks from which revocation lists of other authorities may be fetched. Others must be\n"
-        "at public addresses.",
+        "Hosts inside our own networks from which revocation lists of other authorities may be fetched. Others must\n"
+        "be at public addresses.",
         form=DOMAIN,
     )

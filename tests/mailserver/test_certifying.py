@@ -127,7 +127,7 @@ class _Lists(BaseHTTPRequestHandler):
 
 def test_lists_are_fetched_from_where_we_may_go_alone(tmp_path: Path) -> None:
     lists = HTTPServer(("127.0.0.1", 0), _Lists)
-    names = NameServer({("crl.city.vn", "A"): ["127.0.0.1"], ("crl.other.example", "A"): ["127.0.0.1"]})
+    names = NameServer({("crl.city.example", "A"): ["127.0.0.1"], ("crl.other.example", "A"): ["127.0.0.1"]})
     serving = threading.Thread(target=lists.serve_forever)
     serving.start()
     try:
@@ -135,18 +135,18 @@ def test_lists_are_fetched_from_where_we_may_go_alone(tmp_path: Path) -> None:
         config = replace(
             config,
             dns=replace(config.dns, resolvers=(names.address,), timeout=5),
-            pki=replace(config.pki, fetch_hosts=("crl.city.vn",)),
+            pki=replace(config.pki, fetch_hosts=("crl.city.example",)),
         )
         fetch = fetcher(config)
-        base = f"http://crl.city.vn:{lists.server_port}"
+        base = f"http://crl.city.example:{lists.server_port}"
         assert fetch(f"{base}/list.crl?of=1") == b"a list"
         for url, why in (
             (f"http://crl.other.example:{lists.server_port}/list.crl?of=1", "where we do not go"),
             (f"http://127.0.0.1:{lists.server_port}/list.crl?of=1", "."),
             (f"{base}/moved.crl", "answers 302"),
             (f"{base}/huge.crl", "more than"),
-            ("ftp://crl.city.vn/list.crl", "no URL"),
-            ("http://user@crl.city.vn/list.crl", "no URL"),
+            ("ftp://crl.city.example/list.crl", "no URL"),
+            ("http://user@crl.city.example/list.crl", "no URL"),
             ("http://[broken/list.crl", "no URL"),
             ("http:///list.crl", "no URL"),
         ):
