@@ -4,7 +4,7 @@ Any word of a name by its beginning, in any order (``an ngu``), initials (``nva`
 short name or initials (``an sxd``), the last digits of a telephone number; for heads of section and above also title
 and unit (``chủ tịch sài gòn``).  Marks may be left out; where they are typed, what has exactly these comes first.
 What was typed while the input method was off (``nguyeenx``) is taken for what it was meant to be where it finds
-nothing as it stands.
+nothing as it stands; and a part from the middle of a word is looked for last of all, where nothing else is found.
 
 The index is in the order of showing, so a common word costs no sorting; of several words the rarest leads and
 the others are looked up per entry.  Who ranks the same comes in the order of a Vietnamese list.
@@ -20,7 +20,8 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, exists, func, select
 
 from directory.addresses import normalise
-from directory.database import Question, Reading, Writing
+from directory.database import Question, Reading
+from directory.ldap.vocabulary import Vocabulary
 from directory.names import collation_key, fold, tidy, words
 from directory.search_index import MAX_WORD, PHONE, written
 from directory.syllables import retyped
@@ -29,8 +30,10 @@ from directory.tables import account, mail_group, search_entry, search_word
 MAX_WORDS = 5
 # Of so many the best are shown; of a common word there are more, and one more letter finds them.
 MOST = 100
-# Fewer digits are those of half the city.
-LEAST_DIGITS = 3
+# Fewer digits are those of half the city, and fewer letters are in the middle of everything.
+LEAST_DIGITS = LEAST_INNER = 3
+# Words that have a part in their middle, of which so many are looked up.
+_INNER = 20
 # To tell which of several words is the rarest; of those that are commoner the longest leads.
 _COUNTED = 20_000
 _LAST = "\U0010ffff"
@@ -110,8 +113,12 @@ class _Found:
     sort_key: bytes
 
 
-def complete(conn: Reading | Writing, text: str, limit: int = 10, *, by_phone: bool = True) -> list[Suggestion]:
-    """At most ``limit`` (``MOST``) suggestions, best first; ``by_phone``: by digits of a telephone number too."""
+def complete(
+    conn: Reading, text: str, limit: int = 10, *, by_phone: bool = True, vocabulary: Vocabulary | None = None
+) -> list[Suggestion]:
+    """At most ``limit`` (``MOST``) suggestions, best first; ``by_phone``: by digits of a telephone number too.  With a
+    ``vocabulary``, of which a process has one, the middle of words is looked at.
+    """
     text, limit = tidy(text[:200]), min(limit, MOST)
     if "@" in text:
         low = normalise(text)
@@ -129,6 +136,10 @@ def complete(conn: Reading | Writing, text: str, limit: int = 10, *, by_phone: b
         wanted = MOST if len(reading) == 1 else 2 * limit
         for entry, match in _entries(conn, reading, wanted).items():
             matches.setdefault(entry, match)
+    if not matches and vocabulary is not None:
+        for reading in _inner_readings(conn, [fold(word) for word in typed], vocabulary):
+            for entry, match in _entries(conn, reading, limit).items():
+                matches.setdefault(entry, match)
     found = _found(conn, matches)
     spellings = (set(typed), set(meant))
     found.sort(key=lambda each: (_misses(each.shown, spellings), each.match, each.sort_key))
@@ -153,6 +164,15 @@ def _readings(typed: list[str], meant: list[str], *, by_phone: bool) -> Iterator
     yield from new([fold(word) for word in meant])
 
 
+def _inner_readings(conn: Reading, folded: list[str], vocabulary: Vocabulary) -> Iterator[list[str]]:
+    """With a word that no other begins with replaced by words that have it in their middle."""
+    for place, word in enumerate(folded):
+        if len(word) >= LEAST_INNER and not _frequency(conn, word):
+            for inner in vocabulary.containing(conn, word, _INNER, ends=False):
+                yield list(dict.fromkeys((*folded[:place], inner, *folded[place + 1 :])))
+            return
+
+
 def _joined_digits(typed: list[str]) -> list[str]:
     """``0909 123 456`` is one number."""
     return ["".join(typed)] if all(word.isdecimal() and word.isascii() for word in typed) else typed
@@ -170,7 +190,7 @@ def _misses(suggestion: Suggestion, spellings: Iterable[set[str]]) -> int:
     return min(len(spelling - name) for spelling in spellings)
 
 
-def _entries(conn: Reading | Writing, typed: Sequence[str], wanted: int) -> dict[int, _Match]:
+def _entries(conn: Reading, typed: Sequence[str], wanted: int) -> dict[int, _Match]:
     """By entry, likelier ones first."""
     ordered = list(typed)
     if len(ordered) > 1:
@@ -187,7 +207,7 @@ def _entries(conn: Reading | Writing, typed: Sequence[str], wanted: int) -> dict
     return dict(islice(found.items(), wanted))
 
 
-def _frequency(conn: Reading | Writing, word: str) -> int:
+def _frequency(conn: Reading, word: str) -> int:
     def count() -> int:
         row = conn.row(_FREQUENCY, low0=word, high0=word + _LAST)
         return int(row[0]) if row else 0
@@ -195,7 +215,7 @@ def _frequency(conn: Reading | Writing, word: str) -> int:
     return conn.estimate(("word", word), count)
 
 
-def _found(conn: Reading | Writing, matches: Mapping[int, _Match]) -> list[_Found]:
+def _found(conn: Reading, matches: Mapping[int, _Match]) -> list[_Found]:
     """In the order of ``matches``."""
     entries = list(matches)
     by_entry: dict[int, _Found] = {}

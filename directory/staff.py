@@ -20,6 +20,7 @@ from directory import units
 from directory.database import Question, Reading
 from directory.faults import Fault
 from directory.ldap.policy import Asker
+from directory.ldap.vocabulary import Vocabulary
 from directory.names import fold, initials, tidy, words
 from directory.postings import Position, positions, written_title
 from directory.recipients import holds_on
@@ -273,9 +274,11 @@ def groups_after(conn: Reading, after: str = "", limit: int = 50) -> list[Sugges
 # --- found by a few letters -------------------------------------------------------------------------------------------
 
 
-def find_people(conn: Reading, asker: Asker, text: str, limit: int = 10) -> list[Suggestion]:
+def find_people(
+    conn: Reading, asker: Asker, text: str, limit: int = 10, vocabulary: Vocabulary | None = None
+) -> list[Suggestion]:
     """Completion, as far as the asker may see."""
-    return complete(conn, text, limit, by_phone=asker.sees(_PHONE))
+    return complete(conn, text, limit, by_phone=asker.sees(_PHONE), vocabulary=vocabulary)
 
 
 @dataclass(frozen=True, slots=True)

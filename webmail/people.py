@@ -101,7 +101,8 @@ def _start() -> int:
 def show(conn: Reading, asker: Asker) -> Any:
     """``[{name, address, detail, picture, insert}]``; ``insert`` is what goes into the field."""
     text = _text()
-    return [_completion(each) for each in staff.find_people(conn, asker, text, MOST)] if text else []
+    found = staff.find_people(conn, asker, text, MOST, services().vocabulary) if text else []
+    return [_completion(each) for each in found]
 
 
 @blueprint.get("/people/find")
@@ -111,7 +112,9 @@ def find(conn: Reading, asker: Asker) -> Any:
     text, limit = _text(), _limit()
     return {
         "units": [asdict(each) for each in staff.find_units(conn, text, limit)] if text else [],
-        "people": [_entry(each) for each in staff.find_people(conn, asker, text, limit)] if text else [],
+        "people": [_entry(each) for each in staff.find_people(conn, asker, text, limit, services().vocabulary)]
+        if text
+        else [],
     }
 
 

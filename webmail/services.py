@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from directory.ldap.vocabulary import Vocabulary
 from security.pace import Pace, pace_memory
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class WebmailServices:
     clock: Callable[[], float]
     secret_key: bytes
     look_ups: Pace = field(default_factory=lambda: look_up_pace(pace_memory()))
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
     def __repr__(self) -> str:
         return f"WebmailServices({self.config.city.domain})"  # the secret key never reaches a log

@@ -8,12 +8,15 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from directory import aliases, groups, leaving, mailboxes, provisioning, search
-from directory.database import Directory
+from directory import aliases, groups, leaving, mailboxes, postings, provisioning, search
+from directory.database import Directory, Writing
 from directory.intake import Intake, Joiner
+from directory.ldap.vocabulary import Vocabulary
 from directory.names import split_name
 from directory.search import Suggestion, complete
+from directory.tables import search_word
 
 from .conftest import City
 
@@ -130,6 +133,26 @@ def test_a_new_telephone_number_is_found_and_the_old_one_is_not(staffed: City) -
         assert complete(conn, "777888", by_phone=False) == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("guyen", ["Nguyễn Văn An", "Nguyễn Thị Ân"]),
+        ("guyễn an", ["Nguyễn Văn An", "Nguyễn Thị Ân"]),
+        ("van guy", ["Nguyễn Văn An"]),
+        ("oan", ["Toàn thể Sở Y tế"]),
+        ("uy", []),  # too short
+        ("456", ["x"] * 7),  # digits of telephones come first
+    ],
+)
+def test_the_middle_of_a_word_where_nothing_else_is_found(staffed: City, typed: str, found: list[str]) -> None:
+    with staffed.directory.read() as conn:
+        names_found = [each.name for each in complete(conn, typed, vocabulary=Vocabulary())]
+        assert len(names_found) == len(found)
+        if "x" not in found:
+            assert names_found == found
+            assert complete(conn, typed) == []
+
+
 def test_every_look_up_is_by_an_index(any_directory: Directory) -> None:
     questions = [search._BY_ADDRESS, search._FREQUENCY, search._SUGGESTIONS, *search._MATCHING.values()]
     ranges = {f"{end}{number}": "x" for end in ("low", "high") for number in range(search.MAX_WORDS)}
@@ -217,3 +240,16 @@ def test_everyone_is_found_by_every_word_prefix_of_the_name(staffed: City, full:
     for word in full.split():
         for length in range(1, len(word) + 1):
             assert full in names(staffed, word[:length], 20)
+
+
+def test_an_alias_is_indexed_as_it_would_be_anew(city: City) -> None:
+    def words(conn: Writing) -> set[tuple[object, ...]]:
+        return {tuple(row) for row in conn.execute(select(search_word))}
+
+    with city.directory.write() as conn:
+        for name, position in (("Nguyễn Văn An", "CV"), ("Lê Thị Bình", "CT"), ("Chi", "CV")):
+            joined = city.join(conn, name, "SYT", position)
+            aliases.add_alias(conn, "test", f"bidanh.{joined.login.partition('@')[0]}", joined.login)
+            before = words(conn)
+            postings.refresh(conn, [joined.person_id])
+            assert words(conn) == before
