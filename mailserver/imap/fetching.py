@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -180,7 +181,7 @@ def _rows(
         except KeywordsGrew:
             told = view.keywords_changed(connection)
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
-    read = sum(len(row[columns.index("header")]) for row in rows) if "header" in columns else 0
+    read = sum(map(len, map(itemgetter(columns.index("header")), rows))) if "header" in columns else 0
     return told, lines, read
 
 
