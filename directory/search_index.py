@@ -32,7 +32,7 @@ _UNIT_RANK = 50
 _OWN_LOCAL_PARTS = Question(
     select(address.c.address).where(address.c.account_id == bindparam("account"), address.c.state == "active")
 )
-_WORDS = Question(select(search_word.c.word).where(search_word.c.entry_id == bindparam("entry")))
+_WORDS = Question(select(search_word.c.word, search_word.c.rank).where(search_word.c.entry_id == bindparam("entry")))
 # of so many entries as there are places: the same statement each time, read five times as fast as through SQLAlchemy
 _TOGETHER = 100
 _WORDS_OF_MANY = Question(
@@ -40,7 +40,9 @@ _WORDS_OF_MANY = Question(
         search_word.c.entry_id.in_([bindparam(f"entry_{place}") for place in range(_TOGETHER)])
     )
 )
-_ENTRY = Question(select(search_entry.c.id).where(search_entry.c.subject_id == bindparam("subject")))
+_ENTRY = Question(
+    select(search_entry.c.id, search_entry.c.kind).where(search_entry.c.subject_id == bindparam("subject"))
+)
 
 
 def written(word: str) -> str:
@@ -229,15 +231,16 @@ def local_parts_of(conn: Reading | Writing, account_ids: Collection[str]) -> dic
 
 
 def add_local_parts(conn: Writing, account_id: str) -> None:
-    """After an account was given another alias."""
+    """After an account was given another alias: as ``person_words`` and ``name_words`` would have them."""
     row = conn.row(_ENTRY, subject=account_id)
     if row is None:
         return
-    known = {word for (word,) in conn.rows(_WORDS, entry=row[0])}
-    new = {local[:MAX_WORD] for local in local_parts(conn, account_id)} - known
+    entry_id, kind = row
+    known: dict[str, int] = dict(conn.rows(_WORDS, entry=entry_id))
+    new = {local[:MAX_WORD] for local in local_parts(conn, account_id)} - known.keys()
     if new:
-        rank = _OTHER + _UNIT_RANK
-        conn.execute(insert(search_word), list(_word_rows(row[0], dict.fromkeys(sorted(new), rank))))
+        rank = max(known.values()) if kind == "person" else _UNIT_RANK
+        conn.execute(insert(search_word), list(_word_rows(entry_id, dict.fromkeys(sorted(new), rank))))
 
 
 def _word_rows(entry_id: int, ranks: Mapping[str, int]) -> Iterable[dict[str, Any]]:
