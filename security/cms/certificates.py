@@ -7,6 +7,7 @@ Standards: RFC 5652 §5.3, §6.2.1, §10.2.4; RFC 5280 §4.1, §4.2.1.2, §7.1 (
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -82,8 +83,10 @@ class Certificate:
         said = self._extension(_KEY_IDENTIFIER)
         if said:
             return der.one(said, der.OCTET_STRING).content
-        key = self._tbs[5].parts()[-1]
-        return hashlib.sha1(key.content[1:], usedforsecurity=False).digest()
+        key = self._tbs[5].parts()
+        if len(key) != 2:
+            raise malformed("the certificate's key cannot be read")
+        return hashlib.sha1(key[1].content[1:], usedforsecurity=False).digest()
 
     @property
     def capabilities(self) -> bytes:
@@ -101,8 +104,9 @@ class Certificate:
         return identifier.serial == self.serial and _same_name(identifier.issuer, self.issuer)
 
     def _extension(self, oid: bytes) -> bytes:
-        for part in self._tbs[6:]:
-            for extension in part.parts()[0].parts() if part.tag == 0xA3 else ():
+        lists = [found for part in self._tbs[6:] if part.tag == 0xA3 for found in part.parts()]
+        for found in lists:
+            for extension in found.parts():
                 fields = extension.parts()
                 if len(fields) >= 2 and fields[0].content == oid:
                     return fields[-1].content
@@ -122,8 +126,8 @@ def readable(octets: Iterable[bytes]) -> list[Certificate]:
     """Those that can be read, each once: what a message brings besides helps nobody and harms nobody."""
     found = []
     for one in dict.fromkeys(octets):
-        try:
-            found.append(Certificate(one))
-        except CmsFault:
-            continue
+        with contextlib.suppress(CmsFault):
+            read = Certificate(one)
+            _ = read.key_identifier  # which may be what it is asked for by
+            found.append(read)
     return found

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 
 from security.cms import der
 from security.cms.algorithms import DIGEST_BY_NAME, digest_identifier, signature_identifier
 from security.cms.attributes import DATA, write_attributes
 from security.cms.certificates import Certificate
-from tests.security.cms.people import NOW, Person
+from tests.security.cms.people import AN, END, NOW, START, Person
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE, MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
@@ -91,3 +96,26 @@ def indefinite(octets: bytes, chunk: int = 5) -> bytes:
         pieces = [read.content[at : at + chunk] for at in range(0, len(read.content), chunk)]
         return b"\x24\x80" + b"".join(der.element(der.OCTET_STRING, piece) for piece in pieces) + b"\0\0"
     return read.octets
+
+
+def forged_certificate(
+    issuer_key: Any,
+    issuer_name: x509.Name,
+    *,
+    key: Any,
+    address: str = AN,
+    extensions: Sequence[x509.ExtensionType] = (),
+) -> x509.Certificate:
+    """Whoever's name the issuer's is."""
+    builder = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")]))
+    builder = builder.issuer_name(issuer_name).public_key(key.public_key()).serial_number(7)
+    builder = builder.not_valid_before(START).not_valid_after(END)
+    if address:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.RFC822Name(address)]), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def octets_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)

@@ -11,8 +11,6 @@ import hashlib
 import pytest
 from asn1crypto import cms
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 
 from security.cms import CmsFault, Encrypted, Verdict, decrypt, der, encrypt, open_message, sign, verify
 from security.cms.algorithms import DIGEST_BY_NAME, digest_identifier
@@ -22,9 +20,11 @@ from tests.security.cms.forging import (
     CONTENT_TYPE,
     MESSAGE_DIGEST,
     attribute,
+    forged_certificate,
     honest,
     honest_attributes,
     indefinite,
+    octets_of,
     plain_attributes,
     signed_data,
     signer_info,
@@ -32,10 +32,8 @@ from tests.security.cms.forging import (
 from tests.security.cms.people import (
     AN,
     BINH,
-    END,
     LETTER,
     NOW,
-    START,
     Person,
     authority,
     key_of,
@@ -402,21 +400,6 @@ def test_found_by_its_key():
     for tagged in (der.element(0x80, key), indefinite(der.element(0xA0, der.element(4, key)), 7)):
         info = signer_info(person(), honest_attributes(person(), PAYLOAD), identifier=tagged)
         assert told(detached(signed_data([info], [person().certificate]))) == (Verdict.VALID, None)
-
-
-def forged_certificate(issuer_key, issuer_name, *, key, address=AN, extensions=()):
-    builder = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")]))
-    builder = builder.issuer_name(issuer_name).public_key(key.public_key()).serial_number(7)
-    builder = builder.not_valid_before(START).not_valid_after(END)
-    if address:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.RFC822Name(address)]), critical=False)
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=True)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-def octets_of(certificate):
-    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def test_a_certificate_in_the_authoritys_name():
