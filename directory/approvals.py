@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, update
 
-from directory.authority import OWNER, may, refuse, settled
-from directory.database import Reading, Writing
+from directory.authority import may, refuse, settled
+from directory.database import OWNER, Reading, Writing
 from directory.faults import Fault
 from directory.record import record
 from directory.tables import account, approval_request, approval_rule

@@ -9,13 +9,13 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from directory import second_factor
 from directory.accounts import Account, credentials_by_login
-from directory.authority import (
+from directory.authority import refuse
+from directory.bounds import (
     DELEGATION_COLUMNS,
     delegation_from_row,
     delegations_of,
     own_rank,
     paths_of,
-    refuse,
     whole_city,
 )
 from directory.database import Directory, Question, Reading, Writing

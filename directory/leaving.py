@@ -84,7 +84,13 @@ def leave(
     )
     if last_day < conn.today:
         return _carry_out(conn, actor, order)
-    record(conn, actor, f"{_action(found)}.order", found.login, name=found.name, last_day=last_day, decision=decision)
+    record(
+        *(conn, actor, f"{_action(found)}.order", found.login),
+        name=found.name,
+        last_day=last_day,
+        redirect_to=order.redirect_to,
+        decision=decision,
+    )
     return order
 
 

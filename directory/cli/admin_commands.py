@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import click
 
-from directory import approvals, authority, delegations, people, units
+from directory import approvals, authority, bounds, delegations, people, units
 from directory.approvals import Request
 from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
@@ -128,7 +128,7 @@ def show(cli: CliContext, official: str) -> None:
     if found.id != cli.directory.administrator:
         _allow(cli, "admin.see", found.login)
     with cli.directory.read() as conn:
-        held = authority.delegations_of(conn, found.id)
+        held = bounds.delegations_of(conn, found.id)
         _listed(cli, conn, [Granted(each, found.login, found.name) for each in held])
 
 

@@ -120,7 +120,8 @@ class CliContext:
 
     def _answer_for(self, opened: Directory) -> None:
         """Who answers for what is changed: an administrator who proves himself, or the owner of the machine."""
-        from directory.authority import OWNER, is_governed
+        from directory.bounds import is_governed
+        from directory.database import OWNER
         from directory.delegations import sign_in
 
         if self.acting_as:

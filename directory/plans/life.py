@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import insert, or_, select, update
 
 from directory import search_index
-from directory.authority import is_same_person, settled
+from directory.authority import settled
+from directory.bounds import is_same_person
 from directory.catching_up import catch_up, in_chunks, put_off
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault

@@ -13,6 +13,7 @@ from directory import (
     account_changes,
     approvals,
     authority,
+    bounds,
     delegations,
     groups,
     leaving,
@@ -22,8 +23,8 @@ from directory import (
 )
 from directory import unit_changes as changes
 from directory.accounts import account_by_login, credentials_of, find_account
-from directory.authority import OWNER, may
-from directory.database import Directory, Writing
+from directory.authority import may
+from directory.database import OWNER, Directory, Writing
 from directory.faults import Fault, Refused
 from directory.names import split_name
 from directory.roles import Role
@@ -214,6 +215,38 @@ def test_units_are_moved_by_whoever_has_both_ends(city: City, office: Office) ->
         assert refused(directory, office["unit"], away) == "may-not-subtree"
 
 
+def test_nobody_moves_or_renames_his_own_part_of_the_city(city: City, office: Office) -> None:
+    def alter(**more: Any) -> Callable[[Writing], Any]:
+        return lambda conn: changes.alter_unit(conn, "me", city.units["SYT"], from_day="2026-03-02", **more)
+
+    assert refused(city.directory, office["unit"], alter(parent_id=city.units["STC"])) == "may-not-subtree"
+    assert refused(city.directory, office["unit"], alter(name="Sở Khác")) == "may-not-subtree"
+    as_(city.directory, office["root"], alter(name="Sở Khác"))
+
+
+def test_a_low_place_in_the_list_makes_no_low_rank(city: City, office: Office) -> None:
+    def appoint(conn: Writing) -> Any:
+        return provisioning.appoint(
+            conn, "me", office["officer"], unit_id=city.units["SYT"], position_id=city.positions["GD"],
+            from_day="2026-03-02", rank=99,
+        )  # fmt: skip
+
+    assert refused(city.directory, office["hr"], appoint) == "may-not-rank"
+
+
+def test_mail_of_whoever_leaves_does_not_come_to_the_clerk(city: City, office: Office) -> None:
+    def leave(to: str, last_day: str) -> Callable[[Writing], Any]:
+        return lambda conn: leaving.leave(conn, "me", office["officer"], last_day=last_day, redirect_to=to)
+
+    with city.directory.read() as conn:
+        clerk, helper = (find_account(conn, office[who]) for who in ("hr", "help"))
+    assert clerk is not None
+    assert helper is not None
+    for day in ("2026-03-01", "2026-04-01"):
+        assert refused(city.directory, office["hr"], leave(clerk.login, day)) == "may-not-himself"
+    as_(city.directory, office["hr"], leave(helper.login, "2026-04-01"))
+
+
 def test_a_role_mailbox_and_all_else_of_the_city_needs_the_city(city: City, office: Office) -> None:
     directory = city.directory
     with directory.write() as conn:
@@ -336,12 +369,12 @@ def _id(conn: Writing, login: str) -> str:
 def test_who_leaves_administers_nothing_when_he_returns(city: City, office: Office) -> None:
     with city.directory.write() as conn:
         leaving.leave(conn, "test", office["help"], last_day="2026-03-01")
-        assert authority.delegations_of(conn, office["help"]) == []
+        assert bounds.delegations_of(conn, office["help"]) == []
         leaving.come_back(
             conn, "test", office["help"], unit_id=city.units["SYT"], position_id=city.positions["CV"],
             from_day="2026-03-02",
         )  # fmt: skip
-        assert authority.delegations_of(conn, office["help"]) == []
+        assert bounds.delegations_of(conn, office["help"]) == []
 
 
 def test_a_locked_administrator_may_nothing(city: City, office: Office) -> None:
@@ -435,7 +468,7 @@ def test_an_author_is_the_same_under_each_of_his_addresses(city: City, office: O
         account = find_account(conn, office["root"])
         assert account is not None
         provisioning.rename(conn, "test", account.id, split_name("Trần Quốc Báo"), new_address="bao.moi")
-        assert authority.is_same_person(conn, account.login, "bao.moi@city.gov.vn")
-        assert authority.is_same_person(conn, "cli:Bao", "cli:bao")
-        assert not authority.is_same_person(conn, "cli:bao", "bao.moi@city.gov.vn")
-        assert not authority.is_same_person(conn, "cli:bao", "cli:lan")
+        assert bounds.is_same_person(conn, account.login, "bao.moi@city.gov.vn")
+        assert bounds.is_same_person(conn, "cli:Bao", "cli:bao")
+        assert not bounds.is_same_person(conn, "cli:bao", "bao.moi@city.gov.vn")
+        assert not bounds.is_same_person(conn, "cli:bao", "cli:lan")
