@@ -15,11 +15,14 @@ from directory.tables import (
     account,
     address,
     appointment,
+    custody,
+    departure,
     dkim_key,
     domain,
     group_account,
     group_nested,
     mail_group,
+    mailbox_post,
     mailbox_right,
     person,
     search_entry,
@@ -35,6 +38,7 @@ def problems(conn: Reading) -> Iterator[str]:
     yield from _state(conn)
     yield from _addresses(conn)
     yield from _accounts(conn)
+    yield from _leavers(conn)
     yield from _groups(conn)
     yield from _search(conn)
     yield from _units(conn)
@@ -131,8 +135,40 @@ def _accounts(conn: Reading) -> Iterator[str]:
             yield f"account {login} shows another title or unit than its appointments say"
 
 
+def _leavers(conn: Reading) -> Iterator[str]:
+    open_ones = (
+        select(account.c.login)
+        .join(custody, custody.c.mailbox_id == account.c.id)
+        .where(account.c.status != "closed")
+        .limit(_SHOWN)
+    )
+    for row in conn.execute(open_ones):
+        yield f"somebody has custody of {row.login}, which is not closed"
+    gone = (
+        select(account.c.login)
+        .join(custody, custody.c.holder_id == account.c.id)
+        .where(account.c.status == "closed", account.c.kind == "person")
+        .distinct()
+        .limit(_SHOWN)
+    )
+    for row in conn.execute(gone):
+        yield f"closed account {row.login} still has custody of a mailbox"
+    odd = select(account.c.login).where(account.c.opens_on.is_not(None), account.c.status != "locked").limit(_SHOWN)
+    for row in conn.execute(odd):
+        yield f"account {row.login} is to open though it is not locked"
+    doubled = (
+        select(departure.c.account_id)
+        .where(departure.c.state == "planned")
+        .group_by(departure.c.account_id)
+        .having(func.count() > 1)
+        .limit(_SHOWN)
+    )
+    for row in conn.execute(doubled):
+        yield f"account {row.account_id} is to leave more than once"
+
+
 def _groups(conn: Reading) -> Iterator[str]:
-    for table, column in ((group_account, "account_id"), (mailbox_right, "account_id")):
+    for table, column in ((group_account, "account_id"), (mailbox_right, "account_id"), (mailbox_post, "mailbox_id")):
         closed = (
             select(account.c.login)
             .join(table, table.c[column] == account.c.id)

@@ -17,6 +17,7 @@ def full(any_city: City) -> Directory:
     with any_city.directory.write() as conn:
         an = any_city.join(conn, "Nguyễn Văn An", employee_code="CB1")
         gone = any_city.join(conn, "Lê Văn Cũ")
+        any_city.join(conn, "Trần Chi", position="GD")
         leaving.leave(conn, "test", gone.account_id, last_day="2026-03-01", redirect_to=an.login)
         mailboxes.open_mailbox(conn, "test", address_text="vt", name="Văn thư", unit_id=any_city.units["SYT"])
         for number in (1, 2):
@@ -55,6 +56,18 @@ def full(any_city: City) -> Directory:
         (
             "INSERT INTO group_account SELECT g.id, a.id FROM mail_group g, account a WHERE a.status = 'closed'",
             "still named",
+        ),
+        ("UPDATE account SET opens_on = '2099-01-01' WHERE login LIKE 'annv@%'", "is to open though it is not locked"),
+        ("UPDATE custody SET mailbox_id = (SELECT id FROM account WHERE login LIKE 'annv@%')", "which is not closed"),
+        (
+            "UPDATE custody SET holder_id = (SELECT id FROM account WHERE login LIKE 'culv@%'), unit_id = NULL",
+            "culv@city.gov.vn still has custody",
+        ),
+        (
+            "INSERT INTO departure SELECT id, id, '2099-01-01', 'planned', NULL, NULL, NULL, 0, '', '', '', 0, '', ''"
+            " FROM account WHERE login LIKE 'annv@%' UNION ALL SELECT 'x', id, '2099-01-01', 'planned', NULL, NULL,"
+            " NULL, 0, '', '', '', 0, '', '' FROM account WHERE login LIKE 'annv@%'",
+            "is to leave more than once",
         ),
         ("UPDATE dkim_key SET state = 'active'", "more than one ed25519 key signs for city.gov.vn"),
         ("UPDATE dkim_key SET state = 'removed' WHERE selector = 'mot'", "has a private half"),
