@@ -121,6 +121,15 @@ def test_eight_bits_inside_an_encryption():
     assert bytes(found.entity.body).endswith("Kính gửi".encode())
 
 
+def test_what_was_signed_elsewhere_is_encrypted_as_it_is():
+    """By a token, say: nothing of it is changed, so its header stays as it was protected."""
+    signed = b"".join(sign(LETTER, signing()))
+    found = opened(sealed(person("rsa", BINH), message=signed), person("rsa", BINH))
+    assert (found.verdict, [type(layer) for layer in found.layers]) == (Verdict.VALID, [Encrypted, SignedPart])
+    assert read_entity(sealed(person("rsa", BINH), message=signed)).values("subject") == ["Quyet dinh 123"]
+    assert not found.header.hidden
+
+
 def test_one_certificate_twice_is_one_recipient():
     one = person("rsa", BINH)
     assert len(sealed(one, one)) == len(sealed(one))
