@@ -268,6 +268,13 @@ def account_wrapping_key(conn: Reading | Writing, wrapping: WrappingKey, account
     return WrappingKey(wrapping.unwrap(row.wrapped, "account", account_id)) if row else None
 
 
+def check_wrapping(conn: Reading | Writing, wrapping: WrappingKey) -> None:
+    """Whether this is the key that accounts' keys were wrapped under until now.  Raises WrappingFault."""
+    row = conn.execute(select(account_key.c.account_id, account_key.c.wrapped).limit(1)).first()
+    if row is not None:
+        wrapping.unwrap(row.wrapped, "account", row.account_id)
+
+
 def _new_account_key(conn: Writing, wrapping: WrappingKey, account_id: str) -> WrappingKey:
     made = new_key()
     wrapped = wrapping.wrap(made.octets, "account", account_id)
@@ -284,7 +291,10 @@ def _comparable(address: str) -> str:
 
 
 def _lasts(conn: Reading | Writing, one: Certificate, certifier: Certifier) -> bool:
-    return one.issuer_id == certifier.row.id and one.not_after > conn.now + certifier.practice.renew_days * DAY
+    """Until its renewal is due, or as long as its issuer does: another would not hold longer."""
+    end = int(certifier.issuer.certificate.not_valid_after_utc.timestamp())
+    is_long = one.not_after > conn.now + certifier.practice.renew_days * DAY or one.not_after >= end
+    return one.issuer_id == certifier.row.id and is_long
 
 
 def _holders(conn: Reading | Writing, after: str, urgent_only: bool) -> list[Holder]:

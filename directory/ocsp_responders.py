@@ -14,17 +14,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import bindparam, insert, select
 
-from directory.certificates import ACTIVE, COLUMNS, insert_certificate, read_row, supersede
+from directory.certificates import ACTIVE, COLUMNS, Certificate, insert_certificate, read_row, supersede
 from directory.database import Directory, Question, Reading, Writing
 from directory.issuers import DAY, Certifier, list_issuers
 from directory.record import record
 from directory.tables import certificate, private_key
 from security.authority.issuing import issue, serial_from
-from security.authority.key_kinds import make_key, pack, unpack
+from security.authority.key_kinds import PrivateKey, make_key, pack, unpack
 from security.authority.names import subject
 from security.authority.profiles import OCSP
 from security.authority.responder import Responder
-from security.keys.wrapping import WrappingKey
+from security.keys.wrapping import WrappingFault, WrappingKey
 
 _PURPOSE = "ocsp"
 _RENEW = 10 * DAY
@@ -39,10 +39,10 @@ _ACTIVE = Question(
 )
 
 
-def is_due(conn: Reading | Writing, issuer_id: str) -> bool:
-    """Whether an authority has no responder, or one that ends soon."""
+def is_due(conn: Reading | Writing, issuer_id: str, wrapping: WrappingKey) -> bool:
+    """Whether an authority has no responder whose key can be opened, or one that ends soon."""
     rows = [read_row(row) for row in conn.rows(_ACTIVE, issuer=issuer_id)]
-    return not rows or rows[0].not_after < conn.now + _RENEW
+    return not any(one.not_after >= conn.now + _RENEW and _key(conn, one, wrapping) for one in rows)
 
 
 def renew(directory: Directory, actor: str, certifier: Certifier, wrapping: WrappingKey) -> None:
@@ -77,13 +77,22 @@ def renew(directory: Directory, actor: str, certifier: Certifier, wrapping: Wrap
 
 
 def responders(conn: Reading | Writing, wrapping: WrappingKey) -> dict[str, Responder]:
-    """Those who answer today, by the authority's id.  Raises WrappingFault."""
+    """Those who answer today, by the authority's id."""
     found = {}
     for row in list_issuers(conn):
         for one in (read_row(each) for each in conn.rows(_ACTIVE, issuer=row.id)):
             if one.not_after <= conn.now or row.id in found:
                 continue
-            wrapped = conn.execute(select(private_key.c.wrapped).where(private_key.c.id == one.key_id)).scalar_one()
-            key = unpack(wrapping.unwrap(wrapped, _PURPOSE, one.key_id or ""))
-            found[row.id] = Responder(row.certificate, x509.load_der_x509_certificate(one.der), key)
+            key = _key(conn, one, wrapping)
+            if key is not None:
+                found[row.id] = Responder(row.certificate, x509.load_der_x509_certificate(one.der), key)
     return found
+
+
+def _key(conn: Reading | Writing, one: Certificate, wrapping: WrappingKey) -> PrivateKey | None:
+    """None where it was wrapped under a key that is not here any more."""
+    wrapped = conn.execute(select(private_key.c.wrapped).where(private_key.c.id == one.key_id)).scalar_one()
+    try:
+        return unpack(wrapping.unwrap(wrapped, _PURPOSE, one.key_id or ""))
+    except WrappingFault:
+        return None

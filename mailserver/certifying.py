@@ -24,12 +24,12 @@ from directory import enrolment, fetched_crls, ocsp_responders
 from directory.database import Directory
 from directory.faults import Fault
 from directory.fetched_crls import FetchFault
-from directory.issuers import Certifier, IssuerRow, Practice, crls_due, list_issuers, open_certifier, publish_crls
+from directory.issuers import DAY, Certifier, IssuerRow, Practice, crls_due, list_issuers, open_certifier, publish_crls
 from directory.tables import state
 from mailserver.config import Config
 from security.authority.key_kinds import KeyFault
 from security.authority.key_places import Safe
-from security.keys.wrapping import WrappingKey, installation_key
+from security.keys.wrapping import WrappingFault, WrappingKey, installation_key, make_installation_key
 
 log = logging.getLogger("citymail.certificates")
 
@@ -68,15 +68,28 @@ def wrapping_key(config: Config) -> WrappingKey:
     return installation_key(config.data / "wrapping.key")
 
 
+def make_wrapping_key(config: Config) -> None:
+    """When an authority is founded; a key that was lost is never replaced, or what it opens would be lost with it.
+
+    Raises OSError, WrappingFault.
+    """
+    make_installation_key(config.data / "wrapping.key")
+
+
 def responder_key(config: Config) -> WrappingKey:
-    """Under which the key is wrapped that answers are signed with.  Raises OSError, WrappingFault."""
-    return installation_key(folder_of(config) / "responder.key")
+    """Under which the key is wrapped that answers are signed with; if it is lost, another does as well.
+
+    Raises OSError, WrappingFault.
+    """
+    return make_installation_key(folder_of(config) / "responder.key")
 
 
 def open_issuer(config: Config, directory: Directory, row: IssuerRow | None = None) -> Certifier:
-    """Who issues today, or a named one.  Raises Fault, KeyFault."""
+    """Who issues today, or a named one.  Raises Fault, KeyFault, OSError, WrappingFault."""
+    wrapping = wrapping_key(config)
     with directory.read() as conn:
-        return open_certifier(conn, safe_of(config), wrapping_key(config), practice_of(config), row)
+        enrolment.check_wrapping(conn, wrapping)
+        return open_certifier(conn, safe_of(config), wrapping, practice_of(config), row)
 
 
 def fetcher(config: Config) -> fetched_crls.Fetch:
@@ -148,7 +161,7 @@ class Keeper:
         for task in (self._publish, self._keep_responders, self._enrol, self._fetch_others):
             try:
                 task()
-            except (Fault, KeyFault, OSError) as fault:
+            except (Fault, KeyFault, OSError, WrappingFault) as fault:
                 log.error("certificates: %s", fault)
             except Exception:
                 log.exception("certificates: failed, trying again later")
@@ -163,11 +176,16 @@ class Keeper:
                     log.info("certificates: %s CRL %d of %s", made.kind, made.number, row.fingerprint[:16])
 
     def _keep_responders(self) -> None:
+        if not self._config.pki.host:
+            return
         with self._directory.read() as conn:
-            lacking = [row for row in list_issuers(conn) if row.key_place and ocsp_responders.is_due(conn, row.id)]
-        for row in lacking if self._config.pki.host else ():
+            keyed = [row for row in list_issuers(conn) if row.key_place]
+            wrapping = responder_key(self._config) if keyed else None
+            lacking = [row for row in keyed if wrapping and ocsp_responders.is_due(conn, row.id, wrapping)]
+        for row in lacking:
+            assert wrapping is not None
             certifier = open_issuer(self._config, self._directory, row)
-            ocsp_responders.renew(self._directory, ACTOR, certifier, responder_key(self._config))
+            ocsp_responders.renew(self._directory, ACTOR, certifier, wrapping)
             log.info("certificates: a responder for %s", row.fingerprint[:16])
 
     def _enrol(self) -> None:
@@ -179,6 +197,11 @@ class Keeper:
         if not through and version == self._version:
             return
         certifier = open_issuer(self._config, self._directory)
+        end = certifier.issuer.certificate.not_valid_after_utc
+        if through and end.timestamp() < self._directory.clock() + certifier.practice.days * DAY:
+            log.warning(
+                "certificates: %s ends on %s, and needs a successor", certifier.row.fingerprint[:16], end.date()
+            )
         tally = enrolment.reconcile(
             self._directory, certifier, urgent_only=not through, is_over=self._is_over, complain=log.error
         )

@@ -15,7 +15,6 @@ from hashlib import sha256
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from mailserver.certificate_answers import ANSWER_TYPE, REQUEST_TYPE, Publication
-from mailserver.certifying import responder_key
 from security.authority.responder import LARGEST_REQUEST, Answer, read_get
 from webmail.services import WebmailServices, services
 
@@ -28,6 +27,8 @@ def init_app(app: Flask, given: WebmailServices) -> None:
     """Nothing is served unless the configuration names a host."""
     if not given.config.pki.host:
         return
+    from mailserver.certifying import responder_key  # and much that only who serves this needs
+
     app.extensions[_EXTENSION] = Publication(
         given.directory, lambda: responder_key(given.config), given.clock, time.monotonic
     )

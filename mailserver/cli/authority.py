@@ -165,9 +165,8 @@ def init(cli: CliContext, name: str, key: str, place: str) -> None:
 
 
 def _with_passphrase(config: Config, safe: Safe) -> Safe:
-    """A passphrase that nobody has to remember, in a file beside the key's folder unless one was named."""
-    named = config.pki.passphrase_file
-    path = config.resolve(named) if named else certifying.folder_of(config) / "passphrase"
+    """A passphrase that nobody has to remember, in a file beside the key."""
+    path = certifying.folder_of(config) / "passphrase"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_urlsafe(32).encode()
     write_whole(path, made + b"\n", 0o600)
@@ -194,6 +193,7 @@ def _with_passphrase(config: Config, safe: Safe) -> Safe:
 @acting_command
 def install(cli: CliContext, certificate: Path, root_file: Path, crl_file: Path, place: str) -> None:
     config = config_of(cli)
+    certifying.make_wrapping_key(config)
     with cli.write() as conn:
         row = issuers.install(
             conn,
@@ -204,7 +204,6 @@ def install(cli: CliContext, certificate: Path, root_file: Path, crl_file: Path,
             key_place=place,
             safe=certifying.safe_of(config),
         )
-    certifying.wrapping_key(config)
     told = row.certificate.subject.rfc4514_string()
     cli.give({"subject": told, "fingerprint": row.fingerprint})
     cli.say("ca.installed", subject=told)

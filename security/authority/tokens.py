@@ -11,6 +11,7 @@ with the extra ``hsm``.  A session belongs to the process that opened it: open k
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Any, cast
 
 from cryptography.hazmat.primitives import hashes
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from security.authority.key_kinds import KeyFault
 
 _CURVES = {"p256": "secp256r1", "p384": "secp384r1"}
+# A session belongs to one thread at a time (PKCS #11 v2.40 §6.7.6)
+_one_at_a_time = Lock()
 _BITS = {"rsa2048": 2048, "rsa3072": 3072, "rsa4096": 4096}
 
 
@@ -40,7 +43,8 @@ class _TokenRsaKey:
 
         if not isinstance(algorithm, hashes.SHA256):
             raise KeyFault(f"a token's key signs SHA-256, not {algorithm.name}")
-        return bytes(self._private.sign(data, mechanism=pkcs11.Mechanism.SHA256_RSA_PKCS))
+        with _one_at_a_time:
+            return bytes(self._private.sign(data, mechanism=pkcs11.Mechanism.SHA256_RSA_PKCS))
 
 
 class _TokenEcKey:
@@ -66,7 +70,8 @@ class _TokenEcKey:
             raise KeyFault("a token's key is given what it signs, not a digest")
         digest = hashes.Hash(chosen)
         digest.update(data)
-        raw = bytes(self._private.sign(digest.finalize(), mechanism=pkcs11.Mechanism.ECDSA))
+        with _one_at_a_time:
+            raw = bytes(self._private.sign(digest.finalize(), mechanism=pkcs11.Mechanism.ECDSA))
         # PKCS #11 gives r and s side by side; certificates have them as a SEQUENCE (RFC 5480 appendix A)
         half = len(raw) // 2
         return utils.encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))

@@ -58,7 +58,15 @@ def _context(bound: tuple[str, ...]) -> bytes:
 
 
 def installation_key(path: Path) -> WrappingKey:
-    """The installation's key: read from its file, which is made if there is none.  Raises OSError, WrappingFault."""
+    """An installation's key, from its file.  Raises OSError, WrappingFault."""
+    octets = path.read_bytes()
+    if len(octets) != KEY_OCTETS:
+        raise WrappingFault(f"{path} is no key of {KEY_OCTETS} octets")
+    return WrappingKey(octets)
+
+
+def make_installation_key(path: Path) -> WrappingKey:
+    """The same, made if there is none: by whoever founds something new, for whom nothing was wrapped before."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # whole or not at all: whoever comes second finds the first one's
@@ -70,7 +78,4 @@ def installation_key(path: Path) -> WrappingKey:
         with suppress(FileExistsError):
             os.link(partial, path)
         partial.unlink()
-    octets = path.read_bytes()
-    if len(octets) != KEY_OCTETS:
-        raise WrappingFault(f"{path} is no key of {KEY_OCTETS} octets")
-    return WrappingKey(octets)
+    return installation_key(path)

@@ -156,7 +156,7 @@ class _Paths:
         self._anchors: dict[bytes, TrustAnchor] = {}
         for anchor in trust.anchors:
             if purpose in anchor.purposes:
-                root = Certificate.load(anchor.certificate, strict=True)
+                root = _read(anchor.certificate)
                 self._given[anchor.certificate] = anchor
                 # an anchor's certificate ends like any other (RFC 5280 §6.1.1 (d) takes only its name and key)
                 limits = TrustQualifiers(valid_from=root.not_valid_before, valid_until=root.not_valid_after)

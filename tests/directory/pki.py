@@ -17,7 +17,7 @@ from security.authority.key_places import Safe, make_key_at
 from security.authority.names import subject
 from security.authority.profiles import ISSUING, places_under
 from security.authority.revocation_lists import Revoked, full_list
-from security.keys.wrapping import WrappingKey, installation_key
+from security.keys.wrapping import WrappingKey, make_installation_key
 
 PRACTICE = Practice(host="pki.city.gov.vn", organization="Thành phố", key_kind="p256")
 
@@ -49,7 +49,7 @@ def found_pki(directory: Directory, folder: Path, *, name: str = "issuing", kind
     pki = Pki(
         Issuer(certificate, key, places),
         Safe(folder, passphrase=b"correct horse battery"),
-        installation_key(folder / "wrapping.key"),
+        make_installation_key(folder / "wrapping.key"),
     )
     add_issuer(pki, directory, name, kind, number=1)
     return pki

@@ -245,6 +245,14 @@ def test_certificates_are_renewed_before_they_end(city: City, pki: Pki, clock: C
     assert secret_of(directory, pki, old) is not None  # mail of those years can still be read
 
 
+def test_towards_its_issuers_end_a_certificate_is_not_made_again_and_again(city: City, pki: Pki, clock: Clock) -> None:
+    join(city)
+    reconcile(city, pki)
+    clock.advance((3650 - 30) * DAY)
+    assert reconcile(city, pki).issued == 2
+    assert reconcile(city, pki).issued == 0
+
+
 def test_another_issuer_takes_over_from_the_one_before(city: City, pki: Pki) -> None:
     directory = city.directory
     person = join(city)

@@ -14,7 +14,7 @@ from directory import certificates, fetched_crls, issuers, ocsp_responders
 from directory.certificates import SIGNING
 from directory.fetched_crls import FetchFault
 from directory.tables import account
-from mailserver.certifying import Keeper, fetcher, practice_of, responder_key
+from mailserver.certifying import Keeper, fetcher, folder_of, make_wrapping_key, practice_of, responder_key
 from mailserver.config import Config
 from tests.directory.conftest import Clock
 from tests.directory.pki import Pki, found_pki
@@ -35,8 +35,14 @@ def hall(tmp_path: Path) -> TownHall:
 @pytest.fixture
 def pki(hall: TownHall) -> Pki:
     folder = hall.services.config.data / "pki"
+    return installed(hall, folder)
+
+
+def installed(hall: TownHall, folder: Path) -> Pki:
+    """As ``citymail ca`` would leave it."""
     pki = found_pki(hall.services.directory, folder)
     (folder / "passphrase").write_bytes(pki.safe.passphrase)
+    make_wrapping_key(hall.services.config)
     return pki
 
 
@@ -85,18 +91,44 @@ def test_a_root_without_issuer_or_a_lost_passphrase_is_told_and_harms_nobody(
 ) -> None:
     keeper(hall, Clock(0.0)).look()
     assert "no certificate authority yet" in caplog.text
-    pki = found_pki(hall.services.directory, hall.services.config.data / "pki")
+    pki = installed(hall, hall.services.config.data / "pki")
     (pki.safe.folder / "passphrase").write_text("wrong")
     keeper(hall, Clock(0.0)).look()
     assert "cannot be opened" in caplog.text
     assert counted(hall) == {}
 
 
+def test_a_wrapping_key_that_was_lost_is_told_and_not_made_up(
+    hall: TownHall, pki: Pki, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper(hall, Clock(0.0)).look()
+    before = counted(hall)
+    path = hall.services.config.data / "wrapping.key"
+    path.unlink()
+    keeper(hall, Clock(0.0)).look()
+    assert "wrapping.key" in caplog.text
+    assert not path.exists()
+    make_wrapping_key(hall.services.config)  # somebody helps himself
+    keeper(hall, Clock(0.0)).look()
+    assert "wrapped under another key" in caplog.text
+    assert counted(hall) == before
+
+
+def test_a_responders_key_that_was_lost_is_replaced(hall: TownHall, pki: Pki) -> None:
+    keeper(hall, Clock(0.0)).look()
+    (folder_of(hall.services.config) / "responder.key").unlink()
+    directory = hall.services.directory
+    with directory.read() as conn:
+        assert ocsp_responders.responders(conn, responder_key(hall.services.config)) == {}
+    keeper(hall, Clock(0.0)).look()
+    with directory.read() as conn:
+        assert len(ocsp_responders.responders(conn, responder_key(hall.services.config))) == 1
+
+
 def test_nobody_is_enrolled_unless_the_configuration_says_so(tmp_path: Path) -> None:
     hall = town_hall.build(tmp_path, pki={"host": "pki.city.gov.vn"})
     folder = hall.services.config.data / "pki"
-    pki = found_pki(hall.services.directory, folder)
-    (folder / "passphrase").write_bytes(pki.safe.passphrase)
+    installed(hall, folder)
     keeper(hall, Clock(0.0)).look()
     assert (SIGNING, "active") not in counted(hall)
 

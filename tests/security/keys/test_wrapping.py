@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from security.keys.wrapping import WrappingFault, installation_key, new_key
+from security.keys.wrapping import WrappingFault, installation_key, make_installation_key, new_key
 
 WORDS = st.lists(st.text(max_size=20), max_size=4)
 
@@ -55,7 +55,7 @@ def test_a_key_is_not_in_its_repr() -> None:
 def test_the_installations_key_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "wrapping.key"
     with ThreadPoolExecutor(4) as pool:
-        keys = {key.octets for key in pool.map(installation_key, [path] * 16)}
+        keys = {key.octets for key in pool.map(make_installation_key, [path] * 16)}
     assert len(keys) == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["wrapping.key"]
@@ -66,3 +66,8 @@ def test_a_file_that_is_no_key_is_not_used(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(WrappingFault):
         installation_key(path)
+
+
+def test_a_key_that_was_lost_is_not_replaced_unasked(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        installation_key(tmp_path / "wrapping.key")
