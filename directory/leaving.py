@@ -22,6 +22,7 @@ from directory.custody import CUSTODY_DAYS
 from directory.database import Directory, Writing
 from directory.departures import DEPARTURE_COLUMNS, Departure, custody_after, effects_of, leavings, planned_leaving
 from directory.faults import Fault
+from directory.mailboxes import index
 from directory.people import Official, find_official
 from directory.posting_changes import new_post, open_posts, told
 from directory.postings import AppointmentKind, refresh
@@ -270,9 +271,7 @@ def _undo(
     if official is not None:
         refresh(conn, [official.person_id])
     else:
-        now = known_account(conn, found.id)
-        words = search_index.name_words(now.name, search_index.local_parts_of(conn, [now.id])[now.id])
-        search_index.put(conn, now.id, "unit", now.login, now.name, words)
+        index(conn, [found.id])
     record(conn, actor, f"{_action(found)}.undo", found.login, last_day=order.last_day, decision=decision)
     return replace(order, state="undone")
 

@@ -22,7 +22,7 @@ from directory.names import collation_key, order_key, split_name, tidy
 from directory.postings import find_position
 from directory.recipients import holds_on
 from directory.record import record
-from directory.tables import account, address, appointment, mailbox_post, mailbox_right, position
+from directory.tables import account, address, appointment, mailbox_post, mailbox_right, position, unit_version
 from directory.units import open_unit
 
 
@@ -251,6 +251,31 @@ def expire_rights(conn: Writing, actor: str) -> None:
     conn.execute(delete(mailbox_right).where(over))
     for row in ended:
         record(conn, actor, "mailbox.revoke", row.login, of=row.of)
+
+
+def index(conn: Writing, account_ids: list[str]) -> None:
+    """Search words of units' and roles' mailboxes, as they are named today; none of closed ones."""
+    today = conn.today
+    rows = conn.execute(
+        select(account.c.id, account.c.login, account.c.name, account.c.status, unit_version.c.short_name)
+        .outerjoin(
+            unit_version,
+            (unit_version.c.unit_id == account.c.unit_id)
+            & (unit_version.c.valid_from <= today)
+            & or_(unit_version.c.valid_until.is_(None), unit_version.c.valid_until >= today),
+        )
+        .where(account.c.id.in_(account_ids))
+    ).all()
+    local_parts = search_index.local_parts_of(conn, account_ids)
+    entries = []
+    for row in rows:
+        if row.status == "closed":
+            search_index.remove(conn, row.id)
+            continue
+        ranks = search_index.name_words(row.name, local_parts[row.id], row.short_name or "")
+        entries.append(search_index.Entry(row.id, "unit", row.login, ranks, row.name))
+    if entries:
+        search_index.put_many(conn, entries)
 
 
 def _pair(conn: Writing, mailbox_id: str, account_id: str) -> tuple[Account, Account]:

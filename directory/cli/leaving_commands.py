@@ -1,4 +1,4 @@
-"""``citymail official remove|undo-remove|leaving|return``; ``citymail mailbox entrust|withdraw``."""
+"""``citymail official remove|undo-remove|leaving|return``; ``citymail mailbox entrust|withdraw|undo-remove``."""
 
 from __future__ import annotations
 
@@ -174,5 +174,17 @@ def withdraw(cli: CliContext, mailbox: str) -> None:
     cli.say("leaving.withdrawn", login=found.login)
 
 
+@click.command("undo-remove", help=help_text("leaving.undo-closing"))
+@click.argument("mailbox")
+@decision_option
+@changing_command
+def undo_closing(cli: CliContext, mailbox: str, decision: str) -> None:
+    with cli.write() as conn:
+        found = _find(conn, mailbox)
+        leaving.take_back(conn, cli.actor, found.id, decision=decision)
+    cli.give({"login": found.login})
+    cli.say("leaving.reopened", login=found.login)
+
+
 of_officials: list[click.Command] = [remove, undo_remove, list_leaving, return_]
-of_mailboxes: list[click.Command] = [entrust, withdraw]
+of_mailboxes: list[click.Command] = [entrust, withdraw, undo_closing]

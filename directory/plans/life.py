@@ -15,14 +15,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import insert, select, update
 
-from directory import search_index
 from directory.authority import settled
 from directory.bounds import is_same_person
 from directory.catching_up import catch_up, in_chunks, put_off
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault
+from directory.mailboxes import index
 from directory.plans.effects import Effects, Fact, work_out
 from directory.plans.journal import as_kept, forget, keep, kept
 from directory.plans.reading import Mistake, PlanText, parse_source
@@ -43,7 +43,6 @@ from directory.tables import (
     metadata,
     plan,
     unit,
-    unit_version,
 )
 
 # How often a plan is worked out beside other writers before they have to wait for it.
@@ -363,28 +362,4 @@ def _bring_in_line(conn: Writing, changes: list[Change], people: set[str]) -> No
     put_off(conn, people | refresh_mailboxes(conn, sorted(altered - new)))
     mailboxes = [change.key["id"] for change in changes if change.table == "account"]
     for chunk in in_chunks(mailboxes):
-        _index(conn, chunk)
-
-
-def _index(conn: Writing, account_ids: list[str]) -> None:
-    today = conn.today
-    rows = conn.execute(
-        select(account.c.id, account.c.login, account.c.name, account.c.status, unit_version.c.short_name)
-        .outerjoin(
-            unit_version,
-            (unit_version.c.unit_id == account.c.unit_id)
-            & (unit_version.c.valid_from <= today)
-            & or_(unit_version.c.valid_until.is_(None), unit_version.c.valid_until >= today),
-        )
-        .where(account.c.id.in_(account_ids))
-    ).all()
-    local_parts = search_index.local_parts_of(conn, account_ids)
-    entries = []
-    for row in rows:
-        if row.status == "closed":
-            search_index.remove(conn, row.id)
-            continue
-        ranks = search_index.name_words(row.name, local_parts[row.id], row.short_name or "")
-        entries.append(search_index.Entry(row.id, "unit", row.login, ranks, row.name))
-    if entries:
-        search_index.put_many(conn, entries)
+        index(conn, chunk)

@@ -12,6 +12,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Take an order to leave back, also one that was carried out: everything is as before.",
         "Hủy lệnh nghỉ, kể cả lệnh đã thực hiện: mọi thứ trở lại như trước.",
     ),
+    "leaving.undo-closing": (
+        "Open a mailbox again that was closed by mistake: everything is as before.",
+        "Mở lại hộp thư đã đóng nhầm: mọi thứ trở lại như trước.",
+    ),
+    "leaving.reopened": ("{login} is open again.", "Đã mở lại {login}."),
     "leaving.list": ("Who is to leave, and when.", "Những người sắp nghỉ và ngày nghỉ."),
     "leaving.entrust": (
         "Let somebody read a closed mailbox for a time; needs a reason.",

@@ -65,6 +65,16 @@ def test_a_role_s_mailbox_goes_with_the_post(citymail: Terminal, an: str) -> Non
     assert citymail.json("mailbox", "show", "giamdoc.syt")["rights"] == []
 
 
+def test_a_mailbox_closed_by_mistake_is_opened_again(citymail: Terminal, an: str) -> None:
+    citymail("mailbox", "add", "vanthu.syt", "--name", "Văn thư", "--unit", "SYT")
+    citymail("mailbox", "grant", "vanthu.syt", an)
+    before = citymail.json("mailbox", "show", "vanthu.syt")
+    citymail("mailbox", "remove", "vanthu.syt")
+    assert citymail.json("mailbox", "show", "vanthu.syt@city.gov.vn")["status"] == "closed"
+    citymail("mailbox", "undo-remove", "vanthu.syt@city.gov.vn")
+    assert citymail.json("mailbox", "show", "vanthu.syt") == before
+
+
 def test_a_photo_is_set_saved_and_removed(citymail: Terminal, an: str, tmp_path: Path) -> None:
     picture, copy = tmp_path / "an.jpg", tmp_path / "copy.jpg"
     picture.write_bytes(BASELINE)
