@@ -208,11 +208,8 @@ def take_crl(conn: Writing, actor: str, row: IssuerRow, octets: bytes) -> None:
     record(conn, actor, "issuer.crl", row.certificate.subject.rfc4514_string(), number=number)
 
 
-def open_certifier(
-    conn: Reading | Writing, safe: Safe, wrapping: WrappingKey, practice: Practice, row: IssuerRow | None = None
-) -> Certifier:
-    """Who issues today, or another that still signs CRLs.  Raises Fault, KeyFault."""
-    row = row or active_issuer(conn)
+def open_certifier(row: IssuerRow, safe: Safe, wrapping: WrappingKey, practice: Practice) -> Certifier:
+    """Raises Fault, KeyFault."""
     read = row.certificate
     key = open_key(safe, row.key_place)
     if not is_pair(read, key):

@@ -24,7 +24,17 @@ from directory import enrolment, fetched_crls, ocsp_responders
 from directory.database import Directory
 from directory.faults import Fault
 from directory.fetched_crls import FetchFault
-from directory.issuers import DAY, Certifier, IssuerRow, Practice, crls_due, list_issuers, open_certifier, publish_crls
+from directory.issuers import (
+    DAY,
+    Certifier,
+    IssuerRow,
+    Practice,
+    active_issuer,
+    crls_due,
+    list_issuers,
+    open_certifier,
+    publish_crls,
+)
 from directory.tables import state
 from mailserver.config import Config
 from security.authority.key_kinds import KeyFault
@@ -86,10 +96,11 @@ def responder_key(config: Config) -> WrappingKey:
 
 def open_issuer(config: Config, directory: Directory, row: IssuerRow | None = None) -> Certifier:
     """Who issues today, or a named one.  Raises Fault, KeyFault, OSError, WrappingFault."""
-    wrapping = wrapping_key(config)
     with directory.read() as conn:
+        row = row or active_issuer(conn)
+        wrapping = wrapping_key(config)
         enrolment.check_wrapping(conn, wrapping)
-        return open_certifier(conn, safe_of(config), wrapping, practice_of(config), row)
+        return open_certifier(row, safe_of(config), wrapping, practice_of(config))
 
 
 def fetcher(config: Config) -> fetched_crls.Fetch:
@@ -199,9 +210,7 @@ class Keeper:
         certifier = open_issuer(self._config, self._directory)
         end = certifier.issuer.certificate.not_valid_after_utc
         if through and end.timestamp() < self._directory.clock() + certifier.practice.days * DAY:
-            log.warning(
-                "certificates: %s ends on %s, and needs a successor", certifier.row.fingerprint[:16], end.date()
-            )
+            log.warning("certificates: %s ends on %s and needs a successor", certifier.row.fingerprint, end.date())
         tally = enrolment.reconcile(
             self._directory, certifier, urgent_only=not through, is_over=self._is_over, complain=log.error
         )

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.database import Directory
-from directory.issuers import Certifier, Practice, install, open_certifier
+from directory.issuers import Certifier, Practice, active_issuer, install, open_certifier
 from security.authority.issuing import Issuer, issue, make_root, serial_from
 from security.authority.key_kinds import make_key
 from security.authority.key_places import Safe, make_key_at
@@ -33,7 +33,7 @@ class Pki:
 
     def open(self, directory: Directory) -> Certifier:
         with directory.read() as conn:
-            return open_certifier(conn, self.safe, self.wrapping, self.practice)
+            return open_certifier(active_issuer(conn), self.safe, self.wrapping, self.practice)
 
     def root_crl(self, now: datetime, number: int, *revoked: Revoked) -> bytes:
         until = datetime.fromtimestamp(now.timestamp() + 200 * 86_400, UTC)
