@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from security.cms import CmsFault, Signing, Verdict, sign, verify
+from security.cms import CmsFault, Signing, Verdict, sign, usual_scheme, verify
 from security.cms.ber import Reader
 from security.cms.certificates import Certificate
 from security.cms.mime import read_entity
@@ -254,3 +254,31 @@ def test_a_signed_message_is_signed_again():
     assert [layer.telling.algorithm for layer in found.layers] == ["ecdsa-sha256", "rsa-sha256"]
     assert found.verdict is Verdict.VALID
     assert read_entity(twice).values("subject") == ["Quyet dinh 123"]
+
+
+class Elsewhere(Exception):
+    """What is to be signed, on its way to a token."""
+
+
+class Token:
+    """A key that is not here: asked once, and answered later (docs/smime.md)."""
+
+    def __init__(self, one, signature=None):
+        self.certificate, self.scheme = one.certificate, usual_scheme(one.certificate)
+        self._signature = signature
+
+    def sign(self, octets):
+        if self._signature is None:
+            raise Elsewhere(octets)
+        return self._signature
+
+
+@pytest.mark.parametrize("kind", ["rsa", "p256", "p384", "ed25519"])
+def test_a_signature_made_elsewhere_and_later(kind):
+    one = person(kind)
+    with pytest.raises(Elsewhere) as asked:
+        sign(LETTER, Signing([Token(one)], NOW))
+    signature = one.memory.sign(asked.value.args[0])
+    assert told(b"".join(sign(LETTER, Signing([Token(one, signature)], NOW)))) == (Verdict.VALID, None)
+    later = Signing([Token(one, signature)], NOW + timedelta(seconds=1))
+    assert told(b"".join(sign(LETTER, later))) == (Verdict.ALTERED, "signature-wrong")
