@@ -172,7 +172,8 @@ class _Author:
         outer = authors(sight.header)
         protected = read_protected(entity, is_encrypted=sight.is_encrypted)
         inner = protected.entity if protected is not None else sight.header
-        return cls(outer, senders(sight.header), not are_same(authors(inner), outer), _date(inner))
+        differs = bool(inner.values("from")) and not are_same(authors(inner), outer)
+        return cls(outer, senders(sight.header), differs, _date(inner))
 
 
 def _judge(checked: Checked, author: _Author, sight: Sight, companions: Sequence[bytes]) -> Signature:

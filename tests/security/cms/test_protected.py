@@ -101,6 +101,15 @@ def test_another_author_inside_is_believed_by_nobody():
     assert found.header.entity.values("subject") == ["Quyet dinh 123"]
 
 
+def test_a_payload_without_an_author():
+    inside = b'Subject: x\r\nContent-Type: text/plain; hp="clear"\r\n\r\nText\r\n'
+    found = verify(detached(honest(person(), inside), inside), at=NOW, judge=trusting())
+    assert found.verdict is Verdict.VALID
+    assert found.header.entity.values("from") == ["an@tphcm.gov.vn"]
+    stranger = detached(honest(person(), inside), inside, header=b"From: chu.tich@tphcm.gov.vn\r\n")
+    assert verify(stranger, at=NOW, judge=trusting()).verdict is Verdict.ADDRESS_MISMATCH
+
+
 def test_legacy_display():
     text = "Subject: Dinner plans\r\nTo: a,\r\n b\r\n\r\nLet's meet\r\n\r\nat 8\r\n"
     assert without_legacy_display(text, is_html=False) == "Let's meet\r\n\r\nat 8\r\n"
