@@ -79,9 +79,10 @@ def _address(route: str | None, local: str | None, domain: str | None) -> _Addre
     return _Address(form, text, fold(text), casemap(decode_words(local or "")))
 
 
-# The same people write and are written to all day.  What stands in longer fields is not remembered, so that no mail
-# can fill the memory with one; of fields as they are, only the short ones are worth it.
-_WITH_KNOWN, _KNOWN = 2000, 300
+# The same people write and are written to all day.  What is longer is not remembered, nor what stands in long fields,
+# so that no mail can fill the memory or drive others out of it; and as they are only fields of one.
+_KNOWN, _KNOWN_FIELD = 300, 2000
+_SEPARATOR = re.compile("[,;]")
 _known_name = lru_cache(maxsize=4096)(_name)
 _known_address = lru_cache(maxsize=8192)(_address)
 
@@ -95,14 +96,16 @@ class People:
     __slots__ = ("_entries", "_texts", "address", "folded", "form", "name", "sort_key")
 
     def __init__(self, raw: str) -> None:
-        name_of, address_of = (_known_name, _known_address) if len(raw) <= _WITH_KNOWN else (_name, _address)
         self._entries = entries = parse_addresses(raw)
+        may_be_known = len(raw) <= _KNOWN_FIELD
         self._texts = texts = list[str]()
         self.name = self.address = self.sort_key = ""
         forms: list[str] = []
         folded: list[str] = []
-        for name, route, local, domain in entries:
-            where = address_of(route, local, domain)
+        for entry in entries:
+            known = may_be_known and sum(map(len, filter(None, entry))) <= _KNOWN
+            name, route, local, domain = entry
+            where = (_known_address if known else _address)(route, local, domain)
             if not forms:
                 self.address, self.sort_key = where.text if domain is not None else "", where.sort_key
             if name is None:
@@ -110,7 +113,7 @@ class People:
                 texts.append(where.text)
                 folded.append(where.folded)
                 continue
-            who = name_of(name)
+            who = (_known_name if known else _name)(name)
             if not forms:
                 self.name = who.text
             forms.append(f"({who.form} {where.form})")
@@ -132,7 +135,7 @@ def people(raw: str | None) -> People:
     """By a raw field value."""
     if raw is None:
         return _NOBODY
-    return _known_people(raw) if len(raw) <= _KNOWN else People(raw)
+    return _known_people(raw) if len(raw) <= _KNOWN and not _SEPARATOR.search(raw) else People(raw)
 
 
 class Correspondents(NamedTuple):

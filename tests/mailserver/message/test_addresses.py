@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.message import envelope
 from mailserver.message.addresses import (
     ADDRESS_LIMIT,
     GROUP_END,
@@ -113,6 +114,25 @@ def test_what_is_known_of_people_is_what_their_field_says():
             '(("=?utf-8?q?Tr=E1=BA=A7n_An?=" NIL "an" "x.vn")("=?utf-8?q?Tr=E1=BA=A7n_An?=" NIL'
         )
         assert (found.name, found.address, found.sort_key) == ("Trần An", "an@x.vn", "AN")
+
+
+def test_long_and_many_are_not_remembered():
+    """Else one sender could fill the memory, or drive everybody else out of it."""
+    memories = (envelope._known_people, envelope._known_name, envelope._known_address)
+
+    def kept():
+        return [memory.cache_info().currsize for memory in memories]
+
+    for memory in memories:
+        memory.cache_clear()
+    people(f"{'x' * 400} <long@x.vn>")
+    people(f"L <{'x' * 400}@x.vn>")
+    people(", ".join(f"N{number} <many{number}@x.vn>" for number in range(200)))
+    assert kept() == [0, 0, 0]
+    people("Once Only <once.only@x.vn>, Twice Only <twice.only@x.vn>")
+    assert kept() == [0, 2, 2]
+    people("Once Only <once.only@x.vn>")
+    assert kept() == [1, 2, 2]
 
 
 def test_a_group_is_nobody():
