@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from directory import custody
-from directory.accounts import Account
+from directory.accounts import Account, find_account
 from directory.address_life import QUARANTINE_DAYS
+from directory.addresses import address_row
 from directory.database import Reading, Writing
 from directory.dates import days_after, holds
 from directory.people import Official
@@ -112,14 +113,21 @@ def effects_of(
 
 
 def custody_after(conn: Writing, order: Departure, official: Official | None) -> custody.Custody | None:
-    """Who reads what is left behind; None: nobody."""
+    """Who reads what is left behind; None: nobody.  What a unit's or a role's mailbox holds is read with the mailbox
+    that follows it, for good.
+    """
+    if official is None and order.custodian_id is None:
+        follower = _follower(conn, order)
+        if follower is None:
+            return None
+        return custody.Custody(
+            order.account_id, follower.id, None, conn.today, None, order.reason, order.decision
+        )  # fmt: skip
     if not order.custody_days:
         return None
     unit_id = None
-    if order.custodian_id is None:
-        unit_id = custody.unit_with_head(
-            conn, _unit_of(conn, official, order.last_day), official.person_id if official else ""
-        )
+    if order.custodian_id is None and official is not None:
+        unit_id = custody.unit_with_head(conn, _unit_of(conn, official, order.last_day), official.person_id)
         if unit_id is None:
             return None
     return custody.Custody(
@@ -128,9 +136,15 @@ def custody_after(conn: Writing, order: Departure, official: Official | None) ->
     )  # fmt: skip
 
 
-def _unit_of(conn: Writing, official: Official | None, day: str) -> str | None:
+def _follower(conn: Writing, order: Departure) -> Account | None:
+    row = address_row(conn, order.redirect_to) if order.redirect_to is not None else None
+    target = find_account(conn, row.account_id) if row is not None and row.account_id is not None else None
+    return target if target is not None and target.kind != "person" else None
+
+
+def _unit_of(conn: Writing, official: Official, day: str) -> str | None:
     """Where somebody worked on his last day, by the post that named him."""
-    posts = appointments_of(conn, official.person_id) if official is not None else []
+    posts = appointments_of(conn, official.person_id)
     held = [post for post in posts if holds(post.valid_from, post.valid_until, day)] or posts
     unit_id = min(held, key=lambda post: (not post.is_primary, post.rank)).unit_id if held else None
     return unit_id if unit_id in tree(conn).by_id else None
@@ -172,12 +186,14 @@ def _of_others(conn: Writing, account_id: str) -> Iterator[Change]:
 
 
 def _of_wards(conn: Writing, account_id: str, official: Official | None, last_day: str) -> Iterator[Change]:
-    """What he had custody of goes to the head of his unit; mail that nobody could read then, to nobody."""
+    """What he had custody of goes to the head of his unit; mail that nobody could read then, to nobody.  What a mailbox
+    had custody of stays with it, for whoever reads that one.
+    """
+    if official is None:
+        return
     mine = select(custody_table).where(custody_table.c.holder_id == account_id)
     for row in conn.execute(mine.order_by(custody_table.c.mailbox_id)).mappings():
-        unit_id = custody.unit_with_head(
-            conn, _unit_of(conn, official, last_day), official.person_id if official else ""
-        )
+        unit_id = custody.unit_with_head(conn, _unit_of(conn, official, last_day), official.person_id)
         key = {"mailbox_id": row["mailbox_id"]}
         if unit_id is None:
             yield Change("custody", key, dict(row), None)

@@ -408,3 +408,26 @@ def test_who_may_let_people_leave_does_not_choose_who_reads_their_mail(city: Cit
         leaving.leave(conn, clerk.login, an.account_id, last_day=EVE)
         assert entrusted_to(conn, head.account_id) == {an.account_id}
         assert entrusted_to(conn, clerk.account_id) == set()
+
+
+def test_what_a_mailbox_holds_is_read_with_the_one_that_follows(any_city: City, clock: Clock) -> None:
+    city = any_city
+    with city.directory.write() as conn:
+        clerk = city.join(conn, "Phạm Dung", unit="STC", position="VT")
+        boxes = [
+            mailboxes.open_mailbox(conn, "test", address_text=f"hop{n}", name=f"Hộp {n}", unit_id=city.units[unit]).id
+            for n, unit in enumerate(("P.SG", "SYT", "STC"))
+        ]
+        for n, box in enumerate(boxes[:2]):
+            leaving.leave(conn, "test", box, last_day=EVE, redirect_to=f"hop{n + 1}", redirect_until="2026-12-31")
+        # the first was followed by the second, and that by the third
+        assert entrusted_to(conn, clerk.account_id) == set(boxes[:2])
+    clock.advance(1000 * DAY)
+    tidy_up(city.directory)
+    with city.directory.write() as conn:
+        assert entrusted_to(conn, clerk.account_id) == set(boxes[:2])
+        leaving.leave(conn, "test", boxes[2], last_day=EVE)
+        assert entrusted_to(conn, clerk.account_id) == set()
+        leaving.take_back(conn, "test", boxes[2])
+        assert entrusted_to(conn, clerk.account_id) == set(boxes[:2])
+    assert city.directory.check_consistency() == []
