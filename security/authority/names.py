@@ -2,7 +2,8 @@
 
 Standards: RFC 5280 §4.1.2.6 (subjects in UTF8String), §4.2.1.6; RFC 9598 §3 (SmtpUTF8Mailbox only for local parts that
 are not ASCII), RFC 9549 (domains in A-labels there, in U-labels with SmtpUTF8Mailbox); RFC 9525 (hosts).
-Limits: the upper bounds of RFC 5280 appendix A.1; what is longer is cut.
+Limits: the upper bounds of RFC 5280 appendix A.1, in octets, which cryptography counts and not characters; what is
+longer is cut between words.
 """
 
 from __future__ import annotations
@@ -30,7 +31,18 @@ def subject(
         (NameOID.COMMON_NAME, common_name, _LONGEST),
         (NameOID.SERIAL_NUMBER, serial_number, _LONGEST),
     )
-    return x509.Name([x509.NameAttribute(oid, text[:longest].strip()) for oid, text, longest in parts if text.strip()])
+    fitted = [(oid, _fit(text, longest)) for oid, text, longest in parts]
+    return x509.Name([x509.NameAttribute(oid, text) for oid, text in fitted if text])
+
+
+def _fit(text: str, longest: int) -> str:
+    """As many whole words as there is room for; of a single long one, its beginning."""
+    text = text.strip()
+    if len(text.encode()) <= longest:
+        return text
+    beginning = text.encode()[: longest + 1].decode("utf-8", "ignore")
+    words, _, _ = beginning.rpartition(" ")
+    return words.strip() or text.encode()[:longest].decode("utf-8", "ignore").strip()
 
 
 def mailbox(address: str) -> x509.GeneralName:

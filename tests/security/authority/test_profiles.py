@@ -64,7 +64,7 @@ def lint(certificate: x509.Certificate, issuer: Issuer, profile: Profile) -> Non
         names = extension(certificate, x509.SubjectAlternativeName)
         assert names.critical == (not list(certificate.subject))  # §4.2.1.6
     for attribute in certificate.subject:
-        assert 0 < len(attribute.value) <= 64  # appendix A.1
+        assert 0 < len(attribute.value.encode()) <= 64  # appendix A.1
     if has(certificate, x509.AuthorityInformationAccess):
         assert not extension(certificate, x509.AuthorityInformationAccess).critical  # §4.2.2.1
         assert not extension(certificate, x509.CRLDistributionPoints).critical  # §4.2.1.13
@@ -142,6 +142,21 @@ def test_a_local_part_beyond_ascii_is_named_as_it_is_spelled() -> None:
     for wrong in ("an", "@city.vn", "an@", "an@" + "a" * 64 + "ê.vn"):
         with pytest.raises(ValueError):
             mailbox(wrong)
+
+
+@given(name=st.text(st.characters(codec="utf-8"), max_size=200))
+def test_long_names_are_cut_and_never_refused(name: str) -> None:
+    for attribute in subject(name, organization=name, unit=name):
+        assert attribute.value
+        assert name.strip().startswith(attribute.value)
+
+
+def test_names_are_cut_between_words() -> None:
+    unit = "Trung tâm Phục vụ hành chính công Phường Bến Thành Thành phố Hồ Chí Minh"
+    (made,) = subject("", unit=unit)
+    assert made.value == "Trung tâm Phục vụ hành chính công Phường Bến Thành"
+    (made,) = subject("Ư" * 50)
+    assert made.value == "Ư" * 32
 
 
 def test_hosts_are_names_or_addresses() -> None:
