@@ -59,6 +59,7 @@ _WITHIN = {
     "mailbox.grant": ("to",),
     "mailbox.share": ("to",),
     "mailbox.entrust": ("to", "head_of"),
+    "mailbox.attach": ("unit",),
     "group.rule.add": ("unit",),
     "group.nest": ("member",),
 }
@@ -115,6 +116,8 @@ def check(conn: Writing, actor: str, operation: str, subject: str, details: Mapp
         "unit."
     ):  # a unit is its parent's to change: nobody moves his own part of the city elsewhere
         views = [Subject(paths=tuple(path - {subject} for path in view.paths)) for view in views]
+    if operation == "app-password.add" and views[-1].rank is not None:
+        raise refuse(conn, actor, "may-not-himself", operation, subject)  # a key to a person's mail, in his own hand
     for view in views + _others(conn, operation, details):
         decision = _decide(conn, who, operation, view, subject, None)
         if not decision.allowed:

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from directory import (
     account_changes,
+    app_passwords,
     approvals,
     authority,
     bounds,
@@ -195,6 +196,21 @@ def test_rights_on_mailboxes_are_not_given_to_oneself(city: City, office: Office
     assert refused(directory, office["unit"], grant("stranger")) == "may-not-subtree"
     assert refused(directory, office["unit"], grant("director"), reason="") == "reason-missing"
     as_(directory, office["unit"], grant("director"))  # above him, but what he gives is his to give
+
+    def attach(unit: str, code: str) -> Callable[[Writing], Any]:
+        return lambda conn: mailboxes.attach(conn, "me", box, city.units[unit], city.positions[code])
+
+    assert refused(directory, office["unit"], attach("SYT", "TP")) == "may-not-himself"
+    assert refused(directory, office["unit"], attach("STC", "CV")) == "may-not-subtree"
+    as_(directory, office["unit"], attach("SYT", "CV"))
+
+    def key(account_id: str) -> Callable[[Writing], Any]:
+        return lambda conn: app_passwords.add(conn, "me", account_id, "Máy quét", "both")
+
+    # a scanner has a key to the unit's mail; nobody makes himself one to a colleague's
+    as_(directory, office["unit"], key(box))
+    for who in ("unit", "root"):
+        assert refused(directory, office[who], key(office["officer"])) == "may-not-himself"
 
 
 def test_units_are_moved_by_whoever_has_both_ends(city: City, office: Office) -> None:
