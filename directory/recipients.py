@@ -46,6 +46,7 @@ __all__ = [
     "mailboxes_of",
     "may_post",
     "may_send_as",
+    "members_of",
     "names_of",
     "resolve",
 ]
@@ -284,6 +285,11 @@ def _expand(conn: Reading | Writing, group_id: str, forwards: int = 0, closed: f
             external |= further.external
             held |= further.held
     return Recipients(frozenset(accounts), frozenset(external), frozenset(held))
+
+
+def members_of(conn: Reading | Writing, group_id: str) -> frozenset[str]:
+    """The accounts that mail to a group reaches, which may be the whole city, and are not remembered."""
+    return _expand(conn, group_id).accounts
 
 
 def is_reached(conn: Reading | Writing, group_id: str, account_id: str) -> bool:

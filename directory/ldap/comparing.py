@@ -6,6 +6,7 @@ Standards: RFC 4511 §4.10.
 from __future__ import annotations
 
 from directory.database import Directory
+from directory.ldap.filling import fill_in
 from directory.ldap.filters import And, Equal
 from directory.ldap.look_ups import Finder
 from directory.ldap.messages import Code, Compare, Result, Search
@@ -29,6 +30,8 @@ def compare(directory: Directory, finder: Finder, asker: Asker, request: Compare
     except NoSuchPlace as fault:
         return fault.result
     for entry in walk.more(1):  # a base has one entry at most, which is looked at first
+        with directory.read() as conn:
+            fill_in(conn, [entry], (kind.key,), asker.id)
         seen = Seen(entry, asker)
         if not seen.values(kind.key):
             return Result(Code.NO_SUCH_ATTRIBUTE)

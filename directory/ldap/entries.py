@@ -67,8 +67,8 @@ Makers = Mapping[str, Callable[[Any], Sequence[Value]]]
 
 
 class Entry:
-    """One entry.  ``key``: what it is named by; ``owner``: the account's id, where it is one's; ``order``: where it
-    stands in a list by name.
+    """One entry.  ``key``: what it is named by; ``owner``: the id of the account or group, where it is one's;
+    ``order``: where it stands in a list by name.
     """
 
     __slots__ = ("_made", "_makers", "_source", "dn", "key", "kind", "order", "owner")
@@ -114,6 +114,14 @@ class Entry:
                 made = _COMMON[self.kind].get(key, ())
             self._made[key] = made
         return made
+
+    def put(self, key: str, values: Sequence[bytes]) -> None:
+        """Of an attribute that is filled in (``filling``)."""
+        self._made[key] = values
+
+    def forget(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._made.pop(key, None)
 
 
 def _octets(values: Sequence[Value]) -> Sequence[bytes]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from directory.ldap.entries import CLASSES, COMMON_KEYS, HELD, Kind
 from directory.ldap.filters import And, Approx, Assertion, Equal, Extensible, Filter, Not, Or, Present, Substrings
-from directory.ldap.matching import FOLD, find_rule, folded_text
+from directory.ldap.matching import FOLD, find_rule, folded_text, prepared_text
 from directory.ldap.policy import Asker
 from directory.ldap.schema import class_name, find_attribute
 from directory.names import words
@@ -211,6 +211,8 @@ def _look_up(wanted: Assertion) -> Hint | None:
     if kind.key in _ADDRESSES:
         if is_exact:
             return frozenset((ByAddress(pieces[0].text),))
+        if not all(prepared_text(piece.text).isascii() for piece in pieces):
+            return frozenset()  # as when a name is asked for with its marks; no address of ours has any
         return _by_words(_of_address(pieces))
     if kind.key == "employeenumber" and is_exact:
         return frozenset((ByCode(pieces[0].text),))
@@ -270,9 +272,7 @@ def _of_name(pieces: list[_Piece]) -> Iterable[Fragment]:
 def _of_address(pieces: list[_Piece]) -> Iterable[Fragment]:
     """Local parts are words of the index as they stand; which domain it is, the filter tells."""
     for piece in pieces:
-        local, at, _ = piece.text.casefold().partition("@")
-        local = local.strip()
-        if local.isascii():
-            yield Fragment(local[:MAX_WORD], piece.starts)
+        local, at, _ = prepared_text(piece.text).partition("@")
+        yield Fragment(local.strip()[:MAX_WORD], piece.starts)
         if at:
             return

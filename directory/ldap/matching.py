@@ -56,13 +56,14 @@ def _text(value: bytes) -> str:
 _SPACES = re.compile(r"\s+")
 
 
-def _prepared(text: str) -> str:
+def prepared_text(text: str) -> str:
+    """RFC 4518 §2, as far as it goes here."""
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text).casefold())
 
 
 def folded_text(text: str) -> str:
     """Without marks and case, with single spaces."""
-    return fold(_prepared(text))
+    return fold(prepared_text(text))
 
 
 # Values of units, titles and filters come again and again.
@@ -76,7 +77,7 @@ def _remembered(key: Callable[[bytes], str]) -> Callable[[bytes], str]:
 
 @_remembered
 def _ignoring_case(value: bytes) -> str:
-    return _prepared(_text(value)).strip()
+    return prepared_text(_text(value)).strip()
 
 
 @_remembered
@@ -149,7 +150,7 @@ OBJECT_IDENTIFIER = Rule("2.5.13.0", "objectIdentifierMatch", OID, _ignoring_cas
 DISTINGUISHED_NAME = Rule("2.5.13.1", "distinguishedNameMatch", DN, _name)
 CASE_IGNORE = Rule("2.5.13.2", "caseIgnoreMatch", DIRECTORY_STRING, _ignoring_case)
 CASE_IGNORE_ORDER = Rule("2.5.13.3", "caseIgnoreOrderingMatch", DIRECTORY_STRING, _ignoring_case)
-CASE_IGNORE_PARTS = Rule("2.5.13.4", "caseIgnoreSubstringsMatch", SUBSTRING, _ignoring_case, _part(_prepared))
+CASE_IGNORE_PARTS = Rule("2.5.13.4", "caseIgnoreSubstringsMatch", SUBSTRING, _ignoring_case, _part(prepared_text))
 BOOLEAN_MATCH = Rule("2.5.13.13", "booleanMatch", BOOLEAN, _boolean)
 INTEGER_MATCH = Rule("2.5.13.14", "integerMatch", INTEGER, _integer)
 TELEPHONE_MATCH = Rule("2.5.13.20", "telephoneNumberMatch", TELEPHONE, _telephone)
@@ -157,7 +158,7 @@ TELEPHONE_PARTS = Rule("2.5.13.21", "telephoneNumberSubstringsMatch", SUBSTRING,
 TIME = Rule("2.5.13.27", "generalizedTimeMatch", GENERALIZED_TIME, _time)
 TIME_ORDER = Rule("2.5.13.28", "generalizedTimeOrderingMatch", GENERALIZED_TIME, _time)
 IA5_IGNORE = Rule(f"{_IA5_RULES}.2", "caseIgnoreIA5Match", IA5, _ignoring_case)
-IA5_PARTS = Rule(f"{_IA5_RULES}.3", "caseIgnoreIA5SubstringsMatch", SUBSTRING, _ignoring_case, _part(_prepared))
+IA5_PARTS = Rule(f"{_IA5_RULES}.3", "caseIgnoreIA5SubstringsMatch", SUBSTRING, _ignoring_case, _part(prepared_text))
 FOLD = Rule(f"{ARC}.1", "citymailFoldMatch", DIRECTORY_STRING, _folded)
 FOLD_PARTS = Rule(f"{ARC}.2", "citymailFoldSubstringsMatch", SUBSTRING, _folded, _part(folded_text))
 NAME_ORDER = Rule(f"{ARC}.3", "citymailNameOrderingMatch", DIRECTORY_STRING, _name_order)

@@ -1,7 +1,6 @@
 """Entries of officials and of the mailboxes of units and roles.
 
-Standards: RFC 2798; RFC 4523 §4.1 (userCertificate).
-Limits: ``memberOf``, photos and certificates are read only where somebody wants them.
+Standards: RFC 2798.
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from directory.certificates import published
 from directory.database import Reading
 from directory.ldap.entries import Entry, Makers, leaf_text, time_value
-from directory.ldap.memberships import groups_reaching
 from directory.questions import Question
-from directory.tables import account, address, person, person_photo
+from directory.tables import account, address, person
 from directory.units import Unit, tree
 
 # Of so many accounts as there are places: the same statement each time, read through the driver.
@@ -47,9 +44,6 @@ class _Found(NamedTuple):
     addresses: Sequence[str]
     unit: Unit | None
     unit_dn: str | None
-    groups: Sequence[str]
-    photo: bytes | None
-    certificates: Sequence[bytes]
 
     @property
     def name(self) -> str:
@@ -80,14 +74,6 @@ _ADDRESSES = {
     )
     for count in _PLACES
 }
-_PHOTOS = {
-    count: Question(
-        select(account.c.id, person_photo.c.octets)
-        .join(person_photo, person_photo.c.person_id == account.c.person_id)
-        .where(account.c.id.in_(_of(count)), person_photo.c.media_type == "image/jpeg")
-    )
-    for count in _PLACES
-}
 _MAKERS: Makers = {
     "uid": lambda found: [found.row.login],
     "cn": lambda found: [found.name],
@@ -102,17 +88,12 @@ _MAKERS: Makers = {
     "telephonenumber": lambda found: [found.row.phone],
     "employeenumber": lambda found: [found.row.employee_code],
     "preferredlanguage": lambda found: [found.row.language],
-    "jpegphoto": lambda found: [found.photo],
-    "usercertificate": lambda found: found.certificates,
     "createtimestamp": lambda found: [time_value(found.row.created_at)],
-    "memberof": lambda found: found.groups,
 }
 
 
-def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str], reader_id: str) -> list[Entry]:
-    """In the order of ``ids``; accounts that are closed are left out.  ``wanted``: keys of attributes; ``reader_id``:
-    the account of who asks, or empty.
-    """
+def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str]) -> list[Entry]:
+    """In the order of ``ids``; accounts that are closed are left out.  ``wanted``: keys of attributes."""
     rows: dict[str, _Row] = {}
     for values in _asked(conn, _ACCOUNTS, ids):
         row = _Row._make(values)
@@ -122,11 +103,6 @@ def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str], 
     if "mail" in wanted:
         for owner, text in _asked(conn, _ADDRESSES, there):
             addresses.setdefault(owner, []).append(text)
-    groups: Mapping[str, Sequence[str]] = {}
-    if "memberof" in wanted:
-        groups = groups_reaching(conn, there, reader_id)
-    certificates = published(conn, there) if "usercertificate" in wanted else {}
-    photos: dict[str, bytes] = dict(_asked(conn, _PHOTOS, there)) if "jpegphoto" in wanted else {}
     units = tree(conn)
     found = []
     for each in there:
@@ -137,9 +113,6 @@ def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str], 
             addresses.get(each, ()),
             unit,
             leaf_text(conn, "unit", unit.id) if unit else None,
-            groups.get(each, ()),
-            photos.get(each),
-            certificates.get(each, ()),
         )
         name = leaf_text(conn, "account", row.login)
         found.append(Entry(name, "account", _MAKERS, source, key=row.login, owner=row.id, order=row.sort_key))

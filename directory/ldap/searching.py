@@ -18,6 +18,7 @@ from directory.database import Directory
 from directory.ldap import root
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
+from directory.ldap.filling import LARGE, fill_in
 from directory.ldap.filters import evaluate
 from directory.ldap.finding import certain, is_direct
 from directory.ldap.look_ups import Finder
@@ -55,7 +56,9 @@ from directory.ldap.walking import Walk
 SORTABLE = 2000
 MOST_PAGED = 4
 # Entries between looks at the clock and at what the client says meanwhile.
-BATCH = 50
+BATCH, BATCH_OF_LARGE = 50, 10
+# Entries of a view with photos or certificates.
+MOST_OF_LARGE = 50
 
 OVER = Result(Code.INSUFFICIENT_ACCESS_RIGHTS, "Your login does not hold any more; bind again")
 NOT_YOU = Result(Code.INSUFFICIENT_ACCESS_RIGHTS, "Bind first: the directory is for those who are in it")
@@ -230,8 +233,8 @@ class Searches:
         paged, asker = begun.paged, begun.asker
         assert paged is not None and asker is not None
         if begun.left > 0:
-            entries = paged.walk.more(min(BATCH, begun.left))
-            begun.octets += _written(operation.id, entries, search, asker)
+            entries = paged.walk.more(min(BATCH_OF_LARGE if _is_large(search) else BATCH, begun.left))
+            begun.octets += self._write(operation.id, entries, search, asker)
             begun.left -= len(entries)
             paged.sent += len(entries)
         if begun.left <= 0 and not paged.walk.is_over:
@@ -245,7 +248,7 @@ class Searches:
         assert walk is not None and order is not None and asker is not None
         if wanted.view is not None and walk.is_ordered and certain(search.filter, asker):
             keys = Selection.of(search.attributes).keys
-            everybody = EverybodyByName(self._directory, keys, asker, reverse=bool(order.by_name))
+            everybody = EverybodyByName(self._directory, keys, reverse=bool(order.by_name))
             return (yield Look(partial(self._viewed, operation, search, wanted.view, everybody, begun)))
         entries: list[Entry] = []
         while not walk.is_over and len(entries) <= SORTABLE and not operation.is_abandoned:
@@ -272,12 +275,14 @@ class Searches:
         assert begun.asker is not None
         sorting = sort_control(Code.SUCCESS)
         try:
-            entries, position, count, is_all = view(whole, wanted, self._most(search, begun.asker, None))
+            most = self._most(search, begun.asker, None)
+            most = min(most, MOST_OF_LARGE) if _is_large(search) else most
+            entries, position, count, is_all = view(whole, wanted, most)
         except ViewRefused as refused:
             return _Begun(UNVIEWED, [sorting, view_control(refused.code)])
         result = SUCCESS if is_all else Result(Code.SIZE_LIMIT_EXCEEDED)
         controls = [sorting, view_control(Code.SUCCESS, position, count)]
-        return _Begun(result, controls, octets=_written(operation.id, entries, search, begun.asker))
+        return _Begun(result, controls, octets=self._write(operation.id, entries, search, begun.asker))
 
     def _give(self, operation: Operation, search: Search, begun: _Begun, page: Page | None, began: float) -> Steps:
         """Send entries until the page is full, a limit is reached, or there are no more."""
@@ -310,6 +315,11 @@ class Searches:
         if not operation.is_abandoned:
             yield Send(begun.octets + write_result(operation.id, Answer.DONE, result, controls=begun.controls))
 
+    def _write(self, message_id: int, entries: Sequence[Entry], search: Search, asker: Asker) -> bytes:
+        with self._directory.read() as conn:
+            fill_in(conn, entries, Selection.of(search.attributes).keys, asker.id)
+        return _written(message_id, entries, search, asker)
+
     def _keep(self, paged: _Paged) -> bytes:
         self._pages += 1
         cookie = self._pages.to_bytes(8, "big")
@@ -322,6 +332,11 @@ class Searches:
 def _is_light(search: Search) -> bool:
     """Whether it is about one entry, by its name or by what only one has."""
     return search.scope == BASE or is_direct(search.filter)
+
+
+def _is_large(search: Search) -> bool:
+    """Whether photos or certificates are wanted."""
+    return not LARGE.isdisjoint(Selection.of(search.attributes).keys)
 
 
 def _read_controls(controls: Sequence[Control]) -> _Wanted:

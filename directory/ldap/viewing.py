@@ -84,10 +84,9 @@ class SortedEntries:
 class EverybodyByName:
     """All accounts that are not closed, counted and cut by the index that holds them in their order."""
 
-    def __init__(self, directory: Directory, wanted: frozenset[str], asker: Asker, *, reverse: bool) -> None:
+    def __init__(self, directory: Directory, wanted: frozenset[str], *, reverse: bool) -> None:
         self._directory = directory
         self._wanted = wanted
-        self._asker = asker
         self._reverse = reverse
 
     @property
@@ -106,7 +105,7 @@ class EverybodyByName:
     def part(self, start: int, count: int) -> Sequence[Entry]:
         with self._directory.read() as conn:
             ids = [found for (found,) in conn.rows(_PART[self._reverse], passed=start, most=count)]
-            return account_entries(conn, ids, self._wanted, self._asker.id)
+            return account_entries(conn, ids, self._wanted)
 
 
 def _number(conn: Reading, question: Question, **values: bytes) -> int:

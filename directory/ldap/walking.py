@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, select, tuple_
 from directory.addresses import owner_row
 from directory.database import Directory, Reading
 from directory.ldap.entries import Entry, Kind, branch_text
+from directory.ldap.filling import FILLED_IN, fill_in
 from directory.ldap.filters import And, Filter, Not, Or, evaluate
 from directory.ldap.finding import Hint, narrow, possible, unit_ids
 from directory.ldap.group_entries import group_entries
@@ -78,7 +79,8 @@ class Walk:
         self._finder = finder
         self._filter = search.filter
         self._asker = asker
-        self._wanted = Selection.of(search.attributes).keys | frozenset(_asked_for(search.filter))
+        self._judged_by = frozenset(_asked_for(search.filter))
+        self._wanted = Selection.of(search.attributes).keys | self._judged_by
         self._ready: deque[Entry] = deque()
         self._left = EXAMINED
         self._units: list[str] = []
@@ -181,7 +183,10 @@ class Walk:
         if not batch:
             return False
         self._left -= len(batch)
-        self._ready.extend(entry for entry in batch if self._matches(entry))
+        for entry in batch:
+            if self._matches(entry):
+                entry.forget(FILLED_IN)
+                self._ready.append(entry)
         return True
 
     def _next(self, conn: Reading, size: int) -> Sequence[Entry]:
@@ -227,9 +232,10 @@ class Walk:
     def _load(self, conn: Reading, ids: list[str]) -> list[Entry]:
         found: list[Entry] = []
         if "account" in self._kinds:
-            found += account_entries(conn, ids, self._wanted, self._asker.id)
+            found += account_entries(conn, ids, self._wanted)
         if "group" in self._kinds and len(found) < len(ids):
-            found += group_entries(conn, ids, self._wanted, self._asker.id)
+            found += group_entries(conn, ids, self._wanted)
+        fill_in(conn, found, self._judged_by, self._asker.id)
         return found
 
     def _next_accounts(self, conn: Reading, after: tuple[bytes, str], size: int) -> list[Entry]:

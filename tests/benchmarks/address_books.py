@@ -21,6 +21,7 @@ from directory.accounts import account_by_login
 from directory.database import Directory, open_directory
 from directory.ldap import root
 from directory.ldap.entries import LEAVES, Entry, branch_entry, top_entry
+from directory.ldap.filling import fill_in
 from directory.ldap.group_entries import group_entries
 from directory.ldap.people_entries import account_entries
 from directory.ldap.schema import ATTRIBUTES
@@ -111,9 +112,11 @@ def _entries(directory: Directory) -> Iterator[Entry]:
         yield from unit_entries(conn).values()
         people = list(conn.execute(select(account.c.id).order_by(account.c.login)).scalars())
         for start in range(0, len(people), _AT_ONCE):
-            yield from account_entries(conn, people[start : start + _AT_ONCE], everything, "")
+            yield from account_entries(conn, people[start : start + _AT_ONCE], everything)
         groups = list(conn.execute(select(mail_group.c.id)).scalars())
-        yield from group_entries(conn, groups, everything, "")
+        found = group_entries(conn, groups, everything)
+        fill_in(conn, found, everything, "")
+        yield from found
 
 
 class Slapd(AddressBook):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from directory import groups
 from directory.account_changes import set_admin
 from directory.accounts import account_by_login
+from directory.ldap import searching
+from directory.ldap.entries import Entry
 from directory.ldap.messages import Code
-from directory.tables import certificate, person_photo
+from directory.ldap.steps import Send
+from directory.tables import account, certificate, person_photo
 from tests.directory.conftest import City, Clock
 from tests.directory.ldap.test_session import PASSWORD, PEOPLE_BASE, TOP, make_client, staff
-from tests.directory.ldap_client import Client, read_answers, search_request
+from tests.directory.ldap_client import Client, read_answers, search_request, sort_by
 
 
 @pytest.fixture
@@ -107,8 +111,6 @@ def test_photos(any_city: City, member: Client) -> None:
 
 
 def person_of(conn: Any, account_id: str) -> str:
-    from directory.tables import account
-
     return str(conn.execute(account.select().where(account.c.id == account_id)).one().person_id)
 
 
@@ -144,3 +146,31 @@ def test_certificates(any_city: City, clock: Clock, member: Client) -> None:
         assert member.search(TOP, f"(&({present}=*)(mail=*ann*))", attributes=["cn"]).names == ["Nguyễn Văn An"]
     clock.advance(2000)
     assert octets_of(member, text, "userCertificate") == []
+
+
+def test_what_waits_holds_nothing_large(any_city: City, member: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are sorted, and whatever the filter looked at."""
+    photo = b"\xff\xd8\xff" + b"x" * 60_000
+    with any_city.directory.write() as conn:
+        for (person_id,) in conn.execute(select(account.c.person_id).where(account.c.person_id.is_not(None))).all():
+            values = {"person_id": person_id, "media_type": "image/jpeg", "octets": photo, "changed_at": 0}
+            conn.execute(insert(person_photo), values)
+    monkeypatch.setattr(searching, "BATCH_OF_LARGE", 2)
+    held: list[int] = []
+    sent: list[int] = []
+
+    def look(step: object) -> None:
+        if isinstance(step, Send):
+            sent.append(len(step.octets))
+            gathered = [found for found in gc.get_objects() if isinstance(found, Entry)]
+            held.append(sum(len(value) for each in gathered for value in each._made.get("jpegphoto", ())))
+
+    member.on_step = look
+    found = octets_in(member, "(&(jpegPhoto=*)(sn=*))", [sort_by("createTimestamp")], ["cn", "jpegPhoto"])
+    assert found.count(photo) == 7
+    assert max(sent) < 3 * len(photo)
+    assert max(held) < 3 * len(photo)
+
+
+def octets_in(client: Client, text: str, controls: list[Any], attributes: list[str]) -> bytes:
+    return client.ask("searchRequest", search_request(TOP, text, attributes=attributes), controls)

@@ -8,6 +8,8 @@ import pytest
 
 from directory.database import Directory
 from directory.ldap import look_ups, people_entries, viewing, walking
+from directory.ldap.filters import And, Or, Present, Substrings
+from directory.ldap.finding import narrow
 from directory.questions import Question
 
 _SHAPES = [(), (0,), (4,), (300,), (0, 0), (4, 300), (0, 20, 75)]
@@ -55,3 +57,15 @@ def test_ranges_hold_a_word_or_what_begins_with_it(word: str, is_whole: bool, hi
     assert found == {"low0": word, "high0": high}
     assert (word + "h" < high) is not is_whole
     assert word <= word < high
+
+
+@pytest.mark.parametrize("typed", ["an", "ấn", "Nguyễn Văn", "annv", "đ", "nguyen v", "giam.sat"])
+def test_what_address_books_type_is_looked_up(typed: str) -> None:
+    """Whatever it is, and in all attributes at once: a look-up for each, never everybody."""
+    value = typed.encode()
+    for attributes in (("cn", "mail", "givenName", "sn"), ("cn", "displayName", "uid"), ("sn", "givenName")):
+        for parts in ((None, (value,), None), (value, (), None), (None, (), value)):
+            wanted = Or(tuple(Substrings(each, *parts) for each in attributes))
+            hint = narrow(And((Present("mail"), wanted)))
+            assert hint
+            assert len(hint) <= 4
