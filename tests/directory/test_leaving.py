@@ -404,8 +404,11 @@ def test_who_may_let_people_leave_does_not_choose_who_reads_their_mail(city: Cit
         with pytest.raises(Fault) as caught, city.directory.write(reason="Tò mò") as conn:
             leaving.leave(conn, clerk.login, an.account_id, last_day=EVE, custodian_id=custodian)
         assert caught.value.code.startswith("may-not-")
+    with pytest.raises(Fault) as caught, city.directory.write(reason="Tò mò") as conn:
+        leaving.leave(conn, clerk.login, an.account_id, last_day=EVE, redirect_to=clerk.login)
+    assert caught.value.code == "custodian-invalid"
     with city.directory.write(reason="Nghỉ hưu") as conn:
-        leaving.leave(conn, clerk.login, an.account_id, last_day=EVE)
+        leaving.leave(conn, clerk.login, an.account_id, last_day=EVE, redirect_to=head.login)
         assert entrusted_to(conn, head.account_id) == {an.account_id}
         assert entrusted_to(conn, clerk.account_id) == set()
 
