@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import and_, func, or_, select
 
+from directory import certificate_consistency
 from directory.database import Reading
 from directory.postings import refresh_preview
 from directory.record import check
@@ -43,6 +44,7 @@ def problems(conn: Reading) -> Iterator[str]:
     yield from _search(conn)
     yield from _units(conn)
     yield from _keys(conn)
+    yield from certificate_consistency.problems(conn)
     broken = check(conn)
     if broken is not None:
         yield f"audit record: entry {broken.number} {broken.reason}"
