@@ -42,6 +42,8 @@ from security.paths import Anchor, Evidence, Judgement, Purpose, State, Trust, j
 _PURPOSE = {SIGNING: Purpose.SIGNING, ENCRYPTION: Purpose.ENCRYPTION}
 # What does not hinder an import: revocations of a new authority's are not known before they were fetched
 _TAKEN = (State.VALID, State.REVOCATION_UNKNOWN)
+# Of the certificates that a message brings, so many are looked at
+_MOST_BROUGHT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def judge_certificate(
     """What the city thinks of a certificate (``security.paths``), now or at another moment (epoch seconds)."""
     known = _known(conn)
     register = {}
-    for each in (der, *companions):
+    brought = companions[:_MOST_BROUGHT]
+    for each in (der, *brought):
         row = conn.row(_REGISTERED, fingerprint=fingerprint(each))
         if row is not None:
             state, revoked_at = row
@@ -98,8 +101,8 @@ def judge_certificate(
     now = datetime.fromtimestamp(conn.now, UTC)
     return judge(
         der,
-        # what we know ourselves first: a message may bring more than is looked at
-        companions=[*known.authorities, *companions],
+        # what we know ourselves comes first, so that nothing a message brings stands before it
+        companions=[*known.authorities, *brought],
         purpose=purpose,
         addresses=tuple(addresses),
         moment=now if moment is None else datetime.fromtimestamp(moment, UTC),

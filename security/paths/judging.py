@@ -52,7 +52,7 @@ from security.paths.algorithms import AllowedAlgorithms, weakness_of_key
 from security.paths.judgement import Anchor, Evidence, Judgement, Purpose, State, Trust
 from security.verbatim import Certificate, CertificateList
 
-MOST_COMPANIONS = 32
+MOST_COMPANIONS = 64
 MOST_OCTETS = 64 * 1024
 LONGEST_PATH = 8
 MOST_PATHS = 16
