@@ -42,6 +42,7 @@ def catch_up(directory: Directory, pause: Callable[[float], None] = time.sleep) 
         behind = _is_behind(conn)
     while behind:
         with directory.write() as writing:
+            writing.is_settled = True  # repeats what a plan that was judged has changed
             people = list(writing.execute(select(stale_person.c.person_id).limit(_STEP)).scalars())
             refresh(writing, people)
             writing.execute(delete(stale_person).where(stale_person.c.person_id.in_(people)))

@@ -331,7 +331,7 @@ class Directory:
                     refused = writing.refused
                 if refused is not None:  # and the caller went on
                     raise refused
-                if writing.is_delegated and writing.changed and not writing.is_recorded:
+                if writing.is_delegated and writing.changed and not (writing.is_recorded or writing.is_settled):
                     raise RuntimeError("a change that was not recorded, and so not judged")
         finally:
             if refused is not None:

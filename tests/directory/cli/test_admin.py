@@ -284,6 +284,28 @@ def test_a_file_of_changes_needs_two_where_the_rule_says_so(
     assert {each["name"] for each in found} == {"Người Mới Một", "Người Mới Ba"}
 
 
+def test_a_plan_has_an_author_and_another_who_approves(
+    citymail: Terminal, office: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "u.csv").write_text("việc;đơn vị;nhập vào\nsáp nhập;STC;SYT\n", encoding="utf-8")
+    file = tmp_path / "plan.toml"
+    head = 'title = "Sáp nhập"\neffective = 2026-03-01\ndecision = "1/NQ"\nunits = "u.csv"\n'
+    file.write_text(head, encoding="utf-8")
+    citymail("admin", "grant", office["xa"], "city-admin", "--below-rank", "0")
+    bao, xa, lan = (Officer(citymail, office[name]) for name in ("bao", "xa", "lan"))
+    assert lan.json("unit", "plan", "propose", str(file), status=1)["error"] == "may-not-role"
+    made = bao.json("unit", "plan", "propose", str(file))
+    assert made["author"] == office["bao"]
+    # nor under another address
+    citymail("official", "rename", office["bao"], "--given", "Báo", "--address", "bao.moi")
+    again = Officer(citymail, "bao.moi")
+    assert again.json("unit", "plan", "approve", made["id"], status=1)["error"] == "plan-author"
+    assert xa.json("unit", "plan", "approve", made["id"])["approver"] == office["xa"]
+    # it moves the very administrator who applies it, which was agreed on
+    xa("unit", "plan", "apply", made["id"])
+    assert citymail.json("official", "show", office["xa"])["unit"] == "Sở Y tế"
+
+
 def test_what_is_told_of_many_is_on_record(citymail: Terminal, office: dict[str, str]) -> None:
     lan, khoa = Officer(citymail, office["lan"]), Officer(citymail, office["khoa"])
     assert "Nguyễn Văn An" in lan("official", "export", "--unit", "SYT", "--reason", "danh sách trực")
