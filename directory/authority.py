@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select, update
@@ -25,7 +26,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from directory.addresses import normalise
 from directory.bounds import OWNER_OF, delegations_of, moderates, own_rank, subject_of
 from directory.database import OWNER, Question, Reading, Writing
-from directory.faults import Fault, Refused
+from directory.faults import Refused
 from directory.recipients import is_reached, mailboxes_of
 from directory.roles import Decision, Subject, decide
 from directory.tables import approval_request, approval_rule
@@ -109,15 +110,11 @@ def check(conn: Writing, actor: str, operation: str, subject: str, details: Mapp
         before = subject_of(past, subject)
         could_read = mailboxes_of(past, who)
     after = subject_of(conn, subject)
-    if after is not None and after.account_id in mailboxes_of(conn, who) - could_read:
-        raise refuse(conn, actor, "may-not-himself", operation, subject)  # lets himself into it, by whatever way
-    views = [view for view in (before, after) if view is not None] or [_without_place(operation)]
-    if operation.startswith(
-        "unit."
-    ):  # a unit is its parent's to change: nobody moves his own part of the city elsewhere
-        views = [Subject(paths=tuple(path - {subject} for path in view.paths)) for view in views]
-    if operation == "app-password.add" and views[-1].rank is not None:
-        raise refuse(conn, actor, "may-not-himself", operation, subject)  # a key to a person's mail, in his own hand
+    views = _views(operation, subject, before, after)
+    lets_himself_in = after is not None and after.account_id in mailboxes_of(conn, who) - could_read
+    # nor has he a key to a person's mail in his own hand
+    if lets_himself_in or (operation == "app-password.add" and views[-1].rank is not None):
+        raise refuse(conn, actor, "may-not-himself", operation, subject)
     for view in views + _others(conn, operation, details):
         decision = _decide(conn, who, operation, view, subject, None)
         if not decision.allowed:
@@ -149,6 +146,15 @@ def refuse(conn: Writing, actor: str, code: str, operation: str, subject: str) -
 
     conn.refused = Refused(code, note, actor=actor, operation=operation, subject=subject)
     return conn.refused
+
+
+def _views(operation: str, key: str, before: Subject | None, after: Subject | None) -> list[Subject]:
+    """What must be his to administer: the subject as it was and as it is, as far as it was and is."""
+    views = [view for view in (before, after) if view is not None] or [_without_place(operation)]
+    if operation.startswith("unit."):
+        # a unit is changed from above: nobody moves his own part of the city elsewhere
+        return [replace(view, paths=tuple(path - {key} for path in view.paths)) for view in views]
+    return views
 
 
 def _without_place(operation: str) -> Subject:
@@ -215,7 +221,8 @@ def _approval(
         if asked != exact:
             continue
         if state == "asked":
-            raise _stopped(conn, Fault("approval-waiting", request=request_id))
+            conn.refused = Refused("approval-waiting", lambda again: None, request=request_id)
+            raise conn.refused
         conn.execute(update(approval_request).where(approval_request.c.id == request_id).values(state="done"))
         return {"request": request_id, "approved_by": decided_by}
     request_id = conn.new_id()
@@ -244,9 +251,3 @@ def _approval(
 
     conn.refused = Refused("approval-needed", ask, operation=operation, subject=subject, request=request_id)
     raise conn.refused
-
-
-def _stopped(conn: Writing, fault: Fault) -> Refused:
-    """Dooms the transaction, and leaves no further mark."""
-    conn.refused = Refused(fault.code, lambda again: None, **fault.values)
-    return conn.refused
