@@ -11,7 +11,7 @@ Limits: words of the index end after 40 letters, and what lies beyond is found b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from directory.ldap.entries import CLASSES, COMMON_KEYS, HELD, Kind
 from directory.ldap.filters import And, Approx, Assertion, Equal, Extensible, Filter, Not, Or, Present, Substrings
 from directory.ldap.matching import FOLD, find_rule, folded_text, prepared_text
 from directory.ldap.policy import Asker
-from directory.ldap.schema import class_name, find_attribute
+from directory.ldap.schema import ATTRIBUTES, class_name, find_attribute
 from directory.names import words
 from directory.search_index import MAX_WORD
 
@@ -163,6 +163,19 @@ def narrow(wanted: Filter) -> Hint | None:
     if not possible(wanted, "account") and not possible(wanted, "group"):
         return frozenset()
     return _look_up(wanted)
+
+
+def asked_for(wanted: Filter) -> Iterator[str]:
+    """Keys of the attributes that a filter looks at."""
+    if isinstance(wanted, And | Or):
+        for part in wanted.parts:
+            yield from asked_for(part)
+    elif isinstance(wanted, Not):
+        yield from asked_for(wanted.part)
+    elif not wanted.attribute:
+        yield from (kind.key for kind in ATTRIBUTES)
+    elif (kind := find_attribute(wanted.attribute)) is not None:
+        yield kind.key
 
 
 def is_direct(wanted: Filter) -> bool:

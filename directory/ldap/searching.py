@@ -18,9 +18,9 @@ from directory.database import Directory
 from directory.ldap import root
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
-from directory.ldap.filling import LARGE, fill_in
+from directory.ldap.filling import FILLED_IN, LARGE, fill_in
 from directory.ldap.filters import evaluate
-from directory.ldap.finding import certain, is_direct
+from directory.ldap.finding import asked_for, certain, is_direct
 from directory.ldap.look_ups import Finder
 from directory.ldap.messages import (
     PAGED,
@@ -330,8 +330,9 @@ class Searches:
 
 
 def _is_light(search: Search) -> bool:
-    """Whether it is about one entry, by its name or by what only one has."""
-    return search.scope == BASE or is_direct(search.filter)
+    """Whether it is about one entry, by its name or by what only one has, and about nothing that takes long to find."""
+    keys = Selection.of(search.attributes).keys.union(asked_for(search.filter))
+    return FILLED_IN.isdisjoint(keys) and (search.scope == BASE or is_direct(search.filter))
 
 
 def _is_large(search: Search) -> bool:

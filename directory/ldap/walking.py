@@ -11,7 +11,7 @@ was found, and says that it is not all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select, tuple_
 
@@ -19,15 +19,14 @@ from directory.addresses import owner_row
 from directory.database import Directory, Reading
 from directory.ldap.entries import Entry, Kind, branch_text
 from directory.ldap.filling import FILLED_IN, fill_in
-from directory.ldap.filters import And, Filter, Not, Or, evaluate
-from directory.ldap.finding import Hint, narrow, possible, unit_ids
+from directory.ldap.filters import evaluate
+from directory.ldap.finding import Hint, asked_for, narrow, possible, unit_ids
 from directory.ldap.group_entries import group_entries
 from directory.ldap.look_ups import Finder
 from directory.ldap.messages import Search
 from directory.ldap.people_entries import account_entries
 from directory.ldap.places import NoSuchPlace, Reach, locate, missing, reach
 from directory.ldap.policy import Asker
-from directory.ldap.schema import ATTRIBUTES, find_attribute
 from directory.ldap.seen import Seen, Selection
 from directory.ldap.unit_entries import unit_entries
 from directory.questions import Question
@@ -79,7 +78,7 @@ class Walk:
         self._finder = finder
         self._filter = search.filter
         self._asker = asker
-        self._judged_by = frozenset(_asked_for(search.filter))
+        self._judged_by = frozenset(asked_for(search.filter))
         self._wanted = Selection.of(search.attributes).keys | self._judged_by
         self._ready: deque[Entry] = deque()
         self._left = EXAMINED
@@ -252,16 +251,3 @@ class Walk:
         rows = conn.rows(_GROUPS, after=after, most=size)
         self._group_after = rows[-1][1] if rows else None
         return self._load(conn, [row[0] for row in rows if row[0] not in self._examined])
-
-
-def _asked_for(wanted: Filter) -> Iterator[str]:
-    """Keys of the attributes that a filter looks at."""
-    if isinstance(wanted, And | Or):
-        for part in wanted.parts:
-            yield from _asked_for(part)
-    elif isinstance(wanted, Not):
-        yield from _asked_for(wanted.part)
-    elif not wanted.attribute:
-        yield from (kind.key for kind in ATTRIBUTES)
-    elif (kind := find_attribute(wanted.attribute)) is not None:
-        yield kind.key

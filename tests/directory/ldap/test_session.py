@@ -33,6 +33,7 @@ from directory.ldap.messages import PAGED, SORT_RESPONSE, START_TLS, WHO_AM_I, C
 from directory.ldap.policy import Asker, Policy, attribute_keys
 from directory.ldap.schema import ATTRIBUTES, CLASSES
 from directory.ldap.session import Services
+from directory.ldap.steps import Look
 from directory.login import Gate
 from directory.names import fold
 from security.passwords import hash_password
@@ -760,3 +761,26 @@ def test_any_filter_finds_the_same_with_and_without_an_index(staffed: City, want
         patch.setattr(walking, "narrow", lambda wanted: None)
         patch.setattr(walking, "possible", lambda wanted, kind: True)
         assert sorted(with_index) == sorted(found())
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes", "is_light"),
+    [
+        ("(mail=toan.syt@city.gov.vn)", ["cn", "mail"], True),
+        ("(|(uid=annv@city.gov.vn)(employeeNumber=CB0))", ["1.1"], True),
+        # the members of a group may be a whole city, and whose groups somebody is in is a long question too
+        ("(mail=toan.syt@city.gov.vn)", ["member"], False),
+        ("(mail=toan.syt@city.gov.vn)", [], False),
+        (f"(&(mail=annv@city.gov.vn)(!(memberOf=mail=x,ou=groups,{TOP})))", ["cn"], False),
+        ("(&(mail=annv@city.gov.vn)(:caseIgnoreMatch:=x))", ["cn"], False),
+        ("(cn=*an*)", ["cn"], False),
+        ("(ou=Sở Y tế)", ["cn"], False),
+    ],
+)
+def test_only_what_takes_no_time_is_done_in_place(
+    member: Client, text: str, attributes: list[str], is_light: bool
+) -> None:
+    seen: list[bool] = []
+    member.on_step = lambda step: seen.append(step.is_light) if isinstance(step, Look) else None
+    member.search(TOP, text, attributes=attributes)
+    assert seen[0] is is_light
