@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, func, select
 
 from directory.addresses import normalise
 from directory.database import Question, Reading
@@ -59,9 +59,12 @@ def _matching(count: int) -> Question:
     )
     for number in range(1, count):
         other = search_word.alias(f"w{number}")
-        statement = statement.where(
-            exists().where(other.c.entry_id == search_word.c.entry_id, _prefix(other.c.word, number))
+        # OFFSET keeps PostgreSQL, which takes every range for a single row, from joining ranges with each other:
+        # each entry that the rarest word has is looked up
+        has_it = select(other.c.entry_id).where(
+            other.c.entry_id == search_word.c.entry_id, _prefix(other.c.word, number)
         )
+        statement = statement.where(has_it.offset(0).exists())
     return Question(
         statement.order_by(search_word.c.word, search_word.c.rank, search_word.c.entry_id).limit(
             bindparam("limit", type_=search_word.c.entry_id.type)
