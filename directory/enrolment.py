@@ -154,7 +154,7 @@ def _try(directory: Directory, certifier: Certifier, complain: Callable[..., obj
     try:
         return make(directory, certifier, order)
     except ValueError as fault:
-        complain("certificates: none can be made for %s: %s", order.holder.login, fault)
+        complain("no certificate can be made for %s: %s", order.holder.login, fault)
         return None
 
 

@@ -173,9 +173,9 @@ class Keeper:
             try:
                 task()
             except (Fault, KeyFault, OSError, WrappingFault) as fault:
-                log.error("certificates: %s", fault)
+                log.error("%s", fault)
             except Exception:
-                log.exception("certificates: failed, trying again later")
+                log.exception("failed, trying again later")
 
     def _publish(self) -> None:
         with self._directory.read() as conn:
@@ -184,7 +184,7 @@ class Keeper:
             certifier = open_issuer(self._config, self._directory, row)
             with self._directory.write() as conn:
                 for made in publish_crls(conn, ACTOR, certifier):
-                    log.info("certificates: %s CRL %d of %s", made.kind, made.number, row.fingerprint[:16])
+                    log.info("%s CRL %d of %s", made.kind, made.number, row.fingerprint[:16])
 
     def _keep_responders(self) -> None:
         if not self._config.pki.host:
@@ -197,7 +197,7 @@ class Keeper:
             assert wrapping is not None
             certifier = open_issuer(self._config, self._directory, row)
             ocsp_responders.renew(self._directory, ACTOR, certifier, wrapping)
-            log.info("certificates: a responder for %s", row.fingerprint[:16])
+            log.info("a responder answers for %s", row.fingerprint[:16])
 
     def _enrol(self) -> None:
         if not self._config.pki.enrol:
@@ -210,13 +210,13 @@ class Keeper:
         certifier = open_issuer(self._config, self._directory)
         end = certifier.issuer.certificate.not_valid_after_utc
         if through and end.timestamp() < self._directory.clock() + certifier.practice.days * DAY:
-            log.warning("certificates: %s ends on %s and needs a successor", certifier.row.fingerprint, end.date())
+            log.warning("%s ends on %s and needs a successor", certifier.row.fingerprint, end.date())
         tally = enrolment.reconcile(
             self._directory, certifier, urgent_only=not through, is_over=self._is_over, complain=log.error
         )
         if tally.issued or tally.revoked or tally.expired:
             log.info(
-                "certificates: %d issued, %d revoked, %d expired, of %d accounts",
+                "%d issued, %d revoked, %d expired, of %d accounts",
                 *(tally.issued, tally.revoked, tally.expired, tally.accounts),
             )
         if not self._is_over():
@@ -227,4 +227,4 @@ class Keeper:
     def _fetch_others(self) -> None:
         for url, problem in fetched_crls.refresh(self._directory, self._fetch):
             if problem:
-                log.warning("certificates: no CRL from %s: %s", url, problem)
+                log.warning("no CRL from %s: %s", url, problem)

@@ -154,7 +154,7 @@ def test_one_who_cannot_be_certified_keeps_nobody_from_it(
         directory, pki.open(directory), complain=lambda form, *values: said.append(form % values)
     )
     assert (tally.issued, tally.failed) == (2, 2)
-    assert "none can be made for @" in said[0]
+    assert "no certificate can be made for @" in said[0]
 
 
 def test_private_keys_are_wrapped_for_their_account_and_use(city: City, pki: Pki) -> None:
