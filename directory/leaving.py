@@ -248,9 +248,6 @@ def _check_redirect(conn: Writing, leaver: Account, target: str) -> None:
         raise Fault("address-unknown", address=target)
     if row.account_id == leaver.id:
         raise Fault("alias-loop", address=target)
-    if conn.administrator and conn.administrator == row.account_id:
-        # who makes somebody leave does not get his mail by it
-        raise Fault("custodian-invalid", account=target)
 
 
 # --- taking back --------------------------------------------------------------------------------------------
