@@ -239,11 +239,6 @@ def revoke(conn: Writing, actor: str, wanted: Collection[Certificate], reason: s
     return len(ended)
 
 
-def revoke_all(conn: Writing, actor: str, account_id: str, reason: str = LEFT) -> int:
-    """Whatever an account has, as when somebody leaves.  Raises Fault."""
-    return revoke(conn, actor, certificates_of(conn, account_id), reason)
-
-
 def expire(conn: Writing, limit: int = _LOT) -> int:
     """Note which have come to their end, and erase the keys that signed with them; how many."""
     over = (

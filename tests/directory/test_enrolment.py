@@ -134,7 +134,7 @@ def test_who_is_locked_keeps_what_he_has_and_gets_nothing(city: City, pki: Pki) 
         conn.execute(update(account).where(account.c.id == person).values(status="locked"))
     assert reconcile(city, pki).issued == 0
     with directory.write() as conn:
-        certificates.revoke_all(conn, "test", person, "key-compromise")
+        certificates.revoke(conn, "test", certificates.certificates_of(conn, person), "key-compromise")
     tally = enrolment.reconcile(directory, pki.open(directory), urgent_only=True)
     assert (tally.accounts, tally.issued) == (0, 0)
     with pytest.raises(Fault):
@@ -308,7 +308,7 @@ def test_every_act_is_in_the_record(city: City, pki: Pki) -> None:
     person = join(city)
     reconcile(city, pki)
     with directory.write(reason="mất điện thoại") as conn:
-        certificates.revoke_all(conn, "cli:root", person, "key-compromise")
+        certificates.revoke(conn, "cli:root", certificates.certificates_of(conn, person), "key-compromise")
     with directory.read() as conn:
         told = list(record.search(conn, action="certificate"))
     assert [entry.action for entry in told] == ["certificate.revoke"] * 2 + ["certificate.issue"] * 2
