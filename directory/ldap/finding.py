@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from directory.ldap.entries import CLASSES, COMMON_KEYS, HELD, Kind
@@ -154,8 +154,6 @@ def narrow(wanted: Filter) -> Hint | None:
             if hint is None:
                 return None
             found |= hint
-        # the same words without a pattern find these too
-        found -= {each for each in found if isinstance(each, ByWords) and each.name and replace(each, name="") in found}
         many = sum(not isinstance(each, ByAddress | ByCode) for each in found)
         return frozenset(found) if many <= MOST_LOOK_UPS else None
     if isinstance(wanted, Not):
@@ -186,15 +184,16 @@ def is_direct(wanted: Filter) -> bool:
     return len(hint) <= MOST_LOOK_UPS and all(isinstance(each, ByAddress | ByCode) for each in hint)
 
 
-def cost(hint: Hint) -> tuple[int, int]:
+def cost(hint: Hint) -> tuple[int, int, bool]:
     """Of two hints the cheaper: addresses, then groups of one, long words, members, units."""
-    return max((_cost(each) for each in hint), default=(0, 0))
+    return max((_cost(each) for each in hint), default=(0, 0, False))
 
 
-def _cost(look_up: LookUp) -> tuple[int, int]:
+def _cost(look_up: LookUp) -> tuple[int, int, bool]:
     if isinstance(look_up, ByWords):
-        return 2, -max(len(fragment.text) for fragment in look_up.fragments)
-    return {ByAddress: 0, ByCode: 0, ByMember: 1, ByName: 1, ByGroup: 3, ByUnit: 4}[type(look_up)], 0
+        # what a name is like lets fewer through, and is asked before the same words anywhere
+        return 2, -max(len(fragment.text) for fragment in look_up.fragments), not look_up.name
+    return {ByAddress: 0, ByCode: 0, ByMember: 1, ByName: 1, ByGroup: 3, ByUnit: 4}[type(look_up)], 0, False
 
 
 def _look_up(wanted: Assertion) -> Hint | None:
