@@ -1,6 +1,6 @@
 """Every format holds every record, reads what other programs write, and blames the broken record alone.
 
-RFC 2849, RFC 6350, RFC 2426, RFC 8259, RFC 4180.
+RFC 2849, RFC 6350, RFC 2426, RFC 6068, RFC 8259, RFC 4180.
 """
 
 from __future__ import annotations
