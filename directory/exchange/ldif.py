@@ -60,7 +60,7 @@ _ATTRIBUTES: dict[KindName, dict[str, str]] = {
     "unit": {"id": "uid", "name": "ou", "type": "businessCategory"},
     "group": {"name": "cn", "address": "mail", "aliases": "mail", "members": "member"},
 }
-# What a record has more than once and in no order keeps its place in ours.
+# A post as a JSON object, and a member who is no entry of ours.
 _POST = f"{_PREFIX}Post"
 _OUTSIDE = f"{_PREFIX}OutsideMember"
 _LINE = re.compile(rb"([A-Za-z0-9][A-Za-z0-9.-]*)((?:;[A-Za-z0-9-]+)*):(:|<|)[ ]*(.*)", re.DOTALL)
