@@ -98,8 +98,9 @@ class Made:
 
 @dataclass(slots=True)
 class Tally:
-    """How far a reconciliation has come."""
+    """How far a reconciliation has come; ``reached``: the account to go on after, none if it has come to its end."""
 
+    reached: str = ""
     accounts: int = 0
     issued: int = 0
     failed: int = 0
@@ -114,27 +115,32 @@ def reconcile(
     actor: str = ACTOR,
     threads: int = 1,
     urgent_only: bool = False,
+    after: str = "",
     told: Callable[[Tally], object] = lambda tally: None,
     is_over: Callable[[], bool] = lambda: False,
     complain: Callable[..., object] = lambda *words: None,
 ) -> Tally:
-    """Bring all certificates in line with all accounts.  ``urgent_only``: look at newcomers and leavers alone, whom the
-    database finds.  ``is_over`` is asked between lots; ``complain`` hears of accounts that cannot be certified.
+    """Bring all certificates in line with all accounts.
+
+    ``urgent_only``: look at newcomers and leavers alone, whom the database finds.  ``after``: where one that was
+    stopped had come.  ``is_over`` is asked between lots; ``complain`` hears of accounts that cannot be certified.
     """
     tally = Tally()
     with directory.write() as conn:
         while count := expire(conn):
             tally.expired += count
-    after = ""
+    tally.reached = after
     with ThreadPoolExecutor(threads, thread_name_prefix="keys") as pool:
-        while not is_over():
+        while True:
+            after = tally.reached
             with directory.read() as reading:
                 lot = _holders(reading, after, urgent_only)
                 wanted = list(orders(reading, lot, certifier))
                 gone = _left_over(reading, lot)
             if not lot:
-                break
-            after = lot[-1].account_id
+                tally.reached = ""
+                return tally
+            tally.reached = lot[-1].account_id
             if gone:
                 with directory.write() as conn:
                     tally.revoked += revoke(conn, actor, gone, LEFT)
@@ -146,7 +152,23 @@ def reconcile(
             tally.failed += len(tried) - len(made)
             tally.accounts += len(lot)
             told(tally)
-    return tally
+            if is_over():
+                return tally
+
+
+def take_back(directory: Directory, *, actor: str = ACTOR) -> int:
+    """Revoke what those still have who are gone; how many.  For this, nobody's key is needed."""
+    count = 0
+    gone = exists().where(account.c.id == certificate.c.account_id, account.c.status == "closed")
+    chosen = select(*COLUMNS).where(
+        certificate.c.state == ACTIVE, certificate.c.purpose.in_(PURPOSES), certificate.c.account_id.is_not(None), gone
+    )
+    while True:
+        with directory.write() as conn:
+            lot = [read_row(row) for row in conn.execute(chosen.limit(_LOT))]
+            count += revoke(conn, actor, lot, LEFT)
+        if len(lot) < _LOT:
+            return count
 
 
 def _try(directory: Directory, certifier: Certifier, complain: Callable[..., object], order: Order) -> Made | None:

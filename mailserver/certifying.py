@@ -2,7 +2,7 @@
 
 ``keep_certificates`` runs on a thread of the steward.  Every minute it makes CRLs that are due, keeps the OCSP
 responder's certificate current and fetches CRLs of others; it gives newcomers their certificates and takes leavers'
-back as soon as the directory has changed, and goes through everybody once in six hours.
+back as soon as the directory has changed, and goes through everybody once in six hours, a stretch at a time.
 
 Two keys of the installation lie beside its data: one under which people's private keys are wrapped, which who serves
 needs not, and one for the responder's, which serves.
@@ -47,6 +47,8 @@ ACTOR = enrolment.ACTOR
 # Seconds between looks, and between going through everybody
 _INTERVAL = 60.0
 _THROUGH = 6 * 3600.0
+# Seconds for which keys are made before all else is looked at again
+_AT_A_STRETCH = 120.0
 # So much less of the processor than who serves
 _NICE = 10
 
@@ -164,7 +166,9 @@ class Keeper:
         self._fetch = fetch
         self._monotonic = monotonic
         self._is_over = is_over
-        self._version = -1
+        self._seen = -1  # of the directory's versions, for leavers
+        self._version = -1  # the same, for newcomers
+        self._reached = ""  # in a way through everybody that is not at its end
         self._went_through = float("-inf")
 
     def look(self) -> None:
@@ -204,25 +208,41 @@ class Keeper:
             return
         with self._directory.read() as conn:
             version = conn.execute(select(state.c.version)).scalar_one()
-        through = self._monotonic() - self._went_through >= _THROUGH
-        if not through and version == self._version:
-            return
+        if version != self._seen:
+            revoked = enrolment.take_back(self._directory)
+            if revoked:
+                log.info("%d revoked of those who are gone", revoked)
+            self._seen = version
+        is_due = self._monotonic() - self._went_through >= _THROUGH
+        if self._reached or is_due:
+            tally = self._reconcile(after=self._reached)
+            self._reached = tally.reached
+            if not tally.reached:
+                self._went_through, self._version = self._monotonic(), version
+        elif version != self._version and not self._reconcile(urgent_only=True).reached:
+            self._version = version
+
+    def _reconcile(self, *, after: str = "", urgent_only: bool = False) -> enrolment.Tally:
+        """For some minutes: lists, answers and leavers wait for no newcomer."""
         certifier = open_issuer(self._config, self._directory)
         end = certifier.issuer.certificate.not_valid_after_utc
-        if through and end.timestamp() < self._directory.clock() + certifier.practice.days * DAY:
+        if not urgent_only and end.timestamp() < self._directory.clock() + certifier.practice.days * DAY:
             log.warning("%s ends on %s and needs a successor", certifier.row.fingerprint, end.date())
+        until = self._monotonic() + _AT_A_STRETCH
         tally = enrolment.reconcile(
-            self._directory, certifier, urgent_only=not through, is_over=self._is_over, complain=log.error
+            self._directory,
+            certifier,
+            urgent_only=urgent_only,
+            after=after,
+            is_over=lambda: self._is_over() or self._monotonic() >= until,
+            complain=log.error,
         )
         if tally.issued or tally.revoked or tally.expired:
             log.info(
                 "%d issued, %d revoked, %d expired, of %d accounts",
                 *(tally.issued, tally.revoked, tally.expired, tally.accounts),
             )
-        if not self._is_over():
-            self._version = version
-            if through:
-                self._went_through = self._monotonic()
+        return tally
 
     def _fetch_others(self) -> None:
         for url, problem in fetched_crls.refresh(self._directory, self._fetch):

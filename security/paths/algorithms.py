@@ -31,7 +31,7 @@ def weakness_of_key(public_key: keys.PublicKeyInfo) -> str:
         if not SMALLEST_RSA <= size <= LARGEST_RSA:
             return f"an RSA key of {size} bits"
         if not 2 < exponent < _LARGEST_EXPONENT or exponent % 2 == 0:
-            return "an RSA key with an odd exponent out of bounds"
+            return "an RSA key whose exponent is out of bounds"
         return ""
     if algorithm == "ec":
         kind, curve = public_key.curve

@@ -98,16 +98,13 @@ def test_what_was_stopped_goes_on_where_it_was(any_city: City, any_pki: Pki, mon
     for number in range(5):
         join(any_city, f"Trần Thị Bình {chr(65 + number)}")
     certifier = any_pki.open(directory)
-    asked: list[int] = []
-
-    def is_over() -> bool:
-        asked.append(1)
-        return len(asked) > 1
-
-    assert enrolment.reconcile(directory, certifier, is_over=is_over).issued == 4
+    begun = enrolment.reconcile(directory, certifier, is_over=lambda: True)
+    assert (begun.issued, bool(begun.reached)) == (4, True)
+    second = enrolment.reconcile(directory, certifier, after=begun.reached, is_over=lambda: True)
+    assert (second.accounts, second.issued) == (2, 4)
     seen: list[int] = []
     rest = enrolment.reconcile(directory, certifier, told=lambda tally: seen.append(tally.accounts), threads=2)
-    assert rest.issued == 6
+    assert (rest.issued, rest.reached) == (2, "")
     assert seen == [2, 4, 5]
 
 
@@ -198,6 +195,18 @@ def test_a_leavers_certificates_are_revoked_and_his_old_mail_stays_readable(any_
         assert past is not None
         assert past.id == encryption.id
     assert reconcile(any_city, any_pki).revoked == 0
+
+
+def test_leavers_are_taken_back_without_anybodys_key(city: City, pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enrolment, "_LOT", 2)
+    directory = city.directory
+    people = [join(city, f"Trần Thị Bình {chr(65 + number)}") for number in range(3)]
+    reconcile(city, pki)
+    with directory.write() as conn:
+        conn.execute(update(account).where(account.c.id.in_(people[:2])).values(status="closed"))
+    assert enrolment.take_back(directory) == 4
+    assert enrolment.take_back(directory) == 0
+    assert [states(directory, person, SIGNING) for person in people] == [[REVOKED], [REVOKED], [ACTIVE]]
 
 
 def test_whoever_is_renamed_signs_under_the_new_name_only(city: City, pki: Pki) -> None:

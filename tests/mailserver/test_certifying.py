@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
-from directory import certificates, fetched_crls, issuers, ocsp_responders
+from directory import certificates, enrolment, fetched_crls, issuers, ocsp_responders
 from directory.certificates import SIGNING
 from directory.fetched_crls import FetchFault
-from directory.tables import account
+from directory.tables import account, certificate
 from mailserver.certifying import Keeper, fetcher, folder_of, make_wrapping_key, practice_of, responder_key
 from mailserver.config import Config
 from tests.directory.conftest import Clock
@@ -84,6 +84,33 @@ def test_one_look_founds_everything_and_the_next_finds_nothing_to_do(hall: TownH
         assert again.number > delta.number
     # who lost his gets another, and the list tells of the first
     assert counted(hall) == first | {(SIGNING, "revoked"): 1}
+
+
+def test_lists_and_leavers_wait_for_no_newcomer(hall: TownHall, pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A city is enrolled in hours, in stretches between which all else is looked at."""
+    monkeypatch.setattr(enrolment, "_LOT", 1)
+    clock = Clock(0.0)
+
+    def hours() -> float:
+        clock.advance(100.0)
+        return clock.now
+
+    mine = Keeper(hall.services.config, hall.services.directory, no_fetch, hours, lambda: False)
+    directory = hall.services.directory
+    mine.look()
+    with directory.read() as conn:
+        everybody = conn.execute(select(func.count()).where(account.c.status == "active")).scalar_one()
+    done = counted(hall)[SIGNING, "active"]
+    assert 0 < done < everybody
+    with directory.write() as conn:
+        chosen = select(certificate.c.account_id).where(certificate.c.purpose == SIGNING).limit(1)
+        left = conn.execute(chosen).scalar_one()
+        conn.execute(update(account).where(account.c.id == left).values(status="closed"))
+    mine.look()
+    assert counted(hall)[SIGNING, "revoked"] == 1
+    for _ in range(everybody):
+        mine.look()
+    assert counted(hall)[SIGNING, "active"] == everybody - 1
 
 
 def test_a_root_without_issuer_or_a_lost_passphrase_is_told_and_harms_nobody(
