@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
 from directory.addresses import normalise, owner_row
 from directory.database import Reading
@@ -84,7 +84,9 @@ def _matching(leading: int | None, others: tuple[int, ...], *, by_name: bool) ->
         either = _begins(further.c.word, number)
         if places:
             either = or_(either, _is_one(further.c.word, number, places))
-        statement = statement.where(exists().where(further.c.entry_id == search_word.c.entry_id, either))
+        # as in directory.search: OFFSET keeps PostgreSQL from joining ranges with each other
+        has_it = select(further.c.entry_id).where(further.c.entry_id == search_word.c.entry_id, either)
+        statement = statement.where(has_it.offset(0).exists())
     return Question(statement.limit(bindparam("most", type_=search_entry.c.id.type)))
 
 
