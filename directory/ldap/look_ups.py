@@ -44,7 +44,7 @@ _PLACES = (4, 20, 75, MOST_WORDS)
 # Conditions of one look-up; further words are left to the filter.
 _MOST_FRAGMENTS = 4
 # A frequency needs to tell rare from common only, and is remembered of so many fragments.
-_COUNTED, _FREQUENCIES = 50_000, 10_000
+_COUNTED, _FREQUENCIES = 20_000, 10_000
 # Before and after whatever may follow in a word or a name.
 _FIRST, _LAST = "\x01", "\U0010ffff"
 _UNITS_AT_ONCE = 100
