@@ -82,7 +82,16 @@ def test_every_screen(
     screens["reading"] = faults(page)
     page.get_by_label("Tài khoản của").click()
     screens["menu"] = faults(page)
-    for path in ("/compose", "/search?q=doc", "/search?q=khongcogi", "/search", "/settings", "/mailboxes", "/settings/two-steps", "/labels"):
+    for path in (
+        "/compose",
+        "/search?q=doc",
+        "/search?q=khongcogi",
+        "/search",
+        "/settings",
+        "/mailboxes",
+        "/settings/two-steps",
+        "/labels",
+    ):
         page.goto(path)
         screens[path] = faults(page)
     page.goto("/settings/app-passwords")
