@@ -297,17 +297,17 @@ def test_open_menus_and_half_typed_fields_stay(quiet: Callable[..., Page], hall:
         hall.put("an", letter(subject="vừa đến"))
         ask_for_news(page, answers)
         box(page, 0).check()
-        page.locator(".selection-tools summary").click()
+        page.locator(".selection-tools .move-menu summary").click()
         page.get_by_label("Chuyển đến").select_option("Lưu trữ")
         answers.arrive()
     expect(page.locator(".pager .range")).to_contain_text("161")
     expect(page.get_by_role("textbox", name="Trang")).to_have_value("4")
-    expect(page.locator(".selection-tools .menu-panel")).to_be_visible()
+    expect(page.locator(".selection-tools .move-menu .menu-panel")).to_be_visible()
     page.get_by_role("button", name="Chuyển", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("Lưu trữ")
     assert [subject for _, _, subject in hall.rows("an", "Archive")] == ["thư 159"]
     box(page, 1).check()
-    expect(page.locator(".selection-tools .menu-panel")).to_be_hidden()
+    expect(page.locator(".selection-tools .move-menu .menu-panel")).to_be_hidden()
 
 
 def test_the_open_message_is_not_loaded_again(quiet: Callable[..., Page], hall: TownHall) -> None:

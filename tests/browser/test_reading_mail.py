@@ -186,7 +186,7 @@ def test_moving_to_a_mailbox_made_just_now(sign_in: Callable[..., Page], hall: T
     page.get_by_role("link", name="Hộp thư đến").click()
     page.locator(".row-link").click()
     tools = page.locator("[data-reading-tools]")
-    tools.locator("summary").click()
+    tools.locator(".move-menu summary").click()
     tools.get_by_label("Chuyển đến").select_option("Dự án metro")
     tools.get_by_role("button", name="Chuyển", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("Dự án metro")

@@ -55,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Liv
             "relay": {"routes": {OUTSIDE: f"127.0.0.1:{sink.port}"}, "schedule": (1,)},
         },
     )
-    live.add_accounts(f"can.bo.{number}" for number in range(OFFICIALS))
+    live.add_accounts(f"hoa.mai.{number}" for number in range(OFFICIALS))
     live.start()
     yield live
     assert live.stop() == 0
@@ -133,17 +133,17 @@ def _numbers() -> Iterator[int]:
 
 @pytest.fixture
 def official(server: LiveServer, _numbers: Iterator[int]) -> Official:
-    return Official(server, f"can.bo.{next(_numbers)}")
+    return Official(server, f"hoa.mai.{next(_numbers)}")
 
 
 @pytest.fixture
 def colleague(server: LiveServer, _numbers: Iterator[int]) -> Official:
-    return Official(server, f"can.bo.{next(_numbers)}")
+    return Official(server, f"hoa.mai.{next(_numbers)}")
 
 
 @pytest.fixture
 def third(server: LiveServer, _numbers: Iterator[int]) -> Official:
-    return Official(server, f"can.bo.{next(_numbers)}")
+    return Official(server, f"hoa.mai.{next(_numbers)}")
 
 
 Letter = Callable[..., bytes]

@@ -14,7 +14,7 @@ from tests.interop.test_swaks import Swaks
 from tests.live import LiveServer
 
 PROXY, FILTER = "127.0.0.2", "127.0.0.3"
-ADDRESS = "can.bo@thanhpho.example"
+ADDRESS = "hoa.mai@thanhpho.example"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A running CityMail that believes a proxy and a filter."""
     live = LiveServer(
         tmp_path_factory.mktemp("fronted"),
-        ["can.bo"],
+        ["hoa.mai"],
         settings={
             "workers": {"web": 0},
             "login": {"never_slowed": ("127.0.0.0/8",)},

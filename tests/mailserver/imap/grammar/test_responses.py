@@ -41,7 +41,13 @@ def test_every_refusal_has_a_code():
     kinds = [each for each in vars(refusals).values() if isinstance(each, type) and issubclass(each, refusals.Refusal)]
     without = {kind for kind in kinds if not responses.refusal_code(kind())}
     # Recipients, and what is wrong with the mail of others, are no matter of IMAP's.
-    of_smtp = {refusals.NoSuchRecipient, refusals.Distrusted, refusals.Forged, refusals.Unwanted}
+    of_smtp = {
+        refusals.NoSuchRecipient,
+        refusals.NoLongerUsed,
+        refusals.Distrusted,
+        refusals.Forged,
+        refusals.Unwanted,
+    }
     assert without == {refusals.Refusal, *of_smtp}
 
 
