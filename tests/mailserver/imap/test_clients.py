@@ -106,7 +106,9 @@ def test_aioimaplib(live):
         await asyncio.wait_for(idle, 20)
         assert (await client.uid("move", "1:2", "Trash")).result == "OK"
         assert (await client.getquotaroot("INBOX")).result == "OK"
-        await other.logout()
-        await client.logout()
+        for each in (other, client):
+            await each.logout()
+            each.protocol.transport.close()  # it waits for the server to, and this loop does not
+        await asyncio.sleep(0)
 
     asyncio.run(converse())
