@@ -184,6 +184,8 @@ def test_aioimaplib_idles_until_mail_comes(
         assert fetched.result == "OK"
         assert any(isinstance(line, bytearray) and line.endswith(octets) for line in fetched.lines)
         assert (await client.logout()).result == "OK"
+        client.protocol.transport.abort()
+        await asyncio.sleep(0)
         return list(pushed)
 
     pushed = asyncio.run(watch())
