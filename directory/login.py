@@ -195,14 +195,17 @@ class Gate:
         return self.judge(sasl.Credentials(authzid, login, password), Peer(client, protocol)).account
 
     def judge_code(self, owner: Account, code: str, client: str) -> None:
-        """The second proof, after the password.  Raises LoginRefused; wrong codes count as wrong passwords do."""
-        peer = Peer(client, "webmail")
-        self._admit_to_trial(None, owner.login, peer)
+        """The second proof, after the password.  Raises LoginRefused.
+
+        Wrong codes count as wrong passwords do, and apart from them: who knows the password must not win new guesses.
+        """
+        peer, name = Peer(client, "webmail"), f"{owner.login} code"
+        self._admit_to_trial(None, name, peer)
         with self._directory.write(origin=client) as conn:
             proof = second_factor.prove(conn, owner.id, code[:100])
         if proof is None:
-            raise self._refusal(owner.login, owner.login, peer, self._proven.guess(owner.login, "code " + code))
-        self._throttle.succeeded(client, owner.login)
+            raise self._refusal(owner.login, name, peer, self._proven.guess(name, code))
+        self._throttle.succeeded(client, name)
 
     def _lacks_code(self, conn: Reading, actor: Account, peer: Peer) -> bool:
         """Whether the password is not enough here: nobody could be asked for more."""
