@@ -11,7 +11,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from flask import Blueprint, abort, request
 
@@ -146,19 +146,7 @@ def _destination(mine: dict[int, Mailbox], action: str) -> Mailbox:
 
 
 def _flag(chosen: Chosen, action: str, back: str) -> Answer:
-    operation, flag = _FLAGS[action]
-
-    def job(tx: Transaction) -> list[dict[str, Any]]:
-        steps = []
-        for mailbox_id, ranges in chosen.ranges.items():
-            changed = messages.set_flags(tx, mailbox_id, ranges, operation, [flag]).changed
-            if changed:
-                back_again = "remove" if operation == "add" else "add"
-                uids = compress(uid for uid, _flags, _modseq in changed)
-                steps.append({"do": back_again, "flag": flag, "in": mailbox_id, "uids": uids})
-        return steps
-
-    steps = _commit(job, chosen.ranges)
+    steps = _set_flag(chosen, *_FLAGS[action])
     texts = {
         "read": ngettext("Marked as read.", "%(num)s messages marked as read.", chosen.count),
         "unread": ngettext("Marked as unread.", "%(num)s messages marked as unread.", chosen.count),
@@ -173,20 +161,8 @@ def _label(chosen: Chosen, action: str, keyword: str, back: str) -> Answer:
     label = next((each for each in labels.mine() if each.keyword == keyword), None)
     if label is None:
         return pages.refused(_("Choose a label."), back, 400)
-    operation: Literal["add", "remove"] = "add" if action == "label" else "remove"
-
-    def job(tx: Transaction) -> list[dict[str, Any]]:
-        steps = []
-        for mailbox_id, ranges in chosen.ranges.items():
-            changed = messages.set_flags(tx, mailbox_id, ranges, operation, [label.keyword]).changed
-            if changed:
-                back_again = "remove" if operation == "add" else "add"
-                uids = compress(uid for uid, _flags, _modseq in changed)
-                steps.append({"do": back_again, "flag": label.keyword, "in": mailbox_id, "uids": uids})
-        return steps
-
-    steps = _commit(job, chosen.ranges)
-    if operation == "add":
+    steps = _set_flag(chosen, "add" if action == "label" else "remove", label.keyword)
+    if action == "label":
         text = ngettext(
             "Labelled “%(label)s”.", "%(num)s messages labelled “%(label)s”.", chosen.count, label=label.name
         )
@@ -195,6 +171,22 @@ def _label(chosen: Chosen, action: str, keyword: str, back: str) -> Answer:
             "“%(label)s” taken off.", "“%(label)s” taken off %(num)s messages.", chosen.count, label=label.name
         )
     return pages.done(text, back, undo=_undo(steps))
+
+
+def _set_flag(chosen: Chosen, operation: Literal["add", "remove"], flag: str) -> list[dict[str, Any]]:
+    """Put it on or take it off; the steps that undo it."""
+    back_again = "remove" if operation == "add" else "add"
+
+    def job(tx: Transaction) -> list[dict[str, Any]]:
+        steps = []
+        for mailbox_id, ranges in chosen.ranges.items():
+            changed = messages.set_flags(tx, mailbox_id, ranges, operation, [flag]).changed
+            if changed:
+                uids = compress(uid for uid, _flags, _modseq in changed)
+                steps.append({"do": back_again, "flag": flag, "in": mailbox_id, "uids": uids})
+        return steps
+
+    return cast("list[dict[str, Any]]", _commit(job, chosen.ranges))
 
 
 def _move(chosen: Chosen, target: Mailbox, back: str) -> Answer:
