@@ -6,6 +6,7 @@ values hold them as a list; a rule of a group is a JSON object in text.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -165,3 +166,19 @@ def posts_of(kind: Kind, record: Record) -> list[Row]:
     if not names:
         return []
     return [{name: row[name] for name in names if row.get(name)} for row in record if row.get("unit")]
+
+
+def written_post(post: Mapping[str, str]) -> str:
+    """A post as one value, for formats that know of none."""
+    return json.dumps(post, ensure_ascii=False)
+
+
+def read_post(text: str) -> Row:
+    """What ``written_post`` wrote.  Raises Fault."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise Fault("value-invalid", value=text[:100], what="post")
+    return found

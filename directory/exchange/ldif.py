@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from directory.exchange.folding import fold, unfold
-from directory.exchange.kinds import Kind, KindName, Record, one_record, posts_of
+from directory.exchange.kinds import Kind, KindName, Record, one_record, posts_of, read_post, written_post
 from directory.exchange.lines import Item, Lines, text_of
 from directory.faults import Fault
 from directory.ldap import dn
@@ -164,7 +163,7 @@ def _finished(kind: Kind, values: dict[str, Any], found: Mapping[str, list[str]]
     if kind.name == "official":
         if f"{_PREFIX}familyname" in found:
             values["family_name"] = found[f"{_PREFIX}familyname"][0]
-        posts = [_object(text) for text in found.get(_POST.lower(), [])]
+        posts = [read_post(text) for text in found.get(_POST.lower(), [])]
         if posts or f"{_PREFIX}familyname" in found:
             values.pop("unit", None)
             values.pop("position", None)
@@ -172,16 +171,6 @@ def _finished(kind: Kind, values: dict[str, Any], found: Mapping[str, list[str]]
     if kind.name == "group":
         values["members"] = [_member(each) for each in values.get("members", [])] + found.get(_OUTSIDE.lower(), [])
     return one_record(kind, values)
-
-
-def _object(text: str) -> dict[str, str]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise Fault("value-invalid", value=text[:100], what="post")
-    return found
 
 
 def _member(text: str) -> str:
@@ -236,7 +225,7 @@ def _entry(kind: Kind, record: Record) -> Iterator[tuple[str, str]]:
             else:
                 yield name, text
     for post in posts_of(kind, record):
-        yield _POST, json.dumps(post, ensure_ascii=False)
+        yield _POST, written_post(post)
 
 
 def _name(kind: KindName, row: Mapping[str, Any], suffix: str) -> str:

@@ -10,7 +10,6 @@ passed over.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import IO, Any
 from urllib.parse import quote, unquote
 
 from directory.exchange.folding import fold, unfold
-from directory.exchange.kinds import Kind, KindName, Record, one_record, posts_of
+from directory.exchange.kinds import Kind, KindName, Record, one_record, posts_of, read_post, written_post
 from directory.exchange.lines import Item, Lines, text_of
 from directory.faults import Fault
 
@@ -114,7 +113,7 @@ class Reader:
         if "N" in found:
             parts = [_words(part) for part in _split(found["N"][0].value, ";")] + [""] * 5
             values["family_name"], values["given_name"], values["middle_name"] = parts[0], parts[1], parts[2]
-        posts = [_post(_unescaped(each.value)) for each in found.get(_POST, [])]
+        posts = [read_post(_unescaped(each.value)) for each in found.get(_POST, [])]
         if not posts and "ORG" in found:
             values["unit"] = _unescaped(_split(found["ORG"][0].value, ";")[-1])
             role = found.get("ROLE") or found.get("TITLE")
@@ -162,16 +161,6 @@ def _plain(found: _Property) -> str:
         if value.lower().startswith(scheme):
             return unquote(value[len(scheme) :].partition("?")[0].partition(";")[0])
     return value
-
-
-def _post(text: str) -> dict[str, str]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise Fault("value-invalid", value=text[:100], what="post")
-    return found
 
 
 def _unescaped(text: str) -> str:
@@ -233,7 +222,7 @@ def _card(kind: Kind, record: Record) -> Iterator[tuple[str, str]]:
             for text in value if column.many else (value,):
                 yield name, _escaped(text)
     for post in posts_of(kind, record):
-        yield _POST, _escaped(json.dumps(post, ensure_ascii=False))
+        yield _POST, _escaped(written_post(post))
     yield "END", "VCARD"
 
 
