@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import and_, func, or_, select
 
-from directory import certificate_consistency
 from directory.database import Reading
-from directory.postings import refresh_preview
+from directory.pki import consistency as certificate_consistency
 from directory.record import check
+from directory.staff.postings import refresh_preview
 from directory.tables import (
     account,
     address,

@@ -69,7 +69,7 @@ _QUIET = {
         tables.label,
     )
 }
-# Answers for what is done on the machine without an administrator (directory.authority).
+# Answers for what is done on the machine without an administrator (directory.administration.authority).
 OWNER = "owner"
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
@@ -88,7 +88,7 @@ class _Conversation:
         raise NotImplementedError
 
     @property
-    def administrator(self) -> str:  # who answers for what is done (directory.authority)
+    def administrator(self) -> str:  # who answers for what is done (directory.administration.authority)
         return self._directory.administrator
 
     @property
@@ -220,7 +220,7 @@ class Writing(_Conversation):
     """The one writing transaction.  It reads what it has written.
 
     ``origin`` and ``reason`` go into the audit record of whatever is changed in it.  Once the administrator is
-    ``refused`` something (``directory.authority``), nothing of it is kept.
+    ``refused`` something (``directory.administration.authority``), nothing of it is kept.
     """
 
     def __init__(self, directory: Directory, connection: Connection, origin: str = "", reason: str = "") -> None:
@@ -277,7 +277,7 @@ class Directory:
         self._notice_within = notice_within
         self.engine = create_directory_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self.administrator = ""  # who answers for what is written through this object (directory.authority)
+        self.administrator = ""  # who answers for what is written here (directory.administration.authority)
         self._readers = (
             self.engine
             if self.is_sqlite

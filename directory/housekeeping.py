@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
-from directory import account_changes, address_life, custody, mailboxes, scram_verifiers, sessions
-from directory.catching_up import catch_up
 from directory.database import Directory
 from directory.dates import days_after
-from directory.leaving import carry_out_due
+from directory.mail import account_changes, address_life, custody, mailboxes
 from directory.plans.life import apply_due
-from directory.postings import people_touched_between, refresh
+from directory.signing_in import scram_verifiers, sessions
+from directory.staff.catching_up import catch_up
+from directory.staff.leaving import carry_out_due
+from directory.staff.postings import people_touched_between, refresh
 from directory.tables import state
 
 ACTOR = "housekeeper"

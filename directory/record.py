@@ -1,6 +1,7 @@
 """The audit record in the directory's database: one row for every change, chained (``security.audit``).
 
-Nothing is recorded, and so nothing is changed, by an administrator who may not (``directory.authority``).
+Nothing is recorded, and so nothing is changed, by an administrator who may not
+(``directory.administration.authority``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select
 
-from directory import authority
+from directory.administration import authority
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.tables import audit_record

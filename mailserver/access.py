@@ -1,11 +1,11 @@
 """Who may do what in which mailbox, and under which name it appears to him: the one place that decides.
 
 Everybody has every right in his own mailboxes.  An official who is appointed to a unit's mailbox, or was given it by
-name (``directory.recipients.mailboxes_of``), works in all of it (``WORK``).  A closed mailbox is read by whoever has
-custody of it, and by nobody else (``directory.custody``).  Beyond that the access control lists
-count: what the entries that mean the reader give, less what negative entries take away.  Nothing is remembered here,
-so an appointment that ends, or a right that is withdrawn, holds from the next question on (the directory notices its
-own changes within seconds, a change of day within a minute).
+name (``directory.mail.recipients.mailboxes_of``), works in all of it (``WORK``).  A closed mailbox is read by whoever
+has custody of it, and by nobody else (``directory.mail.custody``).  Beyond that the access control lists count: what
+the entries that mean the reader give, less what negative entries take away.  Nothing is remembered here, so an
+appointment that ends, or a right that is withdrawn, holds from the next question on (the directory notices its own
+changes within seconds, a change of day within a minute).
 
 A mailbox of one's own has its plain name.  One of another person is ``Other Users/login/name``, one of a unit or a
 role ``Shared/login/name``: plain ASCII, which every client shows right, and addresses, which unlike names of units are
@@ -23,11 +23,11 @@ from enum import Enum
 
 from sqlalchemy import Connection, bindparam, select
 
-from directory.accounts import Account, account_ever_by_login, find_account
-from directory.addresses import normalise, owner_row, primary_domain
-from directory.custody import entrusted_to
 from directory.database import Question, Reading, Writing
-from directory.recipients import is_reached, mailboxes_of
+from directory.mail.accounts import Account, account_ever_by_login, find_account
+from directory.mail.addresses import normalise, owner_row, primary_domain
+from directory.mail.custody import entrusted_to
+from directory.mail.recipients import is_reached, mailboxes_of
 from directory.tables import mail_group
 from mailserver.refusals import CannotDo, LimitReached, NoSuchMailbox, NotPermitted
 from mailserver.store import mailboxes, readers, rights
@@ -40,7 +40,7 @@ from mailserver.store.rights import ALL, NONE, Entry, Rights
 
 OTHER_USERS, SHARED = "Other Users", "Shared"
 ROOTS = (OTHER_USERS, SHARED)
-# Addresses that a city gives out have no "^" (directory.addresses).
+# Addresses that a city gives out have no "^" (directory.mail.addresses).
 _TO_LEVEL, _FROM_LEVEL = str.maketrans("._", "_^"), str.maketrans("_^", "._")
 # What one who is appointed to a unit's mailbox may do in it: all but decide who else may.
 WORK: Rights = ALL - {"a"}

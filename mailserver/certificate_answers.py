@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from directory.database import Directory
-from directory.issuers import DELTA, FULL, crl_of, list_issuers, register
-from directory.ocsp_responders import responders
+from directory.pki.issuers import DELTA, FULL, crl_of, list_issuers, register
+from directory.pki.ocsp_responders import responders
 from security.authority.responder import (
     MALFORMED,
     UNAUTHORIZED,

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from directory import enrolment, fetched_crls, ocsp_responders
 from directory.database import Directory
 from directory.faults import Fault
-from directory.fetched_crls import FetchFault
-from directory.issuers import (
+from directory.pki import enrolment, fetched_crls, ocsp_responders
+from directory.pki.fetched_crls import FetchFault
+from directory.pki.issuers import (
     DAY,
     Certifier,
     IssuerRow,

@@ -6,10 +6,10 @@ import os
 import secrets
 from datetime import UTC, datetime
 
-from directory.addresses import is_local_domain
-from directory.catalogue import is_bare, lay_out
 from directory.database import open_directory
-from directory.domains import add_domain
+from directory.mail.addresses import is_local_domain
+from directory.mail.domains import add_domain
+from directory.staff.catalogue import is_bare, lay_out
 from mailserver.config import Config
 from mailserver.store.migrate import migrate as migrate_store
 from mailserver.wiring import secret_key_path

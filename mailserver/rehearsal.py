@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 
-from directory.accounts import credentials_by_login
-from directory.recipients import resolve
+from directory.mail.accounts import credentials_by_login
+from directory.mail.recipients import resolve
 from mailserver.config import Config
 from mailserver.refusals import Refusal
 from mailserver.store import changes, mailboxes, reading

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from directory.database import Directory
-from directory.login import Gate, LoginRules
+from directory.signing_in.login import Gate, LoginRules
 from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
 from mailserver.scanning.asking import Panel

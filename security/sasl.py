@@ -1,5 +1,5 @@
 """SASL as state machines without a socket: octets of a challenge out, octets of a response in, and at the end what
-the client claims, for ``directory.login.Gate`` to judge.
+the client claims, for ``directory.signing_in.login.Gate`` to judge.
 
     exchange = Plain()
     step = exchange.start(initial_response)      # None if the client sent none

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from flask import Blueprint, make_response, request
 
-from directory import app_passwords
 from directory.faults import Fault
+from directory.signing_in import app_passwords
 from webmail import languages, pages
 from webmail.languages import _
 from webmail.login import person

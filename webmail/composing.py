@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from flask import Blueprint, abort, flash, jsonify, make_response, render_template, request
 
-from directory import accounts, recipients
-from directory.signatures import signature_of
+from directory.mail import accounts, recipients
+from directory.mail.signatures import signature_of
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import postponing
 from mailserver.delivery.submission import Submission, Submitted

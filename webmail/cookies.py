@@ -1,7 +1,7 @@
 """The one cookie: signed, HttpOnly, SameSite=Strict, and only ever a reference.
 
-It holds the opaque token of a session that the directory keeps (``directory.sessions``), the CSRF secret, and notices
-to show once.  Ending the session in the directory ends it everywhere; the cookie alone proves nothing.
+It holds the opaque token of a session that the directory keeps (``directory.signing_in.sessions``), the CSRF secret,
+and notices to show once.  Ending the session in the directory ends it everywhere; the cookie alone proves nothing.
 
 Under TLS the cookie carries the ``__Host-`` prefix, so that no other host and no plain connection can set it.
 Standards: RFC 6265bis §4.1.3 (prefixes), §5.5.7 (SameSite).

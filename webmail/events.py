@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort
 
-from directory import accounts
+from directory.mail import accounts
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store.mailboxes import INBOX
 from webmail.cookies import TOKEN_KEY, read_cookies

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from flask import Blueprint, g, request
 
-from directory import labels as directory_labels
 from directory.faults import Fault
-from directory.labels import COLOURS, Label, labels_of
-from directory.names import fold
+from directory.mail import labels as directory_labels
+from directory.mail.labels import COLOURS, Label, labels_of
+from directory.words.names import fold
 from webmail import languages, pages
 from webmail.languages import _
 from webmail.login import account, may_send

@@ -17,7 +17,7 @@ from html import escape
 
 from sqlalchemy import Connection
 
-from directory import accounts
+from directory.mail import accounts
 from mailserver.message.compose import Draft, compose
 from mailserver.message.entity import Attachment, Correspondent
 from mailserver.message.headers import find_field

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, request
 from sqlalchemy import Connection
 
-from directory import recipients
-from directory.labels import Label
+from directory.mail import recipients
+from directory.mail.labels import Label
 from mailserver.store import flags as flag_bits
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import reading as store_reading

@@ -11,13 +11,14 @@ from urllib.parse import quote, urlsplit
 from flask import Blueprint, Flask, Response, flash, g, make_response, render_template, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from directory import accounts, second_factor, sessions
-from directory.accounts import Account
-from directory.admission import password_stamp
 from directory.database import Reading
-from directory.login import LoginRefused
-from directory.recipients import mailboxes_of
-from directory.sessions import Session
+from directory.mail import accounts
+from directory.mail.accounts import Account
+from directory.mail.recipients import mailboxes_of
+from directory.signing_in import second_factor, sessions
+from directory.signing_in.admission import password_stamp
+from directory.signing_in.login import LoginRefused
+from directory.signing_in.sessions import Session
 from mailserver import access
 from mailserver.store import Store
 from webmail.languages import _

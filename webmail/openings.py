@@ -1,10 +1,10 @@
-"""Who opened one's mailbox: administrators, colleagues, whoever was let in (``directory.openings``)."""
+"""Who opened one's mailbox: administrators, colleagues, whoever was let in (``directory.administration.openings``)."""
 
 from __future__ import annotations
 
 from flask import Blueprint
 
-from directory.openings import openings
+from directory.administration.openings import openings
 from webmail import pages
 from webmail.languages import _
 from webmail.login import person

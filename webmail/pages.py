@@ -15,8 +15,8 @@ from flask import Flask, Response, flash, jsonify, make_response, redirect, rend
 from flask_login import current_user
 from sqlalchemy import Connection
 
-from directory import accounts, recipients
-from directory.labels import Label
+from directory.mail import accounts, recipients
+from directory.mail.labels import Label
 from mailserver import access
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota

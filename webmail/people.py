@@ -17,11 +17,11 @@ from typing import Any, Concatenate, ParamSpec
 from flask import Blueprint, Response, jsonify, make_response, request
 from flask_login import current_user
 
-from directory import staff
 from directory.database import Reading
 from directory.faults import Fault
+from directory.finding import tree as staff
+from directory.finding.search import Suggestion
 from directory.ldap.policy import Asker, Policy, attribute_keys
-from directory.search import Suggestion
 from webmail.formatting import hue, initials
 from webmail.heads import Person
 from webmail.languages import _, choose

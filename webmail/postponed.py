@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 
 from flask import Blueprint, flash, request
 
-from directory.preferences import CHOICES, UNDO_SEND, prefer, preferences_of
+from directory.mail.preferences import CHOICES, UNDO_SEND, prefer, preferences_of
 from mailserver.delivery import postponing
 from mailserver.refusals import NoSuchMessage
 from webmail import pages

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from flask import request
 
-from directory import second_factor
-from directory.login import LoginRefused
+from directory.signing_in import second_factor
+from directory.signing_in.login import LoginRefused
 from webmail.languages import _
 from webmail.login import ANSWER_AFTER, person
 from webmail.pages import Answer

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 from flask import abort
 from sqlalchemy import Connection
 
-from directory import recipients
+from directory.mail import recipients
 from mailserver.message.structure import decode_parts
 from mailserver.message.subject import forward_subject, reply_subject
 from mailserver.message.text import body_text

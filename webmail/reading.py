@@ -14,8 +14,8 @@ from typing import Any
 from flask import Blueprint, abort, request
 from sqlalchemy import Connection
 
-from directory import accounts
-from directory.labels import Label
+from directory.mail import accounts
+from directory.mail.labels import Label
 from mailserver.message.structure import decode_parts
 from mailserver.message.text import body_text
 from mailserver.store import flags as flag_bits

@@ -21,7 +21,7 @@ from time import monotonic
 from flask import Blueprint, request
 from sqlalchemy import Connection
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.structure import decode_parts
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import search as store_search

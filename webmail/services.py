@@ -18,7 +18,7 @@ from security.pace import Pace, pace_memory
 
 if TYPE_CHECKING:
     from directory.database import Directory
-    from directory.login import Gate
+    from directory.signing_in.login import Gate
     from mailserver.config import Config
     from mailserver.delivery.post_office import PostOffice
     from mailserver.store import Store

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, flash, request, session
 from flask_login import current_user, login_user
 
-from directory import sessions, signatures
-from directory.account_changes import set_language, set_password
-from directory.accounts import Account, credentials_by_login
 from directory.faults import Fault
-from directory.password_policy import refuse_weak
-from directory.preferences import CHOICES, UNDO_SEND
+from directory.mail import signatures
+from directory.mail.account_changes import set_language, set_password
+from directory.mail.accounts import Account, credentials_by_login
+from directory.mail.preferences import CHOICES, UNDO_SEND
+from directory.signing_in import sessions
+from directory.signing_in.password_policy import refuse_weak
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from security.scram import new_verifier
 from webmail import languages, pages, postponed

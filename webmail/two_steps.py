@@ -11,8 +11,8 @@ import segno
 from flask import Blueprint, make_response, request
 from markupsafe import Markup
 
-from directory import second_factor
 from directory.faults import Fault
+from directory.signing_in import second_factor
 from security import totp
 from webmail import languages, pages
 from webmail.languages import _

@@ -7,15 +7,17 @@ from typing import Any, cast
 
 import click
 
-from directory import approvals, authority, bounds, delegations, people, units
-from directory.approvals import Request
+from directory.administration import approvals, authority, bounds, delegations
+from directory.administration.approvals import Request
+from directory.administration.delegations import Granted
+from directory.administration.roles import ATTRIBUTE_NAMES, ROLES, Role
 from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME, Reading, Writing
 from directory.dates import parse_day
-from directory.delegations import Granted
 from directory.faults import Fault
-from directory.roles import ATTRIBUTE_NAMES, ROLES, Role
+from directory.mail import accounts
+from directory.staff import units
 
 
 @click.group()
@@ -122,7 +124,7 @@ def list_(cli: CliContext) -> None:
 @directory_command
 def show(cli: CliContext, official: str) -> None:
     with cli.directory.read() as conn:
-        found = people.find_mailbox_owner(conn, official)
+        found = accounts.find_mailbox_owner(conn, official)
         if found is None:
             raise Fault("account-unknown", account=official)
     if found.id != cli.directory.administrator:
@@ -140,10 +142,10 @@ def show(cli: CliContext, official: str) -> None:
 def may(cli: CliContext, official: str, operation: str, subject: str) -> None:
     _allow(cli, "admin.see")
     with cli.directory.read() as conn:
-        actor = people.find_mailbox_owner(conn, official)
+        actor = accounts.find_mailbox_owner(conn, official)
         if actor is None:
             raise Fault("account-unknown", account=official)
-        about = people.find_mailbox_owner(conn, subject) if subject else None
+        about = accounts.find_mailbox_owner(conn, subject) if subject else None
         key = about.login if about is not None else subject
         decision = authority.may(conn, actor.id, operation, key)
     cli.give({"allowed": decision.allowed, "reason": decision.reason, "by": decision.by.id if decision.by else None})

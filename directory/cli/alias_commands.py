@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from directory import aliases
-from directory.aliases import Alias
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
+from directory.mail import aliases
+from directory.mail.aliases import Alias
 
 
 @click.group()

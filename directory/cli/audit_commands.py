@@ -12,13 +12,16 @@ from typing import IO, Any
 
 import click
 
-from directory import authority, openings, people, record, units
-from directory.addresses import addresses_ever
+from directory import record
+from directory.administration import authority, openings
 from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command, written_to
 from directory.cli.texts import help_text
 from directory.database import CITY_TIME, Reading
 from directory.dates import parse_day
 from directory.faults import Fault
+from directory.mail import accounts
+from directory.mail.addresses import addresses_ever
+from directory.staff import units
 from security.audit import AuditEntry
 
 _COLUMNS = ("number", "at", "actor", "origin", "action", "subject", "reason", "before", "after", "details", "digest")
@@ -66,7 +69,7 @@ def _shown(cli: CliContext, found: list[AuditEntry]) -> None:
 
 def _subjects(conn: Reading, key: str) -> list[str]:
     """Under which names the record may know what ``key`` stands for: all addresses of a mailbox, the id of a unit."""
-    owner = people.find_mailbox_owner(conn, key)
+    owner = accounts.find_mailbox_owner(conn, key)
     if owner is not None:
         return [owner.login, *addresses_ever(conn, owner.id), key]
     try:
@@ -145,7 +148,7 @@ def _end(day: str | None) -> int | None:
 @directory_command
 def opened(cli: CliContext, mailbox: str, limit: int) -> None:
     with cli.directory.read() as conn:
-        owner = people.find_mailbox_owner(conn, mailbox)
+        owner = accounts.find_mailbox_owner(conn, mailbox)
         if owner is None:
             raise Fault("account-unknown", account=mailbox)
     if owner.id != cli.directory.administrator:

@@ -120,9 +120,9 @@ class CliContext:
 
     def _answer_for(self, opened: Directory) -> None:
         """Who answers for what is changed: an administrator who proves himself, or the owner of the machine."""
-        from directory.bounds import is_governed
+        from directory.administration.bounds import is_governed
+        from directory.administration.delegations import sign_in
         from directory.database import OWNER
-        from directory.delegations import sign_in
 
         if self.acting_as:
             prompt = text("password.administrator", self.language).format(login=self.acting_as)

@@ -8,12 +8,13 @@ from datetime import datetime
 
 import click
 
-from directory import dkim_keys, dkim_rotation
 from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME
-from directory.dkim_keys import ACTIVE, KINDS, REMOVED, RETIRED, DkimKey
-from directory.dkim_rotation import Publication, Step
+from directory.dkim import keys as dkim_keys
+from directory.dkim import rotation as dkim_rotation
+from directory.dkim.keys import ACTIVE, KINDS, REMOVED, RETIRED, DkimKey
+from directory.dkim.rotation import Publication, Step
 
 # What is said of each step of a rotation.
 _SAID = {

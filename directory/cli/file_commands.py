@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import click
 
-from directory import units
 from directory.cli.context import EXIT_PARTLY, CliContext, changing_command, written_to
 from directory.cli.options import Passwords, allow_weak_option, must_change_option, password_stdin_option
 from directory.cli.progress import progress_bar
@@ -27,6 +26,7 @@ from directory.exchange.officials import OfficialSettings, OfficialTaker
 from directory.exchange.units import UnitTaker
 from directory.record import record
 from directory.sizes import parse_size
+from directory.staff import units
 
 # Differences of a dry run that a terminal is shown; a file holds them all.
 _SHOWN = 50

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from directory import group_rights, groups, people, postings, recipients, unit_types, units
 from directory.cli import file_commands
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.faults import Fault
-from directory.groups import POSTING_RULES, Group, Rule
+from directory.mail import accounts, group_rights, groups, recipients
+from directory.mail.groups import POSTING_RULES, Group, Rule
+from directory.staff import postings, unit_types, units
 
 _POSTING = click.Choice(POSTING_RULES)
 
@@ -236,24 +237,24 @@ def set_(
 
 
 def _account(conn: Writing, key: str) -> str:
-    owner = people.find_mailbox_owner(conn, key)
+    owner = accounts.find_mailbox_owner(conn, key)
     if owner is None:
         raise Fault("account-unknown", account=key)
     return owner.id
 
 
 def _accounts_and_groups(conn: Writing, keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    accounts, further = [], []
+    members, further = [], []
     for key in keys:
-        owner = people.find_mailbox_owner(conn, key)
+        owner = accounts.find_mailbox_owner(conn, key)
         if owner is not None:
-            accounts.append(owner.id)
+            members.append(owner.id)
             continue
         try:
             further.append(groups.find_group(conn, key).id)
         except Fault:
             raise Fault("account-unknown", account=key) from None
-    return accounts, further
+    return members, further
 
 
 @group.command("remove", help=help_text("group.remove"))

@@ -6,20 +6,21 @@ from typing import Any
 
 import click
 
-from directory import address_life, custody, leaving, people, postings, units
-from directory.accounts import Account, find_account
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.official_view import show_changed
 from directory.cli.options import Post, Redirect, decision_option, post_options, redirect_options
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.dates import day_before, days_after, parse_day
-from directory.departures import Departure, leavings
 from directory.faults import Fault
+from directory.mail import accounts, address_life, custody
+from directory.mail.accounts import Account, find_account
+from directory.staff import leaving, people, postings, units
+from directory.staff.departures import Departure, leavings
 
 
 def _find(conn: Reading | Writing, key: str) -> Account:
-    found = people.find_mailbox_owner(conn, key)
+    found = accounts.find_mailbox_owner(conn, key)
     if found is None:
         raise Fault("account-unknown", account=key)
     return found

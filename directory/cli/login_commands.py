@@ -9,16 +9,17 @@ from datetime import datetime
 
 import click
 
-from directory import app_passwords, hidden_capabilities, people, second_factor
-from directory.accounts import Account
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME, Reading, Writing
 from directory.faults import Fault
+from directory.mail import accounts, hidden_capabilities
+from directory.mail.accounts import Account
+from directory.signing_in import app_passwords, second_factor
 
 
 def _find(conn: Reading | Writing, key: str) -> Account:
-    found = people.find_mailbox_owner(conn, key)
+    found = accounts.find_mailbox_owner(conn, key)
     if found is None:
         raise Fault("account-unknown", account=key)
     return found

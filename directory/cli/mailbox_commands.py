@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from directory import account_changes, address_life, leaving, mailboxes, people, scram_verifiers, units
-from directory.accounts import Account, find_account
 from directory.cli import file_commands, leaving_commands, login_commands
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.options import (
@@ -25,8 +23,12 @@ from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.dates import day_before, days_after
 from directory.faults import Fault
-from directory.recipients import addresses_of
+from directory.mail import account_changes, accounts, address_life, mailboxes
+from directory.mail.accounts import Account, find_account
+from directory.mail.recipients import addresses_of
+from directory.signing_in import scram_verifiers
 from directory.sizes import parse_size
+from directory.staff import leaving, people, units
 
 
 @click.group()
@@ -39,7 +41,7 @@ for _command in (*login_commands.commands, *file_commands.mailbox_files, *leavin
 
 
 def _find(conn: Reading | Writing, key: str) -> Account:
-    found = people.find_mailbox_owner(conn, key)
+    found = accounts.find_mailbox_owner(conn, key)
     if found is None:
         raise Fault("account-unknown", account=key)
     return found

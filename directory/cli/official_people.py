@@ -6,7 +6,6 @@ from typing import IO
 
 import click
 
-from directory import account_changes, people, photos, postings, provisioning, scram_verifiers, units
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.mailbox_commands import change_password
 from directory.cli.official_view import show_changed, show_list, with_posts
@@ -23,13 +22,16 @@ from directory.cli.options import (
 )
 from directory.cli.texts import help_text, text
 from directory.dates import holds
-from directory.departures import planned_leaving
 from directory.faults import Fault
-from directory.groups import groups_of
-from directory.intake import Joiner
-from directory.names import PersonName
-from directory.recipients import addresses_of
+from directory.mail import account_changes
+from directory.mail.groups import groups_of
+from directory.mail.recipients import addresses_of
+from directory.signing_in import scram_verifiers
 from directory.sizes import parse_size
+from directory.staff import people, photos, postings, provisioning, units
+from directory.staff.departures import planned_leaving
+from directory.staff.intake import Joiner
+from directory.words.names import PersonName
 
 # What a camera writes is cut away first.
 _LARGEST_FILE = 10 * 1024 * 1024

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from directory import people, postings, provisioning, units
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.official_view import show_changed
 from directory.cli.options import Post, decision_option, post_options
 from directory.cli.texts import help_text
 from directory.dates import day_before, parse_day
+from directory.staff import people, postings, provisioning, units
 
 
 @click.command("move", help=help_text("official.move"))

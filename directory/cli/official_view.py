@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from directory import people, postings, units
 from directory.cli.context import CliContext
 from directory.cli.texts import text
 from directory.database import Reading, Writing
-from directory.people import Official
+from directory.staff import people, postings, units
+from directory.staff.people import Official
 
 
 def flat(official: Official) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import click
 from directory.cli.context import CliContext
 from directory.cli.texts import help_text, text
 from directory.dates import parse_day
-from directory.names import PersonName, split_name, tidy
-from directory.password_policy import refuse_impossible, refuse_weak
-from directory.postings import AppointmentKind
+from directory.signing_in.password_policy import refuse_impossible, refuse_weak
+from directory.staff.postings import AppointmentKind
+from directory.words.names import PersonName, split_name, tidy
 from security.passwords import hash_password, make_password
 from security.scram import new_verifier
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from directory import unit_changes, unit_types, units
 from directory.cli import file_commands
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.plan_commands import group as plan_group
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.dates import day_before, parse_day
-from directory.units import Succession, Unit
+from directory.staff import unit_changes, unit_types, units
+from directory.staff.units import Succession, Unit
 
 
 @click.group()

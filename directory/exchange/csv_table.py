@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from directory.damaged_text import diagnose
 from directory.exchange.kinds import Column, Kind, Record, tidied
 from directory.exchange.lines import Item, Line, Lines, text_of
 from directory.faults import Fault
+from directory.words.damaged_text import diagnose
 
 SUFFIX = ".csv"
 # what a rejects file has in front, so that it can be corrected and imported as it is

@@ -17,16 +17,17 @@ from typing import Any
 
 from sqlalchemy import bindparam, or_, select, tuple_
 
-from directory import groups, mailboxes, postings, units
-from directory.addresses import primary_domain
 from directory.database import Reading
 from directory.exchange.kinds import KindName, Record, Row
 from directory.faults import Fault
-from directory.group_rights import named_moderators
 from directory.ldap import dn
-from directory.names import tidy
+from directory.mail import groups, mailboxes
+from directory.mail.addresses import primary_domain
+from directory.mail.group_rights import named_moderators
 from directory.sizes import written_size
+from directory.staff import postings, units
 from directory.tables import account, address, appointment, group_nested, mail_group, person
+from directory.words.names import tidy
 
 _PAGE = 500
 _YES = "yes"

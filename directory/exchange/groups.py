@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from directory import group_rights, groups, people, unit_types, units
-from directory.addresses import owner_row, spelled_out
 from directory.database import Writing
 from directory.exchange.importing import Change, Difference, Intaking, Taker
 from directory.exchange.kinds import GROUP, Row
 from directory.exchange.one_row import OneRow, change
 from directory.faults import Fault
-from directory.names import fold
-from directory.postings import find_position
+from directory.mail import accounts, group_rights, groups
+from directory.mail.addresses import owner_row, spelled_out
+from directory.staff import unit_types, units
+from directory.staff.postings import find_position
+from directory.words.names import fold
 
 _YES, _NO = ("yes", "true", "1", "co", "x"), ("no", "false", "0", "khong")
 
@@ -136,7 +137,7 @@ class _GroupIntaking(OneRow):
         """Ids by login.  Raises Fault."""
         found = {}
         for login in logins:
-            holder = people.find_mailbox_owner(self.conn, login)
+            holder = accounts.find_mailbox_owner(self.conn, login)
             if holder is None:
                 raise Fault("account-unknown", account=login)
             found[holder.login] = holder.id

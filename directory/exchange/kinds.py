@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from directory.faults import Fault
-from directory.names import fold, tidy
+from directory.words.names import fold, tidy
 
 KindName = Literal["official", "unit", "mailbox", "group"]
 # column → text, or the texts of a column that holds several

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from directory.damaged_text import (
+from directory.exchange.kinds import Kind, Record
+from directory.faults import Fault
+from directory.words.damaged_text import (
     as_windows_1252,
     diagnose,
     diagnose_octets,
@@ -23,8 +25,6 @@ from directory.damaged_text import (
     from_vni,
     from_windows_1258,
 )
-from directory.exchange.kinds import Kind, Record
-from directory.faults import Fault
 
 # A group of all 200,000 may stand on one.
 LONGEST = 64 << 20

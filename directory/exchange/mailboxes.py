@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from directory import account_changes, mailboxes, people, units
-from directory.addresses import owner_row, spelled_out
 from directory.database import Writing
 from directory.exchange.importing import Change, Difference, Intaking, Taker
 from directory.exchange.kinds import MAILBOX, Row
 from directory.exchange.one_row import OneRow, change
 from directory.faults import Fault
+from directory.mail import account_changes, accounts, mailboxes
+from directory.mail.addresses import owner_row, spelled_out
 from directory.sizes import parse_size, written_size
+from directory.staff import units
 
 
 class MailboxTaker(Taker):
@@ -26,7 +27,7 @@ class _MailboxIntaking(OneRow):
             raise Fault("line-nameless")
         wanted = spelled_out(conn, row["address"])
         owner = owner_row(conn, wanted)
-        known = people.find_mailbox_owner(conn, wanted) if owner is not None and owner.account_id else None
+        known = accounts.find_mailbox_owner(conn, wanted) if owner is not None and owner.account_id else None
         if known is not None and known.kind == "person":
             raise Fault("address-taken", address=wanted)
         quota = parse_size(row["quota"]) if row.get("quota") else None
@@ -62,7 +63,7 @@ class _MailboxIntaking(OneRow):
         logins: dict[str, str] = {}
         for name, right in (("readers", (True, False)), ("senders", (False, True))):
             for login in row.get(name, ()):
-                holder = people.find_mailbox_owner(self.conn, login)
+                holder = accounts.find_mailbox_owner(self.conn, login)
                 if holder is None:
                     raise Fault("account-unknown", account=login)
                 may_read, may_send = wanted.get(holder.id, (False, False))

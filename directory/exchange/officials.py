@@ -17,19 +17,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from directory import aliases, people, postings, provisioning, scram_verifiers, units
-from directory.addresses import owner_row, spelled_out
 from directory.database import Directory, Reading, Writing
 from directory.dates import parse_day
 from directory.exchange.importing import Change, Difference, Intaking, Taker
 from directory.exchange.kinds import OFFICIAL, Record, Row
 from directory.exchange.lines import Item
 from directory.faults import Fault
-from directory.intake import Intake, Joiner
-from directory.names import PersonName, fold, split_name
-from directory.password_policy import refuse_impossible, refuse_weak
-from directory.people import Official
+from directory.mail import accounts, aliases
+from directory.mail.addresses import owner_row, spelled_out
+from directory.signing_in import scram_verifiers
+from directory.signing_in.password_policy import refuse_impossible, refuse_weak
 from directory.sizes import parse_size
+from directory.staff import people, postings, provisioning, units
+from directory.staff.intake import Intake, Joiner
+from directory.staff.people import Official
+from directory.words.names import PersonName, fold, split_name
 from security.passwords import hash_password
 from security.scram import new_verifier
 
@@ -124,7 +126,7 @@ class OfficialTaker(Taker):
         if code:
             return people.official_by_code(conn, code) is None
         wanted = self.address(conn, row)
-        return not wanted or people.find_mailbox_owner(conn, wanted) is None
+        return not wanted or accounts.find_mailbox_owner(conn, wanted) is None
 
     def address(self, conn: Reading | Writing, row: Row) -> str:
         given = row.get("address", "")
@@ -196,7 +198,7 @@ class _OfficialIntaking(Intaking):
             return people.official_by_code(self._conn, code)
         if self._intake.address_is_queued(wanted):
             self._intake.flush()
-        owner = people.find_mailbox_owner(self._conn, wanted)
+        owner = accounts.find_mailbox_owner(self._conn, wanted)
         return people.find_official(self._conn, owner.id) if owner and owner.kind == "person" else None
 
     def _post(self, row: Row) -> _Post:

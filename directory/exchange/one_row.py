@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from directory import aliases
-from directory.addresses import owner_row, spelled_out
 from directory.database import Writing
 from directory.exchange.importing import Change, Difference, Intaking
 from directory.exchange.kinds import Row
 from directory.exchange.lines import Item
 from directory.faults import Fault
+from directory.mail import aliases
+from directory.mail.addresses import owner_row, spelled_out
 
 
 class OneRow(Intaking):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from directory import unit_changes, unit_types, units
 from directory.database import Writing
 from directory.dates import parse_day
 from directory.exchange.importing import Change, Difference, Intaking, Taker
 from directory.exchange.kinds import UNIT, Row
 from directory.exchange.one_row import OneRow, change
 from directory.faults import Fault
-from directory.units import Unit
+from directory.staff import unit_changes, unit_types, units
+from directory.staff.units import Unit
 
 _ID = re.compile(r"[0-9a-z]{4,16}")
 

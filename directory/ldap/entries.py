@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from directory.addresses import primary_domain
 from directory.database import Reading
 from directory.ldap import dn
 from directory.ldap.dn import Dn
+from directory.mail.addresses import primary_domain
 
 Kind = Literal["top", "branch", "unit", "account", "group"]
 LEAVES: tuple[Kind, ...] = ("unit", "account", "group")

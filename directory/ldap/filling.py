@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import select
 
-from directory.accounts import names_of
-from directory.certificates import published
 from directory.database import Reading
-from directory.group_rights import may_see_members
 from directory.ldap.entries import Entry, leaf_text
 from directory.ldap.memberships import groups_reaching
-from directory.recipients import members_of
+from directory.mail.accounts import names_of
+from directory.mail.group_rights import may_see_members
+from directory.mail.recipients import members_of
+from directory.pki.certificates import published
 from directory.tables import account, person_photo
 
 MAX_MEMBERS = 2000

@@ -20,8 +20,8 @@ from directory.ldap.filters import And, Approx, Assertion, Equal, Extensible, Fi
 from directory.ldap.matching import FOLD, find_rule, folded_text, prepared_text
 from directory.ldap.policy import Asker
 from directory.ldap.schema import ATTRIBUTES, class_name, find_attribute
-from directory.names import words
-from directory.search_index import MAX_WORD
+from directory.words.names import words
+from directory.words.search_index import MAX_WORD
 
 # Look-ups by words or units that one search makes; a filter with more of them is taken as one that no index knows.
 MOST_LOOK_UPS = 20

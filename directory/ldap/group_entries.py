@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from directory.database import Reading
 from directory.ldap.entries import Entry, Makers, leaf_text, time_value
-from directory.names import collation_key
 from directory.tables import address, mail_group
+from directory.words.names import collation_key
 
 
 class _Found(NamedTuple):

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
-from directory.addresses import normalise, owner_row
 from directory.database import Reading
 from directory.ldap import dn
 from directory.ldap.entries import Entry, leaf_text
@@ -34,8 +33,9 @@ from directory.ldap.policy import Asker
 from directory.ldap.seen import Seen
 from directory.ldap.unit_entries import unit_entries
 from directory.ldap.vocabulary import Vocabulary
+from directory.mail.addresses import normalise, owner_row
+from directory.mail.recipients import resolve
 from directory.questions import Question
-from directory.recipients import resolve
 from directory.tables import account, person, search_entry, search_word
 
 MOST_WORDS = 300
@@ -84,7 +84,7 @@ def _matching(leading: int | None, others: tuple[int, ...], *, by_name: bool) ->
         either = _begins(further.c.word, number)
         if places:
             either = or_(either, _is_one(further.c.word, number, places))
-        # as in directory.search: OFFSET keeps PostgreSQL from joining ranges with each other
+        # as in directory.finding.search: OFFSET keeps PostgreSQL from joining ranges with each other
         has_it = select(further.c.entry_id).where(further.c.entry_id == search_word.c.entry_id, either)
         statement = statement.where(has_it.offset(0).exists())
     return Question(statement.limit(bindparam("most", type_=search_entry.c.id.type)))

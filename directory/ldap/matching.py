@@ -30,7 +30,7 @@ from directory.ldap.syntaxes import (
     SUBSTRING,
     TELEPHONE,
 )
-from directory.names import collation_key, fold, order_key, split_name
+from directory.words.names import collation_key, fold, order_key, split_name
 
 # An arc of our own below 2.25 (ITU-T X.667: a UUID as a number needs no registration).
 ARC = "2.25.126827365389510896298025015386674179126"

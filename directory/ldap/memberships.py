@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from directory.database import Reading
-from directory.group_rights import may_see_members
 from directory.ldap.entries import leaf_text
+from directory.mail.group_rights import may_see_members
 from directory.questions import Question
+from directory.staff.units import tree
 from directory.tables import account, appointment, group_account, group_nested, group_rule, mail_group
-from directory.units import tree
 
 _RULES = Question(select(group_rule.c.group_id, group_rule.c.unit_id, group_rule.c.unit_type, group_rule.c.position_id))
 _NESTED = Question(select(group_nested.c.member_id, group_nested.c.group_id))

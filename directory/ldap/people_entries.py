@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, select
 from directory.database import Reading
 from directory.ldap.entries import Entry, Makers, leaf_text, time_value
 from directory.questions import Question
+from directory.staff.units import Unit, tree
 from directory.tables import account, address, person
-from directory.units import Unit, tree
 
 # Of so many accounts as there are places: the same statement each time, read through the driver.
 _PLACES = (1, 10, 100)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from directory.accounts import Account
 from directory.ldap.schema import AttributeType, find_attribute
+from directory.mail.accounts import Account
 
 # An entry without these would be none.
 _ALWAYS = frozenset(("objectclass", "structuralobjectclass", "entrydn", "subschemasubentry", "hassubordinates"))

@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from directory.accounts import Account
-from directory.admission import Admission
 from directory.database import Directory
 from directory.ldap import dn, root
 from directory.ldap.ber import BerFault, Framer
@@ -52,8 +50,10 @@ from directory.ldap.messages import (
 from directory.ldap.policy import Asker, Policy
 from directory.ldap.searching import NOT_YOU, OVER, Operation, Searches
 from directory.ldap.steps import Close, Look, Send, StartTls, Steps
-from directory.login import Gate, LoginRefused
-from directory.sasl_login import Conversation, admit, converse
+from directory.mail.accounts import Account
+from directory.signing_in.admission import Admission
+from directory.signing_in.login import Gate, LoginRefused
+from directory.signing_in.sasl_login import Conversation, admit, converse
 from security.peer import Peer
 from security.sasl import Challenge, Credentials, SaslFault
 

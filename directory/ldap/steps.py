@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from directory.sasl_login import Away, Wait
+from directory.signing_in.sasl_login import Away, Wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from directory.database import Reading
 from directory.ldap.entries import Entry, Makers, leaf_text
-from directory.names import collation_key
-from directory.units import Unit, tree
+from directory.staff.units import Unit, tree
+from directory.words.names import collation_key
 
 
 class _Found(NamedTuple):

@@ -14,9 +14,9 @@ import threading
 from sqlalchemy import select
 
 from directory.database import Reading
-from directory.names import fold
-from directory.search_index import PHONE
 from directory.tables import search_word
+from directory.words.names import fold
+from directory.words.search_index import PHONE
 
 LIFETIME = 60
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select, tuple_
 
-from directory.addresses import owner_row
 from directory.database import Directory, Reading
 from directory.ldap.entries import Entry, Kind, branch_text
 from directory.ldap.filling import FILLED_IN, fill_in
@@ -29,6 +28,7 @@ from directory.ldap.places import NoSuchPlace, Reach, locate, missing, reach
 from directory.ldap.policy import Asker
 from directory.ldap.seen import Seen, Selection
 from directory.ldap.unit_entries import unit_entries
+from directory.mail.addresses import owner_row
 from directory.questions import Question
 from directory.tables import account, mail_group
 

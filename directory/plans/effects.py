@@ -12,18 +12,18 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select
 
-from directory.catching_up import in_chunks
 from directory.database import Reading, Writing
 from directory.faults import Fault
-from directory.names import fold
 from directory.plans.mailboxes import move_mailboxes
 from directory.plans.reading import Transfer
 from directory.plans.resolution import Outline, Part
-from directory.postings import Position, find_position, positions
 from directory.row_changes import Change, made
+from directory.staff.catching_up import in_chunks
+from directory.staff.postings import Position, find_position, positions
+from directory.staff.unit_changes import version_columns
+from directory.staff.units import Unit
 from directory.tables import account, appointment, group_rule, mail_group, person
-from directory.unit_changes import version_columns
-from directory.units import Unit
+from directory.words.names import fold
 
 _NOWHERE = "-"
 

@@ -17,20 +17,20 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from directory.authority import settled
-from directory.bounds import is_same_person
-from directory.catching_up import catch_up, in_chunks, put_off
+from directory.administration.authority import settled
+from directory.administration.bounds import is_same_person
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault
-from directory.mailboxes import index
+from directory.mail.mailboxes import index
 from directory.plans.effects import Effects, Fact, work_out
 from directory.plans.journal import as_kept, forget, keep, kept
 from directory.plans.reading import Mistake, PlanText, parse_source
 from directory.plans.resolution import resolve
-from directory.postings import refresh_mailboxes
 from directory.record import Recorder, entries, last_number, record, search
 from directory.row_changes import Change, carry_out
-from directory.sessions import end_all
+from directory.signing_in.sessions import end_all
+from directory.staff.catching_up import catch_up, in_chunks, put_off
+from directory.staff.postings import refresh_mailboxes
 from directory.tables import (
     account,
     address,

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Row, Table, select
 
-from directory.addresses import address_row
 from directory.database import Reading, Writing
 from directory.faults import Fault
-from directory.intake import check_issuable
-from directory.names import collation_key
+from directory.mail.addresses import address_row, check_issuable
 from directory.plans.resolution import REDIRECT, Founding, Outline
 from directory.row_changes import Change, made
 from directory.tables import (
@@ -31,6 +29,7 @@ from directory.tables import (
     plan,
     plan_change,
 )
+from directory.words.names import collation_key
 
 if TYPE_CHECKING:
     from directory.plans.effects import Effects

@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from directory.address_life import REDIRECT_DAYS
 from directory.dates import days_after, parse_day
 from directory.faults import Fault
-from directory.names import fold, tidy
+from directory.mail.address_life import REDIRECT_DAYS
+from directory.words.names import fold, tidy
 
 ACTIONS = {
     "new": "new thanhlap",

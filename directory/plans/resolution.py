@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from directory.addresses import spelled_out
 from directory.database import Reading, Writing
 from directory.dates import day_before, holds
 from directory.faults import Fault
-from directory.names import fold, tidy
+from directory.mail.addresses import spelled_out
 from directory.plans.reading import Mistake, PlanText, Step
-from directory.postings import find_position
-from directory.unit_types import find_type, types
-from directory.units import Unit, UnitTree, tree, versions
+from directory.staff.postings import find_position
+from directory.staff.unit_types import find_type, types
+from directory.staff.units import Unit, UnitTree, tree, versions
+from directory.words.names import fold, tidy
 
 T = TypeVar("T")
 

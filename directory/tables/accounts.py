@@ -111,7 +111,7 @@ signature = Table(
     sqlite_with_rowid=False,
 )
 
-# Names and colours for keywords of one's messages (directory.labels).
+# Names and colours for keywords of one's messages (directory.mail.labels).
 label = Table(
     "label",
     metadata,
@@ -149,7 +149,7 @@ recovery_code = Table(
     sqlite_with_rowid=False,
 )
 
-# What somebody chose for himself (directory.preferences); what he did not choose is not here.
+# What somebody chose for himself (directory.mail.preferences); what he did not choose is not here.
 preference = Table(
     "preference",
     metadata,

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, SmallInteger,
 
 from directory.tables.columns import Day, Id, fk, metadata
 
-# One administrator's role in a part of the city (directory.roles says what a role may do).
+# One administrator's role in a part of the city (directory.administration.roles says what a role may do).
 delegation = Table(
     "delegation",
     metadata,

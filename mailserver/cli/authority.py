@@ -10,11 +10,11 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from directory import fetched_crls, issuers, trust
-from directory.certificates import fingerprint
 from directory.cli.context import CliContext
 from directory.cli.texts import help_text, text
 from directory.faults import Fault
+from directory.pki import fetched_crls, issuers, trust
+from directory.pki.certificates import fingerprint
 from directory.record import record
 from mailserver import certifying
 from mailserver.cli.ca_options import (

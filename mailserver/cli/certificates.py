@@ -8,15 +8,14 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from directory import certificates, enrolment, key_files, trust
-from directory.accounts import Account
-from directory.certificates import ACTIVE, ENCRYPTION, PURPOSES, Certificate
 from directory.cli.context import CliContext
 from directory.cli.progress import progress_bar
 from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.faults import Fault
-from directory.people import find_mailbox_owner
+from directory.mail.accounts import Account, find_mailbox_owner
+from directory.pki import certificates, enrolment, key_files, trust
+from directory.pki.certificates import ACTIVE, ENCRYPTION, PURPOSES, Certificate
 from mailserver import certifying
 from mailserver.cli.ca_options import (
     acting_command,

@@ -24,7 +24,7 @@ from directory.cli.texts import environment_language
 from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
-    from directory.accounts import Account
+    from directory.mail.accounts import Account
     from mailserver.config import Config
     from mailserver.importing.importer import Progress, Report
     from mailserver.importing.source import Source

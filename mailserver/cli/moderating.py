@@ -47,8 +47,8 @@ def _office(cli: CliContext) -> Iterator[PostOffice]:
 
 def _waiting(cli: CliContext, office: PostOffice, group: str) -> list[Queued]:
     """What he may decide about."""
-    from directory.authority import may
-    from directory.groups import find_group
+    from directory.administration.authority import may
+    from directory.mail.groups import find_group
     from mailserver.delivery import moderation
 
     who = cli.directory.administrator

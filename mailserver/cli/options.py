@@ -14,7 +14,7 @@ from directory.cli.context import CliContext
 from mailserver.config import Config, ConfigFault, load
 
 if TYPE_CHECKING:
-    from directory.accounts import Account
+    from directory.mail.accounts import Account
     from mailserver.store import Store
 
 DEFAULT_CONFIG = "/etc/citymail/citymail.toml"
@@ -115,7 +115,7 @@ def _answering_for(config_path: Path, by: str = "", reason: str = "") -> CliCont
 
 def allow(config_path: Path, operation: str, subject: str) -> None:
     """For a command that only looks.  Raises Fault where an administrator may not."""
-    from directory.authority import require
+    from directory.administration.authority import require
 
     cli = _answering_for(config_path)
     if cli.acting_as:
@@ -139,7 +139,7 @@ def put_on_record(
 def owner_of(config: Config, key: str) -> Account | None:
     """Whose mailbox is meant: by address (of closed ones too), bare local part, or id."""
     from directory.database import open_directory
-    from directory.people import find_mailbox_owner
+    from directory.mail.accounts import find_mailbox_owner
 
     directory = open_directory(config.directory_url)
     try:

@@ -22,8 +22,8 @@ from directory.cli.texts import environment_language
 from mailserver.cli.options import allow, answering, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
-    from directory.accounts import Account
     from directory.database import Directory
+    from directory.mail.accounts import Account
     from mailserver.store import Store
     from mailserver.store.mailboxes import Mailbox
 
@@ -68,7 +68,7 @@ _reason_option = click.option("--reason", default="", help="Why, for the audit r
 @contextmanager
 def _open(config_path: Path, address: str, name: str | None, say: Say) -> Iterator[_Opened]:
     from directory.database import open_directory
-    from directory.people import find_mailbox_owner
+    from directory.mail.accounts import find_mailbox_owner
     from mailserver.store import Store, mailboxes
 
     config = read_config(config_path)

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from directory.accounts import Account
+from directory.mail.accounts import Account
 from mailserver.config import Sending
 from mailserver.delivery import local, spool
 from mailserver.delivery.post_office import PostOffice

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from directory.addresses import is_local_domain
+from directory.mail.addresses import is_local_domain
 from mailserver.delivery import forwarding, local, signing, spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import without_return_path

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from directory.recipients import is_local_domain
+from directory.mail.recipients import is_local_domain
 from mailserver.address import AddressFault, domain_to_ascii
 from mailserver.config import Trust
 from mailserver.delivery.post_office import Origin, PostOffice

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from directory.accounts import Account
+from directory.mail.accounts import Account
 from mailserver.delivery import spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.message.headers import find_all, find_field

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from directory.addresses import is_local_domain
+from directory.mail.addresses import is_local_domain
 from mailserver.address import AddressFault, domain_to_ascii, parse_address, quote_local_part
 from mailserver.delivery.post_office import PostOffice
 from mailserver.refusals import NoSuchRecipient, NotPermitted

@@ -14,10 +14,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory.accounts import find_account
-from directory.addresses import normalise, owner_row
 from directory.database import Reading
-from directory.recipients import Recipients, closed_to, is_local_domain, may_post, resolve
+from directory.mail.accounts import find_account
+from directory.mail.addresses import normalise, owner_row
+from directory.mail.recipients import Recipients, closed_to, is_local_domain, may_post, resolve
 from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, moderation, moved, scanning, signing, spool
 from mailserver.delivery.envelopes import envelope_of
 from mailserver.delivery.post_office import Origin, PostOffice

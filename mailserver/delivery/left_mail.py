@@ -1,4 +1,4 @@
-"""Mail of officials who left, removed some days after nobody looks after it any more (``directory.custody``).
+"""Mail of officials who left, removed some days after nobody looks after it any more (``directory.mail.custody``).
 
 It goes as any removed mail: for ``[storage] recoverable_days`` it can be brought back, then it is forgotten.  Mail of
 units and roles is never removed: others followed them.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from directory.custody import unattended
 from directory.database import Directory
+from directory.mail.custody import unattended
 from directory.record import record
 from mailserver.store import Store, mailboxes, messages
 from mailserver.store.reading import EVERYTHING

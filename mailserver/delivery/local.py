@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from directory.accounts import find_account, smallest_quota
+from directory.mail.accounts import find_account, smallest_quota
 from mailserver.delivery import spool
 from mailserver.delivery.post_office import PostOffice
 from mailserver.refusals import OverQuota

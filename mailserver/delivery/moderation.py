@@ -1,7 +1,8 @@
 """Mail to moderated groups: it waits in the spool until a moderator lets it pass or turns it away.
 
-It is held where a group is expanded (``directory.recipients.resolve``): behind aliases and inside other groups too, and
-whoever delivers it, from outside or from here.  A group is decided about by itself, though a message went to several.
+It is held where a group is expanded (``directory.mail.recipients.resolve``): behind aliases and inside other
+groups too, and whoever delivers it, from outside or from here.  A group is decided about by itself, though a
+message went to several.
 Moderators are told of each message, with the message, until so many wait for a group that telling more is no help; of
 junk they are not told.
 
@@ -16,9 +17,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from directory.addresses import normalise, owner_row
 from directory.database import CITY_TIME, Directory, Reading
-from directory.group_rights import moderators
+from directory.mail.addresses import normalise, owner_row
+from directory.mail.group_rights import moderators
 from directory.record import record
 from mailserver.delivery import bounce, local, queue, spool
 from mailserver.delivery.bounce import Report

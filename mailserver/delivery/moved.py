@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from directory.addresses import domain_to_ascii
+from directory.mail.addresses import domain_to_ascii
 from mailserver.delivery import bounce
 from mailserver.delivery.bounce import Report
 from mailserver.delivery.post_office import PostOffice

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from directory.accounts import find_account
-from directory.addresses import is_local_domain
-from directory.recipients import closed_to
+from directory.mail.accounts import find_account
+from directory.mail.addresses import is_local_domain
+from directory.mail.recipients import closed_to
 from mailserver.delivery import bounce, forwarding, local, moderation, spool
 from mailserver.delivery.inbound import look_up, look_up_way_back, member_notify
 from mailserver.delivery.post_office import PostOffice

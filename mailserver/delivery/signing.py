@@ -22,7 +22,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory.dkim_keys import signers_of
+from directory.dkim.keys import signers_of
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import RETURN_PATH
 from mailserver.message.addresses import mailboxes, parse_addresses

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from directory.accounts import Account
 from directory.database import Reading
-from directory.recipients import Recipients, closed_to, is_local_domain, may_post, may_send_as
+from directory.mail.accounts import Account
+from directory.mail.recipients import Recipients, closed_to, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import allowance, bounce, forwarding, local, moderation, moved, postponing, scanning, signing
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority

@@ -9,14 +9,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from directory import domains, groups, mailboxes, postings, provisioning, scram_verifiers, unit_changes, units
-from directory.accounts import find_account
-from directory.addresses import address_row, domain_to_ascii, is_local_domain
-from directory.catalogue import COMMUNES_BEGAN, DISTRICTS_ENDED, lay_out
 from directory.database import Directory, Writing
 from directory.dates import days_after
-from directory.intake import Intake, Joined, Joiner
-from directory.names import PersonName, ascii_word, split_name
+from directory.mail import domains, groups, mailboxes
+from directory.mail.accounts import find_account
+from directory.mail.addresses import address_row, domain_to_ascii, is_local_domain
+from directory.signing_in import scram_verifiers
+from directory.staff import postings, provisioning, unit_changes, units
+from directory.staff.catalogue import COMMUNES_BEGAN, DISTRICTS_ENDED, lay_out
+from directory.staff.intake import Intake, Joined, Joiner
+from directory.words.names import PersonName, ascii_word, split_name
 from mailserver.demo import places
 from security.passwords import hash_password
 from security.scram import new_verifier

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING
 
-from directory.accounts import Account, account_by_login
 from directory.database import CITY_TIME
+from directory.mail.accounts import Account, account_by_login
 from mailserver.demo import letters
 from mailserver.demo.city import DemoAccount
 from mailserver.demo.documents import make_chart, make_docx, make_pdf

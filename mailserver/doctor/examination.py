@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.database import open_directory
-from directory.dkim_keys import DkimKey, list_keys
+from directory.dkim.keys import DkimKey, list_keys
 from mailserver.config import Config
 from mailserver.delivery.own_sts import policy_of
 from mailserver.delivery.reporting import contact_of, in_ascii, name_in_ascii

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from directory.dkim_keys import ACTIVE, DkimKey, zone_line
-from directory.dkim_rotation import Publication, look
+from directory.dkim.keys import ACTIVE, DkimKey, zone_line
+from directory.dkim.rotation import Publication, look
 from mailserver.delivery.own_sts import record_of
 from mailserver.doctor.verdicts import Verdict, bad, good, warning
 from security import mta_sts, tls_rpt

@@ -1,6 +1,6 @@
 """LOGIN and AUTHENTICATE: who are you, and for whom do you act?
 
-The conversation itself is ``directory.sasl_login``, the same as SMTP's; here its steps become those of IMAP.
+The conversation itself is ``directory.signing_in.sasl_login``, the same as SMTP's; here its steps become those of IMAP.
 
 Standards: RFC 9051 §6.2.2, §6.2.3; RFC 4959 (SASL-IR), RFC 5530 (response codes).
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from directory.admission import Admission
-from directory.login import LoginRefused
-from directory.sasl_login import Away, Conversation, Wait, admit, converse
+from directory.signing_in.admission import Admission
+from directory.signing_in.login import LoginRefused
+from directory.signing_in.sasl_login import Away, Conversation, Wait, admit, converse
 from mailserver.imap.grammar.commands import Authenticate, Login
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.responses import PrivacyRequired

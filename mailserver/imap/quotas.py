@@ -8,8 +8,8 @@ Standards: RFC 9208 §3.2, §4.1, §5; RFC 4314 §6.
 
 from __future__ import annotations
 
-from directory import account_changes
-from directory.accounts import Account, find_account
+from directory.mail import account_changes
+from directory.mail.accounts import Account, find_account
 from mailserver import access
 from mailserver.access import Act
 from mailserver.imap import places

@@ -12,7 +12,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from directory.database import Directory
-from directory.login import Gate
+from directory.signing_in.login import Gate
 from mailserver.config import Config, Network
 from mailserver.imap.recent import RecentMail
 from mailserver.store import Store, unseen

@@ -14,9 +14,9 @@ from enum import Enum
 from functools import lru_cache
 from typing import Protocol
 
-from directory.accounts import Account
-from directory.admission import Admission
-from directory.hidden_capabilities import hidden_from, rules_of
+from directory.mail.accounts import Account
+from directory.mail.hidden_capabilities import hidden_from, rules_of
+from directory.signing_in.admission import Admission
 from mailserver import access
 from mailserver.access import Place
 from mailserver.imap import capabilities

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.imap.criterion import ByRow, Test, everything, unknown
 from mailserver.imap.found import FoundMessage
 from mailserver.imap.grammar.search import Contains, Header, Key, Where

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.store.mailboxes import INBOX, MAX_DEPTH, MAX_NAME, SEPARATOR
 
 _SHIFT = re.compile(r"&([A-Za-z0-9+,]*)-")

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.addresses import Entry, display_list, parse_addresses, shown_address
 from mailserver.message.encoded_words import decode_words, seven_bit
 from mailserver.message.headers import Fields, unfold

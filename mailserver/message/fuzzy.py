@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.matching import exact_form
 from mailserver.message.terms import words
 

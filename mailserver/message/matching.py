@@ -5,7 +5,7 @@ without marks find every spelling (``duong`` finds đường, dương and Dượ
 their own.
 
 A text has an *exact form* (composed, case folded, single spaces) and, made of that, a *plain form*
-(``directory.names.fold``).  A marked key is looked for in the one, a plain key in the other.
+(``directory.words.names.fold``).  A marked key is looked for in the one, a plain key in the other.
 
 Standards: RFC 9051 §6.4.4 (substrings, whatever the case); Unicode Annex #15 (NFC).
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, filterfalse
 
-from directory.names import fold
+from directory.words.names import fold
 
 
 def exact_form(text: str) -> str:

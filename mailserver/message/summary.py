@@ -11,7 +11,7 @@ from functools import lru_cache
 from mmap import mmap
 from typing import NamedTuple
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.ancestry import ancestry
 from mailserver.message.bodystructure import structure_forms
 from mailserver.message.dates import parse_date

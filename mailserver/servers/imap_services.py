@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Protocol
 
 from directory.database import Directory
-from directory.login import Gate
+from directory.signing_in.login import Gate
 from mailserver.config import Config
 from mailserver.imap.recent import RecentMail
 from mailserver.imap.services import SessionServices

@@ -21,8 +21,8 @@ from directory.database import Directory
 from directory.ldap.policy import Policy, attribute_keys
 from directory.ldap.session import Services, Session
 from directory.ldap.steps import Close, Look, Send, StartTls, Steps
-from directory.login import Gate
-from directory.sasl_login import Wait
+from directory.signing_in.login import Gate
+from directory.signing_in.sasl_login import Wait
 from mailserver.config import Config, Ldap
 from mailserver.servers.imap_loop import Timed, Wheel
 from security.headcount import Headcount

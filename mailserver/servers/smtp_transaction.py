@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from aiosmtpd.smtp import Envelope
 
-from directory.login import Gate
+from directory.signing_in.login import Gate
 from mailserver.address import domain_to_ascii
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.trace import read_header

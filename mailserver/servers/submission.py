@@ -1,8 +1,8 @@
 """Mail from our own people: port 587 with STARTTLS, port 465 under TLS from the start; nothing without a
 login.
 
-The conversation of a login is ``directory.sasl_login``, the same as IMAP's; what it wants waited for or run elsewhere
-is done here, where waiting costs nothing.
+The conversation of a login is ``directory.signing_in.sasl_login``, the same as IMAP's; what it wants waited for or
+run elsewhere is done here, where waiting costs nothing.
 
 Standards: RFC 6409, RFC 8314, RFC 4954 (AUTH).
 """
@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from directory.accounts import Account
-from directory.admission import Admission
-from directory.login import LoginRefused
-from directory.sasl_login import Away, Conversation, Wait, converse
+from directory.mail.accounts import Account
+from directory.signing_in.admission import Admission
+from directory.signing_in.login import LoginRefused
+from directory.signing_in.sasl_login import Away, Conversation, Wait, converse
 from mailserver.delivery import inbound, scanning, submission
 from mailserver.delivery.binary_mail import as_kept
 from mailserver.delivery.envelopes import may_raise_priority

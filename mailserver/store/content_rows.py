@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.store.content import Content
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.sql import ColumnElement
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.matching import exact_form, needle
 from mailserver.store import flags as flag_bits
 from mailserver.store.fulltext import Lookup, Wanted

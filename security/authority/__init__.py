@@ -2,7 +2,7 @@
 
 ``profiles`` says what each kind of certificate holds, ``issuing`` makes them, ``revocation_lists`` and ``responder``
 tell which of them are revoked, ``key_places`` finds the keys it signs with, in a file or a token, and ``pkcs12`` packs
-what somebody takes along.  Who has which certificate is in the directory (``directory.certificates``).
+what somebody takes along.  Who has which certificate is in the directory (``directory.pki.certificates``).
 
 ``local`` is another matter: a certificate for this server's own TLS, to begin with.
 """

@@ -15,7 +15,7 @@ that was believed.  It asks nobody, reads no clock and never raises over what a 
     )
     judgement.state is State.VALID
 
-``security.authority`` issues certificates; ``directory.certificates`` keeps them, the anchors and the evidence.
+``security.authority`` issues certificates; ``directory.pki.certificates`` keeps them, the anchors and the evidence.
 
 Standards: RFC 5280 §6 (with RFC 9618), RFC 6960, RFC 8550, RFC 9608, RFC 9598.
 """

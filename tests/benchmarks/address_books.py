@@ -16,8 +16,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from directory import account_changes
-from directory.accounts import account_by_login
 from directory.database import Directory, open_directory
 from directory.ldap import root
 from directory.ldap.entries import LEAVES, Entry, branch_entry, top_entry
@@ -27,6 +25,8 @@ from directory.ldap.people_entries import account_entries
 from directory.ldap.schema import ATTRIBUTES
 from directory.ldap.seen import Selection
 from directory.ldap.unit_entries import unit_entries
+from directory.mail import account_changes
+from directory.mail.accounts import account_by_login
 from directory.tables import account, mail_group
 from security.passwords import hash_password
 from tests.benchmarks.city_people import DOMAIN, Size, address, fill

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from directory import domains, groups, mailboxes, postings, provisioning, unit_changes
-from directory.addresses import is_local_domain
-from directory.catalogue import COMMUNES_BEGAN, lay_out
 from directory.database import Directory, Writing, open_directory
-from directory.intake import Intake, Joiner
-from directory.names import PersonName, ascii_word
+from directory.mail import domains, groups, mailboxes
+from directory.mail.addresses import is_local_domain
+from directory.staff import postings, provisioning, unit_changes
+from directory.staff.catalogue import COMMUNES_BEGAN, lay_out
+from directory.staff.intake import Intake, Joiner
+from directory.words.names import PersonName, ascii_word
 from mailserver.demo import places
 
 DOMAIN = "bench.example"

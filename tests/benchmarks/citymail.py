@@ -9,11 +9,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from directory import domains, groups, postings, scram_verifiers, unit_changes
-from directory.addresses import is_local_domain
 from directory.database import Directory, Writing, open_directory
-from directory.intake import Intake, Joiner
-from directory.names import split_name
+from directory.mail import domains, groups
+from directory.mail.addresses import is_local_domain
+from directory.signing_in import scram_verifiers
+from directory.staff import postings, unit_changes
+from directory.staff.intake import Intake, Joiner
+from directory.words.names import split_name
 from security.passwords import hash_password
 from security.scram import new_verifier
 from tests.benchmarks import far_side

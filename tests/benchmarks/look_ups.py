@@ -23,9 +23,10 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from directory import groups, search
 from directory.database import Directory, open_directory
-from directory.names import fold, initials
+from directory.finding import search
+from directory.mail import groups
+from directory.words.names import fold, initials
 from tests.benchmarks import city_people
 from tests.benchmarks.city_people import CityPerson, Size
 from tests.benchmarks.contender import PASSWORD, Contender

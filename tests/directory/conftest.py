@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from directory import domains, postings, provisioning, unit_changes, unit_types
 from directory.database import Directory, Writing, open_directory
-from directory.intake import Joined, Joiner
-from directory.names import split_name
+from directory.mail import domains
+from directory.staff import postings, provisioning, unit_changes, unit_types
+from directory.staff.intake import Joined, Joiner
+from directory.words.names import split_name
 
 
 class Clock:

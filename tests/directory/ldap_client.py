@@ -18,7 +18,7 @@ from directory.ldap.messages import PAGED, SORT_REQUEST, Code
 from directory.ldap.policy import Policy
 from directory.ldap.session import Services, Session
 from directory.ldap.steps import Close, Look, Send, StartTls, Steps
-from directory.sasl_login import Away, Wait
+from directory.signing_in.sasl_login import Away, Wait
 from security.peer import Peer
 
 

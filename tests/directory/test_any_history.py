@@ -23,17 +23,18 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from directory import custody, leaving, mailboxes, provisioning
-from directory.accounts import credentials_by_login, find_account
 from directory.database import Directory, Reading, Writing, open_directory
 from directory.dates import days_after, holds
-from directory.departures import planned_leaving
 from directory.faults import Fault
 from directory.housekeeping import tidy_up
-from directory.names import split_name
-from directory.people import find_official
-from directory.recipients import mailboxes_of, resolve
+from directory.mail import custody, mailboxes
+from directory.mail.accounts import credentials_by_login, find_account
+from directory.mail.recipients import mailboxes_of, resolve
+from directory.staff import leaving, provisioning
+from directory.staff.departures import planned_leaving
+from directory.staff.people import find_official
 from directory.tables import account, address, appointment
+from directory.words.names import split_name
 from tests.directory.conftest import START, City, Clock, found_city
 
 UNITS, POSITIONS = ("SYT", "STC", "P.SG"), ("GD", "CV", "VT")

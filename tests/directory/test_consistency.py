@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from directory import dkim_keys, groups, leaving, mailboxes
 from directory.database import Directory
+from directory.dkim import keys as dkim_keys
+from directory.mail import groups, mailboxes
 from directory.record import seal
-
-from .conftest import City
+from directory.staff import leaving
+from tests.directory.conftest import City
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from directory import domains, tables, unit_changes, units
-from directory.addresses import local_domains
+from directory import tables
 from directory.database import Directory, Question, create_directory_engine, open_directory
 from directory.identifiers import new_id
-
-from .conftest import City, Clock
+from directory.mail import domains
+from directory.mail.addresses import local_domains
+from directory.staff import unit_changes, units
+from tests.directory.conftest import City, Clock
 
 _DOMAINS = Question(select(tables.domain.c.name).order_by(tables.domain.c.name))
 

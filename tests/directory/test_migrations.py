@@ -48,7 +48,7 @@ def test_head_is_the_last_revision() -> None:
 
 def test_migrating_again_changes_nothing(any_directory: Directory) -> None:
     with any_directory.write() as conn:
-        from directory.domains import add_domain
+        from directory.mail.domains import add_domain
 
         add_domain(conn, "test", "city.gov.vn")
     migrate(any_directory.url)

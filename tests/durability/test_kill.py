@@ -293,8 +293,8 @@ def copies(server: LiveServer, connection: Any, login: str) -> Counter[str]:
 
 
 def account_ids(server: LiveServer) -> dict[str, str]:
-    from directory.accounts import account_by_login
     from directory.database import open_directory
+    from directory.mail.accounts import account_by_login
 
     known: dict[str, str] = server.__dict__.setdefault("account_ids", {})
     if not known:

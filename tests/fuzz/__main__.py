@@ -161,7 +161,7 @@ def _ldap_city() -> object:
     from directory.ldap.policy import Policy
     from directory.ldap.schema import ATTRIBUTES
     from directory.ldap.session import Services
-    from directory.login import Gate
+    from directory.signing_in.login import Gate
     from security.proven import ProvenLogins
     from security.throttle import Throttle
     from tests.directory.conftest import found_city

@@ -24,10 +24,11 @@ from typing import Any
 import uvloop
 from sqlalchemy import insert, update
 
-from directory import scram_verifiers, tables
+from directory import tables
 from directory.database import Directory
-from directory.login import Gate, LoginRules
-from directory.names import collation_key
+from directory.signing_in import scram_verifiers
+from directory.signing_in.login import Gate, LoginRules
+from directory.words.names import collation_key
 from mailserver import config as settings
 from mailserver.delivery.post_office import PostOffice
 from mailserver.servers import lmtp, mx, submission

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from directory import certificates, enrolment, fetched_crls, issuers, ocsp_responders
-from directory.certificates import SIGNING
-from directory.fetched_crls import FetchFault
+from directory.pki import certificates, enrolment, fetched_crls, issuers, ocsp_responders
+from directory.pki.certificates import SIGNING
+from directory.pki.fetched_crls import FetchFault
 from directory.tables import account, certificate
 from mailserver.certifying import Keeper, fetcher, folder_of, make_wrapping_key, practice_of, responder_key
 from mailserver.config import Config
+from tests.directory.authorities import Pki, found_pki
 from tests.directory.conftest import Clock
-from tests.directory.pki import Pki, found_pki
 from tests.mailserver.servers.far_away import NameServer
 from tests.webmail import town_hall
 from tests.webmail.town_hall import TownHall

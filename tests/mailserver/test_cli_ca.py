@@ -78,7 +78,7 @@ def test_the_ceremony_makes_what_openssl_believes(founded: Run, tmp_path: Path) 
     folder = tmp_path / "openssl"
     folder.mkdir()
     from directory.database import open_directory
-    from directory.issuers import crl_of, list_issuers
+    from directory.pki.issuers import crl_of, list_issuers
     from directory.tables import certificate
 
     directory = open_directory(load(tmp_path / "citymail.toml").directory_url)

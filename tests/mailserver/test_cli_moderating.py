@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from directory.accounts import account_by_login
 from directory.database import open_directory
+from directory.mail.accounts import account_by_login
 from directory.record import search
 from mailserver.cli import main
 from mailserver.config import load

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import app_passwords
-from directory.login import LoginRefused
+from directory.signing_in import app_passwords
+from directory.signing_in.login import LoginRefused
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import PASSWORD, TownHall
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from directory import account_changes
+from directory.mail import account_changes
 from mailserver.message.headers import find_all, find_field, text_of
 from mailserver.store.flags import ANSWERED, DRAFT, SEEN
 from tests.webmail.conftest import Visitor

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from directory import account_changes
-from directory.accounts import credentials_by_login
+from directory.mail import account_changes
+from directory.mail.accounts import credentials_by_login
 from directory.record import search
 from mailserver import access
 from mailserver.store.rights import Entry

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import account_changes
+from directory.mail import account_changes
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
 from webmail import pages

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from directory import account_changes, record
-from directory.openings import openings
+from directory import record
+from directory.administration.openings import openings
+from directory.mail import account_changes
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from directory import provisioning
+from directory.staff import provisioning
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, build
 from webmail import create_app

@@ -16,11 +16,11 @@ from cryptography.x509 import ocsp
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from directory import certificates, enrolment, issuers, ocsp_responders
-from directory.certificates import SIGNING, Certificate
+from directory.pki import certificates, enrolment, issuers, ocsp_responders
+from directory.pki.certificates import SIGNING, Certificate
 from directory.tables import certificate
 from mailserver.certifying import responder_key
-from tests.directory.pki import Pki, found_pki
+from tests.directory.authorities import Pki, found_pki
 from tests.webmail import town_hall
 from tests.webmail.town_hall import TownHall
 from webmail import create_app

@@ -82,7 +82,7 @@ def test_what_is_too_old_is_not_promised(an: Visitor, hall: TownHall) -> None:
 
 
 def test_a_full_mailbox_takes_nothing_back(an: Visitor, hall: TownHall) -> None:
-    from directory import account_changes
+    from directory.mail import account_changes
 
     hall.put("an", letter(text="dài " * 1000))
     remove(hall, "an")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from directory import second_factor
+from directory.signing_in import second_factor
 from security import totp
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import PASSWORD, TownHall

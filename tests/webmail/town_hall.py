@@ -24,12 +24,13 @@ from pathlib import Path
 
 import uvloop
 
-from directory import domains, groups, mailboxes, postings, provisioning, unit_changes, unit_types
-from directory.accounts import Account, account_by_login
 from directory.database import Directory, open_directory
-from directory.intake import Joiner
-from directory.login import Gate
-from directory.names import split_name
+from directory.mail import domains, groups, mailboxes
+from directory.mail.accounts import Account, account_by_login
+from directory.signing_in.login import Gate
+from directory.staff import postings, provisioning, unit_changes, unit_types
+from directory.staff.intake import Joiner
+from directory.words.names import split_name
 from mailserver import config as settings
 from mailserver.delivery.post_office import PostOffice
 from mailserver.message.compose import Draft, compose

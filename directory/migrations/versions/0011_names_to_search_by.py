@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from directory.search_index import folded_name
+from directory.words.search_index import folded_name
 
 revision = "0011"
 down_revision = "0010"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from directory.search_index import phone_word, unit_initials
+from directory.words.search_index import phone_word, unit_initials
 
 revision = "0012"
 down_revision = "0011"

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, filterfalse, pairwise, repeat
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.fuzzy import Word
 
 MOST_TERMS = 20_000

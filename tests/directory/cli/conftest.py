@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from directory import domains
 from directory.database import Directory, open_directory
+from directory.mail import domains
 from tests.directory.cli.terminal import Terminal
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import click
 from click.testing import CliRunner, Result
 
-from directory.accounts import credentials_by_login
 from directory.cli import commands
 from directory.cli.context import CliContext, as_option
 from directory.database import Directory
+from directory.mail.accounts import credentials_by_login
 
 
 @click.group()

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from directory import delegations, postings, provisioning, second_factor, units
-from directory.accounts import account_by_login
+from directory.administration import delegations
 from directory.cli.context import who
 from directory.database import Directory
-from directory.intake import Joiner
-from directory.names import split_name
+from directory.mail.accounts import account_by_login
+from directory.signing_in import second_factor
+from directory.staff import postings, provisioning, units
+from directory.staff.intake import Joiner
+from directory.words.names import split_name
 from security import totp
 from security.passwords import hash_password
 from tests.directory.cli.terminal import Terminal, hash_of

@@ -8,10 +8,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from directory import scram_verifiers
-from directory.accounts import credentials_by_login
 from directory.cli import commands
 from directory.database import Directory
+from directory.mail.accounts import credentials_by_login
+from directory.signing_in import scram_verifiers
 from security.passwords import verify_password
 from security.scram import make_verifier
 from tests.directory.cli.terminal import Terminal, hash_of, main

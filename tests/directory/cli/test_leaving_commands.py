@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.directory.cli.terminal import Terminal
-from tests.directory.test_photos import BASELINE
+from tests.directory.staff.test_photos import BASELINE
 
 LATER = "2099-01-31"
 

@@ -9,15 +9,16 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, leaving, people, provisioning, unit_changes
 from directory.database import Directory, open_directory
 from directory.exchange.exporting import records
 from directory.exchange.formats import FORMATS, FormatName
 from directory.exchange.importing import FileSettings, Import, Outcome
 from directory.exchange.kinds import KINDS, KindName
 from directory.exchange.officials import OfficialSettings, OfficialTaker
-from directory.names import PersonName
+from directory.mail import aliases
 from directory.sizes import parse_size, written_size
+from directory.staff import leaving, people, provisioning, unit_changes
+from directory.words.names import PersonName
 from tests.directory.conftest import City, Clock, found_city
 
 
@@ -131,7 +132,7 @@ NAMES = st.text(st.sampled_from('ÂăđỮ,;"\t xyz'), min_size=1, max_size=12).
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, NAMES, st.sampled_from(["", "0", "5G", "7"])), min_size=1, max_size=4))
 def test_whatever_people_are_called(city: City, tmp_path: Path, given_people: list[tuple[str, str, str]]) -> None:
-    from directory.names import tidy
+    from directory.words.names import tidy
 
     with city.directory.write() as conn:
         for family, given_name, quota in given_people:

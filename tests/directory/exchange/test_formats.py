@@ -19,7 +19,7 @@ from directory.exchange.formats import FORMATS, FormatName, format_of
 from directory.exchange.kinds import GROUP, KINDS, MAILBOX, OFFICIAL, UNIT, Kind, Record
 from directory.exchange.lines import Item, Lines
 from directory.faults import Fault
-from directory.names import tidy
+from directory.words.names import tidy
 
 FORMAT_NAMES: list[FormatName] = list(FORMATS)
 SHOWN = {"suffix": "dc=city,dc=vn", "shown_title": "", "shown_unit": "", "inner_groups": (), "outside": ()}

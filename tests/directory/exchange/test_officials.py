@@ -12,15 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from directory import domains, leaving, people, scram_verifiers
-from directory.accounts import credentials_by_login
-from directory.addresses import address_row
 from directory.database import Directory
 from directory.exchange import importing
 from directory.exchange.importing import FileSettings, Import, Outcome
 from directory.exchange.officials import OfficialSettings, OfficialTaker
 from directory.faults import Fault
-from directory.people import find_official, list_officials, posts_of
+from directory.mail import domains
+from directory.mail.accounts import credentials_by_login
+from directory.mail.addresses import address_row
+from directory.signing_in import scram_verifiers
+from directory.staff import leaving, people
+from directory.staff.people import find_official, list_officials, posts_of
 from directory.tables import address
 from security.passwords import hash_password, verify_password
 from security.scram import make_verifier, new_verifier
@@ -308,7 +310,7 @@ def test_many_batches(any_city: City, run, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_conflict_spoils_one_line_only(city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another program put into the table between the look and the leap is found by the database."""
-    monkeypatch.setattr("directory.intake.FreeAddresses.is_free", lambda self, found: True)
+    monkeypatch.setattr("directory.staff.intake.FreeAddresses.is_free", lambda self, found: True)
     with city.directory.write() as conn:
         conn.execute(
             insert(address),

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import aliases, delegations, domains, group_rights, groups, mailboxes, provisioning, unit_changes
-from directory.catalogue import lay_out
+from directory.administration import delegations
 from directory.database import Directory
 from directory.dates import days_after
 from directory.exchange import importing
@@ -24,10 +23,13 @@ from directory.exchange.mailboxes import MailboxTaker
 from directory.exchange.officials import OfficialSettings, OfficialTaker
 from directory.exchange.units import UnitTaker
 from directory.faults import Fault, Refused
-from directory.intake import Joiner
-from directory.names import PersonName, tidy
-from directory.people import find_official, list_officials, posts_of
-from directory.postings import positions
+from directory.mail import aliases, domains, group_rights, groups, mailboxes
+from directory.staff import provisioning, unit_changes
+from directory.staff.catalogue import lay_out
+from directory.staff.intake import Joiner
+from directory.staff.people import find_official, list_officials, posts_of
+from directory.staff.postings import positions
+from directory.words.names import PersonName, tidy
 from tests.directory.conftest import City
 
 KINDS_IN_ORDER: tuple[KindName, ...] = ("unit", "official", "mailbox", "group")

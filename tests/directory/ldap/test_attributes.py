@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from directory import groups
-from directory.account_changes import set_admin
-from directory.accounts import account_by_login
 from directory.ldap import searching
 from directory.ldap.entries import Entry
 from directory.ldap.messages import Code
 from directory.ldap.steps import Send
+from directory.mail import groups
+from directory.mail.account_changes import set_admin
+from directory.mail.accounts import account_by_login
 from directory.tables import account, certificate, person_photo
 from tests.directory.conftest import City, Clock
 from tests.directory.ldap.test_session import PASSWORD, PEOPLE_BASE, TOP, make_client, staff

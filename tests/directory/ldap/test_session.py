@@ -13,8 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory import account_changes, aliases, groups, mailboxes
-from directory.accounts import account_by_login
 from directory.ldap import ber, searching, walking
 from directory.ldap.filters import (
     And,
@@ -34,8 +32,10 @@ from directory.ldap.policy import Asker, Policy, attribute_keys
 from directory.ldap.schema import ATTRIBUTES, CLASSES
 from directory.ldap.session import Services
 from directory.ldap.steps import Look
-from directory.login import Gate
-from directory.names import fold
+from directory.mail import account_changes, aliases, groups, mailboxes
+from directory.mail.accounts import account_by_login
+from directory.signing_in.login import Gate
+from directory.words.names import fold
 from security.passwords import hash_password
 from security.peer import Peer
 from security.proven import ProvenLogins

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from directory import groups, mailboxes, unit_changes, unit_types
-from directory.accounts import account_by_login
 from directory.database import Directory, Reading, Writing, open_directory
+from directory.mail import groups, mailboxes
+from directory.mail.accounts import account_by_login
+from directory.mail.recipients import resolve
 from directory.plans import life
 from directory.plans.reading import PlanText, parse_source
-from directory.recipients import resolve
+from directory.staff import unit_changes, unit_types
 from directory.tables import metadata
 from tests.directory.conftest import START, City, Clock, found_city
 

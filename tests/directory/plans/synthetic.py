@@ -15,13 +15,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory import domains, mailboxes, postings, unit_changes, unit_types
-from directory.addresses import is_local_domain
 from directory.database import Directory, Writing, open_directory
-from directory.intake import Intake, Joiner
-from directory.names import split_name
+from directory.mail import domains, mailboxes
+from directory.mail.addresses import is_local_domain
 from directory.plans import life
 from directory.plans.reading import PlanText, parse_source
+from directory.staff import postings, unit_changes, unit_types
+from directory.staff.intake import Intake, Joiner
+from directory.words.names import split_name
 
 DOMAIN = "city.example"
 DAY, EVE = "2025-07-01", "2025-06-30"

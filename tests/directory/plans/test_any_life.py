@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from sqlalchemy import select
 
-from directory import aliases, leaving, provisioning
 from directory.database import Directory, open_directory
 from directory.dates import day_before, days_after
 from directory.faults import Fault
 from directory.housekeeping import tidy_up
+from directory.mail import aliases
+from directory.mail.recipients import resolve
 from directory.plans import life
-from directory.recipients import resolve
+from directory.staff import leaving, provisioning
 from directory.tables import account, address, appointment, group_rule, mail_group, position, unit_version
 from tests.directory.conftest import START, City, Clock
 from tests.directory.plans.conftest import Snapshot, Template, differing, line, plan_text, snapshot

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from directory import units
 from directory.database import Directory, open_directory
 from directory.faults import Fault
+from directory.mail.recipients import resolve
 from directory.plans import life
-from directory.recipients import resolve
+from directory.staff import units
 from directory.tables import account, address, appointment
 from tests.directory.conftest import START, Clock
 from tests.directory.plans.conftest import DAY, EVE, Template, differing, line, plan_text, snapshot

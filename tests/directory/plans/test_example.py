@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from directory import catalogue, domains, unit_changes, units
 from directory.database import Directory
+from directory.mail import domains
 from directory.plans import life
 from directory.plans.reading import read_plan
+from directory.staff import catalogue, unit_changes, units
 from tests.directory.conftest import Clock
 from tests.directory.plans.synthetic import ON_THE_DAY
 

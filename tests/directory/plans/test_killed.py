@@ -10,7 +10,7 @@ import pytest
 
 from directory.housekeeping import tidy_up
 from directory.plans import life
-from directory.units import tree
+from directory.staff.units import tree
 from tests.directory.plans.conftest import MERGER, Eve, plan_text, snapshot
 
 # kills itself before the statement of this number within the writing transaction; 0: right before COMMIT

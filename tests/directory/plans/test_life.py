@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from directory import aliases, groups, mailboxes, people, provisioning, record, sessions, unit_changes, units
-from directory.accounts import account_by_login, find_account
-from directory.addresses import address_row
-from directory.custody import entrusted_to
+from directory import record
 from directory.dates import days_after
 from directory.faults import Fault
 from directory.housekeeping import tidy_up
-from directory.mailboxes import rights_on
+from directory.mail import aliases, groups, mailboxes
+from directory.mail.accounts import account_by_login, find_account
+from directory.mail.addresses import address_row
+from directory.mail.custody import entrusted_to
+from directory.mail.mailboxes import rights_on
+from directory.mail.recipients import resolve
 from directory.plans import life
-from directory.postings import appointments_of
-from directory.recipients import resolve
+from directory.signing_in import sessions
+from directory.staff import people, provisioning, unit_changes, units
+from directory.staff.postings import appointments_of
 from tests.directory.conftest import Clock
 from tests.directory.plans.conftest import (
     DAY,

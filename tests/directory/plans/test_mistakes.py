@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from directory import unit_changes
 from directory.faults import Fault
 from directory.plans import life
 from directory.plans.reading import parse_source, read_plan
+from directory.staff import unit_changes
 from tests.directory.plans.conftest import COLUMNS, DAY, HEAD, Eve, line, plan_text
 
 

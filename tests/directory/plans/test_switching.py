@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from directory import account_changes, people, unit_changes
-from directory.catching_up import catch_up
 from directory.database import Writing, open_directory
 from directory.faults import Fault
 from directory.housekeeping import tidy_up
+from directory.mail import account_changes
 from directory.plans import life
-from directory.postings import appointments_of
-from directory.units import tree
+from directory.staff import people, unit_changes
+from directory.staff.catching_up import catch_up
+from directory.staff.postings import appointments_of
+from directory.staff.units import tree
 from tests.directory.plans.conftest import EVE, MERGER, Eve, plan_text, reached
 
 
@@ -119,7 +120,7 @@ def test_accounts_catch_up_after_a_death(eve: Eve, monkeypatch: pytest.MonkeyPat
 
 def test_who_is_sent_away_is_nobody_any_more_at_once(eve: Eve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups of everybody go by what accounts repeat."""
-    from directory import groups
+    from directory.mail import groups
 
     with eve.directory.write() as conn:
         everybody = groups.add_group(conn, "test", address_text="moi-nguoi", name="Mọi người")

@@ -8,7 +8,7 @@ from email import message_from_bytes
 
 import pytest
 
-from directory.accounts import find_account
+from directory.mail.accounts import find_account
 from mailserver.config import Sending
 from mailserver.delivery import allowance, spool, submission
 from mailserver.delivery.submission import Submission

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, insert, update
 
-from directory import leaving, record, tables
-from directory.accounts import find_account
+from directory import record, tables
+from directory.mail.accounts import find_account
+from directory.staff import leaving
 from mailserver import access
 from mailserver.access import Act
 from mailserver.delivery import left_mail

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from directory.accounts import find_account
 from directory.database import open_directory
+from directory.mail.accounts import find_account
 from mailserver.delivery import bounce, inbound, lanes, local, relay, settling, spool, submission
 from mailserver.delivery.checks import Findings
 from mailserver.delivery.post_office import Origin, PostOffice

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from directory import group_rights, record, tables
-from directory.accounts import find_account
+from directory import record, tables
 from directory.database import open_directory
 from directory.faults import Refused
+from directory.mail import group_rights
+from directory.mail.accounts import find_account
 from mailserver.delivery import inbound, lanes, local, moderation, queue, relay, settling, spool, submission
 from mailserver.delivery.checks import Findings
 from mailserver.delivery.post_office import Origin, PostOffice

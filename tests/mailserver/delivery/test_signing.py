@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from directory import dkim_keys, domains
-from directory.accounts import find_account
 from directory.database import open_directory
+from directory.dkim import keys as dkim_keys
+from directory.mail import domains
+from directory.mail.accounts import find_account
 from mailserver.delivery import checks, inbound, signing, spool, submission
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.submission import Submission

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from directory import groups, mailboxes, unit_types, units
-from directory.accounts import account_by_login, credentials_by_login
 from directory.database import Directory, open_directory
-from directory.people import list_officials
-from directory.recipients import count, may_post, may_send_as
-from directory.search import complete
+from directory.finding.search import complete
+from directory.mail import groups, mailboxes
+from directory.mail.accounts import account_by_login, credentials_by_login
+from directory.mail.recipients import count, may_post, may_send_as
+from directory.staff import unit_types, units
+from directory.staff.people import list_officials
 from directory.tables import appointment
 from mailserver.demo.city import DemoAccount, build_city
 from security.passwords import verify_password

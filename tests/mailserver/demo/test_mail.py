@@ -9,7 +9,7 @@ from email.parser import BytesParser
 
 import pytest
 
-from directory.accounts import account_by_login
+from directory.mail.accounts import account_by_login
 from mailserver.config import load, render
 from mailserver.demo import mail as demo_mail
 from mailserver.demo.city import DemoAccount, build_city

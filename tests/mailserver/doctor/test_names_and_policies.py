@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from directory.dkim_keys import ACTIVE, MADE, DkimKey
+from directory.dkim.keys import ACTIVE, MADE, DkimKey
 from mailserver.delivery.own_sts import record_of
 from mailserver.doctor import names, policies
 from mailserver.doctor.certificate import read_chain

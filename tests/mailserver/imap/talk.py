@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import uvloop
 
-from directory.login import Gate, LoginRules
+from directory.signing_in.login import Gate, LoginRules
 from mailserver.imap.dispatch import handle
 from mailserver.imap.grammar.framing import STRANGER, Broken, Framed, Framer, LiteralWanted, Rejected
 from mailserver.imap.grammar.responses import CONTINUE

@@ -8,7 +8,8 @@ import ssl
 import pytest
 from scramp import ScramClient
 
-from directory import account_changes, app_passwords, hidden_capabilities
+from directory.mail import account_changes, hidden_capabilities
+from directory.signing_in import app_passwords
 from security.passwords import hash_password
 from tests.mailserver.mailroom import DOMAIN, PASSWORD
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from directory.sasl_login import Wait, admit
+from directory.signing_in.sasl_login import Wait, admit
 from security.peer import Peer
 from security.sasl import Credentials
 from security.throttle import FREE_PER_LOGIN

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.matching import _MARKED, _may_hold, _others, exact_form, needle
 
 LETTERS = "aăâbdđeêoôơuưAĐ ễ\u0301ßﬁ…日本\t\n"

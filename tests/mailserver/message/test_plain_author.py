@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.headers import header_end
 from mailserver.message.matching import needle
 from mailserver.message.searchable import field_values_in

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from directory import domains
 from directory.database import open_directory
 from directory.ldap.schema import ATTRIBUTES
-from directory.login import Gate
+from directory.mail import domains
+from directory.signing_in.login import Gate
 from mailserver.config import Config, Ldap
 from mailserver.config.ldap import ATTRIBUTES as NAMED
 from mailserver.servers.ldap import MESSAGE_TIME, STALLED_TIME, STRANGER_TIME, LdapServices, policy_of

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import update
 
-from directory import group_rights, tables
+from directory import tables
+from directory.mail import group_rights
 from mailserver.delivery import moderation
 from tests.mailserver.mailroom import PEOPLE, Mailroom, Talk, mails
 

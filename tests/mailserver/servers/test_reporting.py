@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from lxml import etree
 from sqlalchemy import select
 
-from directory import dkim_keys
 from directory.database import open_directory
+from directory.dkim import keys as dkim_keys
 from mailserver import processes
 from mailserver.cli.reports import reports as reports_command
 from mailserver.config import load, render

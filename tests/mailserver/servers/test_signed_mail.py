@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from directory import dkim_keys
+from directory.dkim import keys as dkim_keys
 from security.dkim import read_message, verify
 from tests.dns_table import DnsTable
 from tests.mailserver.mailroom import Talk

@@ -8,7 +8,7 @@ from base64 import b64encode
 
 import pytest
 
-from directory.login import LoginRefused
+from directory.signing_in.login import LoginRefused
 from mailserver.delivery import spool
 from tests.mailserver.mailroom import PASSWORD, Talk, mails, plain, set_status
 

@@ -7,7 +7,8 @@ import base64
 import pytest
 from scramp import ScramClient
 
-from directory import account_changes, app_passwords
+from directory.mail import account_changes
+from directory.signing_in import app_passwords
 from security.channel_binding import end_point
 from security.passwords import hash_password
 from tests.mailserver.mailroom import PASSWORD, Talk, mails, plain, set_status

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from directory.names import fold
+from directory.words.names import fold
 from mailserver.message.fuzzy import fuzzy
 from mailserver.message.matching import exact_form, needle
 from mailserver.message.terms import key_pairs, words, words_and_pairs

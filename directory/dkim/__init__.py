@@ -1,0 +1,1 @@
+"""The keys that mail of the city is signed with."""

@@ -1,0 +1,1 @@
+"""Finding people and units: completion as somebody types, and the tree to choose from."""
