@@ -12,36 +12,13 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.routing import IntegerConverter, ValidationError
 
-from webmail import (
-    actions,
-    app_passwords,
-    assets,
-    attachments,
-    composing,
-    errors,
-    events,
-    formatting,
-    labels,
-    languages,
-    listing,
-    login,
-    mailboxes,
-    message_body,
-    mta_sts,
-    openings,
-    pages,
-    people,
-    pki,
-    postponed,
-    reading,
-    recovering,
-    search,
-    security_headers,
-    settings,
-    two_steps,
-)
+from webmail import assets, errors, events, formatting, languages, pages, security_headers
+from webmail.account import app_passwords, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
+from webmail.published import mta_sts, pki
+from webmail.reading import actions, attachments, labels, listing, mailboxes, message_body, opened, recovering, search
 from webmail.services import EXTENSION, WebmailServices
+from webmail.writing import composing, people, postponed
 
 __all__ = ["WebmailServices", "create_app"]
 
@@ -78,7 +55,7 @@ def create_app(services: WebmailServices) -> Flask:
     for topic in (security_headers, languages, formatting, login, errors, pages):
         topic.init_app(app)
     for topic in (
-        assets, login, mailboxes, listing, reading, message_body, attachments, composing, actions, search, people,
+        assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)

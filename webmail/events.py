@@ -17,8 +17,8 @@ from flask import Blueprint, Flask, Response, abort
 from directory.mail import accounts
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store.mailboxes import INBOX
+from webmail.account.login import ACTING, acting_for, find_session
 from webmail.cookies import TOKEN_KEY, read_cookies
-from webmail.login import ACTING, acting_for, find_session
 from webmail.pages import digest, states_of
 from webmail.services import WebmailServices
 

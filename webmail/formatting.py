@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from mailserver.store.mailboxes import INBOX, Mailbox
 from webmail.assets import asset, script_modules
+from webmail.contents.sanitize import clean_composed
 from webmail.languages import _
-from webmail.sanitize import clean_composed
 from webmail.services import services
 
 AVATAR_COLOURS = 8

@@ -75,7 +75,7 @@ def init_app(app: Flask) -> None:
 
 
 def own_labels() -> list[Label]:
-    from webmail import labels  # its pages are made here
+    from webmail.reading import labels
 
     return labels.mine()
 

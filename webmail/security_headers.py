@@ -2,7 +2,8 @@
 
 The application's pages run only scripts from this server, as files: no inline script, no eval, and Trusted Types, so
 that text can become markup only through the one policy in ``static/trusted.js``.  Responses that carry a stranger's
-content set a narrower policy of their own (``webmail.message_body``, ``webmail.attachments``), which stays.
+content set a narrower policy of their own (``webmail.reading.message_body``, ``webmail.reading.attachments``), which
+stays.
 
 A request that changes something must come from our own pages: Fetch Metadata says so in every current browser, the
 Origin header in older ones, and the CSRF token of Flask-WTF in all.

@@ -20,9 +20,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.webmail import hostile
 from tests.webmail.town_hall import TownHall, letter, raw
-from webmail.message_body import SANDBOX
-from webmail.plain_text import text_to_html
-from webmail.sanitize import clean_message
+from webmail.contents.plain_text import text_to_html
+from webmail.contents.sanitize import clean_message
+from webmail.reading.message_body import SANDBOX
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,1 @@
+"""Whoever sits here: signing in, proving it once more, choices, programs, devices."""

@@ -1,0 +1,52 @@
+"""Who sits here proves once more who he is, before something that a thief would want: his password, and his code where
+he has a second factor.
+
+Wrong answers are counted and slowed down as at the door: whoever finds an open browser may not try here without end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request
+
+from directory.signing_in import second_factor
+from directory.signing_in.login import LoginRefused
+from webmail.account.login import ANSWER_AFTER, person
+from webmail.languages import _
+from webmail.pages import Answer
+from webmail.services import services
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What to say; ``after``: seconds after which."""
+
+    text: str
+    after: float
+
+    def slow(self, answer: Answer) -> Answer:
+        answer.headers[ANSWER_AFTER] = f"{self.after:.3f}"
+        return answer
+
+
+def has_second_factor() -> bool:
+    with services().directory.read() as conn:
+        return second_factor.is_on(conn, person().id)
+
+
+def prove(password: str, code: str) -> Wrong | None:
+    """None for the right answers."""
+    owner, client, gate = person(), request.remote_addr or "", services().gate
+    pause = gate.pause(owner.login, client)
+    wrong = _("The present password is not right.")
+    try:
+        gate.authenticate(owner.login, password[:1000], client, "webmail")
+        if has_second_factor():
+            wrong = _("The code is not right.")
+            gate.judge_code(owner, code, client)
+    except LoginRefused as refused:
+        if refused.reason == "throttled":
+            wrong = _("Too many wrong passwords. Please try again later.")
+        return Wrong(wrong, pause + refused.delay)
+    return None

@@ -1,0 +1,1 @@
+"""What a message holds, told apart and made harmless: heads, bodies, strangers' HTML."""

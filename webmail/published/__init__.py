@@ -1,0 +1,1 @@
+"""What the city publishes for other servers and for anybody who asks."""

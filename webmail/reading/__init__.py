@@ -1,0 +1,1 @@
+"""Reading mail: lists, opened messages, searches, and what is done with them."""

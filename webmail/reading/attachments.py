@@ -1,0 +1,142 @@
+"""Attachments out: as downloads, or, for a few kinds of picture, to look at in place.
+
+A stranger's file never gets to decide how a browser treats it: only raster pictures are given inline, with their type
+confirmed by their first octets; everything else is a download of an inert type.  Both carry nosniff and a policy that
+forbids everything and sandboxes.
+
+Standards: RFC 6266 (Content-Disposition), RFC 8187; RFC 2183.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from functools import partial
+from urllib.parse import quote
+
+from flask import Blueprint, Response, abort, make_response, request
+
+from mailserver.message.structure import Part, decode_parts
+from mailserver.store import reading as store_reading
+from webmail.contents.body_parts import decoded, lay_out, part_by_index, part_name
+from webmail.reading import listing
+from webmail.services import services
+
+blueprint = Blueprint("attachments", __name__)
+
+POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+
+
+@blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>")
+def download(mailbox_id: int, uid: int, index: int) -> Response:
+    part, octets = _load(mailbox_id, uid, index)
+    return _as_download(octets, part_name(part), part.media_type)
+
+
+@blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>/inline")
+def inline(mailbox_id: int, uid: int, index: int) -> Response:
+    part, octets = _load(mailbox_id, uid, index)
+    kind = picture_type(octets)
+    if kind is None:
+        return _as_download(octets, part_name(part), part.media_type)
+    return _guarded(octets, kind, "inline", part_name(part))
+
+
+@blueprint.get("/mail/<int:mailbox_id>/<int:uid>/attachments.zip")
+def all_in_one(mailbox_id: int, uid: int) -> Response:
+    """Everything that hangs on a message, packed; names that are there twice get a number."""
+    with services().store.read() as conn:
+        listing.own_mailbox(conn, mailbox_id)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts", "subject")), None)
+        if row is None:
+            abort(404)
+        hanging = [each for each in lay_out(decode_parts(row.parts)).attachments if not each.inline]
+        read = partial(services().store.octets, conn, row.message_id)
+        packed = io.BytesIO()
+        taken: set[str] = set()
+        # Stored, not deflated: nearly all that people attach is packed already.
+        with zipfile.ZipFile(packed, "w") as archive:
+            for each in hanging:
+                octets = decoded(each.part, read(each.part.body_start, each.part.end))
+                archive.writestr(_free_name(each.name, taken), octets)
+    if not hanging:
+        abort(404)
+    return _as_download(packed.getvalue(), f"{_plain_name(row.subject)}.zip", "application/zip")
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name for a file in an archive: no path, and none that is there already."""
+    name = name.replace("\\", "/").rpartition("/")[2].lstrip(".") or "file"
+    stem, dot, ending = name.rpartition(".") if "." in name else (name, "", "")
+    found, count = name, 1
+    while found.lower() in taken:
+        count += 1
+        found = f"{stem} ({count}){dot}{ending}"
+    taken.add(found.lower())
+    return found
+
+
+def _plain_name(subject: str) -> str:
+    return "".join(c for c in subject if c.isalnum() or c in " -_.,()").strip()[:80] or "message"
+
+
+@blueprint.get("/mail/<int:mailbox_id>/<int:uid>/original")
+def original(mailbox_id: int, uid: int) -> Response:
+    """The whole message as it was received: to keep, or to show to whoever looks after the mail system."""
+    with services().store.read() as conn:
+        listing.own_mailbox(conn, mailbox_id)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "subject")), None)
+        if row is None:
+            abort(404)
+        octets = services().store.octets(conn, row.message_id)
+    if request.args.get("view") == "1":
+        return _guarded(octets[:500_000], "text/plain; charset=utf-8", "inline", "message.txt")
+    return _as_download(octets, f"{_plain_name(row.subject)}.eml", "message/rfc822")
+
+
+def picture_type(octets: bytes) -> str | None:
+    """The type of a picture that browsers show without running anything in it; by its octets, not by its label."""
+    for magic, kind in _MAGIC:
+        if octets.startswith(magic):
+            return kind
+    if octets[:4] == b"RIFF" and octets[8:12] == b"WEBP":
+        return "image/webp"
+    if octets[4:12] in (b"ftypavif", b"ftypavis"):
+        return "image/avif"
+    return None
+
+
+def _load(mailbox_id: int, uid: int, index: int) -> tuple[Part, bytes]:
+    with services().store.read() as conn:
+        listing.own_mailbox(conn, mailbox_id)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts")), None)
+        part = part_by_index(decode_parts(row.parts), index) if row is not None else None
+        if row is None or part is None:
+            abort(404)
+        octets = services().store.octets(conn, row.message_id, part.body_start, part.end)
+    return part, decoded(part, octets)
+
+
+def _as_download(octets: bytes, name: str, media_type: str) -> Response:
+    # A type that a browser would open by itself is not named; the name's ending tells programs what it is.
+    harmless = not media_type.startswith(("text/", "image/svg", "application/xhtml", "application/xml", "multipart/"))
+    kind = media_type if harmless and media_type.isascii() else "application/octet-stream"
+    return _guarded(octets, kind, "attachment", name)
+
+
+def _guarded(octets: bytes, kind: str, disposition: str, name: str) -> Response:
+    response = make_response(octets)
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_. ()") else "_" for c in name)
+    headers = response.headers
+    headers["Content-Type"] = kind
+    headers["Content-Disposition"] = f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    headers["Content-Security-Policy"] = POLICY
+    headers["Cache-Control"] = "private, max-age=3600" if disposition == "inline" else "private, no-store"
+    return response

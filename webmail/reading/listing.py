@@ -1,0 +1,245 @@
+"""The list of messages of a mailbox: fifty at a time, newest first, marks and preview, without parsing any mail.
+
+Rows come ready from the store's columns, so a page costs the same in a mailbox of fifty thousand as in one of fifty.
+A search shows in the same list (``webmail.reading.search``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, abort, request
+from sqlalchemy import Connection
+
+from directory.mail import recipients
+from directory.mail.labels import Label
+from mailserver.store import flags as flag_bits
+from mailserver.store import mailboxes as store_mailboxes
+from mailserver.store import reading as store_reading
+from mailserver.store import search
+from mailserver.store.mailboxes import Mailbox
+from webmail import pages
+from webmail.account.login import account
+from webmail.formatting import mailbox_label
+from webmail.languages import _
+from webmail.pages import Answer
+from webmail.reading import labels
+from webmail.services import services
+
+blueprint = Blueprint("listing", __name__)
+
+PAGE = 50
+COLUMNS = (
+    "uid", "flags", "internal_date", "subject", "author_name", "author_address", "to_text", "preview",
+    "has_attachments",
+)  # fmt: skip
+FILTERS = ("unread", "starred", "attachments")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    mailbox_id: int
+    uid: int
+    seen: bool
+    flagged: bool
+    answered: bool
+    forwarded: bool
+    who: str
+    address: str
+    outside: bool
+    subject: str
+    preview: str
+    moment: int
+    has_attachments: bool
+    labels: tuple[Label, ...]
+    place: str = ""  # the mailbox's name, where rows of several are shown
+
+
+@dataclass(frozen=True, slots=True)
+class MessageList:
+    """What the list pane shows, and the query string that brings it back."""
+
+    mailbox: Mailbox | None
+    heading: str
+    rows: list[Row]
+    total: int | None  # None: not counted
+    page: int
+    more: bool
+    parameters: dict[str, str]
+    filter: str = ""
+    query: str = ""
+    note: str = ""
+
+    @property
+    def first(self) -> int:
+        return (self.page - 1) * PAGE + 1
+
+    @property
+    def last(self) -> int:
+        return (self.page - 1) * PAGE + len(self.rows)
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // PAGE)) if self.total is not None else self.page + self.more
+
+    @property
+    def base(self) -> str:
+        return f"/mail/{self.mailbox.id}" if self.mailbox else "/search"
+
+    def link(self, page: int | None = None, **changes: str) -> str:
+        """This list's address at another page, or with another filter."""
+        wanted = {**self.parameters, "page": str(page or 1), **changes}
+        wanted = {name: value for name, value in wanted.items() if value and (name, value) != ("page", "1")}
+        return self.base + (f"?{urlencode(wanted)}" if wanted else "")
+
+    @property
+    def suffix(self) -> str:
+        """What a message's address carries, so that this list stays beside it."""
+        wanted = {**self.parameters, "page": str(self.page)} if self.page > 1 else dict(self.parameters)
+        return f"?{urlencode(wanted)}" if wanted else ""
+
+    @property
+    def here(self) -> str:
+        return self.base + self.suffix
+
+
+@blueprint.get("/")
+def start() -> Answer:
+    return pages.see_other(f"/mail/{services().store.maildrop(account().id).id}")
+
+
+@blueprint.get("/mail/<int:mailbox_id>")
+def show(mailbox_id: int) -> Answer:
+    with services().store.read() as conn:
+        mailbox = own_mailbox(conn, mailbox_id)
+        shown = of_mailbox(conn, mailbox)
+        side = pages.sidebar(conn)
+    return pages.render("mail.html", shown.heading, list=shown, sidebar=side, current=mailbox, thread=None)
+
+
+def own_mailbox(conn: Connection, mailbox_id: int) -> Mailbox:
+    """The mailbox if it is this account's; of others' mailboxes not even their existence is told."""
+    mailbox = find_own_mailbox(conn, mailbox_id)
+    if mailbox is None:
+        abort(404)
+    return mailbox
+
+
+def find_own_mailbox(conn: Connection, mailbox_id: int) -> Mailbox | None:
+    mailbox = store_mailboxes.get_mailbox(conn, mailbox_id) if mailbox_id < 2**63 else None
+    return mailbox if mailbox is not None and mailbox.account_id == account().id else None
+
+
+def parse_key(text: str) -> tuple[int, int] | None:
+    """``mailbox:uid``, as forms and addresses name a message."""
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,18})", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def page_number() -> int:
+    return min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
+
+
+def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
+    chosen = request.args.get("show", "")
+    number = page_number()
+    if chosen in FILTERS:
+        return _filtered(conn, mailbox, chosen, number)
+    number = min(number, max(1, -(-mailbox.messages // PAGE)))
+    found = store_reading.page(conn, mailbox.id, COLUMNS, offset=(number - 1) * PAGE, limit=PAGE)
+    rows = make_rows(((mailbox, row) for row in found), is_outside())
+    return MessageList(
+        mailbox, mailbox_label(mailbox), rows, mailbox.messages, number, mailbox.messages > number * PAGE, {}
+    )
+
+
+def _filtered(conn: Connection, mailbox: Mailbox, chosen: str, number: int) -> MessageList:
+    query = search.Query(
+        unseen=chosen == "unread",
+        flagged=chosen == "starred",
+        has_attachments=chosen == "attachments",
+        mailbox_ids=(mailbox.id,),
+    )
+    found = list(search.find(conn, account().id, query, limit=number * PAGE + 1))
+    places = [(row.mailbox_id, row.uid) for row in found[(number - 1) * PAGE : number * PAGE]]
+    rows = rows_at(conn, places, {mailbox.id: mailbox})
+    total = mailbox.unseen if chosen == "unread" else None
+    return MessageList(
+        mailbox, mailbox_label(mailbox), rows, total, number, len(found) > number * PAGE, {"show": chosen}, chosen
+    )
+
+
+def rows_at(
+    conn: Connection, places: list[tuple[int, int]], mailboxes: dict[int, Mailbox], *, name_places: bool = False
+) -> list[Row]:
+    """The rows of messages named by (mailbox, uid), in that order."""
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for mailbox_id, uid in places:
+        wanted.setdefault(mailbox_id, []).append((uid, uid))
+    found: dict[tuple[int, int], Any] = {}
+    for mailbox_id, ranges in wanted.items():
+        for row in store_reading.fetch(conn, mailbox_id, ranges, COLUMNS):
+            found[mailbox_id, row.uid] = row
+    ordered = ((mailboxes[place[0]], found[place]) for place in places if place in found)
+    return make_rows(ordered, is_outside(), name_places=name_places)
+
+
+def make_rows(
+    found: Iterable[tuple[Mailbox, Any]], outside: Callable[[str], bool], *, name_places: bool = False
+) -> list[Row]:
+    rows = []
+    for mailbox, row in found:
+        sent = mailbox.special_use in ("\\Sent", "\\Drafts")
+        flags = row.flags
+        names = flag_bits.flag_names(flags, mailbox.keywords)
+        rows.append(
+            Row(
+                mailbox.id,
+                row.uid,
+                bool(flags & flag_bits.SEEN),
+                bool(flags & flag_bits.FLAGGED),
+                bool(flags & flag_bits.ANSWERED),
+                "$Forwarded" in names,
+                (_without_addresses(row.to_text) or _("(no recipient)"))
+                if sent
+                else (row.author_name or row.author_address or _("(no sender)")),
+                "" if sent else row.author_address,
+                not sent and outside(row.author_address),
+                row.subject or _("(no subject)"),
+                row.preview,
+                row.internal_date,
+                bool(row.has_attachments),
+                labels.among(names),
+                mailbox_label(mailbox, whole=True) if name_places else "",
+            )
+        )
+    return rows
+
+
+def _without_addresses(to_text: str) -> str:
+    """``An <an@x>, Bình <binh@x>`` as ``An, Bình``, for the list."""
+    names = []
+    for entry in to_text.split(", ")[:6]:
+        name, bracket, _rest = entry.partition(" <")
+        names.append(name.strip('"') if bracket else entry.strip("<>"))
+    return ", ".join(name for name in names if name)
+
+
+def is_outside() -> Callable[[str], bool]:
+    """A question asked for every row: does this address belong to another house?"""
+    known: dict[str, bool] = {}
+
+    def answer(address: str) -> bool:
+        domain = address.rpartition("@")[2].lower()
+        if not domain:
+            return False
+        if domain not in known:
+            with services().directory.read() as conn:
+                known[domain] = not recipients.is_local_domain(conn, domain)
+        return known[domain]
+
+    return answer

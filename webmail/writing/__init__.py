@@ -1,0 +1,1 @@
+"""Writing mail: letters, recipients, answers, and what waits to go."""

@@ -1,0 +1,265 @@
+"""A letter being written: what the form holds, what a draft in the store holds, and the way between the two.
+
+A draft is an ordinary message in the Drafts mailbox, so that every mail program can go on with it.  Each save makes a
+new message and takes the old one away in the same transaction; the UID is therefore the draft's version.  Whoever
+saves from a version that is gone (another window, another program went on with it) overwrites nothing: what he wrote
+becomes a draft of its own.
+
+Standards: RFC 9051 §2.3.2 (\\Draft), RFC 5322 §3.6.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+
+from sqlalchemy import Connection
+
+from directory.mail import accounts
+from mailserver.message.compose import Draft, compose
+from mailserver.message.entity import Attachment, Correspondent
+from mailserver.message.headers import find_field
+from mailserver.message.html_text import html_to_text
+from mailserver.message.structure import Part, decode_parts
+from mailserver.message.text import body_text
+from mailserver.refusals import OverQuota, TooLarge
+from mailserver.store import mailboxes as store_mailboxes
+from mailserver.store import messages, quota
+from mailserver.store import reading as store_reading
+from mailserver.store.database import Transaction
+from mailserver.store.mailboxes import Mailbox
+from webmail.account.login import account
+from webmail.contents.body_parts import decoded, lay_out, part_by_index, part_name
+from webmail.contents.heads import Person, parse_people, read_head
+from webmail.contents.sanitize import clean_composed
+from webmail.services import services
+
+PATIENCE = 60
+ANSWERS_FIELD = "X-CityMail-Answers"  # in drafts only: which message this one answers
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file that goes along; ``source`` names a part of another message that is fetched when the letter is kept."""
+
+    name: str
+    media_type: str
+    size: int
+    octets: bytes = b""
+    source: str = ""  # mailbox:uid:index
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    author: str = ""
+    to: str = ""
+    cc: str = ""
+    bcc: str = ""
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    in_reply_to: str = ""
+    references: str = ""
+    answers: str = ""  # "reply 12:34" or "forward 12:34"
+    enclosures: tuple[Enclosure, ...] = ()
+    draft: int = 0  # UID of the draft it was read from; 0 for none
+    rich: bool = True
+
+    @property
+    def is_blank(self) -> bool:
+        words = self.to + self.cc + self.bcc + self.subject + self.text + html_to_text(self.html)
+        return not words.strip() and not self.enclosures
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.enclosures)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    uid: int
+    conflict: bool = False
+    letter: Letter = field(default_factory=Letter)
+
+
+def signed(letter: Letter, signature: str) -> Letter:
+    """With the signature below one's own words and above what is quoted; its separator is the usual one (RFC 3676
+    §4.3).
+    """
+    if not signature:
+        return letter
+    lines = "<br>".join(escape(line) for line in signature.split("\n"))
+    return replace(
+        letter,
+        text=f"\n\n-- \n{signature}\n{letter.text}",
+        html=f"<p><br></p><p>-- <br>{lines}</p>{letter.html}",
+    )
+
+
+def drafts_mailbox(conn: Connection) -> Mailbox | None:
+    return store_mailboxes.special_mailbox(conn, account().id, "\\Drafts")
+
+
+def load(conn: Connection, uid: int) -> Letter | None:
+    """The draft with that UID, ready for the form; None if it is gone."""
+    drafts = drafts_mailbox(conn)
+    if drafts is None:
+        return None
+    row = next(store_reading.fetch(conn, drafts.id, [(uid, uid)], ("message_id", "parts", "header_size")), None)
+    if row is None:
+        return None
+    octets = services().store.octets(conn, row.message_id)
+    root = decode_parts(row.parts)
+    head = read_head(octets[: row.header_size])
+    layout = lay_out(root)
+    texts = {part.media_type: body_text(part, octets[part.body_start : part.end]) for part in layout.shown}
+    plain = next((part for part in root.walk() if part.media_type == "text/plain" and not part.filename), None)
+    html = clean_composed(texts["text/html"]) if "text/html" in texts else ""
+    text = body_text(plain, octets[plain.body_start : plain.end]) if plain is not None else html_to_text(html)
+    enclosures = tuple(
+        Enclosure(each.name, each.media_type, len(content), content)
+        for each in layout.attachments
+        for content in [decoded(each.part, octets[each.part.body_start : each.part.end])]
+    )
+    return Letter(
+        author=head.author.address,
+        to=write_people(head.to),
+        cc=write_people(head.cc),
+        bcc=write_people(head.bcc),
+        subject=head.subject,
+        text=text.replace("\r\n", "\n").rstrip("\n"),
+        html=html,
+        in_reply_to=" ".join(head.in_reply_to),
+        references=" ".join(head.references),
+        answers=find_field(octets[: row.header_size], ANSWERS_FIELD) or "",
+        enclosures=enclosures,
+        draft=uid,
+        rich=bool(html),
+    )
+
+
+def save(letter: Letter) -> Saved:
+    """Keep the letter as a draft.  Raises Refusal."""
+    owner = account().id
+    services().store.maildrop(owner)
+    letter = replace(letter, enclosures=fetched(letter.enclosures))
+    octets = write(letter, as_draft=True)
+    if letter.enclosures:  # words alone are kept even in a full mailbox: they would be lost else
+        with services().store.read() as conn:
+            if not quota.room_for(conn, owner, account().quota_bytes, len(octets)):
+                raise OverQuota
+    content = services().store.prepare(octets)
+
+    def job(tx: Transaction) -> Saved:
+        drafts = store_mailboxes.special_mailbox(tx.connection, owner, "\\Drafts")
+        if drafts is None:
+            drafts = store_mailboxes.create_mailbox(tx, owner, "Drafts", "\\Drafts")
+        old = [(letter.draft, letter.draft)]
+        conflict = letter.draft > 0 and not store_reading.placements(tx.connection, drafts.id, old)
+        [kept] = messages.append(tx, content, [messages.Target(drafts.id, ("\\Draft", "\\Seen"))])
+        if letter.draft and not conflict:
+            messages.remove(tx, drafts.id, old)
+        return Saved(kept.uid, conflict)
+
+    saved = services().store.write(job).result(PATIENCE)
+    return replace(saved, letter=replace(letter, draft=saved.uid))
+
+
+def throw_away(uid: int) -> None:
+    """To the trash, from where it can be taken back."""
+    owner = account().id
+
+    def job(tx: Transaction) -> None:
+        drafts = store_mailboxes.special_mailbox(tx.connection, owner, "\\Drafts")
+        trash = store_mailboxes.special_mailbox(tx.connection, owner, "\\Trash")
+        if drafts is None:
+            return
+        if trash is None:
+            trash = store_mailboxes.create_mailbox(tx, owner, "Trash", "\\Trash")
+        messages.move(tx, drafts.id, [(uid, uid)], trash.id)
+
+    services().store.write(job).result(PATIENCE)
+
+
+def write(letter: Letter, *, as_draft: bool = False, date: int = 0) -> bytes:
+    """The letter as a message, Bcc included: the sending door takes it out.  ``date`` is now unless given.
+
+    Raises TooLarge.
+    """
+    if letter.size * 4 // 3 > services().config.smtp.max_message_size:
+        raise TooLarge
+    draft = Draft(
+        author=Correspondent(letter.author or account().login, _author_name(letter.author)),
+        to=_correspondents(letter.to),
+        cc=_correspondents(letter.cc),
+        bcc=_correspondents(letter.bcc),
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+        attachments=tuple(Attachment(each.name, each.media_type, each.octets) for each in letter.enclosures),
+        in_reply_to=letter.in_reply_to,
+        references=tuple(letter.references.split()),
+        extra_fields=((ANSWERS_FIELD, letter.answers),) if as_draft and letter.answers else (),
+    )
+    message_id = f"<{secrets.token_hex(12)}@{services().config.city.hostname}>"
+    return compose(draft, message_id=message_id, date=date or int(services().clock()), keep_bcc=True)
+
+
+def fetched(enclosures: Sequence[Enclosure]) -> tuple[Enclosure, ...]:
+    """With the parts of other messages read in; each is looked up as this account's own, or left out."""
+    out = []
+    for each in enclosures:
+        if not each.source:
+            out.append(each)
+            continue
+        found = find_source(each.source)
+        if found is not None:
+            out.append(found)
+    return tuple(out)
+
+
+def find_source(source: str) -> Enclosure | None:
+    numbers = source.split(":")
+    if len(numbers) != 3 or not all(each.isdecimal() and len(each) < 19 for each in numbers):
+        return None
+    mailbox_id, uid, index = map(int, numbers)
+    with services().store.read() as conn:
+        mailbox = store_mailboxes.get_mailbox(conn, mailbox_id)
+        if mailbox is None or mailbox.account_id != account().id:
+            return None
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts")), None)
+        part = part_by_index(decode_parts(row.parts), index) if row is not None else None
+        if row is None or part is None:
+            return None
+        octets = services().store.octets(conn, row.message_id, part.body_start, part.end)
+    content = decoded(part, octets)
+    return Enclosure(part_name(part), safe_type(part), len(content), content, source)
+
+
+def safe_type(part: Part) -> str:
+    known = part.media_type.isascii() and part.media_type.count("/") == 1
+    return part.media_type if known else "application/octet-stream"
+
+
+def write_people(people: Sequence[Person]) -> str:
+    """Names and addresses as a person would type them into the field."""
+    return ", ".join(f"{_quoted(each.name)} <{each.address}>" if each.name else each.address for each in people)
+
+
+def _quoted(name: str) -> str:
+    special = set('()<>[]:;@\\,."')
+    return '"' + name.replace("\\", "").replace('"', "") + '"' if special & set(name) else name
+
+
+def _correspondents(text: str) -> tuple[Correspondent, ...]:
+    return tuple(Correspondent(each.address, each.name) for each in parse_people(text) if each.address)
+
+
+def _author_name(address: str) -> str:
+    if not address or address.lower() == account().login.lower():
+        return account().name
+    with services().directory.read() as conn:
+        found = accounts.account_by_login(conn, address)
+    return found.name if found is not None else account().name

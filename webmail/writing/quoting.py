@@ -1,0 +1,158 @@
+"""What an answer begins with: recipients, subject, the quoted text, the attachments of a forwarded message.
+
+Standards: RFC 5322 §3.6.3, §3.6.4 (In-Reply-To, References); RFC 5256 §5 (what counts as "Re:").
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote
+
+from flask import abort
+from sqlalchemy import Connection
+
+from directory.mail import recipients
+from mailserver.message.structure import decode_parts
+from mailserver.message.subject import forward_subject, reply_subject
+from mailserver.message.text import body_text
+from mailserver.store import reading as store_reading
+from webmail.account.login import account
+from webmail.contents.body_parts import MAX_PART, lay_out, readable_text
+from webmail.contents.heads import Head, Person, read_head, without
+from webmail.contents.sanitize import clean_composed
+from webmail.formatting import full_time
+from webmail.languages import _
+from webmail.reading import listing
+from webmail.services import services
+from webmail.writing.letters import Enclosure, Letter, safe_type, write_people
+
+Kind = Literal["reply", "reply_all", "forward"]
+MAX_QUOTE = 200_000
+MAX_REFERENCES = 50
+
+
+def answer(conn: Connection, key: str, kind: Kind) -> Letter:
+    """A letter that answers or forwards the message named ``mailbox:uid``."""
+    place = listing.parse_key(key)
+    if place is None:
+        abort(404)
+    mailbox, uid = listing.own_mailbox(conn, place[0]), place[1]
+    columns = ("message_id", "parts", "header_size", "sent_at", "internal_date")
+    row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], columns), None)
+    if row is None:
+        abort(404)
+    head = read_head(services().store.octets(conn, row.message_id, 0, row.header_size))
+    with services().directory.read() as people:
+        own = recipients.addresses_of(people, account().id)
+    text, html = _quoted_text(conn, row)
+    moment = row.sent_at or row.internal_date
+    if kind == "forward":
+        return _forward(head, moment, text, html, row, f"{mailbox.id}:{uid}")
+    return _reply(head, moment, text, html, own, f"{mailbox.id}:{uid}", everybody=kind == "reply_all")
+
+
+def from_mailto(link: str) -> Letter:
+    """A mailto: link: recipients, subject and text, nothing else (RFC 6068 §4 warns of more)."""
+    address, _mark, query = link.partition("?")
+    fields = {name.lower(): value for name, value in parse_qsl(query, max_num_fields=20)}
+    to = [unquote(address), fields.get("to", "")]
+    return Letter(
+        to=", ".join(_clean_line(each) for each in to if each),
+        cc=_clean_line(fields.get("cc", "")),
+        subject=_clean_line(fields.get("subject", "")),
+        text=fields.get("body", "").replace("\r\n", "\n")[:20_000],
+        rich=False,
+    )
+
+
+def _clean_line(text: str) -> str:
+    return " ".join(text.split())[:2000]
+
+
+def _reply(head: Head, moment: int, text: str, html: str, own: list[str], key: str, *, everybody: bool) -> Letter:
+    sent_by_us = head.author.address.lower() in {address.lower() for address in own}
+    to = head.to if sent_by_us else (head.reply_to or [head.author])
+    cc: list[Person] = []
+    if everybody:
+        named = {each.address.lower() for each in to}
+        others = [*head.to, *head.cc] if not sent_by_us else head.cc
+        cc = [each for each in without(others, own) if each.address.lower() not in named]
+    line = _("On %(when)s, %(who)s wrote:", when=full_time(moment), who=head.author.full)
+    return Letter(
+        author=_answer_from(head, own),
+        to=write_people(to),
+        cc=write_people(cc),
+        subject=reply_subject(head.subject),
+        text=f"\n\n{line}\n" + "\n".join(f">{'' if each.startswith('>') else ' '}{each}" for each in text.split("\n")),
+        html=f"<p><br></p><p>{escape(line)}</p><blockquote>{html}</blockquote>",
+        in_reply_to=head.message_id,
+        references=_references(head),
+        answers=f"reply {key}",
+    )
+
+
+def _forward(head: Head, moment: int, text: str, html: str, row: Any, key: str) -> Letter:
+    rows = [
+        (_("From"), head.author.full),
+        (_("Date"), full_time(moment)),
+        (_("Subject"), head.subject),
+        (_("To"), ", ".join(each.full for each in head.to[:50])),
+    ]
+    if head.cc:
+        rows.append((_("Cc"), ", ".join(each.full for each in head.cc[:50])))
+    title = _("Forwarded message")
+    listed = "\n".join(f"{name}: {value}" for name, value in rows)
+    listed_html = "<br>".join(f"<b>{escape(name)}:</b> {escape(value)}" for name, value in rows)
+    carried = tuple(
+        Enclosure(each.name, safe_type(each.part), each.size, source=f"{key}:{each.index}")
+        for each in lay_out(decode_parts(row.parts)).attachments
+    )
+    return Letter(
+        subject=forward_subject(head.subject),
+        text=f"\n\n---------- {title} ----------\n{listed}\n\n{text}",
+        html=f"<p><br></p><p>---------- {escape(title)} ----------<br>{listed_html}</p>{html}",
+        references=_references(head),
+        answers=f"forward {key}",
+        enclosures=carried,
+    )
+
+
+def _quoted_text(conn: Connection, row: Any) -> tuple[str, str]:
+    """The message's words as plain text, and as the little HTML the editor knows."""
+
+    def read(start: int, stop: int) -> bytes:
+        return services().store.octets(conn, row.message_id, start, stop)
+
+    root = decode_parts(row.parts)
+    text = readable_text(root, read)[:MAX_QUOTE].replace("\r\n", "\n").strip("\n")
+    html = []
+    for part in lay_out(root).shown:
+        words = body_text(part, read(part.body_start, min(part.end, part.body_start + MAX_PART)))[:MAX_QUOTE]
+        if part.media_type == "text/html":
+            html.append(clean_composed(words))
+        else:
+            html.append(text_as_html(words.replace("\r\n", "\n").strip("\n")))
+    return text, "".join(html)
+
+
+def text_as_html(text: str) -> str:
+    paragraphs = re.split(r"\n{2,}", text)
+    return "".join(f"<p>{escape(each).replace(chr(10), '<br>')}</p>" for each in paragraphs if each.strip())
+
+
+def _answer_from(head: Head, own: list[str]) -> str:
+    """The own address that the message was sent to, so that a unit's mail is answered by the unit."""
+    mine = {address.lower(): address for address in own}
+    for each in (*head.to, *head.cc):
+        if each.address.lower() in mine:
+            return mine[each.address.lower()]
+    return own[0] if own else ""
+
+
+def _references(head: Head) -> str:
+    """RFC 5322 §3.6.4: the parent's References (or In-Reply-To) and then its Message-ID."""
+    known = head.references or (head.in_reply_to if len(head.in_reply_to) == 1 else [])
+    every = [*known, *([head.message_id] if head.message_id else [])]
+    return " ".join(every[:1] + every[1:][-(MAX_REFERENCES - 1) :])
