@@ -36,6 +36,7 @@ from directory.pki.fetched_crls import fetched_crls, want_crls
 from directory.pki.issuers import FULL, ROOT, IssuerRow, PublishedCrl, crl_of, list_issuers
 from directory.record import record
 from directory.tables import certificate, known_authority, trust_anchor
+from security.cms import Judge
 from security.mailbox_names import addresses_of
 from security.paths import Anchor, Evidence, Judgement, Purpose, State, Trust, judge
 
@@ -109,6 +110,30 @@ def judge_certificate(
         now=now,
         trust=Trust(known.anchors, Evidence(known.crls, (), known.authorities, known.issuers | register)),
     )
+
+
+def judging(conn: Reading | Writing) -> Judge:
+    """The judge whom ``security.cms`` asks; what is said of today is said of the directory's."""
+
+    def judged(
+        certificate: bytes,
+        *,
+        companions: Sequence[bytes],
+        purpose: Purpose,
+        addresses: Sequence[str],
+        moment: datetime,
+        now: datetime,
+    ) -> Judgement:
+        return judge_certificate(
+            conn,
+            certificate,
+            purpose=purpose,
+            companions=companions,
+            addresses=addresses,
+            moment=int(moment.timestamp()),
+        )
+
+    return judged
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 A person and a unit's mailbox have two certificates each, for a key that signs must never be copied and one that
 decrypts must never be lost.  Signing: digitalSignature and contentCommitment (nonRepudiation); encryption:
-keyEncipherment with RSA, keyAgreement with elliptic curves (RFC 5480 §3, RFC 4055 §1.2).
+keyEncipherment with RSA, keyAgreement with elliptic curves (RFC 5480 §3, RFC 4055 §1.2, RFC 8410 §5).  The second tells
+besides what may be written with it: whoever holds the key reads by this program, which knows AES-GCM.
 
-Standards: RFC 5280 §4.2; RFC 8550 §4.4; RFC 6960 §4.2.2.2.1 (nocheck).
+Standards: RFC 5280 §4.2; RFC 8550 §4.4; RFC 6960 §4.2.2.2.1 (nocheck); RFC 4262 (capabilities).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ObjectIdentifier
+
+from security.cms import write_capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,10 @@ class Profile:
     path_length: int | None = None  # of an authority
     is_authority: bool = False
     is_looked_up: bool = True  # tells where its revocations are published
+    tells_capabilities: bool = False  # of the program that opens what is encrypted for it
 
 
+_CAPABILITIES = ObjectIdentifier("1.2.840.113549.1.9.15")
 _SIGNS = frozenset({"key_cert_sign", "crl_sign"})
 
 ROOT = Profile("root", 7300, _SIGNS, is_authority=True, is_looked_up=False)
@@ -52,6 +57,7 @@ ENCRYPTION = Profile(
     usages_rsa=frozenset({"key_encipherment"}),
     usages_ec=frozenset({"key_agreement"}),
     extended=(ExtendedKeyUsageOID.EMAIL_PROTECTION,),
+    tells_capabilities=True,
 )
 # Short, for nobody asks whether it was revoked: who steals it answers for a month
 OCSP = Profile(
@@ -117,7 +123,7 @@ def extensions_of(
         profile.usages_rsa
         if isinstance(public_key, rsa.RSAPublicKey)
         else profile.usages_ec
-        if isinstance(public_key, ec.EllipticCurvePublicKey)
+        if isinstance(public_key, (ec.EllipticCurvePublicKey, x25519.X25519PublicKey))
         else frozenset()
     )
     found = [
@@ -133,6 +139,8 @@ def extensions_of(
     if names:
         # critical where there is no subject beside it (RFC 5280 §4.2.1.6)
         found.append(Extension(x509.SubjectAlternativeName(names), critical=not has_subject))
+    if profile.tells_capabilities:
+        found.append(Extension(x509.UnrecognizedExtension(_CAPABILITIES, write_capabilities())))
     if profile == OCSP:
         found.append(Extension(x509.OCSPNoCheck()))
     if profile.is_looked_up:

@@ -24,7 +24,7 @@ from security.cms.composing import RecipientsRefused, Refused, compress, encrypt
 from security.cms.enveloped import Decrypted, Recipient
 from security.cms.keys import Decrypter, MemoryKey, Signer, usual_scheme
 from security.cms.mime import Entity
-from security.cms.opening import Compressed, Encrypted, Opened, decrypt, open_message
+from security.cms.opening import Compressed, Encrypted, Opened, decrypt, is_encrypted, open_message
 from security.cms.protected import ProtectedHeader, without_legacy_display
 from security.cms.reasons import CmsFault, Reason
 from security.cms.signing import Signing
@@ -55,6 +55,7 @@ __all__ = [
     "compress",
     "decrypt",
     "encrypt",
+    "is_encrypted",
     "open_message",
     "sign",
     "usual_scheme",

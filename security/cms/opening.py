@@ -9,6 +9,7 @@ Limits: ``MOST_LAYERS`` layers.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -52,7 +53,7 @@ class Opened:
     """``entity`` is what is to be read, a MIME entity; ``layers`` come from the outside in.
 
     ``telling`` is the author's signature over it, None when there is none; ``fault`` is why a layer could not be
-    opened, which then is what ``entity`` holds; ``is_locked``: it is an encryption.
+    opened, which then is what ``entity`` holds (``is_locked``: it is an encryption), or what it has among others.
     """
 
     entity: Entity
@@ -132,6 +133,8 @@ def open_message(octets: bytes, *, at: datetime, now: datetime, judge: Judge, ke
             raise CmsFault(Reason.TOO_LARGE, f"more than {MOST_LAYERS} layers")
         if not any(isinstance(layer, SignedPart) for layer in layers):
             partial = tuple(part for part in signed_parts(entity, sight) if part.place)
+        if _has_encrypted_parts(entity):
+            raise CmsFault(Reason.NOT_ALONE, "an encrypted part among others is not opened")
     except CmsFault as found:
         fault = found
     is_locked = fault is not None and _is_encrypted(entity)
@@ -182,7 +185,7 @@ def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
     """
     entity = read_entity(octets)
     if not is_cms(entity):
-        if any(_is_encrypted(part) for _, part in walk(entity)):
+        if _has_encrypted_parts(entity):
             raise CmsFault(Reason.NOT_ALONE, "an encrypted part among others is not opened")
         raise CmsFault(Reason.NOT_ENCRYPTED, "the message is not encrypted")
     entity.require_clear()
@@ -193,6 +196,21 @@ def decrypt(octets: bytes, *, keys: Sequence[Decrypter]) -> Decrypted:
     found = decrypt_enveloped(reader, kind, keys)
     _entity_of(found)
     return found
+
+
+def is_encrypted(octets: bytes) -> bool:
+    """Whether the whole of a message is an encryption; its beginning is enough to say so."""
+    try:
+        return _is_encrypted(read_entity(octets))
+    except CmsFault:
+        return False
+
+
+def _has_encrypted_parts(entity: Entity) -> bool:
+    """Beside others.  What cannot be taken apart hides none that anybody would open."""
+    with contextlib.suppress(CmsFault):
+        return any(place and _is_encrypted(part) for place, part in walk(entity))
+    return False
 
 
 def _is_encrypted(entity: Entity) -> bool:

@@ -49,6 +49,7 @@ class Reason(enum.StrEnum):
     NOT_ENCRYPTED = "not-encrypted"
     NOT_A_RECIPIENT = "not-a-recipient"
     NOT_DECRYPTED = "not-decrypted"
+    KEY_UNAVAILABLE = "key-unavailable"  # there is one, and its holder does not use it now (security.keys)
     NOT_ALONE = "not-alone"  # the encrypted part stands among others
     NOT_ONE_ENTITY = "not-one-entity"  # what came out is no MIME entity as a sender makes them
     RECIPIENT_REFUSED = "recipient-refused"

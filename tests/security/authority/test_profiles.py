@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from security.authority import profiles
 from security.authority.issuing import Issuer, is_issued_by, issue, serial_from
 from security.authority.names import hosts, mailbox, subject
 from security.authority.profiles import ENCRYPTION, ISSUING, LOCAL, OCSP, ROOT, SIGNING, TLS, Places, Profile
+from security.cms import Recipient
 from security.mailbox_names import addresses_of
 from tests.security.authority.making import NOW, below, der, end, key, root
 
@@ -122,6 +124,20 @@ def test_one_key_signs_and_another_decrypts() -> None:
     for each in (*rsa.values(), curve):
         wanted = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
         assert extension(each, x509.ExtendedKeyUsage).value == wanted
+
+
+def test_who_encrypts_learns_what_can_be_read() -> None:
+    issuer = below(root(), places=PLACES)
+    assert Recipient(der(end(issuer, "an@city.gov.vn", profile=ENCRYPTION))).can("aes256-gcm")
+    assert not Recipient(der(end(issuer, "an@city.gov.vn", profile=SIGNING))).can("aes256-gcm")
+
+
+def test_a_key_of_x25519_agrees() -> None:
+    issuer = below(root())
+    names = [mailbox("an@city.gov.vn")]
+    key = x25519.X25519PrivateKey.generate().public_key()
+    made = issue(issuer, ENCRYPTION, key, subject=subject("An"), names=names, serial=serial_from(7), now=NOW)
+    assert extension(made, x509.KeyUsage).value == profiles.key_usage(frozenset({"key_agreement"}))
 
 
 def test_a_responder_is_not_asked_about_and_is_short() -> None:

@@ -12,7 +12,7 @@ import pytest
 from asn1crypto import cms
 from cryptography import x509
 
-from security.cms import CmsFault, Encrypted, Verdict, decrypt, der, encrypt, open_message, sign, verify
+from security.cms import CmsFault, Encrypted, Verdict, decrypt, der, encrypt, is_encrypted, open_message, sign, verify
 from security.cms.algorithms import DIGEST_BY_NAME, digest_identifier
 from security.cms.certificates import Certificate
 from security.cms.enveloped import encrypt_enveloped
@@ -81,7 +81,18 @@ def test_direct_exfiltration(kind, depth):
     assert fault.value.reason == "not-alone"
     found = opened(HEADER + part)
     assert not found.is_encrypted
+    assert found.fault is not None
+    assert (found.fault.reason, found.is_locked) == ("not-alone", False)
+    assert not is_encrypted(HEADER + part)
     assert b"http://evil.example/" in bytes(found.entity.octets)
+
+
+def test_an_encryption_is_known_by_its_beginning():
+    whole = HEADER + entity_of(sealed_content(PAYLOAD * 500))
+    assert is_encrypted(whole)
+    assert is_encrypted(whole[: len(whole) // 2])
+    assert not is_encrypted(HEADER + PAYLOAD)
+    assert not is_encrypted(HEADER + b"Content-Type: application/pkcs7-mime\r\n\r\nhello")
 
 
 def test_alone_in_a_multipart_is_not_the_root():
