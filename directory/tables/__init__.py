@@ -18,6 +18,7 @@ from directory.tables.accounts import (
     mailbox_right,
     preference,
     recovery_code,
+    saved_search,
     scram_verifier,
     second_factor,
     second_factor_use,
@@ -25,17 +26,16 @@ from directory.tables.accounts import (
 )
 from directory.tables.administration import approval_request, approval_rule, delegation
 from directory.tables.certificates import (
-    account_key,
     certificate,
     certificate_address,
     fetched_crl,
     issuer,
     issuer_crl,
     known_authority,
-    private_key,
     trust_anchor,
 )
 from directory.tables.columns import metadata
+from directory.tables.correspondents import correspondent
 from directory.tables.groups import (
     group_account,
     group_moderator,
@@ -46,6 +46,15 @@ from directory.tables.groups import (
     group_poster_unit,
     group_rule,
     mail_group,
+)
+from directory.tables.keys import (
+    account_key,
+    escrowed_key,
+    key_level,
+    key_pair,
+    key_recovery,
+    private_key,
+    recovery_key,
 )
 from directory.tables.leaving import custody, departure
 from directory.tables.people import appointment, person, person_photo, position, stale_person
@@ -66,11 +75,13 @@ __all__ = [
     "audit_record",
     "certificate",
     "certificate_address",
+    "correspondent",
     "custody",
     "delegation",
     "departure",
     "dkim_key",
     "domain",
+    "escrowed_key",
     "fetched_crl",
     "group_account",
     "group_moderator",
@@ -83,6 +94,9 @@ __all__ = [
     "hidden_capability",
     "issuer",
     "issuer_crl",
+    "key_level",
+    "key_pair",
+    "key_recovery",
     "known_authority",
     "label",
     "mail_group",
@@ -97,6 +111,8 @@ __all__ = [
     "preference",
     "private_key",
     "recovery_code",
+    "recovery_key",
+    "saved_search",
     "scram_verifier",
     "search_entry",
     "search_word",

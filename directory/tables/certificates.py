@@ -2,7 +2,7 @@
 
 ``certificate`` is what others may ask for, and LDAP serves as ``userCertificate;binary`` (RFC 4523 §2.1): the rows of
 an account in the state 'active', ``der`` as it stands.  The private half, where we have it, is apart
-(``private_key``), so that what publishes certificates never reads one.
+(``directory.tables.keys``), so that what publishes certificates never reads one.
 """
 
 from __future__ import annotations
@@ -82,30 +82,6 @@ certificate_address = Table(
     fk("certificate.id", primary_key=True),
     Index(None, "certificate_id"),
     sqlite_with_rowid=False,
-)
-
-# The key that an account's private keys are wrapped under, itself wrapped under the installation's (security.keys).
-account_key = Table(
-    "account_key",
-    metadata,
-    fk("account.id", primary_key=True),
-    Column("wrapped", LargeBinary, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# A private key, wrapped: under its account's key, or under the installation's if it is of no account.  Signing keys
-# are erased when their time is over; decryption keys are kept for as long as the mail is.
-private_key = Table(
-    "private_key",
-    metadata,
-    Column("id", Id, primary_key=True),
-    fk("account.id", nullable=True),
-    Column("purpose", String(10), nullable=False),
-    Column("wrapped", LargeBinary),  # none: erased
-    Column("created_at", BigInteger, nullable=False),
-    CheckConstraint("purpose IN ('signing', 'encryption', 'ocsp')", name="purpose"),
-    Index(None, "account_id"),
 )
 
 # Whom we believe beside ourselves, and what for (security.paths.Anchor).
