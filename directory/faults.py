@@ -42,6 +42,11 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "label-exists": ("exists", "there already is a label {name}", "đã có nhãn {name}"),
     "label-unknown": ("unknown", "there is no label {name}", "không có nhãn {name}"),
+    "correspondents-many": (
+        "invalid",
+        "there are {limit} certificates of people outside already, the most there may be: forget some",
+        "đã giữ {limit} chứng thư của người ngoài, mức tối đa: hãy bỏ bớt",
+    ),
     "labels-many": (
         "invalid",
         "there are {limit} labels already, the most there may be",

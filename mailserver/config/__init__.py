@@ -16,6 +16,7 @@ from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
 from mailserver.config.settings import Config
+from mailserver.config.smime import Smime
 from mailserver.config.trust import Dns, Trust
 from mailserver.config.writing import render
 
@@ -37,6 +38,7 @@ __all__ = [
     "Reports",
     "Scanners",
     "Sending",
+    "Smime",
     "Smtp",
     "Storage",
     "Tls",

@@ -14,6 +14,7 @@ from mailserver.config.reports import Reports
 from mailserver.config.scanners import Scanners
 from mailserver.config.sending import Sending
 from mailserver.config.service import City, Listen, Log, Login, Storage, Tls, Webmail, Workers
+from mailserver.config.smime import Smime
 from mailserver.config.trust import Dns, Trust
 
 
@@ -36,6 +37,7 @@ class Config:
     relay: Relay = field(default_factory=Relay, metadata={"doc": "Sending to other servers"})
     mta_sts: MtaSts = field(default_factory=MtaSts, metadata={"doc": "What others may rely on when they send to us"})
     pki: Pki = field(default_factory=Pki, metadata={"doc": "Certificates of people and mailboxes (S/MIME)"})
+    smime: Smime = field(default_factory=Smime, metadata={"doc": "Signed and encrypted mail (S/MIME)"})
     reports: Reports = field(default_factory=Reports, metadata={"doc": "Reports between domains"})
     webmail: Webmail = field(default_factory=Webmail, metadata={"doc": "Webmail"})
     log: Log = field(default_factory=Log, metadata={"doc": "Log"})
