@@ -13,7 +13,8 @@ RUN_PACKAGES := python3-venv
 TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libnet-ssleay-perl libio-socket-ssl-perl \
 	curl isync gsasl libsasl2-modules neomutt msmtp openssl procps clamav-daemon rspamd opendkim opendkim-tools unbound \
 	postfix postfix-ldap ldap-utils softhsm2 gnutls-bin libnss3-tools gpgsm gpg-agent
-BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd slapd
+BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd slapd \
+	roundcube-core roundcube-sqlite3 php-fpm apache2
 
 .PHONY: run test check format fuzz bench constraints translations image clean
 

@@ -1,6 +1,6 @@
 """CityMail beside Debian's Postfix and Dovecot: both on this machine, in this run, taking turns.
 
-    python -m tests.benchmarks                      every series but the last three, three runs each
+    python -m tests.benchmarks                      every series but the last four, three runs each
     python -m tests.benchmarks ingest --quick       small numbers, one run
     python -m tests.benchmarks sync --only ours
 
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import ldap, postfix_dovecot
+from tests.benchmarks import ldap, postfix_dovecot, roundcube
 from tests.benchmarks.address_books import CityMailBook
 from tests.benchmarks.broadcast import Broadcast
 from tests.benchmarks.city_people import Size
@@ -41,16 +41,19 @@ from tests.benchmarks.reorganisation import City, Reorganisation
 from tests.benchmarks.series import Series, take_turns
 from tests.benchmarks.store_level import StoreLevel
 from tests.benchmarks.sync import Sync
+from tests.benchmarks.web_pages import WebPages
 from tests.directory.plans.synthetic import Sizes
 
 NAMES = (
     *("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "directory"),
-    *("mixed", "ldap", "reorganisation"),
+    *("mixed", "ldap", "reorganisation", "webmail"),
 )
-# What `all` means: the last three take long to prepare and are asked for by name.
-STANDARD = NAMES[:-3]
+# What `all` means: the last four take long to prepare and are asked for by name.
+STANDARD = NAMES[:-4]
 # Series that bring up servers of their own.
-_APART = {"ldap", "reorganisation"}
+_APART = {"ldap", "reorganisation", "webmail"}
+# Beside the one whose mailbox the webmails show.
+_WEB_ACCOUNTS = 10
 # What the peer has not.
 _OURS_ALONE = {"store", "directory"}
 # Seconds after which the peer may give up the process of an idle session, in its second set-up.
@@ -107,6 +110,7 @@ FULL = Plan(
             Pages(_CITY, 200),
         ),
         "reorganisation": (Reorganisation(_REORGANISED),),
+        "webmail": (WebPages(50_000, tries=50, browsers=4),),
     },
 )
 QUICK = Plan(
@@ -137,6 +141,7 @@ QUICK = Plan(
             Pages(_TOWN, 20),
         ),
         "reorganisation": (Reorganisation(_REORGANISED_TOWN),),
+        "webmail": (WebPages(5_000, tries=5, browsers=4),),
     },
 )
 
@@ -226,11 +231,31 @@ def _bring_up_apart(
 ) -> Sequence[Server]:
     if name == "ldap":
         return ldap.bring_up(folder / name, plan.city, only, running)
+    if name == "webmail":
+        return _bring_up_webmails(folder / name, only, running)
     city = City(folder / name, plan.reorganised)
     city.install()
     running.callback(city.stop)
     city.start()
     return [city]
+
+
+def _bring_up_webmails(folder: Path, only: str | None, running: contextlib.ExitStack) -> Sequence[Server]:
+    reason = roundcube.why_not() if only != "ours" else ""
+    if reason:
+        print(f"The peer is left out: {reason}.", file=sys.stderr)
+    servers: list[Server] = []
+    if only != "peer":
+        servers.append(CityMail(folder / "citymail", _WEB_ACCOUNTS, (), webmail=True))
+    if only != "ours" and not reason:
+        servers.append(roundcube.Roundcube(folder / "peer", _WEB_ACCOUNTS))
+    folder.mkdir()
+    folder.chmod(0o755)
+    for server in servers:
+        server.install()
+        running.callback(server.stop)
+        server.start()
+    return servers
 
 
 def _run(name: str, plan: Plan, contenders: Sequence[Contender], options: argparse.Namespace) -> None:

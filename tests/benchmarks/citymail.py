@@ -1,6 +1,6 @@
 """CityMail as `citymail serve` runs it, with its default settings but for limits that loopback would run into.
 
-The webmail is off, for the peer has none.  All accounts have one password, and so share one Argon2id hash; signing in
+The webmail is off where the peer has none.  All accounts have one password, and so share one Argon2id hash; signing in
 costs what it costs in a city.
 """
 
@@ -31,8 +31,9 @@ class CityMail(Contender):
     name = "CityMail"
     asks_for_login = True
 
-    def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...], *, webmail: bool = False) -> None:
         super().__init__(folder, accounts, groups)
+        self._workers = {} if webmail else {"web": 0}
         self._live: LiveServer | None = None
 
     @property
@@ -53,7 +54,7 @@ class CityMail(Contender):
             self.folder,
             settings={
                 "city": {"domain": DOMAIN, "hostname": f"mail.{DOMAIN}"},
-                "workers": {"web": 0},
+                "workers": self._workers,
                 "imap": {"max_connections_per_account": 10_000},
                 "relay": {"routes": far_side.routes()},
                 "sending": {"unlimited": [address(0)]},

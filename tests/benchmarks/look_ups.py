@@ -8,7 +8,6 @@ many threads without a server between.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
@@ -19,9 +18,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from html import unescape
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from directory.database import Directory, open_directory
 from directory.finding import search
@@ -33,6 +31,7 @@ from tests.benchmarks.contender import PASSWORD, Contender
 from tests.benchmarks.figures import Figure, Values, percentile
 from tests.benchmarks.metering import Meter, tree_seconds
 from tests.benchmarks.series import Series
+from tests.benchmarks.web_session import WebSession, signed_in
 from tests.live import LiveServer
 from webmail.services import LOOK_UPS_PER_SECOND
 
@@ -117,7 +116,9 @@ class LookUps(Series):
         live.start()
         try:
             with Meter(lambda: [live.process.pid] if live.process is not None else []) as meter:
-                sessions = [_Session(live, city_people.address(client)) for client in range(self.clients)]
+                sessions = [
+                    signed_in(live.ports["http"], city_people.address(client)) for client in range(self.clients)
+                ]
                 signing_in = _spent(live)
                 times = _at_once([_paced(session, words) for session, words in zip(sessions, typed, strict=True)])
                 completing = _spent(live) - signing_in
@@ -201,46 +202,10 @@ _WAYS: tuple[Callable[[CityPerson], str], ...] = (
 # --- who asks ---------------------------------------------------------------------------------------------------------
 
 
-class _Session:
-    """Signed in to the webmail, on one connection that stays."""
-
-    def __init__(self, live: LiveServer, login: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", live.ports["http"], timeout=30)
-        self._cookies: dict[str, str] = {}
-        page = self._ask("GET", "/login")[1].decode()
-        token = re.search(r'name="csrf[-_]token" (?:content|value)="([^"]+)"', page)
-        assert token is not None, page[:500]
-        form = urlencode({"login": login, "password": PASSWORD, "csrf_token": unescape(token[1])})
-        status, _ = self._ask("POST", "/login", form)
-        assert status == 303, status
-
-    def _ask(self, method: str, path: str, form: str | None = None) -> tuple[int, bytes]:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
-        if form is not None:
-            headers |= {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Origin": f"http://127.0.0.1:{self._connection.port}",
-            }
-        self._connection.request(method, path, form, headers)
-        answer = self._connection.getresponse()
-        for value in answer.headers.get_all("Set-Cookie", []):
-            name, _, text = value.partition(";")[0].partition("=")
-            self._cookies[name] = text
-        return answer.status, answer.read()
-
-    def timed(self, path: str) -> tuple[float, bytes]:
-        """Milliseconds, and what came."""
-        start = time.perf_counter()
-        status, octets = self._ask("GET", path)
-        spent = 1e3 * (time.perf_counter() - start)
-        assert status == 200, f"{path}: {status}"
-        return spent, octets
-
-
 Work = Callable[[list[float]], None]
 
 
-def _paced(session: _Session, words: list[str]) -> Work:
+def _paced(session: WebSession, words: list[str]) -> Work:
     """A letter whenever a session may ask again, whether the answer to the last one took long or not."""
 
     def work(times: list[float]) -> None:
@@ -249,26 +214,27 @@ def _paced(session: _Session, words: list[str]) -> Work:
         for word in words:
             time.sleep(max(0.0, due - time.perf_counter()))
             due += 1 / LOOK_UPS_PER_SECOND
-            times.append(session.timed(f"/people?q={quote(word)}")[0])
+            session.ask("GET", f"/people?q={quote(word)}")
+            times.append(session.spent)
 
     return work
 
 
-def _walking(session: _Session, client: int) -> Work:
+def _walking(session: WebSession, client: int) -> Work:
     """Down the tree by chance, from the top to the people of a unit."""
 
     def work(times: list[float]) -> None:
         chance = random.Random(client)
         path = "/people/units"
         for _ in range(10):
-            spent, octets = session.timed(path)
-            times.append(spent)
-            branch = json.loads(octets)
+            branch = json.loads(session.ask("GET", path))
+            times.append(session.spent)
             if not branch["children"]:
                 path = "/people/units"
                 continue
             unit = chance.choice(branch["children"])
-            times.append(session.timed(f"/people/units/{unit['id']}/people")[0])
+            session.ask("GET", f"/people/units/{unit['id']}/people")
+            times.append(session.spent)
             path = f"/people/units/{unit['id']}"
             time.sleep(2 / LOOK_UPS_PER_SECOND)
 

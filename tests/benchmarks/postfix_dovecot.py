@@ -39,7 +39,7 @@ from tests.benchmarks.contender import (
 )
 
 PROGRAMS = ("/usr/sbin/postfix", "/usr/sbin/dovecot", "/usr/bin/doveadm", "/usr/sbin/postmap")
-_TEMPLATES = Path(__file__).parent / "peer"
+TEMPLATES = Path(__file__).parent / "peer"
 # Who owns the mail: a user that every Debian has.
 _MAIL_USER = "mail"
 # One inotify instance for each idling process; the kernel's default is 128.
@@ -112,7 +112,7 @@ class PostfixDovecot(Contender):
                 shutil.copy(source, self.folder / "postfix" / name)
         self.configure()
         for name in ("mailboxes", "aliases", "transports"):
-            _run("postmap", "-c", str(self.folder / "postfix"), f"hash:{self.folder / 'maps' / name}")
+            run_command("postmap", "-c", str(self.folder / "postfix"), f"hash:{self.folder / 'maps' / name}")
 
     def _write_users(self) -> None:
         """Each account under two names: the password in clear, and hashed; the mail is the same."""
@@ -184,7 +184,7 @@ class PostfixDovecot(Contender):
             ("main.cf.in", "postfix/main.cf"),
             ("master.cf.in", "postfix/master.cf"),
         ):
-            text = (_TEMPLATES / template).read_text(encoding="utf-8")
+            text = (TEMPLATES / template).read_text(encoding="utf-8")
             for name, value in values.items():
                 text = text.replace(f"@{name}@", value)
             (self.folder / target).write_text(text, encoding="utf-8")
@@ -200,15 +200,15 @@ class PostfixDovecot(Contender):
         if int(_INOTIFY.read_text()) < _INOTIFY_NEEDED:
             self._inotify_before = _INOTIFY.read_text()
             _INOTIFY.write_text(f"{_INOTIFY_NEEDED}\n")
-        _run("dovecot", "-c", str(self.folder / "dovecot.conf"))
-        _run("postfix", "-c", str(self.folder / "postfix"), "start")
+        run_command("dovecot", "-c", str(self.folder / "dovecot.conf"))
+        run_command("postfix", "-c", str(self.folder / "postfix"), "start")
         for port in (self.smtp_port, self.imap_port):
-            _wait_for(port, self.folder / "log")
+            wait_for_port(port, self.folder / "log")
 
     def stop(self) -> None:
         roots = self.roots()
         if self._master("postfix"):
-            _run("postfix", "-c", str(self.folder / "postfix"), "stop")
+            run_command("postfix", "-c", str(self.folder / "postfix"), "stop")
         if dovecot := self._master("dovecot"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(dovecot, signal.SIGTERM)
@@ -234,7 +234,7 @@ class PostfixDovecot(Contender):
         # What they all begin with: asking takes a millisecond an account.
         last = address(count - 1).partition("@")[0].removeprefix("u")
         beginning = "u" + "0" * (len(last) - len(last.lstrip("0")))
-        lines = _run(
+        lines = run_command(
             *("doveadm", "-c", str(self.folder / "dovecot.conf"), "-f", "tab"),
             *("mailbox", "status", "-u", f"{beginning}*", "messages", "INBOX"),
         ).splitlines()
@@ -246,7 +246,7 @@ class PostfixDovecot(Contender):
         return counts
 
 
-def _run(*command: str) -> str:
+def run_command(*command: str) -> str:
     # Into a file: a daemon that was started keeps its end of a pipe open.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, timeout=900, check=False)
@@ -257,11 +257,11 @@ def _run(*command: str) -> str:
     return said
 
 
-def _wait_for(port: int, logs: Path, patience: float = 20.0) -> None:
+def wait_for_port(port: int, logs: Path, *, speaks_first: bool = True, patience: float = 20.0) -> None:
     deadline = time.monotonic() + patience
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as line:
-            if line.recv(512):
+            if not speaks_first or line.recv(512):
                 return
         if time.monotonic() > deadline:
             said = "\n".join(path.read_text(errors="replace")[-2000:] for path in sorted(logs.glob("*.log")))
