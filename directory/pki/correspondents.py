@@ -77,7 +77,7 @@ def confirm(
     companions: Sequence[bytes] = (),
     capabilities: Collection[str] = (),
 ) -> None:
-    """Encrypt for this certificate from now on; another that was confirmed for the address is replaced.  Raises Fault."""
+    """Encrypt for this certificate from now on, instead of any that was confirmed for the address.  Raises Fault."""
     where = correspondent.c.account_id == account_id
     named = comparable(address)
     conn.execute(delete(correspondent).where(where, correspondent.c.address == named))

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from directory.tables.columns import AddressText
 
 revision = "0017"
