@@ -88,7 +88,7 @@ class CityMailBrowser(WebBrowser):
         return self._listed(page)
 
     def _listed_part(self, path: str) -> bool:
-        return self._listed(json.loads(self._part(path, "list,sidebar"))["list"].encode())
+        return self._listed(json.loads(self._part(path, "list,sidebar"))["fragments"]["list"].encode())
 
     def _listed(self, octets: bytes) -> bool:
         self._uids = [int(uid) for uid in re.findall(rb'name="item" value="[0-9]+:([0-9]+)"', octets)]
