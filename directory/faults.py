@@ -52,6 +52,14 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "there are {limit} labels already, the most there may be",
         "đã có {limit} nhãn, mức tối đa",
     ),
+    "search-empty": ("invalid", "a search says what to look for", "chưa nêu điều cần tìm"),
+    "search-exists": ("exists", "there already is a saved search {name}", "đã có tìm kiếm được lưu tên {name}"),
+    "search-unknown": ("unknown", "there is no saved search {name}", "không có tìm kiếm được lưu tên {name}"),
+    "searches-many": (
+        "invalid",
+        "there are {limit} saved searches already, the most there may be",
+        "đã lưu {limit} tìm kiếm, mức tối đa",
+    ),
     "second-factor-on": ("exists", "two-step sign-in is on already", "xác thực hai bước đã được bật"),
     "second-factor-off": ("unknown", "two-step sign-in is not on", "xác thực hai bước chưa được bật"),
     "second-factor-code": ("invalid", "the code is not right", "mã xác thực không đúng"),
@@ -357,13 +365,20 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "approval-needed": (
         "invalid",
-        "{operation} {subject} needs a second administrator: request {request} waits for one; do it again then",
-        "{operation} {subject} cần người thứ hai duyệt: đã lập yêu cầu {request}; thực hiện lại sau khi được duyệt",
+        "{operation} {subject} needs a second administrator: request {request} waits for one"
+        " (citymail admin approval show {request})",
+        "{operation} {subject} cần người thứ hai duyệt: đã lập yêu cầu {request}"
+        " (citymail admin approval show {request})",
     ),
     "approval-waiting": (
         "invalid",
         "request {request} waits for a second administrator",
         "yêu cầu {request} đang chờ người thứ hai duyệt",
+    ),
+    "approval-changed": (
+        "invalid",
+        "what the request {request} rests on has changed: nothing was done; it must be asked for anew",
+        "căn cứ của yêu cầu {request} đã thay đổi: chưa thực hiện gì; phải lập yêu cầu mới",
     ),
     "approval-unknown": ("unknown", "there is no request {request}", "không có yêu cầu {request}"),
     "approval-state": (

@@ -16,7 +16,19 @@ from webmail import assets, errors, events, formatting, languages, pages, securi
 from webmail.account import app_passwords, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
 from webmail.published import mta_sts, pki
-from webmail.reading import actions, attachments, labels, listing, mailboxes, message_body, opened, recovering, search
+from webmail.reading import (
+    actions,
+    attachments,
+    labels,
+    listing,
+    mailboxes,
+    message_body,
+    opened,
+    recovering,
+    saved_searches,
+    search,
+    search_form,
+)
 from webmail.services import EXTENSION, WebmailServices
 from webmail.writing import composing, people, postponed
 
@@ -56,6 +68,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
+        search_form, saved_searches,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)

@@ -122,6 +122,16 @@ label = Table(
     sqlite_with_rowid=False,
 )
 
+# Searches that are kept under a name (directory.mail.saved_searches).
+saved_search = Table(
+    "saved_search",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("query", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What a person proves beside the password (security.totp); not yet confirmed: nothing is asked.
 second_factor = Table(
     "second_factor",

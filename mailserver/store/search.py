@@ -33,7 +33,7 @@ class Query:
     unseen: bool = False
     flagged: bool = False
     has_attachments: bool = False
-    keyword: str = ""
+    keywords: Sequence[str] = ()
     larger: int | None = None
     mailbox_ids: Sequence[int] = field(default=())
 
@@ -126,14 +126,14 @@ def _conditions(account_id: str, query: Query) -> list[ColumnElement[bool]]:
         conditions.append(placement.c.flags.op("&")(flag_bits.SEEN) == 0)
     if query.flagged:
         conditions.append(placement.c.flags.op("&")(flag_bits.FLAGGED) != 0)
-    if query.keyword:
+    for keyword in query.keywords:
         # Each mailbox has a bit of its own for it.
         bit = placement.c.flags.op(">>")(mailbox_keyword.c.bit + flag_bits.FIRST_KEYWORD_BIT).op("&")(1)
         conditions.append(
             select(mailbox_keyword.c.bit)
             .where(
                 mailbox_keyword.c.mailbox_id == placement.c.mailbox_id,
-                func.lower(mailbox_keyword.c.name) == query.keyword.lower(),
+                func.lower(mailbox_keyword.c.name) == keyword.lower(),
                 bit == 1,
             )
             .exists()

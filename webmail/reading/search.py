@@ -1,21 +1,15 @@
-"""Searching one's mail: plain words, and a few fields with a name and a colon.
+"""Searching one's mail, and the list of what was found.
 
-Words without marks find every spelling, words with marks only their own (``mailserver.store.search``); all words must
-be there, "words in quotes" together.  Field names are understood in both languages::
-
-    từ:hương  đến:"văn thư"  tiêu đề:ngân-sách  có:tệp  là:chưa-đọc  trước:31/12/2025  sau:01/01/2025  nhãn:dự-án
-    from:…    to:…           subject:…          has:attachment  is:unread  before:…         after:…         label:…
-
-Words are looked for in subject, names, addresses and text by the account's index.  Should there be none (its disk is
-full), they are looked for in subject, names, addresses and preview, and as long as the time allows in the text.
+What was typed is read by ``webmail.reading.query``; the form beside the box only writes such a text.  Words are looked
+for in subject, names, addresses and text by the account's index.  Should there be none (its disk is full), they are
+looked for in subject, names, addresses and preview, and as long as the time allows in the text.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from time import monotonic
 
 from flask import Blueprint, request
@@ -31,49 +25,17 @@ from mailserver.store.mailboxes import Mailbox
 from webmail import pages
 from webmail.account.login import account
 from webmail.contents.body_parts import readable_text
-from webmail.formatting import city_zone
+from webmail.formatting import city_zone, mailbox_label
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels, listing
 from webmail.reading.listing import PAGE, MessageList
+from webmail.reading.query import EVERYWHERE, MAX_QUERY, WORD, Term, day_of, octets_of, parse
 from webmail.services import services
 
 blueprint = Blueprint("search", __name__)
 
 READING_TIME = 1.5  # seconds spent on reading texts that no index knows
-MAX_QUERY = 300
-MAX_WORDS = 12
-_FIELDS = {
-    "tu": "author", "from": "author", "den": "recipient", "to": "recipient", "tieu de": "subject", "tieude": "subject",
-    "subject": "subject", "truoc": "before", "before": "before", "sau": "after", "after": "after", "co": "has",
-    "has": "has", "la": "is", "is": "is", "nhan": "label", "label": "label",
-}  # fmt: skip
-_FIELD = re.compile(
-    r"(?P<name>từ|tu|from|đến|den|to|tiêu đề|tieu de|tieude|subject|trước|truoc|before|sau|after|có|co|has|là|la|is"
-    r"|nhãn|nhan|label):",
-    re.IGNORECASE,
-)
-
-
-@dataclass(slots=True)
-class Wanted:
-    words: list[str] = field(default_factory=list)
-    subject: list[str] = field(default_factory=list)
-    author: list[str] = field(default_factory=list)
-    recipient: list[str] = field(default_factory=list)
-    since: int | None = None
-    before: int | None = None
-    unseen: bool = False
-    flagged: bool = False
-    has_attachments: bool = False
-    label: list[str] = field(default_factory=list)
-
-    @property
-    def is_empty(self) -> bool:
-        return not (
-            self.words or self.subject or self.author or self.recipient or self.since or self.before
-            or self.unseen or self.flagged or self.has_attachments or self.label
-        )  # fmt: skip
 
 
 @blueprint.get("/search")
@@ -84,65 +46,6 @@ def show() -> Answer:
         found = of_search(conn, sought)
     current = next((each for each in side.mailboxes if str(each.id) == request.args.get("in")), None)
     return pages.render("mail.html", found.heading, list=found, sidebar=side, current=current, thread=None)
-
-
-def parse(text: str) -> Wanted:
-    """What a person typed, as conditions.  Whatever is not understood as a field is a word to look for."""
-    wanted = Wanted()
-    position = 0
-    text = text[:MAX_QUERY]
-    count = 0
-    while position < len(text) and count < MAX_WORDS:
-        if text[position].isspace():
-            position += 1
-            continue
-        named = _FIELD.match(text, position)
-        start = named.end() if named else position
-        value, position = _value(text, start)
-        if value:
-            count += 1
-            _add(wanted, _FIELDS[fold(named["name"])] if named else "words", value, named)
-    return wanted
-
-
-def _value(text: str, start: int) -> tuple[str, int]:
-    if start < len(text) and text[start] == '"':
-        end = text.find('"', start + 1)
-        end = len(text) if end < 0 else end
-        return " ".join(text[start + 1 : end].split()), end + 1
-    end = start
-    while end < len(text) and not text[end].isspace():
-        end += 1
-    return text[start:end].strip('"'), end
-
-
-def _add(wanted: Wanted, name: str, value: str, named: re.Match[str] | None) -> None:
-    folded = fold(value)
-    if name == "has":
-        wanted.has_attachments = wanted.has_attachments or folded.startswith(("tep", "attach", "file", "dinh"))
-    elif name == "is":
-        wanted.unseen = wanted.unseen or folded in ("unread", "unseen", "chua-doc", "chuadoc", "moi")
-        wanted.flagged = wanted.flagged or folded in ("starred", "flagged", "sao", "danh-dau")
-    elif name in ("before", "after"):
-        day = _day(value)
-        if day is None:
-            wanted.words.append(value)
-        elif name == "before":
-            wanted.before = int(day.timestamp())
-        else:
-            wanted.since = int((day + timedelta(days=1)).timestamp())
-    else:
-        # Inside a field, hyphens may stand for spaces, so that no quotes need be typed.
-        getattr(wanted, name).append(value)
-
-
-def _day(value: str) -> datetime | None:
-    for form in ("%d/%m/%Y", "%d-%m-%Y", "%Y-%m-%d", "%d/%m/%y"):
-        try:
-            return datetime.strptime(value, form).replace(tzinfo=city_zone())
-        except ValueError:
-            continue
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,31 +61,71 @@ class Sought:
 
 def look_up() -> Sought:
     """To be called before the store is read: the index may learn of newer messages on the way."""
-    text = request.args.get("q", "").strip()[:MAX_QUERY]
-    place = request.args.get("in", type=int)
+    return look_up_text(request.args.get("q", ""), request.args.get("in", type=int))
+
+
+def look_up_text(text: str, place: int | None) -> Sought:
+    text = text.strip()[:MAX_QUERY]
     store = services().store
     with store.read() as conn:
         mine = {each.id: each for each in store_mailboxes.list_mailboxes(conn, account().id)}
     only = mine.get(place) if place is not None else None
-    wanted = parse(text)
-    if wanted.is_empty:
+    terms = parse(text)
+    if not terms:
         return Sought(text, None, mine, only, None)
-    query = store_search.Query(
-        words=wanted.words,
-        subject=wanted.subject,
-        author=wanted.author,
-        recipient=wanted.recipient,
-        since=wanted.since,
-        before=wanted.before,
-        unseen=wanted.unseen,
-        flagged=wanted.flagged,
-        has_attachments=wanted.has_attachments,
-        keyword=labels.keyword_of(wanted.label[-1]) if wanted.label else "",
-        mailbox_ids=(only.id,) if only else tuple(_searched(mine)),
-    )
+    query = _query(terms, mine, only)
     asked = store_search.wanted(query)
     lookup = store.fulltext.find(account().id, query.mailbox_ids, asked) if asked else None
     return Sought(text, query, mine, only, lookup)
+
+
+def _query(terms: Iterable[Term], mine: dict[int, Mailbox], only: Mailbox | None) -> store_search.Query:
+    values: dict[str, list[str]] = {}
+    for each in terms:
+        values.setdefault(each.name, []).append(each.value)
+    # Strictly before the first moment of a day, and from the first moment of the day after another.
+    before = [_midnight(each, 0) for each in values.get("before", ())]
+    since = [_midnight(each, 1) for each in values.get("after", ())]
+    larger = [size for each in values.get("larger", ()) if (size := octets_of(each)) is not None]
+    return store_search.Query(
+        words=values.get(WORD, ()),
+        subject=values.get("subject", ()),
+        author=values.get("from", ()),
+        recipient=values.get("to", ()),
+        since=max(since, default=None),
+        before=min(before, default=None),
+        unseen="unread" in values.get("is", ()),
+        flagged="starred" in values.get("is", ()),
+        has_attachments="has" in values,
+        keywords=tuple(labels.keyword_of(each) for each in values.get("label", ())),
+        larger=max(larger, default=None),
+        mailbox_ids=tuple(_searched(mine, only, values.get("in", ()))) or (0,),
+    )
+
+
+def _midnight(value: str, days: int) -> int:
+    day = day_of(value)
+    assert day is not None  # the parser has looked
+    return int(datetime.combine(day + timedelta(days=days), time(), city_zone()).timestamp())
+
+
+def _searched(mine: dict[int, Mailbox], only: Mailbox | None, places: Iterable[str]) -> list[int]:
+    """Where it is looked for: what is named; else everything but the trash and junk."""
+    if only is not None:
+        return [only.id]
+    named = list(places)
+    if EVERYWHERE in named:
+        return list(mine)
+    if named:
+        return [each.id for each in mine.values() if any(_is_called(each, name) for name in named)]
+    return [each.id for each in mine.values() if each.special_use not in ("\\Trash", "\\Junk")]
+
+
+def _is_called(mailbox: Mailbox, name: str) -> bool:
+    """By its name or what the reader calls it; hyphens may stand for blanks, so that no quotes need be typed."""
+    wanted = fold(name).replace("-", " ")
+    names = (mailbox.name, mailbox_label(mailbox, whole=True), (mailbox.special_use or "")[1:])
+    return any(wanted == fold(each).replace("-", " ") for each in names if each)
 
 
 def of_search(conn: Connection, sought: Sought) -> MessageList:
@@ -203,11 +146,6 @@ def of_search(conn: Connection, sought: Sought) -> MessageList:
     note = _("Older messages were searched by subject, names and preview only.") if reader.stopped else ""
     total = None if more or number > 1 else len(found)
     return MessageList(None, heading, rows, total, number, more, parameters, query=text, note=note)
-
-
-def _searched(mine: dict[int, Mailbox]) -> list[int]:
-    """Everything but the trash and junk, which are searched only when named."""
-    return [each.id for each in mine.values() if each.special_use not in ("\\Trash", "\\Junk")] or [0]
 
 
 class _Reader:

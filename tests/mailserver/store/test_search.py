@@ -91,9 +91,10 @@ def test_other_conditions(office: Any) -> None:
     assert find(office, unseen=True) == [4, 3]
     assert find(office, flagged=True) == [2, 1]
     office.do(messages.set_flags, office.inbox.id, [(2, 3)], "add", ["$Khac", "Gap"])
-    assert find(office, keyword="gap") == [3, 2]
-    assert find(office, keyword="gap", words=["duong"]) == [n for n in find(office, words=["duong"]) if n in (2, 3)]
-    assert find(office, keyword="none") == []
+    assert find(office, keywords=["gap"]) == [3, 2]
+    assert find(office, keywords=["gap"], words=["duong"]) == [n for n in find(office, words=["duong"]) if n in (2, 3)]
+    assert find(office, keywords=["none"]) == []
+    assert find(office, keywords=["gap", "none"]) == []
     assert find(office, since=2000, before=4000) == [3, 2]
     assert find(office, larger=10**6) == []
     assert find(office, larger=10) == [4, 3, 2, 1]

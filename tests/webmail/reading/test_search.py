@@ -10,7 +10,6 @@ import pytest
 
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
-from webmail.reading.search import Wanted, parse
 
 
 def found(an: Visitor, text: str, **more: str) -> list[str]:
@@ -112,10 +111,3 @@ def test_a_found_message_opens_beside_what_was_found(an: Visitor, mail: TownHall
     opened = an.page(link[1])
     assert "Tìm kiếm" in opened
     assert len(re.findall(r'<span class="subject">', opened)) == 2
-
-
-def test_what_was_typed_as_conditions() -> None:
-    assert parse('a "b  c" from:d') == Wanted(words=["a", "b c"], author=["d"])
-    assert parse("http://x.example/a:b") == Wanted(words=["http://x.example/a:b"])
-    assert parse("  ").is_empty
-    assert len(parse("a " * 100).words) <= 12
