@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, TypeVar
@@ -61,6 +62,7 @@ _QUIET = {
         tables.audit_record,
         tables.app_password_use,
         *(tables.certificate, tables.certificate_address, tables.private_key, tables.account_key),
+        *(tables.key_pair, tables.escrowed_key),
         *(tables.issuer_crl, tables.fetched_crl),
         tables.preference,
         tables.recovery_code,
@@ -71,6 +73,21 @@ _QUIET = {
 }
 # Answers for what is done on the machine without an administrator (directory.administration.authority).
 OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Who lets the administrator do what he asked for, by being here when it is done
+    (``directory.administration.approvals``).
+    """
+
+    request_id: str
+    operation: str
+    subject: str
+    account_id: str  # or OWNER
+    name: str  # as the audit record names him
+
+
 # Any number that no other program is likely to use as an advisory lock (PostgreSQL).
 _WRITE_LOCK = 0x636974796D61696C & 0x7FFFFFFF
 
@@ -95,6 +112,10 @@ class _Conversation:
     def is_delegated(self) -> bool:
         """Whether it is one whose rights have bounds."""
         return self.administrator not in ("", OWNER)
+
+    @property
+    def second(self) -> Second | None:
+        return self._directory.second
 
     @property
     def now(self) -> int:
@@ -219,15 +240,24 @@ class Reading(_Conversation):
 class Writing(_Conversation):
     """The one writing transaction.  It reads what it has written.
 
-    ``origin`` and ``reason`` go into the audit record of whatever is changed in it.  Once the administrator is
-    ``refused`` something (``directory.administration.authority``), nothing of it is kept.
+    ``origin`` and ``reason`` go into the audit record of whatever is changed in it, ``command`` into a request for
+    approval.  Once the administrator is ``refused`` something (``directory.administration.authority``), nothing of it
+    is kept.
     """
 
-    def __init__(self, directory: Directory, connection: Connection, origin: str = "", reason: str = "") -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        connection: Connection,
+        origin: str = "",
+        reason: str = "",
+        command: tuple[str, ...] = (),
+    ) -> None:
         self._directory = directory
         self.connection = connection
         self.origin = origin
         self.reason = reason
+        self.command = command
         self.memory = Memory(-1, 0.0)
         self.changed = False
         self.is_settled = False
@@ -278,6 +308,7 @@ class Directory:
         self.engine = create_directory_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.administrator = ""  # who answers for what is written here (directory.administration.authority)
+        self.second: Second | None = None
         self._readers = (
             self.engine
             if self.is_sqlite
@@ -320,11 +351,13 @@ class Directory:
     # Writing
 
     @contextmanager
-    def write(self, *, origin: str = "", reason: str = "") -> Iterator[Writing]:
-        """``origin``: from where it is done, a client's address or a terminal; ``reason``: why."""
+    def write(self, *, origin: str = "", reason: str = "", command: tuple[str, ...] = ()) -> Iterator[Writing]:
+        """``origin``: from where it is done, a client's address or a terminal; ``reason``: why; ``command``: the words
+        that do it again, where they hold no secret.
+        """
         refused: Refused | None = None
         try:
-            with self._transaction(origin, reason) as writing:
+            with self._transaction(origin, reason, command) as writing:
                 try:
                     yield writing
                 finally:
@@ -340,7 +373,7 @@ class Directory:
                     refused.note(writing)
 
     @contextmanager
-    def _transaction(self, origin: str, reason: str) -> Iterator[Writing]:
+    def _transaction(self, origin: str, reason: str, command: tuple[str, ...] = ()) -> Iterator[Writing]:
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("write() inside write()")
         with self._write_lock:
@@ -348,7 +381,7 @@ class Directory:
             connection = self._writing_connection()
             try:
                 self._begin(connection)
-                writing = Writing(self, connection, origin, reason)
+                writing = Writing(self, connection, origin, reason, command)
                 try:
                     yield writing
                     if writing.changed:

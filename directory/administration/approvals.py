@@ -1,8 +1,10 @@
 """Approval by a second administrator: which operations need it, and what waits for it.
 
 Who does such an operation finds it refused, and a request made of it, word for word
-(``directory.administration.authority``).  A second one, who might do it himself, approves; then the first does it
-again, once, before the request expires.
+(``directory.administration.authority``).  A second one, who might do it himself, approves.  Where the words that do it
+hold no secret and name no file, the request keeps them, and it is carried out as it is approved: in one transaction, in
+the name of who asked, judged anew, and only if it still does exactly what was asked to exactly what was there
+(``stand_by``).  Else the first does it again, once, before the request expires.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, update
 
-from directory.administration.authority import may, refuse, settled
-from directory.database import OWNER, Reading, Writing
+from directory.administration.authority import require_second, settled
+from directory.database import OWNER, Directory, Reading, Second, Writing
 from directory.faults import Fault
 from directory.record import record
 from directory.tables import account, approval_request, approval_rule
@@ -33,6 +35,7 @@ class Request:
     expires_at: int
     state: str
     decided_by: str
+    command: tuple[str, ...]  # the words that do it again; none: only who asks can do it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ _REQUESTS: Select[Any] = select(
     approval_request.c.expires_at,
     approval_request.c.state,
     approval_request.c.decided_by,
+    approval_request.c.command,
 ).join_from(approval_request, account, account.c.id == approval_request.c.account_id)
 
 
@@ -102,19 +106,27 @@ def find_request(conn: Reading | Writing, request_id: str) -> Request:
     return _request(conn, row)
 
 
+def stand_by(directory: Directory, actor: str, request_id: str) -> Request:
+    """Let the request be carried out by whoever writes to this directory next, in the name of who asked: he is the
+    administrator from now on, and who was it, his second.  Raises Fault.
+    """
+    with directory.read() as conn:
+        found = find_request(conn, request_id)
+    if found.state != "asked" or not found.command:
+        raise Fault("approval-state", request=found.id, state=found.state)
+    directory.second = Second(found.id, found.operation, found.subject, directory.administrator or OWNER, actor)
+    directory.administrator = found.account_id
+    return found
+
+
 def decide(conn: Writing, actor: str, request_id: str, *, approved: bool) -> Request:
     """By another administrator who might do it himself; the first may take his own request back.  Raises Fault."""
     found = find_request(conn, request_id)
     if found.state != "asked":
         raise Fault("approval-state", request=found.id, state=found.state)
     who = conn.administrator
-    if conn.is_delegated:
-        if approved and who == found.account_id:
-            raise refuse(conn, actor, "approval-author", "approval.approve", found.subject)
-        if who != found.account_id:
-            decision = may(conn, who, found.operation, found.subject)
-            if not decision.allowed:
-                raise refuse(conn, actor, f"may-not-{decision.reason}", found.operation, found.subject)
+    if approved or who != found.account_id:
+        require_second(conn, actor, who, found.account_id, found.operation, found.subject)
     state = "approved" if approved else "declined"
     conn.execute(
         update(approval_request)
@@ -137,9 +149,11 @@ def decide(conn: Writing, actor: str, request_id: str, *, approved: bool) -> Req
 
 
 def _request(conn: Reading | Writing, row: Any) -> Request:
-    request_id, account_id, login, operation, subject, details, reason, asked_at, expires_at, state, by = row
+    request_id, account_id, login, operation, subject, details, reason, asked_at, expires_at, state, by, command = row
     if state in ("asked", "approved") and expires_at <= conn.now:
         state = "expired"
+    words = tuple(json.loads(command)) if command else ()
+    told = json.loads(details)
     return Request(
-        request_id, account_id, login, operation, subject, json.loads(details), reason, asked_at, expires_at, state, by
+        request_id, account_id, login, operation, subject, told, reason, asked_at, expires_at, state, by, words
     )

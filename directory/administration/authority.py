@@ -10,7 +10,8 @@ One of three answers for a change (``Writing.administrator``): an account that a
 owns the installation on the machine, who may do everything, and whose every change is marked as an emergency; and
 nobody, where people change what is their own, the system does its work, or a city has no administrators yet.
 
-Operations that a rule names are done only once a second administrator has approved them, word for word.
+Operations that a rule names are done only once a second administrator has approved them, word for word: the first does
+it again then, or the second stands by while it is done in the first one's name (``Directory.second``).
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ _WITHIN = {
 
 _RULE = Question(select(approval_rule.c.from_rank).where(approval_rule.c.operation == bindparam("operation")))
 _REQUESTS = Question(
-    select(approval_request.c.id, approval_request.c.state, approval_request.c.details, approval_request.c.decided_by)
+    select(
+        *(approval_request.c.id, approval_request.c.state, approval_request.c.details),
+        *(approval_request.c.decided_by, approval_request.c.rests_on),
+    )
     .where(
         approval_request.c.account_id == bindparam("account"),
         approval_request.c.operation == bindparam("operation"),
@@ -134,6 +138,18 @@ def settled(conn: Writing) -> Iterator[None]:
         yield
     finally:
         conn.is_settled = before
+
+
+def require_second(conn: Writing, actor: str, who: str, asked_by: str, operation: str, subject: str) -> None:
+    """An approval is another one's, who might do it himself.  Raises Refused."""
+    if who in ("", OWNER):
+        return
+    if who == asked_by:
+        raise refuse(conn, actor, "approval-author", "approval.approve", subject)
+    with conn.before() as past:
+        decision = may(past, who, operation, subject)
+    if not decision.allowed:
+        raise refuse(conn, actor, f"may-not-{decision.reason}", operation, subject)
 
 
 def refuse(conn: Writing, actor: str, code: str, operation: str, subject: str) -> Refused:
@@ -209,24 +225,34 @@ def _approval(
     rule = conn.row(_RULE, operation=operation)
     if rule is None or (rule[0] is not None and (about.rank is None or about.rank > rule[0])):
         return {}
-    exact = json.dumps(
-        {name: value for name, value in details.items() if name != "before" and value not in (None, "", [], {})},
-        ensure_ascii=False,
-        sort_keys=True,
-    )
-    who = conn.administrator
-    for request_id, state, asked, decided_by in conn.rows(
+    exact = _told({name: value for name, value in details.items() if name != "before"})
+    rests_on = _told({"before": details.get("before")})
+    who, second = conn.administrator, conn.second
+    for request_id, state, asked, decided_by, rested_on in conn.rows(
         _REQUESTS, account=who, operation=operation, subject=subject, now=conn.now
     ):
-        if asked != exact:
+        is_seconded = second is not None and second.request_id == request_id
+        if asked != exact or (is_seconded and rested_on != rests_on):
             continue
-        if state == "asked":
-            conn.refused = Refused("approval-waiting", lambda again: None, request=request_id)
+        if state == "approved":
+            conn.execute(update(approval_request).where(approval_request.c.id == request_id).values(state="done"))
+            return {"request": request_id, "approved_by": decided_by}
+        if second is None or not is_seconded:
+            conn.refused = Refused("approval-waiting", _tell_nothing, request=request_id)
             raise conn.refused
-        conn.execute(update(approval_request).where(approval_request.c.id == request_id).values(state="done"))
-        return {"request": request_id, "approved_by": decided_by}
+        require_second(conn, second.name, second.account_id, who, operation, subject)
+        conn.execute(
+            update(approval_request)
+            .where(approval_request.c.id == request_id)
+            .values(state="done", decided_by=second.name[:254], decided_at=conn.now)
+        )
+        emergency = {"emergency": True} if second.account_id == OWNER else {}
+        return {"request": request_id, "approved_by": second.name, **emergency}
+    if second is not None and (second.operation, second.subject) == (operation, subject):
+        conn.refused = Refused("approval-changed", _tell_nothing, request=second.request_id)
+        raise conn.refused
     request_id = conn.new_id()
-    reason = conn.reason
+    reason, command = conn.reason, conn.command
 
     def ask(again: Writing) -> None:
         from directory.record import record  # read late: it asks this module
@@ -245,9 +271,24 @@ def _approval(
                 "state": "asked",
                 "decided_by": "",
                 "decided_at": None,
+                "command": json.dumps(command, ensure_ascii=False) if command else "",
+                "rests_on": rests_on,
+                "told": "",
             },
         )
         record(again, actor, "approval.ask", subject, operation=operation, request=request_id)
 
     conn.refused = Refused("approval-needed", ask, operation=operation, subject=subject, request=request_id)
     raise conn.refused
+
+
+def _told(details: Mapping[str, Any]) -> str:
+    return json.dumps(
+        {name: value for name, value in details.items() if value not in (None, "", [], {})},
+        ensure_ascii=False,
+        sort_keys=True,
+    )
+
+
+def _tell_nothing(_again: Writing) -> None:
+    """Of what was refused for now, and is on record already as a request."""

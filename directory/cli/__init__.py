@@ -13,6 +13,7 @@ from importlib import import_module
 
 import click
 
+from directory.cli.context import CliContext
 from directory.cli.texts import help_text
 
 
@@ -30,6 +31,14 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *self._loaded().list_commands(ctx)})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        cli = ctx.find_object(CliContext)
+        assert cli is not None and ctx.info_name is not None
+        cli.words = (ctx.info_name, *args)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self._loaded().get_command(ctx, cmd_name)

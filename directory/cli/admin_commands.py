@@ -1,19 +1,18 @@
-"""``citymail admin``: delegations, and what two administrators must agree on."""
+"""``citymail admin``: who administers what."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, cast
 
 import click
 
-from directory.administration import approvals, authority, bounds, delegations
-from directory.administration.approvals import Request
+from directory.administration import authority, bounds, delegations
 from directory.administration.delegations import Granted
 from directory.administration.roles import ATTRIBUTE_NAMES, ROLES, Role
+from directory.cli.approval_commands import approval
 from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command
-from directory.cli.texts import help_text, text
-from directory.database import CITY_TIME, Reading, Writing
+from directory.cli.texts import help_text
+from directory.database import Reading, Writing
 from directory.dates import parse_day
 from directory.faults import Fault
 from directory.mail import accounts
@@ -23,6 +22,9 @@ from directory.staff import units
 @click.group()
 def group() -> None:
     pass
+
+
+group.add_command(approval)
 
 
 def _json(conn: Reading | Writing, granted: Granted) -> dict[str, Any]:
@@ -169,92 +171,3 @@ def roles(cli: CliContext) -> None:
     if not cli.as_json:
         cli.table(("role", "operations"), [(role, " ".join(rule.operations)) for role, rule in ROLES.items()])
         cli.say("admin.attributes", names=" ".join(ATTRIBUTE_NAMES))
-
-
-# --- two of them
-
-
-@group.group("approval", help=help_text("approval.help"))
-def approval() -> None:
-    pass
-
-
-@approval.command("list", help=help_text("approval.list"))
-@click.option("--all", "everything", is_flag=True, help=help_text("approval.all"))
-@directory_command
-def list_approvals(cli: CliContext, everything: bool) -> None:
-    with cli.directory.read() as conn:
-        who = cli.directory.administrator
-        found = [
-            each
-            for each in approvals.requests(conn, everything=everything)
-            if not conn.is_delegated
-            or who == each.account_id
-            or authority.may(conn, who, each.operation, each.subject).allowed
-        ]
-    cli.give(found)
-    if not cli.as_json:
-        cli.table(
-            ("id", "operation", "subject", "details", "reason", "asked_by", "expires", "state", "decided_by"),
-            [_row(cli, each) for each in found],
-        )
-
-
-def _row(cli: CliContext, each: Request) -> tuple[object, ...]:
-    details = "  ".join(f"{name}={value}" for name, value in each.details.items())
-    expires = datetime.fromtimestamp(each.expires_at, CITY_TIME)
-    return (
-        *(each.id, each.operation, each.subject, details, each.reason, each.login),
-        *(f"{expires:%Y-%m-%d %H:%M}", text(f"state.{each.state}", cli.language), each.decided_by),
-    )
-
-
-@approval.command("approve", help=help_text("approval.approve"))
-@click.argument("request")
-@changing_command
-def approve(cli: CliContext, request: str) -> None:
-    with cli.write() as conn:
-        found = approvals.decide(conn, cli.actor, request, approved=True)
-    cli.give(found)
-    cli.say("approval.approved", login=found.login, operation=found.operation, subject=found.subject)
-
-
-@approval.command("decline", help=help_text("approval.decline"))
-@click.argument("request")
-@changing_command
-def decline(cli: CliContext, request: str) -> None:
-    with cli.write() as conn:
-        found = approvals.decide(conn, cli.actor, request, approved=False)
-    cli.give(found)
-    cli.say("approval.declined", operation=found.operation, subject=found.subject)
-
-
-@approval.command("require", help=help_text("approval.require"))
-@click.argument("operation")
-@click.option("--from-rank", type=click.IntRange(1, 99), help=help_text("approval.from-rank"))
-@changing_command
-def require(cli: CliContext, operation: str, from_rank: int | None) -> None:
-    with cli.write() as conn:
-        approvals.set_rule(conn, cli.actor, operation, from_rank=from_rank)
-    cli.give({"operation": operation, "from_rank": from_rank})
-    cli.say("approval.required", operation=operation)
-
-
-@approval.command("waive", help=help_text("approval.waive"))
-@click.argument("operation")
-@changing_command
-def waive(cli: CliContext, operation: str) -> None:
-    with cli.write() as conn:
-        approvals.set_rule(conn, cli.actor, operation, needed=False)
-    cli.give({"operation": operation})
-    cli.say("approval.waived", operation=operation)
-
-
-@approval.command("rules", help=help_text("approval.rules"))
-@directory_command
-def rules(cli: CliContext) -> None:
-    with cli.directory.read() as conn:
-        found = approvals.rules(conn)
-    cli.give(found)
-    if not cli.as_json:
-        cli.table(("operation", "from_rank"), [(rule.operation, rule.from_rank) for rule in found])

@@ -11,7 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ from directory.cli.texts import environment_language, help_text, text
 from directory.faults import Fault
 
 if TYPE_CHECKING:
+    from directory.administration.approvals import Request
     from directory.database import Directory, Writing
     from security.dns import Asking
 
@@ -79,6 +80,14 @@ def _login(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
     return value.strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Approving:
+    """What is carried out as it is approved, and by whose leave: an account, or the owner of the machine."""
+
+    request_id: str
+    second: str
+
+
 class CliContext:
     """``ctx.obj`` of the command line.  ``find_url`` tells the directory's URL from the path given as --config,
     ``offers_scram`` whether verifiers are kept beside password hashes; ``ask`` runs a function that asks the DNS;
@@ -102,6 +111,8 @@ class CliContext:
         self.origin = where()
         self.reason = ""
         self.acting_as = acting_as
+        self.words: tuple[str, ...] = ()  # the command, as it was typed
+        self.approving: Approving | None = None
         self._directory: Directory | None = None
 
     @property
@@ -120,11 +131,16 @@ class CliContext:
 
     def _answer_for(self, opened: Directory) -> None:
         """Who answers for what is changed: an administrator who proves himself, or the owner of the machine."""
+        from directory.administration.approvals import stand_by
         from directory.administration.bounds import is_governed
         from directory.administration.delegations import sign_in
         from directory.database import OWNER
 
-        if self.acting_as:
+        if self.approving:
+            opened.administrator = self.approving.second
+            stand_by(opened, self.actor, self.approving.request_id)
+            self.actor, self.origin = self.acting_as, f"{where()} ({self.actor})"
+        elif self.acting_as:
             prompt = text("password.administrator", self.language).format(login=self.acting_as)
             ask_code = functools.partial(given_code, text("code.administrator", self.language))
             password = given_password(prompt)
@@ -134,6 +150,13 @@ class CliContext:
         else:
             with opened.read() as conn:
                 opened.administrator = OWNER if is_governed(conn) else ""
+
+    def carrying_out(self, request: Request) -> CliContext:
+        """For the words of somebody's request: he answers for what they do, and whoever is here approves it."""
+        made = CliContext(self._find_url, self._offers_scram, self._ask, request.login)
+        made.config_path, made.language, made.actor = self.config_path, self.language, self.actor
+        made.approving = Approving(request.id, self.directory.administrator)
+        return made
 
     @property
     def offers_scram(self) -> bool:
@@ -156,7 +179,22 @@ class CliContext:
 
     def write(self) -> AbstractContextManager[Writing]:
         """One change, with what the audit record is told of it beside who and what."""
-        return self.directory.write(origin=self.origin, reason=self.reason)
+        return self.directory.write(origin=self.origin, reason=self.reason, command=self._command_to_keep())
+
+    def keep_in_hand(self) -> None:
+        """What is done now shows or takes a secret: nobody else is to do it with these words."""
+        self.words = ()
+
+    def _command_to_keep(self) -> tuple[str, ...]:
+        """The words that do it again wherever they are typed: without a file or a password that somebody has here."""
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            for parameter in context.command.params:
+                name = parameter.name or ""
+                is_of_here = isinstance(parameter.type, (click.Path, click.File)) or "password" in name
+                if is_of_here and name != "config_path" and context.params.get(name):
+                    return ()
+        return self.words
 
     def close(self) -> None:
         if self._directory is not None:

@@ -47,6 +47,7 @@ def app_password() -> None:
 )
 @changing_command
 def add(cli: CliContext, mailbox: str, name: str, scope: str) -> None:
+    cli.keep_in_hand()
     with cli.write() as conn:
         owner = _find(conn, mailbox)
         made, letters = app_passwords.add(conn, cli.actor, owner.id, name, scope)

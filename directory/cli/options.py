@@ -64,7 +64,10 @@ class Passwords:
         if sum((self.password is not None, self.password_stdin, self.generate)) > 1:
             raise click.UsageError("--password, --password-stdin and --generate exclude each other")
         if self.generate:
+            cli.keep_in_hand()
             return ChosenPassword(make_password(), True, self.allow_weak)
+        if ask or self.password_stdin or self.password is not None:
+            cli.keep_in_hand()
         chosen = sys.stdin.readline().rstrip("\r\n") if self.password_stdin else self.password
         if chosen is None and ask:
             prompt = text("password.new", cli.language)

@@ -32,7 +32,7 @@ approval_rule = Table(
     sqlite_with_rowid=False,
 )
 
-# What an administrator was about to do, word for word; done once, after another one has approved it.
+# What an administrator was about to do, word for word; done once, when another one has approved it.
 approval_request = Table(
     "approval_request",
     metadata,
@@ -47,6 +47,9 @@ approval_request = Table(
     Column("state", String(10), nullable=False),
     Column("decided_by", String(254), nullable=False),  # a login; empty: nobody yet
     Column("decided_at", BigInteger),
+    Column("command", Text, nullable=False),  # JSON, the words that do it again; empty: only who asks can
+    Column("rests_on", Text, nullable=False),  # JSON, what was there before
+    Column("told", String(10), nullable=False),  # the state of which others were told last
     CheckConstraint("state IN ('asked', 'approved', 'declined', 'done')", name="state"),
     Index(None, "account_id", "operation", "subject"),
     sqlite_with_rowid=False,

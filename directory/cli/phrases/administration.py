@@ -42,7 +42,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "approval.help": ("What waits for a second administrator.", "Những việc chờ người thứ hai duyệt."),
     "approval.list": ("Requests that wait, or that are approved and not done yet.", "Các yêu cầu đang chờ."),
     "approval.all": ("Those of the past too.", "Cả những yêu cầu đã xong."),
-    "approval.approve": ("Approve a request of somebody else.", "Duyệt yêu cầu của người khác."),
+    "approval.show": ("One request: what is to be done, and by which command.", "Một yêu cầu: việc gì, bằng lệnh nào."),
+    "approval.approve": (
+        "Approve a request of somebody else, and carry it out in his name where he left the words that do it.",
+        "Duyệt yêu cầu của người khác và thực hiện ngay thay người lập, nếu yêu cầu có lệnh kèm theo.",
+    ),
+    "approval.later": ("Only approve; who asked does it himself.", "Chỉ duyệt; người lập tự thực hiện."),
+    "approval.carried-out": (
+        "Approved and done in the name of {login}: {operation} {subject}.",
+        "Đã duyệt và thực hiện thay {login}: {operation} {subject}.",
+    ),
     "approval.decline": ("Decline a request, or take back one's own.", "Từ chối, hoặc rút yêu cầu của mình."),
     "approval.approved": (
         "Approved: {login} may now do {operation} to {subject}, once.",
@@ -73,6 +82,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column.operations": ("operations", "các việc"),
     "column.asked_by": ("asked by", "người lập"),
     "column.decided_by": ("decided by", "người duyệt"),
+    "column.command": ("command", "lệnh"),
+    "column.to_do": ("to be typed", "cần gõ"),
     "column.expires": ("expires", "hết hạn"),
     "column.reason": ("reason", "lý do"),
     "column.from_rank": ("from rank", "từ thứ bậc"),
