@@ -286,6 +286,8 @@ def directory_command(function: Callable[..., None]) -> Callable[..., None]:
                 assert cli.directory.administrator
             function(cli, *args, **kwargs)
         except Fault as fault:
+            if cli.approving:  # told by the command that approves it
+                raise
             _refuse(cli, fault.code, fault.text(cli.language), _EXIT[fault.kind])
         except Exception as problem:
             from sqlalchemy.exc import DBAPIError

@@ -2,87 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from directory.administration import delegations
 from directory.cli.context import who
 from directory.database import Directory
 from directory.mail.accounts import account_by_login
 from directory.signing_in import second_factor
-from directory.staff import postings, provisioning, units
-from directory.staff.intake import Joiner
-from directory.words.names import split_name
 from security import totp
-from security.passwords import hash_password
+from tests.directory.cli.conftest import PASSWORD, Officer, actions
 from tests.directory.cli.terminal import Terminal, hash_of
-
-PASSWORD = "trời nhiều mây"
-
-
-class Officer:
-    """Commands of one administrator."""
-
-    def __init__(self, terminal: Terminal, login: str, password: str = PASSWORD) -> None:
-        self._terminal = terminal
-        self._login = login
-        self._env = {"CITYMAIL_ADMIN_PASSWORD": password}
-
-    def run(self, *arguments: str, **more: Any) -> Any:
-        return self._terminal.run("--as", self._login, *arguments, env=self._env, **more)
-
-    def __call__(self, *arguments: str, **more: Any) -> str:
-        return str(self.run(*arguments, **more).stdout)
-
-    def json(self, *arguments: str, **more: Any) -> Any:
-        return json.loads(self(*arguments, "--json", **more))
-
-
-PEOPLE = {
-    "director": ("Võ Văn Giám", "SYT", "GD"),
-    "lan": ("Lê Thị Lan", "SYT", "CV"),
-    "khoa": ("Phạm Văn Khoa", "SYT", "CV"),
-    "an": ("Nguyễn Văn An", "SYT", "CV"),
-    "xa": ("Bùi Thị Xa", "STC", "CV"),
-    "bao": ("Trần Quốc Bảo", "UBND", "CV"),
-}
-
-
-@pytest.fixture(scope="module")
-def stored() -> str:
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-def office(citymail: Terminal, directory: Directory, stored: str) -> dict[str, str]:
-    """A director and officers of two departments; the first of them has a helpdesk and a unit administrator."""
-    made: dict[str, str] = {}
-    with directory.write() as conn:
-        for key, (name, unit, position) in PEOPLE.items():
-            joiner = Joiner(
-                split_name(name),
-                units.find_unit(conn, unit).id,
-                postings.find_position(conn, position).id,
-                valid_from="2026-01-05",
-                password_hash=stored,
-            )
-            made[key] = provisioning.join(conn, "test", joiner).login
-        health = units.find_unit(conn, "SYT").id
-        delegations.grant(conn, "test", made["bao"], "city-admin", below_rank=0)
-        delegations.grant(conn, "test", made["lan"], "unit-admin", unit_id=health, below_rank=20)
-        delegations.grant(
-            conn, "test", made["khoa"], "helpdesk", unit_id=health, below_rank=20, until="2099-12-31"
-        )  # fmt: skip
-    return made
-
-
-def actions(citymail: Terminal, action: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = citymail.json("audit", "search", "--action", action)
-    return found
 
 
 def test_an_administrator_answers_for_what_he_does(citymail: Terminal, office: dict[str, str]) -> None:
