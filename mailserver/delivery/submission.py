@@ -22,7 +22,18 @@ from directory.database import Reading
 from directory.mail.accounts import Account
 from directory.mail.recipients import Recipients, closed_to, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
-from mailserver.delivery import allowance, bounce, forwarding, local, moderation, moved, postponing, scanning, signing
+from mailserver.delivery import (
+    allowance,
+    bounce,
+    forwarding,
+    local,
+    moderation,
+    moved,
+    postponing,
+    protecting,
+    scanning,
+    signing,
+)
 from mailserver.delivery.envelopes import envelope_of, release_time, submitted_priority
 from mailserver.delivery.inbound import (
     Addressee,
@@ -82,6 +93,7 @@ class Submission:
     trace: Origin | None = None
     opinions: tuple[Opinion, ...] | None = None  # the scanners', where they were asked already
     release_at: int = 0  # nobody is to have it before; 0: at once.  Over SMTP, ``mail`` says so
+    protection: protecting.Protection | None = None  # what the webmail's writer wishes of S/MIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +214,12 @@ def send(
         forward_path=taken[0].rcpt.forward_path if len(taken) == 1 else "",
         now=office.now(),
     )
+    octets = scanning.apply(submission.octets, opinions)
+    if submission.protection is not None:
+        octets = protecting.protect(office, submitter, submission.protection, taken, octets)
+    protecting.require_encryption(office, submitter, mail.reverse_path, taken, octets)
     # Nor may one of ours say in our name what we have found out.
-    octets = without_claims(scanning.apply(submission.octets, opinions), our_names(office))
+    octets = without_claims(octets, our_names(office))
     outgoing, own_copy = _complete(office, octets, header, reference)
     accounts, remote = gather(taken)
     later = release_time(mail, office.now())
