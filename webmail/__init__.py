@@ -30,6 +30,7 @@ from webmail.reading import (
     search_form,
 )
 from webmail.services import EXTENSION, WebmailServices
+from webmail.templating import Environment
 from webmail.writing import composing, people, postponed
 
 __all__ = ["WebmailServices", "create_app"]
@@ -48,6 +49,7 @@ class StoredNumber(IntegerConverter):
 
 def create_app(services: WebmailServices) -> Flask:
     app = Flask(__name__, static_folder=None)
+    app.jinja_environment = Environment  # type: ignore[assignment]  # which is one of Flask's
     app.extensions[EXTENSION] = services
     app.session_interface = ServerSideSessions()
     app.url_map.converters["int"] = StoredNumber

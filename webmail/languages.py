@@ -6,23 +6,35 @@ installation's setting decides.  What the browser asks for decides nothing: this
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
+from babel.support import NullTranslations, Translations
 from flask import Flask, request
-from flask_babel import Babel  # type: ignore[import-untyped]
-from flask_babel import gettext as _gettext
-from flask_babel import ngettext as _ngettext
 from flask_login import current_user
+from markupsafe import Markup
 
 from webmail.services import services
 
 LANGUAGES = ("vi", "en")
 COOKIE = "language"
+CATALOGUES = Path(__file__).parent / "translations"
 
 
 def init_app(app: Flask) -> None:
-    app.config["BABEL_DEFAULT_LOCALE"] = "vi"
-    Babel(app, locale_selector=choose, default_domain="messages")
-    app.jinja_env.globals["language"] = choose
-    app.jinja_env.add_extension("jinja2.ext.i18n")
+    # In templates a text of ours is markup, and what is put into it is not.
+    app.jinja_env.globals.update(
+        language=choose,
+        _=lambda message, **values: Markup(_(message)) % values,  # noqa: S704
+        ngettext=lambda singular, plural, num, **values: (
+            Markup(catalogue(choose()).ngettext(singular, plural, num)) % {"num": num, **values}  # noqa: S704
+        ),
+    )
+
+
+@cache
+def catalogue(language: str) -> NullTranslations:
+    return Translations.load(str(CATALOGUES), [language])
 
 
 def choose() -> str:
@@ -34,8 +46,10 @@ def choose() -> str:
 
 def _(message: str, **values: object) -> str:
     """The message in the reader's language."""
-    return str(_gettext(message, **values))
+    text: str = catalogue(choose()).gettext(message)
+    return text % values if values else text
 
 
 def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
-    return str(_ngettext(singular, plural, num, **values))
+    text: str = catalogue(choose()).ngettext(singular, plural, num)
+    return text % {"num": num, **values}
