@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import logging
 
-from mailserver.delivery import allowance, greylist, left_mail, moved, peers, queue, received_reports, tracing
+from mailserver.delivery import (
+    allowance,
+    greylist,
+    left_mail,
+    moderation,
+    moved,
+    peers,
+    queue,
+    received_reports,
+    tracing,
+)
 from mailserver.delivery.queue import QUARANTINED, Choice
+from mailserver.store import bulk
 from mailserver.wiring import System
 
 log = logging.getLogger("citymail.processes")
@@ -15,6 +26,7 @@ def forget(system: System, now: int) -> None:
     """Whatever nobody needs any longer; in steps, so that nobody's acknowledgement waits long."""
     gone = system.store.housekeep()
     system.store.write(allowance.sweep).result()
+    system.store.write(bulk.sweep).result()
     system.store.write(lambda tx: moved.sweep(tx, now)).result()
     if days := system.config.scanners.quarantine_days:
         old = Choice(before=now - days * 86_400, state=QUARANTINED)

@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement, FromClause
 from mailserver.refusals import NoSuchMessage
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
-from mailserver.store.tables import message, message_octets, message_order, placement
+from mailserver.store.tables import message, message_octets, message_order, placement, sequence
 
 # Inclusive UID pairs, [(1, 5), (9, 9)].
 Ranges = Sequence[tuple[int, int]]
@@ -258,6 +258,14 @@ _UIDS = Prepared(
 def uids(connection: Connection, mailbox_id: int) -> list[int]:
     """All UIDs of a mailbox, ascending."""
     return [uid for (uid,) in _UIDS.rows(connection, {"mailbox_id": mailbox_id})]
+
+
+_NEWEST = Prepared(select(sequence.c.value).where(sequence.c.name == "message"))
+
+
+def newest_id(connection: Connection) -> int:
+    """No message that anybody has yet has a higher id; whatever comes will have one."""
+    return int(_NEWEST.row(connection, {})[0])
 
 
 _OCTETS = Prepared(

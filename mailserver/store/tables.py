@@ -256,6 +256,19 @@ annotation = Table(
     sqlite_with_rowid=False,
 )
 
+# How changes of many messages are taken back, a row a step (store.bulk).
+undo_step = Table(
+    "undo_step",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("ways_back", Text, nullable=False),
+    Index(None, "made_at"),
+    sqlite_with_rowid=False,
+)
+
 # What `citymail mailbox import` has brought over (mailserver.importing.journal).
 imported = Table(
     "imported",

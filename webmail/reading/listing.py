@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -73,6 +73,15 @@ class MessageList:
     filter: str = ""
     query: str = ""
     note: str = ""
+    newest: int = 0  # the id of the newest message when a search was made
+    chosen: int = 0  # how many messages the whole list has, where all of them were chosen by a link
+
+    @property
+    def everything(self) -> str:
+        """What all messages of this list are called (``webmail.reading.choosing``)."""
+        named = {"box": str(self.mailbox.id)} if self.mailbox else {}
+        upto = self.mailbox.uid_next - 1 if self.mailbox else self.newest
+        return urlencode({**named, **self.parameters, "upto": str(upto)})
 
     @property
     def first(self) -> int:
@@ -117,6 +126,9 @@ def show(mailbox_id: int) -> Answer:
     with services().store.read() as conn:
         mailbox = own_mailbox(conn, mailbox_id)
         shown = of_mailbox(conn, mailbox)
+        if everything_is_chosen():
+            count = len(filtered_uids(conn, mailbox, shown.filter)) if shown.filter else mailbox.messages
+            shown = replace(shown, chosen=count)
         side = pages.sidebar(conn)
     return pages.render("mail.html", shown.heading, list=shown, sidebar=side, current=mailbox, thread=None)
 
@@ -144,6 +156,11 @@ def page_number() -> int:
     return min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
 
 
+def everything_is_chosen() -> bool:
+    """By a link, for whoever has no script; a page that is open already keeps its own choice."""
+    return request.args.get("choose") == "all" and request.headers.get("X-Fragments") is None
+
+
 def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
     chosen = request.args.get("show", "")
     number = page_number()
@@ -158,18 +175,27 @@ def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
 
 
 def _filtered(conn: Connection, mailbox: Mailbox, chosen: str, number: int) -> MessageList:
-    query = search.Query(
-        unseen=chosen == "unread",
-        flagged=chosen == "starred",
-        has_attachments=chosen == "attachments",
-        mailbox_ids=(mailbox.id,),
-    )
-    found = list(search.find(conn, account().id, query, limit=number * PAGE + 1))
+    found = list(search.find(conn, account().id, _filter(mailbox, chosen), limit=number * PAGE + 1))
     places = [(row.mailbox_id, row.uid) for row in found[(number - 1) * PAGE : number * PAGE]]
     rows = rows_at(conn, places, {mailbox.id: mailbox})
     total = mailbox.unseen if chosen == "unread" else None
     return MessageList(
         mailbox, mailbox_label(mailbox), rows, total, number, len(found) > number * PAGE, {"show": chosen}, chosen
+    )
+
+
+def filtered_uids(conn: Connection, mailbox: Mailbox, chosen: str) -> list[int]:
+    return [
+        row.uid for row in search.find(conn, account().id, _filter(mailbox, chosen), limit=max(mailbox.messages, 1))
+    ]
+
+
+def _filter(mailbox: Mailbox, chosen: str) -> search.Query:
+    return search.Query(
+        unseen=chosen == "unread",
+        flagged=chosen == "starred",
+        has_attachments=chosen == "attachments",
+        mailbox_ids=(mailbox.id,),
     )
 
 

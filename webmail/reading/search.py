@@ -8,7 +8,7 @@ looked for in subject, names, addresses and preview, and as long as the time all
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from time import monotonic
 
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from directory.words.names import fold
 from mailserver.message.structure import decode_parts
 from mailserver.store import mailboxes as store_mailboxes
+from mailserver.store import reading as store_reading
 from mailserver.store import search as store_search
 from mailserver.store import threads
 from mailserver.store.fulltext import Lookup
@@ -35,6 +36,7 @@ from webmail.services import services
 
 blueprint = Blueprint("search", __name__)
 
+MOST_FOUND = 50_000  # messages that may be chosen at once
 READING_TIME = 1.5  # seconds spent on reading texts that no index knows
 
 
@@ -44,6 +46,9 @@ def show() -> Answer:
     with services().store.read() as conn:
         side = pages.sidebar(conn)
         found = of_search(conn, sought)
+    if listing.everything_is_chosen():
+        places = places_of(sought.text, sought.only.id if sought.only else None, found.newest)
+        found = replace(found, chosen=len(places))
     current = next((each for each in side.mailboxes if str(each.id) == request.args.get("in")), None)
     return pages.render("mail.html", found.heading, list=found, sidebar=side, current=current, thread=None)
 
@@ -145,7 +150,22 @@ def of_search(conn: Connection, sought: Sought) -> MessageList:
     more = len(found) > number * PAGE
     note = _("Older messages were searched by subject, names and preview only.") if reader.stopped else ""
     total = None if more or number > 1 else len(found)
-    return MessageList(None, heading, rows, total, number, more, parameters, query=text, note=note)
+    newest = store_reading.newest_id(conn)
+    return MessageList(None, heading, rows, total, number, more, parameters, query=text, note=note, newest=newest)
+
+
+def places_of(text: str, place: int | None, newest: int) -> list[tuple[int, int]]:
+    """(mailbox, uid) of everything that a search finds up to the message ``newest``, the newest first."""
+    sought = look_up_text(text, place)
+    if sought.query is None:
+        return []
+    with services().store.read() as conn:
+        reader = _Reader(conn, monotonic)
+        body_text = reader.text if sought.query.words else None
+        found = store_search.find(
+            conn, account().id, sought.query, lookup=sought.lookup, body_text=body_text, limit=MOST_FOUND
+        )
+        return [(row.mailbox_id, row.uid) for row in found if row.message_id <= newest]
 
 
 class _Reader:
