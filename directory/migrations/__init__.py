@@ -12,10 +12,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from directory.database import create_directory_engine
+from directory.engines import create_directory_engine
 from directory.schema_lock import ALEMBIC
 
-HEAD = "0018"
+HEAD = "0019"
 
 _UPGRADE_LOCK = 0x6D696772
 

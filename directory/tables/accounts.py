@@ -132,6 +132,16 @@ saved_search = Table(
     sqlite_with_rowid=False,
 )
 
+# Senders whose pictures are shown without asking (directory.mail.picture_senders).
+picture_sender = Table(
+    "picture_sender",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("address", AddressText, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What a person proves beside the password (security.totp); not yet confirmed: nothing is asked.
 second_factor = Table(
     "second_factor",
