@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailserver.config import Config
     from mailserver.delivery.post_office import PostOffice
     from mailserver.store import Store
+    from security.keys.client import KeyProcess
     from security.shared_table import SharedTable
 
 EXTENSION = "citymail"
@@ -45,6 +46,7 @@ class WebmailServices:
     secret_key: bytes
     look_ups: Pace = field(default_factory=lambda: look_up_pace(pace_memory()))
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    keys: KeyProcess | None = None  # private keys of whoever is signed in; none: nothing is signed or decrypted
 
     def __repr__(self) -> str:
         return f"WebmailServices({self.config.city.domain})"  # the secret key never reaches a log

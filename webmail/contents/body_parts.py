@@ -147,8 +147,12 @@ def _choose(part: Part) -> Part | None:
 
 
 def _passed_over(part: Part) -> Iterator[Part]:
-    """Alternatives that say the same as what is shown, and so are no attachments (calendars stay)."""
+    """Alternatives that say the same as what is shown, and so are no attachments (calendars stay); and signatures of
+    what stands beside them.
+    """
     for each in _within(part):
+        if each.media_type == "multipart/signed":
+            yield from (child for child in each.parts[1:] if child.media_type.endswith("pkcs7-signature"))
         if each.media_type == "multipart/alternative":
             chosen = _choose(each)
             for child in each.parts:

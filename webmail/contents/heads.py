@@ -67,7 +67,7 @@ def read_head(header: bytes) -> Head:
     if [each.address.lower() for each in reply_to] == [author.address.lower()]:
         reply_to = []
     return Head(
-        _one_line(text_of(header, "subject")),
+        one_line(text_of(header, "subject")),
         author,
         len(authors),
         sender,
@@ -104,12 +104,12 @@ def without(everyone: Iterable[Person], addresses: Iterable[str]) -> list[Person
 
 
 def _person(entry: Entry) -> Person:
-    return Person(_one_line(decode_words(entry.name or "")), _one_line(address_text(entry)))
+    return Person(one_line(decode_words(entry.name or "")), one_line(address_text(entry)))
 
 
 def _typed(entry: Entry) -> Person:
     # Typed text is not encoded (RFC 2047): "=?utf-8?q?…" in it stays what it is.
-    return Person(_one_line(entry.name or ""), _one_line(address_text(entry)))
+    return Person(one_line(entry.name or ""), one_line(address_text(entry)))
 
 
 def _ids(header: bytes, name: str) -> list[str]:
@@ -117,7 +117,7 @@ def _ids(header: bytes, name: str) -> list[str]:
     return message_ids(raw) if raw else []
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without control characters and without marks that turn the writing direction round."""
     kept = (each if each.isprintable() else " " for each in text if each not in _TURNING)
     return "".join(kept).strip()[:1000]

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import io
 import zipfile
-from functools import partial
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, request
 
-from mailserver.message.structure import Part, decode_parts
+from mailserver.message.structure import Part
 from mailserver.store import reading as store_reading
-from webmail.contents.body_parts import decoded, lay_out, part_by_index, part_name
+from webmail.contents.body_parts import decoded, part_by_index, part_name
 from webmail.reading import listing
 from webmail.services import services
+from webmail.smime.contents import COLUMNS, Contents, contents_of
 
 blueprint = Blueprint("attachments", __name__)
 
@@ -36,17 +36,20 @@ _MAGIC = (
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>")
 def download(mailbox_id: int, uid: int, index: int) -> Response:
-    part, octets = _load(mailbox_id, uid, index)
+    _, part, octets = _load(mailbox_id, uid, index)
     return _as_download(octets, part_name(part), part.media_type)
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>/inline")
 def inline(mailbox_id: int, uid: int, index: int) -> Response:
-    part, octets = _load(mailbox_id, uid, index)
+    contents, part, octets = _load(mailbox_id, uid, index)
     kind = picture_type(octets)
     if kind is None:
         return _as_download(octets, part_name(part), part.media_type)
-    return _guarded(octets, kind, "inline", part_name(part))
+    response = _guarded(octets, kind, "inline", part_name(part))
+    if not contents.is_encrypted:
+        response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/attachments.zip")
@@ -54,17 +57,17 @@ def all_in_one(mailbox_id: int, uid: int) -> Response:
     """Everything that hangs on a message, packed; names that are there twice get a number."""
     with services().store.read() as conn:
         listing.own_mailbox(conn, mailbox_id)
-        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts", "subject")), None)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], (*COLUMNS, "subject")), None)
         if row is None:
             abort(404)
-        hanging = [each for each in lay_out(decode_parts(row.parts)).attachments if not each.inline]
-        read = partial(services().store.octets, conn, row.message_id)
+        contents = contents_of(conn, row)
+        hanging = [each for each in contents.layout.attachments if not each.inline]
         packed = io.BytesIO()
         taken: set[str] = set()
         # Stored, not deflated: nearly all that people attach is packed already.
         with zipfile.ZipFile(packed, "w") as archive:
             for each in hanging:
-                octets = decoded(each.part, read(each.part.body_start, each.part.end))
+                octets = decoded(each.part, contents.read(each.part.body_start, each.part.end))
                 archive.writestr(_free_name(each.name, taken), octets)
     if not hanging:
         abort(404)
@@ -113,15 +116,18 @@ def picture_type(octets: bytes) -> str | None:
     return None
 
 
-def _load(mailbox_id: int, uid: int, index: int) -> tuple[Part, bytes]:
+def _load(mailbox_id: int, uid: int, index: int) -> tuple[Contents, Part, bytes]:
     with services().store.read() as conn:
         listing.own_mailbox(conn, mailbox_id)
-        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts")), None)
-        part = part_by_index(decode_parts(row.parts), index) if row is not None else None
-        if row is None or part is None:
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], COLUMNS), None)
+        if row is None:
             abort(404)
-        octets = services().store.octets(conn, row.message_id, part.body_start, part.end)
-    return part, decoded(part, octets)
+        contents = contents_of(conn, row)
+        part = part_by_index(contents.root, index)
+        if part is None:
+            abort(404)
+        octets = contents.read(part.body_start, part.end)
+    return contents, part, decoded(part, octets)
 
 
 def _as_download(octets: bytes, name: str, media_type: str) -> Response:
@@ -138,5 +144,5 @@ def _guarded(octets: bytes, kind: str, disposition: str, name: str) -> Response:
     headers["Content-Type"] = kind
     headers["Content-Disposition"] = f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     headers["Content-Security-Policy"] = POLICY
-    headers["Cache-Control"] = "private, max-age=3600" if disposition == "inline" else "private, no-store"
+    headers["Cache-Control"] = "private, no-store"
     return response

@@ -18,7 +18,6 @@ Standards: CSP Level 3 §6.3 (sandbox), HTML §7.1.5; RFC 2392 (cid:).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from urllib.parse import unquote
 
@@ -26,19 +25,22 @@ from flask import Blueprint, Response, abort, make_response, request
 
 from mailserver.message.headers import find_field
 from mailserver.message.media import parameter, parse_media_type
-from mailserver.message.structure import decode_parts
+from mailserver.message.structure import Part
 from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
+from security.cms import without_legacy_display
 from webmail import pages
 from webmail.assets import asset
-from webmail.contents.body_parts import MAX_PART, Layout, lay_out
+from webmail.contents.body_parts import MAX_PART, Layout
 from webmail.contents.heads import read_head
 from webmail.contents.plain_text import text_to_html
 from webmail.contents.sanitize import CleanHtml, clean_message
 from webmail.formatting import full_time
 from webmail.languages import _
-from webmail.reading import listing
+from webmail.reading import listing, pictures
 from webmail.services import services
+from webmail.smime.contents import COLUMNS, Contents, contents_of
+from webmail.smime.words import Saying, sayings
 
 blueprint = Blueprint("message_body", __name__)
 
@@ -55,23 +57,27 @@ class Body:
     layout: Layout
     header: bytes
     moment: int
+    is_remote: bool  # pictures from elsewhere may be asked for
+    sayings: list[Saying]
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/body")
 def show(mailbox_id: int, uid: int) -> Response:
-    show_remote = request.args.get("pictures") == "1"
-    body = _body(mailbox_id, uid, show_remote=show_remote)
-    here = f"/mail/{mailbox_id}/{uid}"
-    return frame(body.out, body.styles, here, show_remote=show_remote, paper=body.is_paper)
+    """``signed``: 1 for what was signed alone, 0 for all else, where the reading page shows them apart."""
+    body = _body(mailbox_id, uid, show_remote=request.args.get("pictures") == "1", signed=request.args.get("signed"))
+    return frame(body.out, body.styles, _here(mailbox_id, uid), show_remote=body.is_remote, paper=body.is_paper)
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/print")
 def to_print(mailbox_id: int, uid: int) -> Response:
     """For paper: who, to whom and when above the text, in a document that is as shut in as the text alone."""
-    show_remote = request.args.get("pictures") == "1"
-    body = _body(mailbox_id, uid, show_remote=show_remote)
+    body = _body(mailbox_id, uid, show_remote=request.args.get("pictures") == "1")
     out = [_printed_head(body), *body.out]
-    return frame(out, body.styles, f"/mail/{mailbox_id}/{uid}", show_remote=show_remote, paper=True)
+    return frame(out, body.styles, _here(mailbox_id, uid), show_remote=body.is_remote, paper=True)
+
+
+def _here(mailbox_id: int, uid: int) -> str:
+    return f"/mail/{mailbox_id}/{uid}"
 
 
 def _printed_head(body: Body) -> str:
@@ -82,34 +88,34 @@ def _printed_head(body: Body) -> str:
         (_("Cc"), ", ".join(person.full for person in head.cc)),
         (_("Date"), full_time(body.moment)),
         (_("Attachments"), ", ".join(each.name for each in body.layout.attachments if not each.inline)),
+        *((_("Checked"), f"{each.title}. {each.reason}") for each in body.sayings),
     ]
     rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in lines if text)
     subject = head.subject or _("(no subject)")
     return f'<header class="printed"><h1>{escape(subject)}</h1><dl>{rows}</dl></header>'
 
 
-def _body(mailbox_id: int, uid: int, *, show_remote: bool) -> Body:
-    columns = ("message_id", "parts", "header_size", "sent_at", "internal_date")
+def _body(mailbox_id: int, uid: int, *, show_remote: bool, signed: str | None = None) -> Body:
     with services().store.read() as conn:
         listing.own_mailbox(conn, mailbox_id)
-        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], columns), None)
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], (*COLUMNS, "sent_at")), None)
         if row is None:
             abort(404)
-        root = decode_parts(row.parts)
-        layout = lay_out(root)
-        read = partial(services().store.octets, conn, row.message_id)
-        header = read(0, row.header_size)
-        texts = [(part, read(part.body_start, min(part.end, part.body_start + MAX_PART))) for part in layout.shown]
+        contents = contents_of(conn, row)
+        layout = contents.layout
+        shown = [part for part in layout.shown if signed is None or contents.is_signed(part) == (signed == "1")]
+        texts = [(part, _text(contents, part)) for part in shown]
         headers = {
-            id(part): read(part.header_start, part.body_start)
-            for part in layout.shown
+            id(part): contents.read(part.header_start, part.body_start)
+            for part in shown
             if part.media_type == "text/plain"
         }
-    here = f"/mail/{mailbox_id}/{uid}"
+    here = _here(mailbox_id, uid)
+    # what was encrypted never asks anybody for anything (RFC 8551 §6)
+    show_remote = show_remote and pictures.are_possible() and not contents.is_encrypted
     out: list[str] = []
     styles: list[str] = []
-    for part, octets in texts:
-        text = body_text(part, octets)
+    for part, text in texts:
         if part.media_type == "text/html":
             clean = _clean(text, layout, here, show_remote)
             out.append(f'<div class="html">{clean.html}</div>')
@@ -120,9 +126,23 @@ def _body(mailbox_id: int, uid: int, *, show_remote: bool) -> Body:
             flowed, delete_space = _format(headers[id(part)])
             out.append(text_to_html(text, flowed=flowed, delete_space=delete_space))
     if not out:
-        out.append(f'<p class="note">{escape(_("This message has no text."))}</p>')
-    only_text = all(part.media_type == "text/plain" for part in layout.shown)
-    return Body(out, styles, not only_text, layout, header, row.sent_at or row.internal_date)
+        is_closed = contents.opened is not None and contents.opened.is_locked
+        text = _("This message is encrypted.") if is_closed else _("This message has no text.")
+        out.append(f'<p class="note">{escape(text)}</p>')
+    only_text = all(part.media_type == "text/plain" for part in shown)
+    moment = row.sent_at or row.internal_date
+    return Body(out, styles, not only_text, layout, contents.header, moment, show_remote, sayings(contents))
+
+
+def _text(contents: Contents, part: Part) -> str:
+    text = body_text(part, contents.read(part.body_start, min(part.end, part.body_start + MAX_PART)))
+    if contents.opened is None or contents.opened.header is None:
+        return text
+    header = contents.read(part.header_start, part.body_start)
+    _, parameters = parse_media_type(find_field(header, "content-type"), "text/plain")
+    if parameter(parameters, "hp-legacy-display") != "1":
+        return text
+    return without_legacy_display(text, is_html=part.media_type == "text/html")
 
 
 def _clean(text: str, layout: Layout, here: str, show_remote: bool) -> CleanHtml:
@@ -130,7 +150,8 @@ def _clean(text: str, layout: Layout, here: str, show_remote: bool) -> CleanHtml
         index = layout.inline.get(unquote(content_id).strip().strip("<>"))
         return None if index is None else f"{here}/part/{index}/inline"
 
-    return clean_message(text, inline_image=inline_image, show_remote=show_remote)
+    remote_image = pictures.address_of() if show_remote else None
+    return clean_message(text, inline_image=inline_image, remote_image=remote_image)
 
 
 def frame(out: list[str], styles: list[str], here: str, *, show_remote: bool, paper: bool) -> Response:
@@ -152,14 +173,14 @@ def frame(out: list[str], styles: list[str], here: str, *, show_remote: bool, pa
 
 def policy(here: str, *, show_remote: bool) -> str:
     origin = request.host_url.rstrip("/")
-    pictures = f"data: {origin}{here}/part/" + (" https: http:" if show_remote else "")
+    shown = f"data: {origin}{here}/part/" + (f" {origin}{pictures.PATH}" if show_remote else "")
     return "; ".join(
         (
             f"sandbox {SANDBOX}",
             "default-src 'none'",
             "script-src 'none'",
             f"style-src {origin}{asset('message.css')} 'unsafe-inline'",
-            f"img-src {pictures}",
+            f"img-src {shown}",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'self'",

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from directory.mail import accounts
 from directory.mail.labels import Label
-from mailserver.message.structure import decode_parts
 from mailserver.message.text import body_text
 from mailserver.store import flags as flag_bits
 from mailserver.store import reading as store_reading
@@ -24,14 +23,16 @@ from mailserver.store import threads
 from mailserver.store.mailboxes import Mailbox
 from webmail import pages
 from webmail.account.login import account
-from webmail.contents.body_parts import MAX_PART, Attachment, Layout, lay_out
+from webmail.contents.body_parts import MAX_PART, Attachment, Layout
 from webmail.contents.doubts import Doubts, doubts_of
 from webmail.contents.heads import Head, read_head
 from webmail.formatting import mailbox_label
 from webmail.pages import Answer
-from webmail.reading import labels, listing, search
+from webmail.reading import labels, listing, pictures, search
 from webmail.reading.listing import MessageList
 from webmail.services import services
+from webmail.smime.contents import Contents, contents_of
+from webmail.smime.words import Saying, sayings
 
 blueprint = Blueprint("reading", __name__)
 
@@ -66,7 +67,11 @@ class Reading:
     labels: tuple[Label, ...]
     attachments: list[Attachment]
     remote_pictures: bool
+    show_pictures: bool
+    trusts_pictures: bool  # the reader wants them from this sender whenever they are his
     lines: int  # about how tall the text is, for a frame that no script measures
+    sayings: list[Saying]  # of its signature and encryption
+    is_split: bool  # what was signed is shown apart from what was not
 
     @property
     def path(self) -> str:
@@ -87,7 +92,6 @@ class Thread:
     subject: str
     main: Reading
     readings: list[Reading]
-    show_pictures: bool
     newer: str
     older: str
 
@@ -125,7 +129,7 @@ def _thread(conn: Connection, mailbox: Mailbox, main: Any, shown: MessageList, m
     chosen = next(each for each in readings if each.is_main)
     newer, older = _neighbours(shown, mailbox.id, main.uid)
     subject = chosen.head.subject or main.subject
-    return Thread(subject, chosen, readings, request.args.get("pictures") == "1", newer, older)
+    return Thread(subject, chosen, readings, newer, older)
 
 
 def _places(conn: Connection, mailbox: Mailbox, main: Any, mine: dict[int, Mailbox]) -> list[tuple[int, int]]:
@@ -151,11 +155,13 @@ def _places(conn: Connection, mailbox: Mailbox, main: Any, mine: dict[int, Mailb
 def _reading(
     conn: Connection, mailbox: Mailbox, row: Any, outside: Callable[[str], bool], *, is_open: bool, is_main: bool
 ) -> Reading:
-    store = services().store
-    header = store.octets(conn, row.message_id, 0, row.header_size)
-    head = read_head(header)
-    layout = lay_out(decode_parts(row.parts))
-    pictures, lines = _look_at_text(conn, row.message_id, layout) if is_open else (False, 12)
+    contents = contents_of(conn, row)
+    head = read_head(contents.header)
+    layout = contents.layout
+    doubts = doubts_of(contents.header, head, outside)
+    asks, lines = _look_at_text(contents, layout) if is_open else (False, 12)
+    has_pictures = asks and pictures.are_possible() and not contents.is_encrypted
+    trusts = has_pictures and doubts.is_proven and pictures.is_trusted(head.author.address)
     return Reading(
         mailbox,
         row.uid,
@@ -172,25 +178,29 @@ def _reading(
         mailbox_label(mailbox, whole=True),
         outside(head.author.address),
         _role(head.author.address),
-        doubts_of(header, head, outside),
+        doubts,
         labels.among(flag_bits.flag_names(row.flags, mailbox.keywords)),
         layout.attachments,
-        pictures,
+        has_pictures,
+        has_pictures and (trusts or (is_main and request.args.get("pictures") == "1")),
+        trusts,
         lines,
+        sayings(contents),
+        any(map(contents.is_signed, layout.shown)) and not all(map(contents.is_signed, layout.shown)),
     )
 
 
-def _look_at_text(conn: Connection, message_id: int, layout: Layout) -> tuple[bool, int]:
+def _look_at_text(contents: Contents, layout: Layout) -> tuple[bool, int]:
     """Whether the text asks for pictures elsewhere, and about how many lines it will have."""
-    pictures, lines = False, 0
+    asks, lines = False, 0
     for part in layout.shown:
         if part.media_type != "text/html":
             lines += part.lines + part.size // 400 + 2
             continue
-        octets = services().store.octets(conn, message_id, part.body_start, min(part.end, part.body_start + MAX_PART))
-        pictures = pictures or bool(_REMOTE_PICTURE.search(body_text(part, octets)))
+        octets = contents.read(part.body_start, min(part.end, part.body_start + MAX_PART))
+        asks = asks or bool(_REMOTE_PICTURE.search(body_text(part, octets)))
         lines += 10 + part.size // 120
-    return pictures, lines
+    return asks, lines
 
 
 def _role(address: str) -> str:
