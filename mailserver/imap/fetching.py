@@ -237,6 +237,7 @@ def _mark_seen(session: Session, spans: Spans) -> Steps[None]:
     done = yield store.write(
         bracketed(view.mailbox_id, lambda tx: messages.set_flags(tx, view.mailbox_id, ranges, "add", ("\\Seen",))),
         [view.mailbox_id],
+        lasting=False,
     )
     view.own_change(done.before, done.after, [(uid, modseq) for uid, _, modseq in done.result.changed])
 

@@ -121,7 +121,7 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed, tell)
 
     done = yield session.services.store.write(
-        bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE
+        bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE, lasting=False
     )
     result = done.result
     try:

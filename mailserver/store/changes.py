@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, func, select, true, union_all
 
-from mailserver.store import readers
+from mailserver.store import promises, readers
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox
 from mailserver.store.reading import as_ranges, fetch
@@ -56,7 +56,10 @@ _CHANGED = Prepared(union_all(_ARRIVED, _TOUCHED, _MARKED))
 
 
 def changed_since(connection: Connection, mailbox_id: int, modseq: int) -> list[tuple[int, int, int]]:
-    """(uid, flags, modseq) of what arrived or changed after a MODSEQ, in UID order."""
+    """(uid, flags, modseq) of what arrived or changed after a MODSEQ, in UID order; of everything, if who knows it may
+    know of changes that a power cut took back."""
+    if promises.is_doubtful(connection, mailbox_id, modseq):
+        modseq = 0
     changed = _CHANGED.rows(connection, {"mailbox_id": mailbox_id, "modseq": modseq})
     if isinstance(mailbox_id, ReadersMailbox):
         uids = {row[0] for row in changed}.union(readers.changed_since(connection, mailbox_id, modseq))

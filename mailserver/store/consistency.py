@@ -50,6 +50,9 @@ _INVARIANTS: dict[str, str] = {
         WHERE r.low > r.high OR r.high >= m.uid_next OR r.modseq > m.highest_modseq OR EXISTS (
             SELECT 1 FROM marked_range o WHERE o.mailbox_id = r.mailbox_id AND o.modseq = r.modseq
             AND o.low > r.low AND o.low <= r.high)""",
+    "MODSEQs left in doubt are not below the mailbox's highest": """
+        SELECT l.mailbox_id, l.low, l.high FROM lost_modseq l JOIN mailbox m ON m.id = l.mailbox_id
+        WHERE l.low >= l.high OR l.high > m.highest_modseq""",
     "a UID is both present and expunged": """
         SELECT e.mailbox_id, e.uid FROM expunged e
         WHERE EXISTS (SELECT 1 FROM placement p WHERE p.mailbox_id = e.mailbox_id AND p.uid = e.uid)""",

@@ -8,6 +8,11 @@ that has resolved is on disk (``synchronous=FULL``).  There is no artificial del
 goes into the next.  A job may run more than once (after a neighbour failed, or PostgreSQL reported a deadlock),
 so it must do nothing but talk to its transaction.
 
+Jobs that only change flags do not wait for the disk (``lasting=False``): if a batch has no others, its futures resolve
+when it is committed, so that nothing is lost with this process, but perhaps at a power cut; the next commit that is
+synced carries it along, or a second later nothing else is waited for.  What must not be lost says so where it is done
+(``Transaction.must_last``), and such a batch is run again to be synced.
+
 On SQLite, writers of several processes queue on a file lock, which is fair and wakes at once, rather than on
 SQLite's polling.  On PostgreSQL several writers work at once, each batch locking its mailboxes in id order.
 
@@ -43,12 +48,18 @@ MAX_BATCH = 400
 MAX_ATTEMPTS = 10
 # Seconds without a job after which a writer has the engine give back what only work needs.
 REST_AFTER = 2.0
+# Seconds that a change of flags may be on its way to the disk.
+SYNC_AFTER = 1.0
 # The same when the connection was lost before the commit: a new one may hold.
 LOST_ATTEMPTS = 3
 
 _HOLD = text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 
 Announce = Callable[["Transaction"], None]
+
+
+class _MustLast(Exception):
+    """What a power cut must not take back was done in a transaction that it may: nothing of that was kept."""
 
 
 class Transaction:
@@ -59,11 +70,12 @@ class Transaction:
     all jobs of the batch: what they all would do to the same rows, done in one go and one order.
     """
 
-    __slots__ = ("_held", "closing", "connection", "now", "scratch", "spool_touched", "touched")
+    __slots__ = ("_held", "_lasts", "closing", "connection", "now", "scratch", "spool_touched", "touched")
 
-    def __init__(self, connection: Connection, now: int, *, alone: bool = True) -> None:
+    def __init__(self, connection: Connection, now: int, *, alone: bool = True, lasts: bool = True) -> None:
         self.connection = connection
         self.now = now
+        self._lasts = lasts
         # Mailboxes whose rows are locked; None where no other writer can be.
         self._held: set[int] | None = None if alone else set()
         self.touched: set[int] = set()
@@ -79,6 +91,11 @@ class Transaction:
             # In the order of their ids, so that two who want the same do not wait for each other.
             self.connection.execute(_HOLD, {"ids": wanted})
             self._held.update(wanted)
+
+    def must_last(self) -> None:
+        """What is done now must be on disk when its future resolves."""
+        if not self._lasts:
+            raise _MustLast
 
     def touch(self, mailbox_id: int) -> None:
         self.touched.add(int(mailbox_id))
@@ -96,6 +113,7 @@ class _Job(Generic[T]):
     run: Callable[[Transaction], T]
     mailboxes: Sequence[int]
     heavy: bool
+    lasting: bool
     future: Future[T]
     result: Any = None
 
@@ -163,6 +181,8 @@ class Database:
         self._jobs: deque[_Job[Any]] = deque()
         self._waiting = threading.Condition()
         self._closing = False
+        # Since when a commit has been on its way to the disk.
+        self._unsynced_since: float | None = None
         self._writers: list[threading.Thread] = []
 
     # Reading
@@ -192,15 +212,21 @@ class Database:
     # Writing
 
     def write(
-        self, job: Callable[[Transaction], T], mailboxes: Sequence[int] = (), *, heavy: bool = False
+        self,
+        job: Callable[[Transaction], T],
+        mailboxes: Sequence[int] = (),
+        *,
+        heavy: bool = False,
+        lasting: bool = True,
     ) -> Future[T]:
         """Run ``job`` in a transaction that is committed together with what else waits.
 
         ``mailboxes`` are those it will change, as far as known: PostgreSQL locks them in order.  A ``heavy`` job has
-        a transaction to itself.  The future raises the job's own Refusal, or TryLater when the database could not
-        take it (disk full, lost connection); then nothing of the job is kept.
+        a transaction to itself.  One that is not ``lasting`` changes flags: it need not wait for the disk, and may be
+        lost at a power cut just after.  The future raises the job's own Refusal, or TryLater when the database could
+        not take it (disk full, lost connection); then nothing of the job is kept.
         """
-        entry: _Job[T] = _Job(job, mailboxes, heavy, Future())
+        entry: _Job[T] = _Job(job, mailboxes, heavy, lasting, Future())
         with self._waiting:
             if self._closing:
                 raise TryLater(reason="the store is closing")
@@ -227,6 +253,11 @@ class Database:
 
     def _take(self, connection: Connection | None) -> list[_Job[Any]]:
         """Wait for jobs; a batch of light ones, or one heavy one.  Empty when closing."""
+        if self._unsynced_since is not None:
+            with self._waiting:
+                self._waiting.wait_for(self._has_work, SYNC_AFTER)
+            if not self._jobs:
+                self._sync()
         with self._waiting:
             self._waiting.wait_for(self._has_work, None if connection is None else REST_AFTER)
         if connection is not None and not self._has_work():
@@ -245,6 +276,13 @@ class Database:
             while jobs and len(batch) < MAX_BATCH and not jobs[0].heavy:
                 batch.append(jobs.popleft())
             return batch
+
+    def _sync(self) -> None:
+        self._unsynced_since = None
+        try:
+            self.engine.sync()
+        except OSError:
+            log.warning("the store's log could not be synced", exc_info=True)
 
     def _has_work(self) -> bool:
         return bool(self._jobs) or self._closing
@@ -295,30 +333,46 @@ class Database:
                 self._run_apart(connection, batch)
 
     def _run_together(self, connection: Connection, batch: list[_Job[Any]]) -> None:
-        engine = self.engine
-        with engine.write_lock():
+        since = self._unsynced_since
+        is_overdue = since is not None and time.monotonic() - since > SYNC_AFTER
+        lasting = is_overdue or any(job.lasting for job in batch)
+        with self.engine.write_lock():
             try:
-                engine.begin(connection)
-            except engine.errors as fault:
-                raise _Failed from fault
-            try:
-                transaction = Transaction(connection, int(self._clock()), alone=engine.concurrent_writers == 1)
-                transaction.hold(*(mailbox for job in batch for mailbox in job.mailboxes))
-                for job in batch:
-                    job.attempt(transaction)
-                for close in transaction.closing.values():
-                    close(transaction)
-            except BaseException:
-                engine.rollback(connection)
-                raise
-            try:
-                engine.commit(connection)
-            except BaseException as fault:
-                engine.rollback(connection)
-                if engine.is_lost(fault):
-                    raise _Failed from fault
-                raise
+                transaction = self._transact(connection, batch, lasting)
+            except _MustLast:
+                lasting = True
+                transaction = self._transact(connection, batch, lasting)
+        if lasting:
+            self._unsynced_since = None
+        elif since is None:
+            self._unsynced_since = time.monotonic()
         self._settle(transaction, batch)
+
+    def _transact(self, connection: Connection, batch: list[_Job[Any]], lasting: bool) -> Transaction:
+        engine = self.engine
+        try:
+            engine.begin(connection, lasting)
+        except engine.errors as fault:
+            raise _Failed from fault
+        try:
+            alone = engine.concurrent_writers == 1
+            transaction = Transaction(connection, int(self._clock()), alone=alone, lasts=lasting)
+            transaction.hold(*(mailbox for job in batch for mailbox in job.mailboxes))
+            for job in batch:
+                job.attempt(transaction)
+            for close in transaction.closing.values():
+                close(transaction)
+        except BaseException:
+            engine.rollback(connection)
+            raise
+        try:
+            engine.commit(connection)
+        except BaseException as fault:
+            engine.rollback(connection)
+            if engine.is_lost(fault):
+                raise _Failed from fault
+            raise
+        return transaction
 
     def _run_apart(self, connection: Connection, batch: list[_Job[Any]]) -> None:
         """Each job in a transaction of its own: the slow way, taken only after a failure."""

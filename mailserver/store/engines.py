@@ -35,7 +35,9 @@ class Engine(Protocol):
     def writer(self) -> Connection: ...
     @contextmanager
     def write_lock(self) -> Iterator[None]: ...
-    def begin(self, connection: Connection) -> None: ...
+    def begin(self, connection: Connection, lasting: bool) -> None:
+        """``lasting``: the commit is to be on disk when it returns."""
+
     def commit(self, connection: Connection) -> None: ...
     def rollback(self, connection: Connection) -> None: ...
     def is_conflict(self, fault: BaseException) -> bool:
@@ -43,6 +45,9 @@ class Engine(Protocol):
 
     def is_lost(self, fault: BaseException) -> bool:
         """Whether the server is gone, and nobody knows what became of a commit on its way."""
+
+    def sync(self) -> None:
+        """Have on disk what was committed before; where the engine does so by itself within a second, nothing."""
 
     def checkpoint(self) -> None: ...
     def rest(self, writer: Connection) -> None:

@@ -425,6 +425,7 @@ _TAKE_TIME = text(
 
 def take_numbers(tx: Transaction, name: str, count: int) -> int:
     """The last of ``count`` numbers never given out before."""
+    tx.must_last()
     return int(_TAKE.row(tx.connection, {"name": name, "count": count})[0])
 
 

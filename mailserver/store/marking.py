@@ -13,6 +13,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 from mailserver.refusals import NoSuchMailbox
+from mailserver.store import promises
 from mailserver.store.database import Transaction
 from mailserver.store.flags import DELETED, SEEN
 from mailserver.store.prepared import Prepared, Rows
@@ -24,7 +25,9 @@ from mailserver.store.tables import marked_range
 MANY = 64
 _SPARSE = 4
 
-_STATE = Prepared(text("SELECT uid_next, highest_modseq FROM mailbox WHERE id = :id AND removed_at IS NULL"))
+_STATE = Prepared(
+    text("SELECT uid_next, highest_modseq, promised_modseq FROM mailbox WHERE id = :id AND removed_at IS NULL")
+)
 # One form for all three operations: what stays of the old flags, and what is set.
 _TALLY = Prepared(
     text(
@@ -55,7 +58,7 @@ _TOUCH = Prepared(
 _RECKON = Prepared(
     text(
         "UPDATE mailbox SET highest_modseq = highest_modseq + 1, unseen = unseen - :seen, deleted = deleted + :deleted"
-        " WHERE id = :id AND removed_at IS NULL RETURNING highest_modseq"
+        " WHERE id = :id AND removed_at IS NULL RETURNING highest_modseq, promised_modseq"
     )
 )
 _RANGES = Rows(marked_range)
@@ -86,6 +89,8 @@ def mark(tx: Transaction, mailbox_id: int, ranges: Ranges, kept: int, added: int
         return 0  # removed, and its messages with it
     uid_next = state[0]
     modseq: int = state[1] + 1
+    if modseq > state[2]:
+        tx.must_last()  # said now, before the work is done for nothing
     changes = ~kept | added
     # Whatever changes one flag alone changes it by one in every message that changes.
     is_tallied = any(changes & flag and changes != flag for flag in _COUNTED)
@@ -141,7 +146,9 @@ def reckon(tx: Transaction, mailbox_id: int, seen: int, deleted: int) -> int:
     row = _RECKON.row(tx.connection, {"id": int(mailbox_id), "seen": seen // SEEN, "deleted": deleted // DELETED})
     if row is None:
         raise NoSuchMailbox
-    return int(row[0])
+    modseq, promised = row
+    promises.cover(tx, mailbox_id, modseq, promised)
+    return int(modseq)
 
 
 _EMPTY = text(

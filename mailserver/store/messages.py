@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from mailserver.refusals import NoSuchMailbox
-from mailserver.store import content_rows, marking, readers
+from mailserver.store import content_rows, marking, promises, readers
 from mailserver.store import flags as flag_bits
 from mailserver.store.content import Content
 from mailserver.store.content_rows import placement_row
@@ -160,6 +160,7 @@ def place(tx: Transaction, message_id: int, size: int, target: Target) -> Append
 
 def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], size: int) -> tuple[int, int, int]:
     """Room for ``count`` messages at the end of a mailbox: (uid_next after them, modseq, uid_validity)."""
+    tx.must_last()
     row = _GROW.row(
         tx.connection,
         {
@@ -287,6 +288,8 @@ def _set_each(
 ) -> FlagsResult:
     """The same by a look at every message first."""
     limit = marking.ANY_MODSEQ if unchanged_since is None else unchanged_since
+    if promises.is_doubtful(tx.connection, mailbox_id, limit):
+        limit = 0  # whoever knows that MODSEQ may know flags that are not there
     rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
     refused = [] if unchanged_since is None else [uid for uid, _, modseq in rows if modseq > limit]
     fresh = [row for row in rows if row[2] <= limit] if refused else rows
@@ -382,6 +385,7 @@ def _bury(tx: Transaction, mailbox_id: int, ranges: Ranges, *, only_deleted: boo
 
 def _take_away(tx: Transaction, mailbox_id: int, runs: Ranges) -> None:
     """All messages of these ranges, which are not empty, in a mailbox that is held."""
+    tx.must_last()
     counted = _count(tx, int(mailbox_id), runs)
     row = _SHRINK.row(
         tx.connection,

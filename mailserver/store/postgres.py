@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.exc import DBAPIError
 
+from mailserver.store import promises
 from mailserver.store.engines import Reader
 
 # serialization_failure, deadlock_detected, unique_violation.  The last is two writers who make the same thing at once,
@@ -18,6 +19,8 @@ from mailserver.store.engines import Reader
 _CONFLICTS = {"40001", "40P01", "23505"}
 # Classes of errors after which the connection is gone: connection_exception, operator_intervention.
 _LOST = ("08", "57P")
+# What stands in ``continuity`` until a crash.
+_MARK = "unbroken"
 
 
 class PostgresEngine:
@@ -29,6 +32,7 @@ class PostgresEngine:
         self.sql = create_engine(
             url, isolation_level="READ COMMITTED", pool_size=20, max_overflow=40, pool_pre_ping=True
         )
+        event.listen(self.sql, "connect", _take_up)
         self._readers = self.sql.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def reader(self) -> Reader:
@@ -41,9 +45,11 @@ class PostgresEngine:
     def write_lock(self) -> Iterator[None]:
         yield
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection, lasting: bool) -> None:
         if not connection.in_transaction():
             connection.begin()
+        if not lasting:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     def commit(self, connection: Connection) -> None:
         connection.commit()
@@ -64,6 +70,9 @@ class PostgresEngine:
         sqlstate = _sqlstate(fault)
         return sqlstate is None or sqlstate.startswith(_LOST)
 
+    def sync(self) -> None:
+        """PostgreSQL's own writer of the log does it, within three times ``wal_writer_delay``."""
+
     def checkpoint(self) -> None:
         """PostgreSQL's own background writer does it."""
 
@@ -77,6 +86,14 @@ class PostgresEngine:
 
     def dispose(self) -> None:
         self.sql.dispose()
+
+
+def _take_up(raw: Any, _record: Any) -> None:
+    """A crash of the server ends all connections: the first that is made again takes up what was left."""
+    if not promises.goes_on(raw, _MARK):
+        raw.execute("LOCK TABLE continuity IN EXCLUSIVE MODE")
+        promises.take_up(raw, _MARK)
+    raw.commit()
 
 
 def _sqlstate(fault: BaseException) -> str | None:

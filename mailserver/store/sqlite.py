@@ -1,10 +1,15 @@
-"""SQLite under the store: WAL, every commit synced, writers of all processes in one queue."""
+"""SQLite under the store: WAL, commits synced unless they need not be, writers of all processes in one queue.
+
+A commit that is not synced is in the log, and so are all before it: the next sync of the log, whoever asks for it, has
+them all on disk, and a power cut before it takes the last of them and never one from their middle.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import fcntl
 import os
+import secrets
 import sqlite3
 import threading
 import weakref
@@ -19,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from directory.sqlite_log import use_log
+from mailserver.store import promises
 from mailserver.store.engines import Reader
 from mailserver.store.read_ahead import ReadAhead
 
@@ -49,6 +55,9 @@ class SqliteEngine:
             poolclass=NullPool,
         )
         event.listen(self.sql, "connect", _prepare_sqlite)
+        event.listen(self.sql, "connect", self._take_up)
+        self._goes_on = False
+        self._syncs = True  # whether the writer's connection does at a commit
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._lock = threading.Lock()
         self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -66,6 +75,7 @@ class SqliteEngine:
     def writer(self) -> Connection:
         connection = self.sql.connect()
         connection.exec_driver_sql("PRAGMA cache_size=-16000")
+        self._syncs = True
         return connection
 
     @contextmanager
@@ -78,8 +88,22 @@ class SqliteEngine:
             finally:
                 fcntl.flock(self._lock_file, fcntl.LOCK_UN)
 
-    def begin(self, connection: Connection) -> None:
-        _raw(connection).execute("BEGIN IMMEDIATE")
+    def _take_up(self, raw: Any, _record: Any) -> None:
+        """Before this process's first look."""
+        mark = "" if self._goes_on else boot_mark()
+        if mark and not promises.goes_on(raw, mark):
+            with self.write_lock():
+                raw.execute("BEGIN IMMEDIATE")
+                promises.take_up(raw, mark)
+                raw.execute("COMMIT")
+        self._goes_on = True
+
+    def begin(self, connection: Connection, lasting: bool) -> None:
+        raw = _raw(connection)
+        if lasting != self._syncs:
+            raw.execute("PRAGMA synchronous=FULL" if lasting else "PRAGMA synchronous=NORMAL")
+            self._syncs = lasting
+        raw.execute("BEGIN IMMEDIATE")
 
     def commit(self, connection: Connection) -> None:
         _raw(connection).execute("COMMIT")
@@ -91,6 +115,13 @@ class SqliteEngine:
 
     def is_conflict(self, fault: BaseException) -> bool:
         return False
+
+    def sync(self) -> None:
+        log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(log)
+        finally:
+            os.close(log)  # a file that SQLite takes no lock on, or closing it would give that up
 
     def checkpoint(self) -> None:
         with self.sql.connect() as connection:
@@ -105,7 +136,7 @@ class SqliteEngine:
         try:
             os.posix_fadvise(log, 0, _WARM, os.POSIX_FADV_WILLNEED)
         finally:
-            os.close(log)  # a file that SQLite takes no lock on, or closing it would give that up
+            os.close(log)  # as above
 
     def is_lost(self, fault: BaseException) -> bool:
         return False
@@ -178,6 +209,14 @@ def _trim_heap() -> None:
 
 def _raw(connection: Connection) -> Any:
     return connection.connection.driver_connection
+
+
+def boot_mark() -> str:
+    """What is another after a power cut: written and not synced is lost with the system, and only with it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return secrets.token_hex()  # nobody knows: as if there had been one
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:

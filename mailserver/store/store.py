@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from mailserver.refusals import TryLater
-from mailserver.store import consistency, housekeeping, mailboxes, marking, reading
+from mailserver.store import consistency, housekeeping, mailboxes, marking, promises, reading
 from mailserver.store import content as contents
 from mailserver.store.blobs import Blobs
 from mailserver.store.content import Content
@@ -28,6 +28,8 @@ log = logging.getLogger("citymail.store")
 T = TypeVar("T")
 
 DAY = 86_400
+# Mailboxes that one transaction of the housekeeper holds.
+_AT_ONCE = 1000
 
 
 class Store:
@@ -67,10 +69,16 @@ class Store:
         return self.database.read()
 
     def write(
-        self, job: Callable[[Transaction], T], mailboxes: Sequence[int] = (), *, heavy: bool = False
+        self,
+        job: Callable[[Transaction], T],
+        mailboxes: Sequence[int] = (),
+        *,
+        heavy: bool = False,
+        lasting: bool = True,
     ) -> Future[T]:
-        """Run a job in the next group commit.  The future resolves when it is on disk.  See ``Database.write``."""
-        return self.database.write(job, mailboxes, heavy=heavy)
+        """Run a job in the next group commit.  The future resolves when it is on disk; of one that is not ``lasting``,
+        a change of flags, when it is committed.  See ``Database.write``."""
+        return self.database.write(job, mailboxes, heavy=heavy, lasting=lasting)
 
     def prepare(self, octets: bytes | Path, *, prefix: bytes = b"") -> Content:
         """Scan a message and make its body safe, before ``write``; on any thread.
@@ -134,6 +142,11 @@ class Store:
         with self.read() as connection:
             ranges = marking.empty_ranges(connection)
         self.write(lambda tx: marking.forget_ranges(tx, ranges), heavy=True).result()
+        with self.read() as connection:
+            promised = promises.outstanding(connection)
+        for start in range(0, len(promised), _AT_ONCE):
+            some = promised[start : start + _AT_ONCE]
+            self.write(lambda tx, some=some: promises.withdraw(tx, some), heavy=True).result()  # type: ignore[misc]
         gone["mailboxes"] = self.write(lambda tx: mailboxes.purge_removed(tx, horizon), heavy=True).result()
 
         def is_needed(digest: bytes) -> bool:

@@ -66,6 +66,7 @@ mailbox = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("removed_at", BigInteger),
     Column("recent_uid", BigInteger, nullable=False, server_default="1"),  # some session was told of all below it
+    Column("promised_modseq", BigInteger, nullable=False, server_default="0"),  # may be told before it is on disk
     UniqueConstraint("account_id", "name"),
 )
 
@@ -188,6 +189,24 @@ marked_range = Table(
     Column("modseq", BigInteger, primary_key=True, autoincrement=False),
     Column("low", BigInteger, primary_key=True, autoincrement=False),
     Column("high", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# MODSEQs between which some were told to clients, perhaps, and lost at a power cut (store.promises).
+lost_modseq = Table(
+    "lost_modseq",
+    metadata,
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("low", BigInteger, primary_key=True, autoincrement=False),
+    Column("high", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row, by which a power cut is known (store.promises).  On PostgreSQL a crash empties the table.
+continuity = Table(
+    "continuity",
+    metadata,
+    Column("mark", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
 

@@ -229,9 +229,9 @@ def test_a_database_held_for_too_long_is_a_temporary_refusal(
     attempts: list[int] = []
     begin = store.database.engine.begin
 
-    def counted(connection: Any) -> None:
+    def counted(connection: Any, lasting: bool) -> None:
         attempts.append(1)
-        begin(connection)
+        begin(connection, lasting)
 
     monkeypatch.setattr(store.database.engine, "begin", counted)
     with closing(sqlite3.connect(store.database.engine.sql.url.database or "", isolation_level=None)) as other:
