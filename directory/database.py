@@ -30,24 +30,20 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     Connection,
     CursorResult,
-    Engine,
     Executable,
     Table,
-    create_engine,
-    event,
     select,
     text,
     update,
 )
-from sqlalchemy.engine import make_url
 from sqlalchemy.sql.dml import UpdateBase
 
 from directory import tables
+from directory.engines import create_directory_engine
 from directory.faults import Refused
 from directory.identifiers import new_id
 from directory.memory import LIFETIME, Estimates, Memory
 from directory.questions import Question as Question
-from directory.sqlite_log import use_log
 
 T = TypeVar("T")
 
@@ -454,42 +450,6 @@ _GROW = (
     .values(version=tables.state.c.version + 1)
     .returning(tables.state.c.version)
 )
-
-
-def create_directory_engine(url: str) -> Engine:
-    """``sqlite:///path`` or ``postgresql+psycopg://…``; pool and pragmas are set here only."""
-    backend = make_url(url).get_backend_name()
-    if backend == "sqlite":
-        # AUTOCOMMIT leaves BEGIN and COMMIT to us
-        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
-        return engine
-    if backend == "postgresql":
-        return create_engine(
-            url,
-            isolation_level="READ COMMITTED",
-            pool_size=10,
-            max_overflow=40,
-            pool_pre_ping=True,
-            # a search path of one schema, so that a table of the same name elsewhere is never taken for ours
-            connect_args={"options": "-csearch_path=directory"},
-        )
-    raise ValueError(f"the directory runs on SQLite and PostgreSQL, not {backend}")
-
-
-def _prepare_sqlite(raw: Any, _record: Any) -> None:
-    use_log(raw)
-    for pragma in (
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "busy_timeout=30000",
-        "cache_size=-4000",  # KiB for each connection, and each thread has one
-        "mmap_size=268435456",  # octets, shared by all of them through the system's cache
-        "temp_store=MEMORY",
-        "wal_autocheckpoint=4000",  # pages
-        "journal_size_limit=67108864",  # octets
-    ):
-        raw.execute(f"PRAGMA {pragma}").close()
 
 
 def migrate(url: str) -> None:

@@ -1,4 +1,6 @@
-"""What the steward forgets every hour: removed mail, old traces, strangers, reports, quarantine, mail left behind."""
+"""What the steward forgets every hour: removed mail, old traces, strangers, reports, quarantine, mail left behind; and
+what waited too long for a moderator.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,8 @@ def forget(system: System, now: int) -> None:
         old = Choice(before=now - days * 86_400, state=QUARANTINED)
         if count := queue.remove(system.store, old):
             log.info("housekeeping: %d messages gone from quarantine", count)
+    moderation.remind(system.office)
+    gone["undecided"] = moderation.expire(system.office)
     remember_days = system.config.relay.remember_tls_days
     system.store.write(lambda tx: peers.sweep(tx, remember_days)).result()
     trust = system.config.trust

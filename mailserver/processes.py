@@ -1,7 +1,8 @@
 """What the processes of an installation are, and what each does with its life.
 
 ``mail`` workers serve SMTP, LMTP, IMAP and LDAP on one event loop each; ``web`` workers the webmail; one ``steward``
-sends to other servers and forgets what may be forgotten; ``index`` comes when it is called and stands behind them all.
+sends to other servers and forgets what may be forgotten; ``keys`` holds private keys; ``index`` comes when it is called
+and stands behind them all.
 All are children of the supervisor and share its sockets.
 """
 
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
+from mailserver.delivery import approval_notices
 from mailserver.forgetting import forget
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
@@ -44,10 +46,12 @@ log = logging.getLogger("citymail.processes")
 MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps")
 WEB_SERVICES = ("http", "https")
 
-# Seconds between bringing SQLite's log home, bringing the directory in line with the date, and forgetting.
+# Seconds between bringing SQLite's log home, bringing the directory in line with the date, forgetting, and telling
+# administrators what waits for them.
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
+_TELLING = 15.0
 # Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and for much of it.
 _INDEXING = 30.0
 _GATHERING = 5.0
@@ -171,6 +175,8 @@ def make_roles(config: Config, listeners: Listeners) -> list[Role]:
         Role("steward", 1, lambda ready: steward(config, listeners, shared, ready)),
         Role("index", 1, lambda ready: indexer(config, listeners, shared.indexer, ready), shared.indexer),
     ]
+    if config.pki.enrol:
+        roles.append(Role("keys", 1, lambda ready: key_holder(config, listeners, ready)))
     if config.relay.enabled and config.relay.processes > 1:
         roles.append(Role("relay", config.relay.processes - 1, lambda ready: relay_worker(config, listeners, ready)))
     if config.workers.web:
@@ -363,6 +369,14 @@ def indexer(config: Config, listeners: Listeners, bell: Bell, ready: Ready) -> N
     run_indexer(build_store(config, bell.ring), bell, on_ready=ready)
 
 
+def key_holder(config: Config, listeners: Listeners, ready: Ready) -> None:
+    """Private keys of people and mailboxes: signs and decrypts with them, for those who may."""
+    from mailserver.key_process import run
+
+    _adopt_process(listeners, ())
+    run(config, ready)
+
+
 def _block_the_end() -> None:
     """SIGTERM is waited for, not handled; to be blocked before the store's threads begin, so that they inherit it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -371,7 +385,7 @@ def _block_the_end() -> None:
 def _keep_house(system: System, ending: threading.Event) -> None:
     """Each task at its own interval, for as long as the process lives."""
     sessions = system.config.webmail
-    tasks: list[tuple[float, Callable[[], None]]] = [
+    tasks: list[tuple[float, Callable[[], object]]] = [
         (_CHECKPOINT, system.store.checkpoint),
         (_INDEXING, lambda: system.store.fulltext.call_after(1)),
         (_GATHERING, lambda: system.store.fulltext.call_after(_MANY)),
@@ -384,6 +398,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
                 keeps_scram=system.config.login.scram,
             ),
         ),
+        (_TELLING, lambda: approval_notices.tell(system.office)),
         (_FORGETTING, lambda: forget(system, int(time.time()))),
     ]
     due = [time.monotonic() for _ in tasks]

@@ -15,7 +15,9 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, update
 
-from directory.administration.authority import require_second, settled
+from directory.administration.authority import may, require_second, settled
+from directory.administration.delegations import list_delegations
+from directory.administration.roles import ROLES
 from directory.database import OWNER, Directory, Reading, Second, Writing
 from directory.faults import Fault
 from directory.record import record
@@ -146,6 +148,27 @@ def decide(conn: Writing, actor: str, request_id: str, *, approved: bool) -> Req
             **emergency,
         )
     return find_request(conn, found.id)
+
+
+def approvers(conn: Reading | Writing, request: Request) -> list[str]:
+    """Accounts that may approve it; who administers least of the city first."""
+    holders = sorted(list_delegations(conn), key=lambda each: -ROLES[each.delegation.role].standing)
+    found = dict.fromkeys(each.delegation.account_id for each in holders)
+    return [
+        who for who in found if who != request.account_id and may(conn, who, request.operation, request.subject).allowed
+    ]
+
+
+def untold(conn: Reading | Writing) -> list[Request]:
+    """Those with news for others: who asked, and used his approval himself, needs none."""
+    news = approval_request.c.told != approval_request.c.state
+    used = (approval_request.c.state == "done") & (approval_request.c.told == "approved")
+    found = conn.execute(_REQUESTS.where(news & ~used).order_by(approval_request.c.id))
+    return [each for each in (_request(conn, row) for row in found) if each.state != "expired"]
+
+
+def mark_told(conn: Writing, request: Request) -> None:
+    conn.execute(update(approval_request).where(approval_request.c.id == request.id).values(told=request.state))
 
 
 def _request(conn: Reading | Writing, row: Any) -> Request:

@@ -7,7 +7,7 @@ Exit status as everywhere: 0 done; 1 refused; 3 no such message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # key: (English, Vietnamese)
 _TEXTS = {
     "empty": ("Nothing waits for a moderator.", "Không có thư nào chờ kiểm duyệt."),
+    "waits": ("{age}, until {day}", "đã chờ {age}, đến {day}"),
+    "waits-on": ("{age}", "đã chờ {age}"),
+    "days": ("{count} days", "{count} ngày"),
+    "hours": ("{count} hours", "{count} giờ"),
     "approved": ("{count} messages go on to the members.", "Đã cho {count} thư đến các thành viên."),
     "rejected": ("{count} messages turned away.", "Đã từ chối {count} thư."),
 }
@@ -67,16 +71,35 @@ def _waiting(cli: CliContext, office: PostOffice, group: str) -> list[Queued]:
 def held_command(cli: CliContext, group: str) -> None:
     """Mail that waits for a moderator: of GROUP, or of every group that one moderates."""
     say = speaker(_TEXTS, cli.language)
+    from mailserver.delivery.moderation import expires_at
+
     with _office(cli) as office:
         found = _waiting(cli, office, group)
-    cli.give([asdict(each) for each in found])
+        now, days = office.now(), office.config.reception.moderation_days
+    cli.give(
+        [
+            asdict(each)
+            | {"waits_seconds": now - each.created_at, "expires_at": expires_at(each.created_at, days) or None}
+            for each in found
+        ]
+    )
     if cli.as_json:
         return
     if not found:
         click.echo(say("empty"))
     for each in found:
         at = datetime.fromtimestamp(each.created_at).astimezone()
-        tell(f"{each.id}  {at:%Y-%m-%d %H:%M}  {each.moderation}  <{each.reverse_path}>  {each.subject}")
+        waits = _waits(say, now - each.created_at, expires_at(each.created_at, days))
+        tell(f"{each.id}  {at:%Y-%m-%d %H:%M} ({waits})  {each.moderation}  <{each.reverse_path}>  {each.subject}")
+
+
+def _waits(say: Callable[..., str], seconds: int, until: int) -> str:
+    """For how long it has waited, and the day on which it is turned away."""
+    hours = seconds // 3600
+    age = say("days", count=hours // 24) if hours >= 48 else say("hours", count=hours)
+    if not until:
+        return say("waits-on", age=age)
+    return say("waits", age=age, day=f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d}")
 
 
 def _end(refusal: Refusal) -> NoReturn:

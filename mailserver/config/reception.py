@@ -27,6 +27,13 @@ class Reception:
         low=0,
         high=3650,
     )
+    moderation_days: int = option(
+        14,
+        "Days for which mail to a moderated group waits for its moderators; they are reminded after two thirds of\n"
+        "them, and then it is turned away. 0: it waits for ever.",
+        low=0,
+        high=365,
+    )
     dsn: bool = option(
         True,
         "Offer delivery reports (RFC 3461) to other servers too. false: only to officials and over LMTP, so nobody\n"

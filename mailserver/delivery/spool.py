@@ -150,6 +150,7 @@ def put(
                 quarantine=quarantine[:_LONGEST_REASON],
                 is_junk=envelope.is_junk,
                 moderation=moderation,
+                is_reminded=False,
             )
         ],
     )
@@ -261,7 +262,24 @@ def remove_item(tx: Transaction, item_id: int) -> bool:
     return tx.connection.execute(delete(spool_item).where(spool_item.c.id == item_id)).rowcount == 1
 
 
+def mark_reminded(tx: Transaction, ids: Sequence[int]) -> None:
+    """Of messages about which the moderators were told that they still wait."""
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        tx.connection.execute(update(spool_item).where(spool_item.c.id.in_(chunk)).values(is_reminded=True))
+
+
 # Reading
+
+
+def not_reminded(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Those of them about which nobody was reminded."""
+    found: list[int] = []
+    for start in range(0, len(ids), 500):
+        chosen = spool_item.c.id.in_(ids[start : start + 500]) & ~spool_item.c.is_reminded
+        found += connection.execute(select(spool_item.c.id).where(chosen).order_by(spool_item.c.id)).scalars()
+    return found
+
 
 ITEM_COLUMNS = (
     spool_item.c.id,

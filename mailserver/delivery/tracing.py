@@ -19,6 +19,7 @@ from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.store.database import Transaction
 from mailserver.store.prepared import Prepared, Rows
 from mailserver.store.tables import message_trace, recipient_trace, relay_trace
+from security.authresults import parse_results
 
 log = logging.getLogger("citymail.delivery")
 
@@ -113,6 +114,19 @@ def record(tx: Transaction, trace: Trace, message_id: int = 0) -> None:
     once = {fate.forward_path.lower(): fate for fate in trace.fates}
     rows = [(trace.reference, path, fate.account_id, fate.outcome) for path, fate in once.items()]
     _RECIPIENTS.add(tx.connection, rows)
+
+
+def is_vouched_for(connection: Connection, message_id: int, reverse_path: str) -> bool:
+    """Whether SPF proved that the domain of a message's sender sent it, when it was taken."""
+    found = connection.execute(
+        select(message_trace.c.results).where(
+            message_trace.c.reverse_path == reverse_path, message_trace.c.message_id == message_id
+        )
+    ).scalar()
+    told = parse_results(f"here; {found}")
+    return told is not None and any(
+        each.method == "spf" and each.status == "pass" and each.value_of("smtp.mailfrom") for each in told.results
+    )
 
 
 def record_last_words(tx: Transaction, words: Iterable[tuple[int, LastWord]]) -> None:

@@ -347,6 +347,7 @@ spool_item = Table(
     Column("quarantine", Text, nullable=False, server_default=""),  # why an administrator is to look at it
     Column("is_junk", Boolean, nullable=False, server_default=false()),  # for our own people: \Junk, not INBOX
     Column("moderation", Text, nullable=False, server_default=""),  # the group whose moderators decide, or have decided
+    Column("is_reminded", Boolean, nullable=False, server_default=false()),  # they were, that it still waits
     Index(None, "message_id"),
 )
 

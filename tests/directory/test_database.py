@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from directory import tables
-from directory.database import Directory, Question, create_directory_engine, open_directory
+from directory.database import Directory, Question, open_directory
+from directory.engines import create_directory_engine
 from directory.identifiers import new_id
 from directory.mail import domains
 from directory.mail.addresses import local_domains

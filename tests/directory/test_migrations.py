@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import delete, inspect, select, text
 
 from directory import migrations
-from directory.database import Directory, create_directory_engine, migrate, open_directory
+from directory.database import Directory, migrate, open_directory
+from directory.engines import create_directory_engine
 from directory.schema_lock import ALEMBIC
 from directory.tables import metadata, search_word
 from tests.directory.conftest import found_city

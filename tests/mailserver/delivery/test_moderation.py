@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mailserver.delivery.verdict import Action, Judgement, Verdict
 from mailserver.refusals import NoSuchMessage, NotPermitted
 from mailserver.smtp.commands import MailCommand, RcptCommand
 from mailserver.store import Store
+from security.spf import Spf, SpfResult
 from tests.mailserver.mailroom import PEOPLE, Clock, add_account, add_address, add_group, mails, make_config
 
 MESSAGE = (
@@ -270,3 +272,58 @@ def test_without_named_moderators_the_administrators_are_told(any_office: PostOf
     moderate(any_office, "everyone")
     webmail(any_office, "everyone@city.vn")
     assert [len(notices(any_office, name)) for name in PEOPLE] == [0, 0, 0, 1]
+
+
+DAY = 86_400
+
+
+def reports(office: PostOffice, name: str) -> list[bytes]:
+    return [mail for mail in mails(office.store, name) if b"report-type=delivery-status" in mail]
+
+
+def test_what_nobody_decides_about_is_turned_away_after_a_reminder(any_office: PostOffice, clock: Clock) -> None:
+    days = any_office.config.reception.moderation_days
+    webmail(any_office, "everyone@city.vn")
+    junk = Judgement(Findings(), Verdict(Action.JUNK, "spam"))
+    from_outside(any_office, "everyone@city.vn", judgement=junk)
+    assert (moderation.remind(any_office), moderation.expire(any_office)) == (0, 0)
+    clock.pass_by(days * DAY * 2 // 3 + 1)
+    assert moderation.remind(any_office) == 1
+    assert moderation.remind(any_office) == 0
+    (_, reminder) = notices(any_office, "chi")
+    assert b"still waits for a moderator (1)" in reminder
+    assert moderation.expire(any_office) == 0
+    clock.pass_by(days * DAY // 3)
+    assert moderation.expire(any_office) == 2
+    (report,) = reports(any_office, "an")
+    assert b"Status: 5.4.7" in report
+    with any_office.store.read() as connection:
+        assert spool.load_items(connection) == []  # and to the junk's sender nothing goes
+    with any_office.directory.read() as conn:
+        told = list(record.search(conn, action="group.expire"))
+    assert {(entry.actor, entry.subject) for entry in told} == {("housekeeper", "everyone@city.vn")}
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "is_told"), [(Spf.PASS, True), (Spf.NEUTRAL, False), (Spf.SOFTFAIL, False), (None, False)]
+)
+def test_a_sender_outside_is_told_only_if_his_domain_is_proved(
+    any_office: PostOffice, clock: Clock, status: Spf | None, is_told: bool
+) -> None:
+    found = Findings(mail_from=SpfResult(status, "ngoai.example") if status else None)
+    from_outside(any_office, "everyone@city.vn", judgement=Judgement(found, Verdict(Action.ACCEPT)))
+    clock.pass_by(any_office.config.reception.moderation_days * DAY)
+    assert moderation.expire(any_office) == 1
+    with any_office.store.read() as connection:
+        sent = [each.forward_path for item in spool.load_items(connection) for each in item.recipients]
+    assert sent == (["x@ngoai.example"] if is_told else [])
+
+
+def test_where_it_may_wait_for_ever_it_does(any_office: PostOffice, clock: Clock) -> None:
+    reception = replace(any_office.config.reception, moderation_days=0)
+    any_office.config = replace(any_office.config, reception=reception)
+    webmail(any_office, "everyone@city.vn")
+    clock.pass_by(4000 * DAY)
+    assert (moderation.remind(any_office), moderation.expire(any_office)) == (0, 0)
+    assert len(held(any_office)) == 1
