@@ -11,29 +11,32 @@ HOST ?= 127.0.0.1
 # Debian packages: what serving needs, and what the tests drive besides.
 RUN_PACKAGES := python3-venv
 TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libnet-ssleay-perl libio-socket-ssl-perl \
-	curl isync gsasl libsasl2-modules neomutt msmtp openssl procps clamav-daemon rspamd opendkim opendkim-tools unbound \
+	nodejs npm curl isync gsasl libsasl2-modules neomutt msmtp openssl procps clamav-daemon rspamd opendkim opendkim-tools unbound \
 	postfix postfix-ldap ldap-utils softhsm2 gnutls-bin libnss3-tools gpgsm gpg-agent
 BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd slapd \
 	roundcube-core roundcube-sqlite3 php-fpm apache2
 
-.PHONY: run test check format fuzz bench constraints translations image clean
+.PHONY: run test check format fuzz bench scripts constraints translations image clean
 
 run: $(VENV)/.run
 	@$(BIN)/citymail demo --data "$(DATA)" --port-base "$(PORT_BASE)" --host "$(HOST)"
 
-test: $(VENV)/.test
+test: $(VENV)/.test node_modules/.ready
 	@tools/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/.test
+check: $(VENV)/.test node_modules/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	npm run --silent types
+	npm run --silent lint
 
-format: $(VENV)/.test
+format: $(VENV)/.test node_modules/.ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	npm run --silent format
 
 # Fuzz targets for a bounded time: make fuzz SECONDS=60
 FUZZ_SECONDS ?= 30
@@ -55,6 +58,17 @@ $(VENV)/.test: $(VENV)/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+node_modules/.ready: package.json
+	@tools/debian-packages nodejs npm
+	npm install --silent --no-package-lock --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# After changing webmail/front: build what browsers get.  A test compares it with what is committed, octet by octet.
+scripts: node_modules/.ready
+	rm -rf build/static && npm run --silent build -- --outdir=build/static
+	cp build/static/* webmail/static/
+	cd webmail/static && for file in *; do test -e ../../build/static/$$file || rm $$file; done
+
 # After changing a text: gather, and compile what is translated.  A test fails until both languages are complete.
 translations: $(VENV)/.test
 	$(BIN)/python -m webmail.catalogues
@@ -70,4 +84,4 @@ image:
 	docker build -t citymail .
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

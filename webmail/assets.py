@@ -1,43 +1,50 @@
-"""Scripts, styles and icons, under a path that names their content: ``/assets/DIGEST/main.js``.
+"""Scripts, styles and icons, whose names tell their content: ``/assets/main-DECZE4NA.js``.
 
-A browser may keep them for ever; when a file changes, the whole path does, and with it what modules import from each
-other.  An old path still answers with what is there now, but is not kept.
+They are built from ``webmail/front`` (``make scripts``) and lie in ``webmail/static`` as they are sent.  A browser may
+keep them for ever: what changes gets another name.  A name of an earlier release still answers, with what is there now,
+but is not kept: a page that was open meanwhile goes on working.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, abort, send_from_directory
 
 blueprint = Blueprint("assets", __name__)
 
 FOLDER = Path(__file__).parent / "static"
 YEAR = 31_536_000
+_BUILT = re.compile(r"(?P<stem>\w+)-[0-9A-Z]{8}(?P<ending>\.\w+)")
 
 
 @lru_cache(maxsize=1)
-def version() -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(FOLDER.iterdir()):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def built() -> dict[str, str]:
+    """The file of today by its plain name: ``main.js`` is ``main-DECZE4NA.js``."""
+    return {_plain(path.name): path.name for path in sorted(FOLDER.iterdir())}
 
 
 def asset(name: str) -> str:
-    return f"/assets/{version()}/{name}"
+    return f"/assets/{built()[name]}"
 
 
-def script_modules() -> list[str]:
-    """All script modules, so that a page can ask for them together instead of one after the other."""
-    return [asset(path.name) for path in sorted(FOLDER.glob("*.js")) if path.name != "early.js"]
+def shared_scripts() -> list[str]:
+    """What several scripts import, so that a page can ask for it together with them instead of after them."""
+    return [f"/assets/{path.name}" for path in sorted(FOLDER.glob("chunk-*.js"))]
 
 
-@blueprint.get("/assets/<given>/<name>")
-def show(given: str, name: str) -> Response:
-    response = send_from_directory(FOLDER, name, conditional=True)
-    current = given == version()
+def _plain(name: str) -> str:
+    return _BUILT.sub(r"\g<stem>\g<ending>", name)
+
+
+@blueprint.get("/assets/<name>")
+def show(name: str) -> Response:
+    current = (FOLDER / name).is_file()
+    found = name if current else built().get(_plain(name))
+    if found is None:
+        abort(404)
+    response = send_from_directory(FOLDER, found, conditional=True)
     response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if current else "no-cache"
     return response

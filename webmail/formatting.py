@@ -13,7 +13,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from mailserver.store.mailboxes import INBOX, Mailbox
-from webmail.assets import asset, script_modules
+from webmail.assets import asset, shared_scripts
 from webmail.contents.sanitize import clean_composed
 from webmail.languages import _
 from webmail.services import services
@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         icon=icon,
         asset=asset,
-        script_modules=script_modules,
+        shared_scripts=shared_scripts,
         mailbox_label=mailbox_label,
         mailbox_icon=mailbox_icon,
         city_name=lambda: services().config.city.name,

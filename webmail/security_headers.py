@@ -1,7 +1,7 @@
 """What every response says about itself, and which requests are heard at all.
 
 The application's pages run only scripts from this server, as files: no inline script, no eval, and Trusted Types, so
-that text can become markup only through the one policy in ``static/trusted.js``.  Responses that carry a stranger's
+that text can become markup only through the one policy in ``front/trusted.ts``.  Responses that carry a stranger's
 content set a narrower policy of their own (``webmail.reading.message_body``, ``webmail.reading.attachments``), which
 stays.
 

@@ -15,7 +15,7 @@ from tests.webmail.town_hall import TownHall, letter
 
 pytestmark = pytest.mark.browser
 
-MODULE = """import(document.querySelector('link[href$="/mail.js"]').href)"""
+REFRESH = "document.querySelector('mail-panes').refresh()"
 
 
 def lay(hall: TownHall, count: int) -> None:
@@ -39,7 +39,7 @@ def quiet(sign_in: Callable[..., Page], hall: TownHall) -> Callable[..., Page]:
 
 def news(page: Page) -> None:
     """A refresh, whole."""
-    page.evaluate(f"{MODULE}.then((mail) => mail.refresh())")
+    page.evaluate(REFRESH)
 
 
 class Held:
@@ -84,7 +84,7 @@ def held(page: Page, address: str | re.Pattern[str]) -> Iterator[Held]:
 
 def ask_for_news(page: Page, holding: Held, count: int = 1) -> None:
     """A refresh whose answer is already written, and on its way."""
-    page.evaluate(f"() => void {MODULE}.then((mail) => mail.refresh())")
+    page.evaluate(f"() => void {REFRESH}")
     holding.wait_for(count)
 
 

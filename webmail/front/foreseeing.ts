@@ -1,31 +1,41 @@
 // What will be so in a moment is shown now.  A list that was asked for before the server had done it knows nothing of it
 // yet: on such a list it is shown again.
 
+import { at, setIcon } from "./dom";
+
+interface Act {
+  action: string;
+  items: string[];
+  until: number; // the last request that cannot know of it
+  done: boolean;
+  before: Map<string, { unread: boolean; starred: boolean }>;
+}
+
 const REMOVING = new Set(["archive", "delete", "junk", "inbox", "move"]);
-const at = (selector, root = document) => root.querySelector(selector);
-let acts = []; // {action, items, until: the last request that cannot know of it, done}
+let acts: Act[] = [];
 
-export const removes = (action) => REMOVING.has(action);
-export const rowOf = (item) => at(`.row[data-item="${CSS.escape(item)}"]`);
+export const removes = (action: string): boolean => REMOVING.has(action);
+export const rowOf = (item: string): HTMLElement | null => at(`.row[data-item="${CSS.escape(item)}"]`);
 
-export function foresee(action, items) {
-  const act = { action, items, until: Infinity, done: false, before: new Map() };
+export function foresee(action: string, items: string[]): Act {
+  const act: Act = { action, items, until: Number.POSITIVE_INFINITY, done: false, before: new Map() };
   for (const item of items) {
     const row = rowOf(item);
-    if (row) act.before.set(item, { unread: row.classList.contains("unread"), starred: row.classList.contains("starred") });
+    if (row)
+      act.before.set(item, { unread: row.classList.contains("unread"), starred: row.classList.contains("starred") });
   }
   acts.push(act);
   apply(act);
   return act;
 }
 
-// The server has done it; ``asked`` is the number of the last request made until then.
-export function fulfilled(act, asked) {
+// The server has done it; `asked` is the number of the last request made until then.
+export function fulfilled(act: Act, asked: number): void {
   act.until = asked;
 }
 
 // The server has not.
-export function takeBack(act) {
+export function takeBack(act: Act): void {
   acts = acts.filter((each) => each !== act);
   for (const [item, { unread, starred }] of act.before) {
     const row = rowOf(item);
@@ -38,15 +48,16 @@ export function takeBack(act) {
 }
 
 // The list is now the one of this request.  Nothing older will come.
-export function foreseeAgain(order) {
+export function foreseeAgain(order: number): void {
   acts = acts.filter((act) => act.until >= order);
   acts.forEach(apply);
 }
 
 // Asked for once more while it is under way: a second click.
-export const isLeaving = (item) => acts.some((act) => !act.done && removes(act.action) && act.items.includes(item));
+export const isLeaving = (item: string): boolean =>
+  acts.some((act) => !act.done && removes(act.action) && act.items.includes(item));
 
-function apply({ action, items }) {
+function apply({ action, items }: Act): void {
   for (const item of items) {
     const row = rowOf(item);
     if (!row) continue;
@@ -57,11 +68,10 @@ function apply({ action, items }) {
   }
 }
 
-function star(row, on) {
+function star(row: HTMLElement, on: boolean): void {
   row.classList.toggle("starred", on);
-  const button = at(".star", row);
+  const button = at<HTMLButtonElement>(".star", row)!;
   button.setAttribute("aria-pressed", String(on));
   button.value = `${on ? "unstar" : "star"} ${row.dataset.item}`;
-  const use = at("use", button);
-  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, on ? "#star-filled" : "#star"));
+  setIcon(button, on ? "star-filled" : "star");
 }

@@ -1,41 +1,41 @@
 // The script layer.  Everything here is comfort: each page and each form works without it.
 
-import { onKey } from "./keys.js";
-import { startLive } from "./live.js";
-import { startMail } from "./mail.js";
-import { startComposer } from "./compose.js";
-import { retireOffers } from "./toasts.js";
+import { all, at, closest } from "./dom";
+import { onKey } from "./keys";
+import { startLive } from "./live";
+import { startMail } from "./mail";
+import { retireOffers } from "./toasts";
 
 document.addEventListener("keydown", onKey);
 
 // Menus close when something else is clicked.
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of all<HTMLDetailsElement>("details.menu[open]")) {
+    if (!menu.contains(event.target as Node)) menu.open = false;
   }
-  const help = event.target.closest("[data-help]");
+  const help = closest(event, "[data-help]");
   if (help) {
     event.preventDefault();
     help.closest("details")?.removeAttribute("open");
-    document.getElementById("keys").showModal();
+    at<HTMLDialogElement>("#keys")?.showModal();
   }
 });
 
 // On a phone the mailboxes slide in; without script the same happens by the address (:target).
-const opener = document.getElementById("menu-button");
-const openMailboxes = (open) => {
-  if (!open && document.activeElement?.closest("#sidebar")) opener.focus();
+const opener = at("#menu-button");
+const openMailboxes = (open: boolean): void => {
+  if (!open && document.activeElement?.closest("#sidebar")) opener?.focus();
   document.body.classList.toggle("menu-open", open);
-  opener.setAttribute("aria-expanded", String(open));
-  if (open) document.querySelector("#sidebar a")?.focus();
+  opener?.setAttribute("aria-expanded", String(open));
+  if (open) at("#sidebar a")?.focus();
 };
 opener?.addEventListener("click", (event) => {
   event.preventDefault();
   openMailboxes(!document.body.classList.contains("menu-open"));
 });
 document.addEventListener("click", (event) => {
-  if (document.body.classList.contains("menu-open") && event.target.closest("#sidebar a, .shade")) {
-    if (event.target.closest(".shade")) event.preventDefault();
+  if (document.body.classList.contains("menu-open") && closest(event, "#sidebar a, .shade")) {
+    if (closest(event, ".shade")) event.preventDefault();
     openMailboxes(false);
   }
 });
@@ -44,6 +44,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 startMail(onKey);
-startComposer();
 startLive();
 retireOffers();

@@ -1,13 +1,27 @@
 // Short notices at the foot of the page, announced politely, with a way back.  What a person did and what arrived have
 // a place each: news never covers an "undo".
 
-const area = () => document.getElementById("toasts");
-const timers = {};
-const QUIET_AFTER_ACTING = 3000;
-let undoing = null;
-let actedAt = -Infinity;
+import { all, at } from "./dom";
 
-export function toast(text, { undo = null, error = false, label = "", action = null, kind = "act" } = {}) {
+type Kind = "act" | "news";
+
+interface Offer {
+  undo?: (() => void) | null;
+  error?: boolean;
+  label?: string;
+  action?: () => void;
+  kind?: Kind;
+}
+
+const QUIET_AFTER_ACTING = 3000;
+const timers = new Map<Kind, number>();
+let undoing: (() => void) | null = null;
+let actedAt = Number.NEGATIVE_INFINITY;
+
+export function toast(
+  text: string,
+  { undo = null, error = false, label = "", action, kind = "act" }: Offer = {},
+): void {
   if (!text) return;
   const box = document.createElement("div");
   box.className = error ? "toast error" : "toast";
@@ -23,7 +37,7 @@ export function toast(text, { undo = null, error = false, label = "", action = n
   if (act) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = undo ? document.body.dataset.undo : label;
+    button.textContent = undo ? (document.body.dataset.undo ?? "") : label;
     button.addEventListener("click", () => {
       clear(kind);
       act();
@@ -31,31 +45,34 @@ export function toast(text, { undo = null, error = false, label = "", action = n
     box.append(button);
   }
   clear(kind, false);
-  area().append(box);
-  timers[kind] = setTimeout(() => clear(kind), error ? 12000 : undo ? 9000 : 4500);
+  at("#toasts")?.append(box);
+  timers.set(
+    kind,
+    window.setTimeout(() => clear(kind), error ? 12000 : undo ? 9000 : 4500),
+  );
 }
 
 // Mail arrived.  Right after one's own doing it is most likely that doing: a message put back into the inbox.
-export function tellNews(text) {
+export function tellNews(text: string): void {
   if (performance.now() - actedAt > QUIET_AFTER_ACTING) toast(text, { kind: "news" });
 }
 
-function clear(kind, forget = true) {
-  clearTimeout(timers[kind]);
+function clear(kind: Kind, forget = true): void {
+  window.clearTimeout(timers.get(kind));
   if (forget && kind === "act") undoing = null;
-  for (const box of area().querySelectorAll(`[data-kind="${kind}"]`)) box.remove();
+  for (const box of all(`#toasts [data-kind="${kind}"]`)) box.remove();
 }
 
 // What can be taken back for some seconds says so for as long and no longer.
-export function retireOffers() {
-  for (const offer of document.querySelectorAll("form[data-until]")) {
+export function retireOffers(): void {
+  for (const offer of all("form[data-until]")) {
     const left = Number(offer.dataset.until) * 1000 - Date.now();
-    if (left < 86_400_000) setTimeout(() => offer.remove(), left); // a timer cannot wait for a month
+    if (left < 86_400_000) window.setTimeout(() => offer.remove(), left); // a timer cannot wait for a month
   }
 }
 
 // The key z.
-export function undoLast() {
+export function undoLast(): boolean {
   const act = undoing;
   if (!act) return false;
   clear("act");

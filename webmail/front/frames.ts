@@ -1,24 +1,29 @@
 // The frames in which messages are shown: as tall as what is in them, keys passed on to the page.
 // Nothing runs inside: the sandbox has no scripts, and the page only measures.
 
+import { all } from "./dom";
+
+type Keys = (event: KeyboardEvent) => void;
+
 const TALLEST = 40000;
 
-export function watchFrames(root, onKey) {
-  for (const frame of root.querySelectorAll("iframe[data-body]")) {
+export function watchFrames(root: ParentNode, onKey: Keys): void {
+  for (const frame of all<HTMLIFrameElement>("iframe[data-body]", root)) {
     if (frame.dataset.watched) continue;
     frame.dataset.watched = "1";
-    const settle = () => attach(frame, onKey);
+    const settle = (): void => attach(frame, onKey);
     frame.addEventListener("load", settle);
-    if (frame.contentDocument?.readyState === "complete" && frame.contentDocument.URL !== "about:blank") settle();
+    const inside = frame.contentDocument;
+    if (inside?.readyState === "complete" && inside.URL !== "about:blank") settle();
   }
 }
 
-function attach(frame, onKey) {
+function attach(frame: HTMLIFrameElement, onKey: Keys): void {
   const inside = frame.contentDocument;
   if (!inside?.body) return;
   let width = 0;
   let waiting = 0;
-  const measure = () => {
+  const measure = (): void => {
     waiting = 0;
     const before = frame.offsetHeight;
     frame.style.setProperty("height", "40px", "important");
@@ -26,8 +31,8 @@ function attach(frame, onKey) {
     frame.style.setProperty("height", `${height || before}px`, "important");
     width = frame.offsetWidth;
   };
-  const later = () => {
-    waiting ||= requestAnimationFrame(measure);
+  const later = (): void => {
+    if (!waiting) waiting = requestAnimationFrame(measure);
   };
   measure();
   inside.addEventListener("load", later, true);

@@ -1,0 +1,152 @@
+// The keyboard: one letter, one thing, as people know it from elsewhere.  Never while something is being typed.
+
+import { all, at, target } from "./dom";
+import { rowOf } from "./foreseeing";
+import { focusedRow, perform } from "./mail";
+import { undoLast } from "./toasts";
+
+type Key = (event: KeyboardEvent) => boolean; // false: nothing was done with it
+
+const TYPING = 'input:not([type="checkbox"]), textarea, select, [contenteditable="true"]';
+
+export function onKey(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (target(event)?.closest(TYPING) || at("dialog[open]")) return;
+  if (KEYS.get(event.key)?.(event)) event.preventDefault();
+}
+
+const KEYS = new Map<string, Key>(
+  Object.entries({
+    j: () => step(1),
+    k: () => step(-1),
+    n: () => step(1),
+    p: () => step(-1),
+    o: () => open(),
+    Enter: (event) => !target(event)?.closest("a, button, summary, input") && open(),
+    u: () => click("[data-reading-tools] .back"),
+    x: () => choose(),
+    c: () => go("/compose"),
+    r: () => follow("[data-reply]"),
+    a: () => follow("[data-reply-all]"),
+    f: () => follow("[data-forward]"),
+    e: () => act("archive"),
+    "#": () => act("delete"),
+    Delete: () => act("delete"),
+    s: () => toggle("star"),
+    m: () => toggle("read"),
+    z: () => undoLast(),
+    "/": () => search(),
+    "?": () => help(),
+    Escape: () => closeMenus(),
+  } satisfies Record<string, Key>),
+);
+
+const reading = (): HTMLFormElement | null =>
+  document.body.classList.contains("has-thread") ? at<HTMLFormElement>("[data-reading-tools]") : null;
+const row = (): HTMLElement | null => focusedRow() ?? at(".row.current");
+const wide = (): boolean => window.matchMedia("(min-width: 1180px)").matches;
+
+function step(by: number): boolean {
+  if (reading() && (!focusedRow() || !wide())) return click(by > 0 ? "[data-older]" : "[data-newer]");
+  const rows = all(".row:not([hidden])");
+  const here = row();
+  const next = rows[Math.min(Math.max((here ? rows.indexOf(here) : -1) + by, 0), rows.length - 1)];
+  if (!next) return false;
+  at(".row-link", next)!.focus();
+  next.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function open(): boolean {
+  const here = row();
+  if (!here || here.classList.contains("current")) return false;
+  at(".row-link", here)!.click();
+  return true;
+}
+
+function choose(): boolean {
+  const here = row();
+  const box = here && at('input[type="checkbox"]', here);
+  box?.click();
+  return Boolean(box);
+}
+
+function search(): boolean {
+  const field = at<HTMLInputElement>("#q");
+  field?.focus();
+  field?.select();
+  return Boolean(field);
+}
+
+function help(): boolean {
+  at<HTMLDialogElement>("#keys")?.showModal();
+  return true;
+}
+
+function closeMenus(): boolean {
+  for (const menu of all<HTMLDetailsElement>("details.menu[open]")) menu.open = false;
+  return false;
+}
+
+// The messages that a letter is about: those chosen, the one with the focus, the one being read.
+function items(): { chosen: string[]; inReading: boolean } {
+  const chosen = all<HTMLInputElement>('.row input[name="item"]:checked').map((box) => box.value);
+  if (chosen.length) return { chosen, inReading: false };
+  const focused = focusedRow();
+  if (focused && !focused.classList.contains("current")) return { chosen: [focused.dataset.item!], inReading: false };
+  const tools = reading();
+  if (tools) return { chosen: [tools.dataset.item!], inReading: true };
+  const here = row();
+  return { chosen: here ? [here.dataset.item!] : [], inReading: false };
+}
+
+function act(action: string): boolean {
+  const { chosen, inReading } = items();
+  if (!chosen.length) return false;
+  const form = inReading ? reading() : at("[data-list]");
+  const button = form && at(`button[name="action"][value="${action}"]`, form);
+  if (!button || (button.dataset.confirm && !window.confirm(button.dataset.confirm))) return false;
+  const everything = inReading ? null : at<HTMLInputElement>('input[name="all"]');
+  const data = asked(action, chosen);
+  if (everything) data.append("all", everything.value);
+  perform(data, inReading);
+  return true;
+}
+
+function toggle(what: "star" | "read"): boolean {
+  const { chosen, inReading } = items();
+  const [first] = chosen;
+  if (!first) return false;
+  const here = rowOf(first);
+  const tools = reading();
+  if (what === "star") {
+    const starred = here ? here.classList.contains("starred") : Boolean(tools && at(".star.on", tools));
+    perform(asked(starred ? "unstar" : "star", chosen), inReading);
+  } else {
+    perform(asked(here?.classList.contains("unread") ? "read" : "unread", chosen), inReading);
+  }
+  return true;
+}
+
+function asked(action: string, chosen: string[]): FormData {
+  const data = new FormData();
+  data.append("action", action);
+  for (const item of chosen) data.append("item", item);
+  return data;
+}
+
+function click(selector: string): boolean {
+  const found = at(selector);
+  found?.click();
+  return Boolean(found);
+}
+
+function follow(selector: string): boolean {
+  const found = reading() && at<HTMLAnchorElement>(selector);
+  return Boolean(found) && go(found!.href);
+}
+
+function go(address: string): boolean {
+  location.assign(address);
+  return true;
+}
