@@ -118,7 +118,7 @@ def test_the_sanitiser_alone(laboratory: Laboratory) -> None:
     for number, batch in enumerate(batches(HTML)):
         paths = []
         for place, payload in enumerate(batch):
-            clean = clean_message(payload, inline_image=lambda _cid: None, show_remote=False)
+            clean = clean_message(payload, inline_image=lambda _cid: None)
             laboratory.put(f"/{number}/{place}", document(clean.html, clean.styles))
             paths.append(f"/{number}/{place}")
         laboratory.frames(paths, sandbox=None)
@@ -229,5 +229,5 @@ def test_names_and_subjects_are_text_on_every_page(sign_in: Callable[..., Page],
         page.wait_for_timeout(60)
     page.goto("/search?q=" + "%3Cimg+src%3Dx+onerror%3Dconsole.error('ran-canary')%3E")
     page.goto(f"/compose?forward={hall.mailbox('an').id}:5")
-    expect(page.get_by_label("Tiêu đề")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Tiêu đề")).to_be_visible()
     assert [each for each in heard if each.strip() == hostile.CANARY] == []

@@ -261,14 +261,14 @@ def test_without_script(open_browser: Callable[..., Page], hall: TownHall) -> No
     expect(page.locator(".row")).to_have_count(1)
     page.get_by_role("link", name="Soạn thư").click()
     page.get_by_role("textbox", name="Đến", exact=True).fill("Trần Quốc Bình <binh@thanhpho.example>")
-    page.get_by_label("Tiêu đề").fill("Không cần kịch bản")
+    page.get_by_role("textbox", name="Tiêu đề").fill("Không cần kịch bản")
     page.get_by_role("textbox", name="Nội dung").fill("Chào anh")
     page.locator('input[type="file"]').set_input_files(
         [{"name": "bảng.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}]
     )
     page.get_by_role("button", name="Tải lên các tệp đã chọn").click()
     expect(page.locator(".enclosures")).to_contain_text("bảng.txt")
-    expect(page.get_by_label("Tiêu đề")).to_have_value("Không cần kịch bản")
+    expect(page.get_by_role("textbox", name="Tiêu đề")).to_have_value("Không cần kịch bản")
     page.get_by_role("button", name="Gửi", exact=True).click()
     expect(page.get_by_text("Đã gửi thư.")).to_be_visible()
     [(uid, _, subject)] = hall.rows("binh")

@@ -23,7 +23,7 @@ def test_undone_the_letter_is_open_again_and_nobody_has_it(sign_in: Callable[...
     expect(page.get_by_text("Đã gửi thư.")).to_be_visible()
     page.get_by_role("button", name="Hoàn tác").click()
     expect(page.get_by_text("Thư chưa được gửi đi.")).to_be_visible()
-    expect(page.get_by_label("Tiêu đề")).to_have_value("Gửi nhầm")
+    expect(page.get_by_role("textbox", name="Tiêu đề")).to_have_value("Gửi nhầm")
     expect(page.get_by_role("textbox", name="Nội dung")).to_contain_text("Chưa xong")
     assert hall.rows("binh") == hall.rows("an", "Sent") == []
     page.goto("/scheduled")
@@ -44,4 +44,4 @@ def test_a_letter_is_sent_another_day(sign_in: Callable[..., Page], hall: TownHa
     assert faults(page) == []
     assert hall.rows("binh") == []
     page.get_by_role("button", name="Rút lại").click()
-    expect(page.get_by_label("Tiêu đề")).to_have_value("Lịch tuần")
+    expect(page.get_by_role("textbox", name="Tiêu đề")).to_have_value("Lịch tuần")
