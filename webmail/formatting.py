@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -17,6 +18,7 @@ from webmail.assets import asset, shared_scripts
 from webmail.contents.sanitize import clean_composed
 from webmail.languages import _
 from webmail.services import services
+from webmail.templating import compiled_in
 
 AVATAR_COLOURS = 8
 
@@ -31,9 +33,8 @@ def init_app(app: Flask) -> None:
         number=number,
         safe_html=safe_html,
     )
+    compiled_in(app, icon=icon, asset=asset)
     app.jinja_env.globals.update(
-        icon=icon,
-        asset=asset,
         shared_scripts=shared_scripts,
         mailbox_label=mailbox_label,
         mailbox_icon=mailbox_icon,
@@ -89,6 +90,7 @@ def hue(text: str) -> int:
     return hashlib.blake2b(text.lower().encode("utf-8", "replace"), digest_size=2).digest()[0] % AVATAR_COLOURS
 
 
+@cache
 def icon(name: str, css_class: str = "") -> Markup:
     """An icon of the sprite; decoration only, so whatever it stands for is also said in words."""
     return Markup('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>').format(
@@ -100,18 +102,22 @@ def mailbox_label(mailbox: Mailbox, *, whole: bool = False) -> str:
     """What a mailbox is called: standard ones in the reader's language, others by (the last level of) their name."""
     if mailbox.name == INBOX:
         return _("Inbox")
-    if mailbox.special_use:
-        standard = {
-            "\\Drafts": _("Drafts"),
-            "\\Sent": _("Sent"),
-            "\\Junk": _("Junk"),
-            "\\Trash": _("Trash"),
-            "\\Archive": _("Archive"),
-            "\\Flagged": _("Starred"),
-            "\\All": _("All mail"),
-        }
-        if mailbox.special_use in standard and "/" not in mailbox.name:
-            return standard[mailbox.special_use]
+    if mailbox.special_use and "/" not in mailbox.name:
+        match mailbox.special_use:
+            case "\\Drafts":
+                return _("Drafts")
+            case "\\Sent":
+                return _("Sent")
+            case "\\Junk":
+                return _("Junk")
+            case "\\Trash":
+                return _("Trash")
+            case "\\Archive":
+                return _("Archive")
+            case "\\Flagged":
+                return _("Starred")
+            case "\\All":
+                return _("All mail")
     return mailbox.name if whole else mailbox.name.rpartition("/")[2]
 
 
