@@ -8,7 +8,7 @@ but is not kept: a page that was open meanwhile goes on working.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, send_from_directory
@@ -20,7 +20,7 @@ YEAR = 31_536_000
 _BUILT = re.compile(r"(?P<stem>\w+)-[0-9A-Z]{8}(?P<ending>\.\w+)")
 
 
-@lru_cache(maxsize=1)
+@cache
 def built() -> dict[str, str]:
     """The file of today by its plain name: ``main.js`` is ``main-DECZE4NA.js``."""
     return {_plain(path.name): path.name for path in sorted(FOLDER.iterdir())}
@@ -30,9 +30,10 @@ def asset(name: str) -> str:
     return f"/assets/{built()[name]}"
 
 
-def shared_scripts() -> list[str]:
+@cache
+def shared_scripts() -> tuple[str, ...]:
     """What several scripts import, so that a page can ask for it together with them instead of after them."""
-    return [f"/assets/{path.name}" for path in sorted(FOLDER.glob("chunk-*.js"))]
+    return tuple(f"/assets/{name}" for name in built().values() if name.startswith("chunk-"))
 
 
 def _plain(name: str) -> str:
