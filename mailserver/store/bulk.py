@@ -55,7 +55,8 @@ def change(store: Store, account_id: str, places: Places, what: Mark | Move, tok
     for number, portion in enumerate(_portions(places)):
         job = partial(_step, account_id=account_id, portion=portion, what=what, name=(token, number))
         held = [*portion, what.target_id] if isinstance(what, Move) else list(portion)
-        changed += store.write(job, held, heavy=len(places) > 3 or number > 0).result(PATIENCE)
+        heavy, lasting = len(places) > 3 or number > 0, isinstance(what, Move)
+        changed += store.write(job, held, heavy=heavy, lasting=lasting).result(PATIENCE)
     return changed
 
 

@@ -72,7 +72,7 @@ def take_up(raw: Any, mark: str) -> None:
             raw.execute(statement.format(mark=mark))
 
 
-# At night
+# Now and then
 
 _OUTSTANDING = text("SELECT id FROM mailbox WHERE promised_modseq > highest_modseq ORDER BY id")
 _WITHDRAW = Prepared(text("UPDATE mailbox SET promised_modseq = 0 WHERE id = :id"))
@@ -84,7 +84,7 @@ def outstanding(connection: Connection) -> list[int]:
 
 
 def withdraw(tx: Transaction, mailbox_ids: Sequence[int]) -> None:
-    """What they were told is on disk with this transaction; their next change of flags waits for the disk again."""
+    """What was told of them is on disk with this transaction; their next change of flags waits for the disk again."""
     tx.must_last()
     tx.hold(*mailbox_ids)
     _WITHDRAW.run_many(tx.connection, ({"id": mailbox_id} for mailbox_id in mailbox_ids))

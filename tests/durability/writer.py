@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Worker(threading.Thread):
                 self.log.write(answers=number, result=answer(future.result()))
             written.set()
 
-        future = self.store.write(job)
+        future = self.store.write(job, lasting=entry["kind"] != "mark")
         future.add_done_callback(answered)
         written.wait()
         return future.result()
@@ -132,7 +133,7 @@ class Worker(threading.Thread):
             box, uid = chosen
             self.do(
                 lambda tx: messages.set_flags(tx, self.ids[box], [(uid, uid)], "replace", ["\\Flagged", "khan"]),
-                lambda _: None,
+                lambda result: [modseq for _, _, modseq in result.changed],
                 kind="mark", box=box, uid=uid,
             )  # fmt: skip
 
@@ -186,6 +187,9 @@ def main() -> None:
         store = Store(url, folder, inline_limit=INLINE_LIMIT, clock=lambda: time.time() + ahead)  # noqa: B023
         if "off" in sys.argv:
             event.listen(store.database.engine.sql, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+            # And nobody turns them on again.
+            begin = partial(store.database.engine.begin, lasting=True)
+            store.database.engine.begin = lambda connection, _, begin=begin: begin(connection)  # type: ignore[misc]
         for name in (*(f"t{number}" for number in range(THREADS)), SHARED):
             store.maildrop(name)
             if name != SHARED and round_number == 0:

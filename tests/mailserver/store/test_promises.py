@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,7 @@ def test_nothing_is_lost_with_the_process_and_nothing_is_in_doubt(machine: Machi
     assert hire(store).flags() == {1: {"\\Flagged"}, 2: {"\\Flagged"}}
 
 
-def test_after_the_night_nothing_is_in_doubt(machine: Machine, hire: Any) -> None:
+def test_after_the_housekeeper_nothing_is_in_doubt(machine: Machine, hire: Any) -> None:
     clerk = hire(machine.store)
     box = clerk.inbox.id
     clerk.fill(2)
@@ -341,7 +342,7 @@ def test_where_everybody_comes_it_is_synced_too(clerk: Any, begun: list[bool], m
     clerk.fill(1)
     mark(clerk.store, clerk.inbox.id, 1)
     now = [100.0]
-    monkeypatch.setattr(database.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(clerk.store.database.engine, "sync", lambda: None)
     begun.clear()
     for moment, flag in ((100.0, "\\Seen"), (100.9, "\\Draft"), (101.1, "\\Answered"), (101.2, "khan")):
