@@ -15,11 +15,10 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from mailserver.store import Store, broadcast, mailboxes, messages, open_store, reading
 from mailserver.store.messages import Target
@@ -176,6 +175,17 @@ class Worker(threading.Thread):
         self.made.append(new)
 
 
+def never_sync(store: Store) -> None:
+    engine = store.database.engine
+    begin = engine.begin
+    event.listen(engine.sql, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+
+    def begin_as_it_is(connection: Connection, _lasting: bool) -> None:
+        begin(connection, True)  # nothing to change
+
+    engine.begin = begin_as_it_is  # type: ignore[method-assign]
+
+
 def main() -> None:
     folder, log_path, seed, rounds, count = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
     log = Log(log_path)
@@ -186,10 +196,7 @@ def main() -> None:
         open_store(url, folder).close()
         store = Store(url, folder, inline_limit=INLINE_LIMIT, clock=lambda: time.time() + ahead)  # noqa: B023
         if "off" in sys.argv:
-            event.listen(store.database.engine.sql, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
-            # And nobody turns them on again.
-            begin = partial(store.database.engine.begin, lasting=True)
-            store.database.engine.begin = lambda connection, _, begin=begin: begin(connection)  # type: ignore[misc]
+            never_sync(store)
         for name in (*(f"t{number}" for number in range(THREADS)), SHARED):
             store.maildrop(name)
             if name != SHARED and round_number == 0:
