@@ -110,7 +110,7 @@ def fetcher(config: Config) -> fetched_crls.Fetch:
     # what needs a network is loaded by who goes there
     from mailserver.servers.https import HttpsFailed
     from mailserver.servers.https_once import request_once
-    from mailserver.servers.reporting import is_public
+    from security.networks import is_public
 
     def fetch(url: str) -> bytes:
         try:

@@ -28,6 +28,19 @@ def address_of(client: str) -> IpAddress | None:
         return None
 
 
+# Addresses of IPv6 that stand for one of IPv4, which may be of our own network: translated and tunnelled ones
+# (RFC 6052 §2.1, RFC 8215, RFC 3056, RFC 4380), and what is left of IPv4-compatible ones (RFC 4291 §2.5.5.1).
+_IN_DISGUISE = tuple(ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))
+
+
+def is_public(client: str) -> bool:
+    """Whether an address is anybody's: what a stranger names must not lead into our own network."""
+    address = address_of(client)
+    if address is None or "%" in client or any(address in network for network in _IN_DISGUISE):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
 @lru_cache(maxsize=16_384)
 def network_of(client: str) -> str:
     """The network that answers for a client: one address of IPv4, a /64 of IPv6; what is no address, for itself."""

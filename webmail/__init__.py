@@ -24,6 +24,7 @@ from webmail.reading import (
     mailboxes,
     message_body,
     opened,
+    pictures,
     recovering,
     saved_searches,
     search,
@@ -70,8 +71,9 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
-        search_form, saved_searches,
+        search_form, saved_searches, pictures,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
+        details,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

@@ -124,6 +124,10 @@ class Webmail:
         low=0,
         high=30,
     )
+    remote_pictures: bool = option(
+        True,
+        "Whether readers may have pictures of messages fetched from elsewhere: only when they ask, and by this server.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

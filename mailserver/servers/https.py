@@ -28,6 +28,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    location: str = ""  # where it says that something is, for who follows
 
 
 async def request(
@@ -104,7 +105,7 @@ async def _connect(
 
 
 async def _read_answer(http: h11.Connection, reader: asyncio.StreamReader, host: str, most: int) -> Answer:
-    status, content_type, body = 0, "", bytearray()
+    status, content_type, location, body = 0, "", "", bytearray()
     while True:
         event = http.next_event()
         if event is h11.NEED_DATA:
@@ -113,11 +114,12 @@ async def _read_answer(http: h11.Connection, reader: asyncio.StreamReader, host:
             status = event.status_code
             fields = dict(event.headers)
             content_type = fields.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+            location = fields.get(b"location", b"").decode("latin-1")
         elif isinstance(event, h11.Data):
             body += event.data
             if len(body) > most:
                 raise HttpsFailed(f"{host} sends more than {most} octets")
         elif isinstance(event, h11.EndOfMessage):
-            return Answer(status, content_type, bytes(body))
+            return Answer(status, content_type, bytes(body), location)
         elif isinstance(event, h11.ConnectionClosed):
             raise HttpsFailed(f"{host} hung up without an answer")

@@ -8,7 +8,6 @@ Limits: an HTTPS destination must be at a public address.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import threading
@@ -28,6 +27,7 @@ from mailserver.servers.https_once import request_once
 from mailserver.store.database import Transaction
 from security import tls_rpt
 from security.dns import Answer, Asking, ask, together
+from security.networks import is_public
 from security.report_uris import Destination, read_uri, willing
 
 log = logging.getLogger("citymail.reports")
@@ -56,11 +56,6 @@ class World:
 
 def network(config: Config) -> World:
     return World(lambda asking: answer_once(config, asking, within=_SECONDS), partial(_post, config))
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is anybody's: what a stranger names must not lead into our own network."""
-    return ipaddress.ip_address(address).is_global
 
 
 def _post(config: Config, to: Destination, document: Document) -> bool:

@@ -25,9 +25,11 @@ import uvloop
 from mailserver.config import Config
 from mailserver.servers.web_bridge import Bridge, Receive, Scope, Send, answer
 from mailserver.servers.web_events import Streams
+from mailserver.servers.web_pictures import Pictures
 from security.networks import is_within
 from webmail import create_app
 from webmail.events import PATH as EVENTS_PATH
+from webmail.reading.pictures import PATH as PICTURES_PATH
 from webmail.services import WebmailServices
 
 log = logging.getLogger("citymail.web")
@@ -98,15 +100,17 @@ async def serve_web(
         parting = asyncio.create_task(_part(shells))
         await asyncio.gather(*tasks)
         parting.cancel()
+        site.pictures.end()
 
 
 class _Site:
-    """The whole of one origin: event streams here, everything else in the Flask application."""
+    """The whole of one origin: event streams and pictures from elsewhere here, all else in the Flask application."""
 
     def __init__(self, services: WebmailServices, pages: Executor, looks: Executor) -> None:
         app = create_app(services)
         self._config: Config = services.config
         self.streams = Streams(app, services, looks)
+        self.pictures = Pictures(app, services, looks)
         self._bridge = Bridge(app, pages, max_body=services.config.smtp.max_message_size + _FORM_OVERHEAD)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,6 +118,8 @@ class _Site:
             return
         if scope["path"] == EVENTS_PATH and scope["method"] == "GET":
             await self.streams.serve(scope, receive, send)
+        elif scope["path"].startswith(PICTURES_PATH) and scope["method"] == "GET":
+            await self.pictures.serve(scope, receive, send)
         else:
             await self._bridge(scope, receive, send)
 

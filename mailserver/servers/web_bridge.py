@@ -166,3 +166,14 @@ async def answer(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]]
     given = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": given})
     await send({"type": "http.response.body", "body": body})
+
+
+def cookies_of(scope: Scope) -> dict[str, str]:
+    """The request's cookies, the first of each name."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                key, _, text = pair.strip().partition("=")
+                found.setdefault(key, text)
+    return found

@@ -16,7 +16,7 @@ from concurrent.futures import Executor
 
 from flask import Flask
 
-from mailserver.servers.web_bridge import Receive, Scope, Send, answer
+from mailserver.servers.web_bridge import Receive, Scope, Send, answer, cookies_of
 from webmail.events import Snapshot, greeting, look, news
 from webmail.services import WebmailServices
 
@@ -51,7 +51,7 @@ class Streams:
         headers = dict(scope["headers"])
         if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
             return await answer(send, 403)
-        cookies = _cookies(scope)
+        cookies = cookies_of(scope)
         secure = scope.get("scheme") == "https"
         now = await self._look(cookies, secure=secure)
         if now is None:
@@ -127,13 +127,3 @@ async def _wait_for_end(receive: Receive) -> None:
 
 def _chunk(text: str) -> dict[str, object]:
     return {"type": "http.response.body", "body": text.encode(), "more_body": True}
-
-
-def _cookies(scope: Scope) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        if name == b"cookie":
-            for pair in value.decode("latin-1").split(";"):
-                key, _, text = pair.strip().partition("=")
-                found.setdefault(key, text)
-    return found

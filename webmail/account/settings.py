@@ -6,7 +6,7 @@ from flask import Blueprint, flash, request, session
 from flask_login import current_user, login_user
 
 from directory.faults import Fault
-from directory.mail import signatures
+from directory.mail import picture_senders, signatures
 from directory.mail.account_changes import set_language, set_password
 from directory.mail.accounts import Account, credentials_by_login
 from directory.mail.preferences import CHOICES, UNDO_SEND
@@ -34,6 +34,7 @@ def show() -> Answer:
     with services().directory.read() as people:
         mine = sessions.sessions_of(people, person().id)
         signature = signatures.chosen_text(people, account().id)
+        trusted = picture_senders.senders_of(people, person().id)
         known = signatures.from_directory(people, account().id)
     this = current_user.session.token_hash
     return pages.render(
@@ -44,6 +45,7 @@ def show() -> Answer:
         sessions=mine,
         signature=signature,
         known=known,
+        picture_senders=trusted,
         this=this,
         must_change=must_change_password(),
         asks_code=has_second_factor(),

@@ -22,10 +22,13 @@ _METHODS = {"spf": "SPF", "dkim": "DKIM", "dmarc": "DMARC", "arc": "ARC"}
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """``banners`` in the order of their weight; ``found``: method and result, for those who look closer."""
+    """``banners`` in the order of their weight; ``found``: method and result, for those who look closer;
+    ``is_proven``: the author's address is his (RFC 7489 §6.6), or the city's own sending door has seen to it.
+    """
 
     banners: tuple[str, ...]
     found: tuple[tuple[str, str], ...]
+    is_proven: bool
 
 
 def doubts_of(header: bytes, head: Head, is_outside: Callable[[str], bool]) -> Doubts:
@@ -51,7 +54,9 @@ def doubts_of(header: bytes, head: Head, is_outside: Callable[[str], bool]) -> D
             text = _("Nothing proves that this message comes from %(domain)s: the sender may be forged.", domain=domain)
             banners.append(text)
     found = tuple((_METHODS[each.method], _told(each)) for each in results if each.method in _METHODS)
-    return Doubts(tuple(banners), found)
+    judged = next((each.status for each in results if each.method == "dmarc"), "")
+    is_proven = head.authors == 1 and (judged == "pass" or (not judged and not is_outside(address)))
+    return Doubts(tuple(banners), found, is_proven)
 
 
 def _results(header: bytes) -> tuple[Result, ...]:

@@ -28,6 +28,7 @@ from webmail.contents.styles import ID_PREFIX, MAX_SHEET, filter_declarations, f
 
 MAX_HTML = 1_500_000
 MAX_DATA_IMAGE = 1_000_000
+MAX_REMOTE = 3000  # characters of the address of a picture elsewhere
 MANY_TAGS = 6000  # that many, all nested, cost nh3 50 ms
 
 _TEXT_TAGS = {
@@ -96,10 +97,14 @@ class CleanHtml:
     truncated: bool
 
 
-def clean_message(html: str, *, inline_image: Callable[[str], str | None], show_remote: bool) -> CleanHtml:
-    """``inline_image`` turns a Content-ID (RFC 2392) into an address of ours; None if there is no such part."""
+def clean_message(
+    html: str, *, inline_image: Callable[[str], str | None], remote_image: Callable[[str], str] | None = None
+) -> CleanHtml:
+    """``inline_image`` turns a Content-ID (RFC 2392) into an address of ours; None if there is no such part.
+    ``remote_image`` does the same with the address of a picture elsewhere; without it none is shown.
+    """
     html = html.replace("\0", "")
-    rules = _MessageRules(inline_image, show_remote)
+    rules = _MessageRules(inline_image, remote_image)
     cleaned = nh3.clean(
         _shallow(html[:MAX_HTML]),
         tags=_TEXT_TAGS,
@@ -151,9 +156,9 @@ def safe_link(address: str) -> str | None:
 class _MessageRules:
     """Judges every attribute of one message; counts the pictures it wants from elsewhere."""
 
-    def __init__(self, inline_image: Callable[[str], str | None], show_remote: bool) -> None:
+    def __init__(self, inline_image: Callable[[str], str | None], remote_image: Callable[[str], str] | None) -> None:
         self._inline_image = inline_image
-        self._show_remote = show_remote
+        self._remote_image = remote_image
         self.remote_images = 0
 
     def judge(self, tag: str, name: str, value: str) -> str | None:
@@ -183,7 +188,7 @@ class _MessageRules:
         elif not lowered.startswith(("http://", "https://")):
             return None
         self.remote_images += 1
-        return address if self._show_remote else None
+        return self._remote_image(address) if self._remote_image and len(address) <= MAX_REMOTE else None
 
 
 def _judge_composed(tag: str, name: str, value: str) -> str | None:

@@ -40,13 +40,14 @@ FORBIDDEN = {
 
 
 def clean(html: str, *, show_remote: bool = False) -> str:
-    made = clean_message(html, inline_image=lambda _cid: None, show_remote=show_remote)
+    shown = (lambda url: url) if show_remote else None
+    made = clean_message(html, inline_image=lambda _cid: None, remote_image=shown)
     return f"<style>{made.styles}</style>{made.html}"
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_nothing_that_acts_is_left(payload: str) -> None:
-    made = clean_message(payload, inline_image=lambda _cid: None, show_remote=False)
+    made = clean_message(payload, inline_image=lambda _cid: None)
     for tag, attributes in Auditor(made.html).tags:
         assert tag not in FORBIDDEN
         for name, value in attributes.items():
@@ -142,11 +143,11 @@ def test_pictures_elsewhere_are_counted_and_shown_when_asked() -> None:
     html = (
         '<img src="https://a.test/1.png"><img src="//b.test/2"><img src="data:image/png;base64,AAAA"><img src="x.png">'
     )
-    hidden = clean_message(html, inline_image=lambda _cid: None, show_remote=False)
+    hidden = clean_message(html, inline_image=lambda _cid: None)
     assert hidden.remote_images == 2
     assert "a.test" not in hidden.html
     assert "data:image/png" in hidden.html
-    shown = clean_message(html, inline_image=lambda _cid: None, show_remote=True)
+    shown = clean_message(html, inline_image=lambda _cid: None, remote_image=lambda url: url)
     assert 'src="https://a.test/1.png"' in shown.html
     assert 'src="https://b.test/2"' in shown.html
     assert "x.png" not in shown.html
@@ -179,7 +180,7 @@ def test_depth_and_size_cost_little() -> None:
     """A hundred thousand open elements take nh3 half a minute; they must never reach it."""
     for html in ("<div>" * 100_000, "<ul><li>" * 50_000, "<div><table></div></table>" * 20_000, "<!--><b>" * 80_000):
         assert len(clean(html)) < 200_000
-    long = clean_message("<p>" + "x" * 2_000_000, inline_image=lambda _cid: None, show_remote=False)
+    long = clean_message("<p>" + "x" * 2_000_000, inline_image=lambda _cid: None)
     assert long.truncated
 
 
