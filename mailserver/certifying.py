@@ -4,8 +4,8 @@
 responder's certificate current and fetches CRLs of others; it gives newcomers their certificates and takes leavers'
 back as soon as the directory has changed, and goes through everybody once in six hours, a stretch at a time.
 
-Two keys of the installation lie beside its data: one under which people's private keys are wrapped, which who serves
-needs not, and one for the responder's, which serves.
+Private keys of people and mailboxes are made by the key process (``mailserver.key_process``).  A key of the
+installation lies beside its data for the OCSP responder's, which serves.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ from directory.pki.issuers import (
 )
 from directory.tables import state
 from mailserver.config import Config
+from mailserver.key_process import key_process
 from security.authority.key_kinds import KeyFault
 from security.authority.key_places import Safe
-from security.keys.wrapping import WrappingFault, WrappingKey, installation_key, make_installation_key
+from security.keys.made import KeyMaker
+from security.keys.wrapping import WrappingFault, WrappingKey, make_installation_key
 
 log = logging.getLogger("citymail.certificates")
 
@@ -75,11 +77,6 @@ def practice_of(config: Config) -> Practice:
     return Practice(pki.host, config.city.name, "VN", pki.key, pki.days, min(pki.renew_days, pki.days // 2))
 
 
-def wrapping_key(config: Config) -> WrappingKey:
-    """Under which people's private keys are wrapped.  Raises OSError, WrappingFault."""
-    return installation_key(config.data / "wrapping.key")
-
-
 def make_wrapping_key(config: Config) -> None:
     """When an authority is founded; a key that was lost is never replaced, or what it opens would be lost with it.
 
@@ -96,13 +93,10 @@ def responder_key(config: Config) -> WrappingKey:
     return make_installation_key(folder_of(config) / "responder.key")
 
 
-def open_issuer(config: Config, directory: Directory, row: IssuerRow | None = None) -> Certifier:
-    """Who issues today, or a named one.  Raises Fault, KeyFault, OSError, WrappingFault."""
+def open_issuer(config: Config, directory: Directory, keys: KeyMaker, row: IssuerRow | None = None) -> Certifier:
+    """Who issues today, or a named one.  Raises Fault, KeyFault."""
     with directory.read() as conn:
-        row = row or active_issuer(conn)
-        wrapping = wrapping_key(config)
-        enrolment.check_wrapping(conn, wrapping)
-        return open_certifier(row, safe_of(config), wrapping, practice_of(config))
+        return open_certifier(row or active_issuer(conn), safe_of(config), keys, practice_of(config))
 
 
 def fetcher(config: Config) -> fetched_crls.Fetch:
@@ -163,6 +157,7 @@ class Keeper:
     ) -> None:
         self._config = config
         self._directory = directory
+        self._keys = key_process(config)
         self._fetch = fetch
         self._monotonic = monotonic
         self._is_over = is_over
@@ -185,7 +180,7 @@ class Keeper:
         with self._directory.read() as conn:
             due = crls_due(conn)
         for row in due:
-            certifier = open_issuer(self._config, self._directory, row)
+            certifier = open_issuer(self._config, self._directory, self._keys, row)
             with self._directory.write() as conn:
                 for made in publish_crls(conn, ACTOR, certifier):
                     log.info("%s CRL %d of %s", made.kind, made.number, row.fingerprint[:16])
@@ -199,7 +194,7 @@ class Keeper:
             lacking = [row for row in keyed if wrapping and ocsp_responders.is_due(conn, row.id, wrapping)]
         for row in lacking:
             assert wrapping is not None
-            certifier = open_issuer(self._config, self._directory, row)
+            certifier = open_issuer(self._config, self._directory, self._keys, row)
             ocsp_responders.renew(self._directory, ACTOR, certifier, wrapping)
             log.info("a responder answers for %s", row.fingerprint[:16])
 
@@ -224,7 +219,7 @@ class Keeper:
 
     def _reconcile(self, *, after: str = "", urgent_only: bool = False) -> enrolment.Tally:
         """For some minutes: lists, answers and leavers wait for no newcomer."""
-        certifier = open_issuer(self._config, self._directory)
+        certifier = open_issuer(self._config, self._directory, self._keys)
         end = certifier.issuer.certificate.not_valid_after_utc
         if not urgent_only and end.timestamp() < self._directory.clock() + certifier.practice.days * DAY:
             log.warning("%s ends on %s and needs a successor", certifier.row.fingerprint, end.date())

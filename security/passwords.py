@@ -13,6 +13,7 @@ import string
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from nacl.exceptions import CryptoError
 from nacl.pwhash import argon2id
@@ -66,6 +67,20 @@ def verify_password(stored_hash: str | None, password: str) -> bool:
         # UnicodeEncodeError: a lone surrogate, which no keyboard sends
         return False
     return fits and stored_hash is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What a key costs to derive from a password, and so to guess; today's is what a hash costs."""
+
+    memory: int = _MEMORY
+    passes: int = _PASSES
+
+
+def derive_key(password: str, salt: bytes, octets: int, how: Derivation) -> bytes:
+    """A key from a password (Argon2id)."""
+    with _cores:
+        return argon2id.kdf(octets, prepared(password).encode(), salt, opslimit=how.passes, memlimit=how.memory)
 
 
 def needs_rehash(stored_hash: str) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, exists, func, or_, select
 
 from directory.database import Reading
 from directory.pki.certificates import ACTIVE, ENCRYPTION, PURPOSES, REVOKED
-from directory.tables import account_key, certificate, issuer, private_key
+from directory.tables import account_key, certificate, issuer, key_pair, private_key
 
 _SHOWN = 20
 
@@ -45,8 +45,11 @@ def _keys(conn: Reading) -> Iterator[str]:
         yield f"private key {key_id} signs for no certificate and was not erased"
     unopened = (
         select(private_key.c.id)
+        .outerjoin(key_pair, key_pair.c.account_id == private_key.c.account_id)
         .outerjoin(account_key, account_key.c.account_id == private_key.c.account_id)
-        .where(private_key.c.account_id.is_not(None), account_key.c.account_id.is_(None))
+        .where(
+            private_key.c.account_id.is_not(None), key_pair.c.account_id.is_(None), account_key.c.account_id.is_(None)
+        )
     )
     for key_id in conn.execute(unopened.limit(_SHOWN)).scalars():
         yield f"private key {key_id} is wrapped under a key that is not there"

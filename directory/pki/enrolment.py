@@ -4,8 +4,8 @@
 name, unit or addresses have changed, or whose certificates end soon, gets others; who is gone has his revoked.  It
 keeps nothing of its own: where it was stopped, it is begun again, and finds what is left to do.
 
-Keys are made and certificates signed outside of any transaction; whatever has changed meanwhile is left for the next
-time.  An account's private keys are wrapped under a key of its own, and that under the installation's.
+Keys are made by the key process, which gives out their public halves, and certificates signed here; both outside of any
+transaction, and whatever has changed meanwhile is left for the next time.
 
 Standards: RFC 8550 §2.3, §4.4.3; RFC 5280 §4.1.2.6.
 Limits: ``MOST_ADDRESSES`` addresses in a certificate, the primary one first.
@@ -20,11 +20,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from directory.database import Directory, Reading, Writing
 from directory.faults import Fault
+from directory.keys.making import keep_key
 from directory.pki.certificates import (
     ACTIVE,
     COLUMNS,
@@ -42,13 +43,12 @@ from directory.pki.certificates import (
 )
 from directory.pki.issuers import DAY, Certifier, Practice
 from directory.record import Recorder
-from directory.tables import account, account_key, address, certificate, certificate_address, private_key
+from directory.tables import account, address, certificate, certificate_address
 from security.authority.issuing import issue, serial_from
-from security.authority.key_kinds import PrivateKey, make_key, pack
 from security.authority.names import mailbox, subject
 from security.authority.profiles import ENCRYPTION as ENCRYPTION_PROFILE
 from security.authority.profiles import SIGNING as SIGNING_PROFILE
-from security.keys.wrapping import WrappingKey, new_key
+from security.keys.made import MadeKey
 from security.mailbox_names import comparable
 
 ACTOR = "certifier"
@@ -92,7 +92,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Made:
     order: Order
-    key: PrivateKey = field(repr=False)
+    key: MadeKey
     der: bytes = field(repr=False)
 
 
@@ -144,6 +144,7 @@ def reconcile(
             if gone:
                 with directory.write() as conn:
                     tally.revoked += revoke(conn, actor, gone, LEFT)
+            certifier.keys.prepare([order.holder.account_id for order in wanted])
             tried = list(pool.map(partial(_try, directory, certifier, complain), wanted))
             made = [one for one in tried if one is not None]
             if made:
@@ -223,11 +224,11 @@ def orders(
 def make(directory: Directory, certifier: Certifier, order: Order) -> Made:
     """A key, and its certificate: the costly part, outside of any transaction."""
     practice, holder = certifier.practice, order.holder
-    key = make_key(practice.key_kind)
+    key = certifier.keys.make(holder.account_id, order.purpose, practice.key_kind)
     signed = issue(
         certifier.issuer,
         _PROFILES[order.purpose],
-        key.public_key(),
+        load_der_public_key(key.public),  # type: ignore[arg-type]
         subject=holder.subject(practice),
         names=[mailbox(one) for one in holder.addresses],
         serial=serial_from(directory.random_bits(160)),
@@ -250,7 +251,9 @@ def keep(conn: Writing, actor: str, certifier: Certifier, made: Sequence[Made]) 
         current = tuple(each for each in now_issued.get(holder.account_id, ()) if each.purpose == order.purpose)
         if now_held.get(holder.account_id) != holder or current != order.replaces:
             continue
-        key_id = keep_key(conn, certifier.wrapping, holder.account_id, order.purpose, one.key)
+        key_id = keep_key(conn, holder.account_id, order.purpose, one.key)
+        if key_id is None:
+            continue
         insert_certificate(
             conn,
             one.der,
@@ -267,41 +270,6 @@ def keep(conn: Writing, actor: str, certifier: Certifier, made: Sequence[Made]) 
         kept += 1
     recorder.flush()
     return kept
-
-
-def keep_key(conn: Writing, wrapping: WrappingKey, account_id: str, purpose: str, key: PrivateKey) -> str:
-    """A private key, wrapped under its account's; its id."""
-    own = account_wrapping_key(conn, wrapping, account_id) or _new_account_key(conn, wrapping, account_id)
-    key_id = conn.new_id()
-    values = {
-        "id": key_id,
-        "account_id": account_id,
-        "purpose": purpose,
-        "wrapped": own.wrap(pack(key), account_id, key_id, purpose),
-        "created_at": conn.now,
-    }
-    conn.execute(insert(private_key), values)
-    return key_id
-
-
-def account_wrapping_key(conn: Reading | Writing, wrapping: WrappingKey, account_id: str) -> WrappingKey | None:
-    """The key that an account's private keys are wrapped under, if it has any.  Raises WrappingFault."""
-    row = conn.execute(select(account_key.c.wrapped).where(account_key.c.account_id == account_id)).first()
-    return WrappingKey(wrapping.unwrap(row.wrapped, "account", account_id)) if row else None
-
-
-def check_wrapping(conn: Reading | Writing, wrapping: WrappingKey) -> None:
-    """Whether this is the key that accounts' keys were wrapped under until now.  Raises WrappingFault."""
-    row = conn.execute(select(account_key.c.account_id, account_key.c.wrapped).limit(1)).first()
-    if row is not None:
-        wrapping.unwrap(row.wrapped, "account", row.account_id)
-
-
-def _new_account_key(conn: Writing, wrapping: WrappingKey, account_id: str) -> WrappingKey:
-    made = new_key()
-    wrapped = wrapping.wrap(made.octets, "account", account_id)
-    conn.execute(insert(account_key), {"account_id": account_id, "wrapped": wrapped, "created_at": conn.now})
-    return made
 
 
 def _comparable(address: str) -> str:

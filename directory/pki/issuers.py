@@ -30,7 +30,7 @@ from security.authority.key_places import Safe, is_place, open_key
 from security.authority.profiles import NOWHERE, places_under
 from security.authority.responder import Known
 from security.authority.revocation_lists import Revoked, delta_list, full_list
-from security.keys.wrapping import WrappingKey
+from security.keys.made import KeyMaker
 
 _ENCODING = Encoding.DER
 ROOT, ISSUING = "root", "issuing"
@@ -74,11 +74,11 @@ class Practice:
 
 @dataclass(frozen=True, slots=True)
 class Certifier:
-    """An authority that is open: it issues, and what keys it makes are wrapped for the installation."""
+    """An authority that is open: it issues, for keys that ``keys`` makes."""
 
     row: IssuerRow
     issuer: Issuer
-    wrapping: WrappingKey = field(repr=False)
+    keys: KeyMaker = field(repr=False)
     practice: Practice
 
 
@@ -208,14 +208,14 @@ def take_crl(conn: Writing, actor: str, row: IssuerRow, octets: bytes) -> None:
     record(conn, actor, "issuer.crl", row.certificate.subject.rfc4514_string(), number=number)
 
 
-def open_certifier(row: IssuerRow, safe: Safe, wrapping: WrappingKey, practice: Practice) -> Certifier:
+def open_certifier(row: IssuerRow, safe: Safe, keys: KeyMaker, practice: Practice) -> Certifier:
     """Raises Fault, KeyFault."""
     read = row.certificate
     key = open_key(safe, row.key_place)
     if not is_pair(read, key):
         raise Fault("issuer-key", place=row.key_place)
     return Certifier(
-        row, Issuer(read, key, places_under(practice.host, row.der) if practice.host else NOWHERE), wrapping, practice
+        row, Issuer(read, key, places_under(practice.host, row.der) if practice.host else NOWHERE), keys, practice
     )
 
 

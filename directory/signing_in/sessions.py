@@ -53,7 +53,7 @@ _OF_ACCOUNT = Question(
 )
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -64,7 +64,7 @@ def start(conn: Writing, account_id: str, user_agent: str, ip: str) -> str:
     conn.execute(
         insert(web_session),
         {
-            "token_hash": _hash(token),
+            "token_hash": hash_of(token),
             "account_id": account_id,
             "started_at": now,
             "seen_at": now,
@@ -79,7 +79,7 @@ def find(
     conn: Reading | Writing, token: str, *, idle: int = IDLE_SECONDS, absolute: int = ABSOLUTE_SECONDS
 ) -> Session | None:
     """The live session behind a token."""
-    row = conn.row(_FIND, token_hash=_hash(token))
+    row = conn.row(_FIND, token_hash=hash_of(token))
     if row is None:
         return None
     session = Session(*row)
@@ -99,7 +99,7 @@ def touch(conn: Writing, session: Session) -> None:
 
 
 def end(conn: Writing, token: str) -> None:
-    conn.execute(delete(web_session).where(web_session.c.token_hash == _hash(token)))
+    conn.execute(delete(web_session).where(web_session.c.token_hash == hash_of(token)))
 
 
 def end_one(conn: Writing, account_id: str, token_hash: str) -> bool:
@@ -112,7 +112,7 @@ def end_all(conn: Writing, account_id: str, *, but: str | None = None) -> int:
     """End an account's sessions, but for the one with this token; how many there were."""
     doomed = delete(web_session).where(web_session.c.account_id == account_id)
     if but is not None:
-        doomed = doomed.where(web_session.c.token_hash != _hash(but))
+        doomed = doomed.where(web_session.c.token_hash != hash_of(but))
     return conn.execute(doomed).rowcount
 
 

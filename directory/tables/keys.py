@@ -20,8 +20,8 @@ from sqlalchemy import (
 
 from directory.tables.columns import Id, fk, metadata
 
-# An account's pair (security.keys.sealing): what is sealed to ``public`` opens with the half that is wrapped here, under
-# its owner's password, under the installation's key, or both.
+# An account's pair (security.keys.sealing): what is sealed to ``public`` opens with the half that is wrapped here,
+# under its owner's password, under the installation's key, or both.
 key_pair = Table(
     "key_pair",
     metadata,
@@ -34,8 +34,8 @@ key_pair = Table(
     sqlite_with_rowid=False,
 )
 
-# What there was before pairs: one key for sealing and opening, under the installation's.  The key process takes its rows
-# over (directory.keys.taking_over).
+# What there was before pairs: one key for sealing and opening, under the installation's.  The key process takes its
+# rows over (directory.keys.taking_over).
 account_key = Table(
     "account_key",
     metadata,

@@ -28,6 +28,7 @@ from mailserver.cli.ca_options import (
 )
 from mailserver.cli.certificates import certificate_commands
 from mailserver.config import Config
+from mailserver.key_process import key_process
 from security.authority import offline_root
 from security.authority.issuing import RequestFault, make_request, serial_from
 from security.authority.key_kinds import KeyFault
@@ -236,7 +237,7 @@ def crl(cli: CliContext, anew: bool) -> None:
     with cli.directory.read() as reading:
         due = [row for row in issuers.list_issuers(reading) if row.key_place] if anew else issuers.crls_due(reading)
     for row in due:
-        certifier = certifying.open_issuer(config, cli.directory, row)
+        certifier = certifying.open_issuer(config, cli.directory, key_process(config), row)
         with cli.write() as conn:
             made += issuers.publish_crls(conn, cli.actor, certifier, anew=anew)
     cli.give([{"kind": each.kind, "number": each.number, "next_update": each.next_update} for each in made])

@@ -15,7 +15,8 @@ from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.mail.accounts import Account, find_mailbox_owner
 from directory.pki import certificates, enrolment, key_files, trust
-from directory.pki.certificates import ACTIVE, ENCRYPTION, PURPOSES, Certificate
+from directory.pki.certificates import PURPOSES, Certificate
+from directory.pki.issuers import Certifier
 from mailserver import certifying
 from mailserver.cli.ca_options import (
     acting_command,
@@ -26,7 +27,7 @@ from mailserver.cli.ca_options import (
     read_passphrase,
     shown_moment,
 )
-from security.authority.local import write_whole
+from mailserver.key_process import at_hand
 from security.authority.revocation_lists import REASONS
 
 _FILE = click.argument("file", type=existing_file)
@@ -76,36 +77,42 @@ def list_(cli: CliContext, account: str) -> None:
 def issue(cli: CliContext, accounts: tuple[str, ...], everybody: bool, threads: int) -> None:
     if bool(accounts) == everybody:
         raise click.UsageError("either accounts or --all")
-    certifier = certifying.open_issuer(config_of(cli), cli.directory)
     tally = enrolment.Tally()
-    if everybody:
-        with cli.directory.read() as conn:
-            total = enrolment.count_accounts(conn)
-        with progress_bar(total, quiet=cli.as_json) as progress:
-            tally = enrolment.reconcile(
-                cli.directory,
-                certifier,
-                actor=cli.actor,
-                threads=threads,
-                told=lambda told: progress(told.accounts),
-                complain=lambda form, *values: click.echo(form % values, err=True),
-            )
-    for key in accounts:
-        with cli.directory.read() as conn:
-            owner = _owner(conn, key)
-        tally.issued += enrolment.enrol(cli.directory, certifier, owner.id, actor=cli.actor)
-        tally.accounts += 1
+    with at_hand(config_of(cli)) as keys:
+        certifier = certifying.open_issuer(config_of(cli), cli.directory, keys)
+        if everybody:
+            tally = _issue_all(cli, certifier, threads)
+        for key in accounts:
+            with cli.directory.read() as conn:
+                owner = _owner(conn, key)
+            tally.issued += enrolment.enrol(cli.directory, certifier, owner.id, actor=cli.actor)
+            tally.accounts += 1
     _tell(cli, tally)
+
+
+def _issue_all(cli: CliContext, certifier: Certifier, threads: int) -> enrolment.Tally:
+    with cli.directory.read() as conn:
+        total = enrolment.count_accounts(conn)
+    with progress_bar(total, quiet=cli.as_json) as progress:
+        return enrolment.reconcile(
+            cli.directory,
+            certifier,
+            actor=cli.actor,
+            threads=threads,
+            told=lambda told: progress(told.accounts),
+            complain=lambda form, *values: click.echo(form % values, err=True),
+        )
 
 
 @click.command("renew", help=help_text("ca.renew"))
 @click.argument("account")
 @acting_command
 def renew(cli: CliContext, account: str) -> None:
-    certifier = certifying.open_issuer(config_of(cli), cli.directory)
     with cli.directory.read() as conn:
         owner = _owner(conn, account)
-    issued = enrolment.enrol(cli.directory, certifier, owner.id, actor=cli.actor, anew=True)
+    with at_hand(config_of(cli)) as keys:
+        certifier = certifying.open_issuer(config_of(cli), cli.directory, keys)
+        issued = enrolment.enrol(cli.directory, certifier, owner.id, actor=cli.actor, anew=True)
     _tell(cli, enrolment.Tally(accounts=1, issued=issued))
 
 
@@ -186,38 +193,19 @@ def distrust(cli: CliContext, key: str) -> None:
     cli.say("ca.distrusted", name=row.name)
 
 
-@click.command("export-pkcs12", help=help_text("ca.export-pkcs12"))
-@click.argument("key")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@passphrase_option
-@acting_command
-def export_pkcs12(cli: CliContext, key: str, file: Path, passphrase_file: Path | None) -> None:
-    wrapping = certifying.wrapping_key(config_of(cli))
-    passphrase = read_passphrase(cli, passphrase_file, confirm=True)
-    with cli.write() as conn:
-        owner = find_mailbox_owner(conn, key)
-        held = certificates.certificates_of(conn, owner.id) if owner else certificates.find_certificates(conn, key)
-        # the one in use stands first; an older one goes by its number
-        wanted = [one for one in held if owner is None or (one.purpose == ENCRYPTION and one.state == ACTIVE)]
-        if not wanted:
-            raise Fault("certificate-unknown", certificate=key)
-        packed = key_files.export_pkcs12(conn, cli.actor, wrapping, wanted[0], passphrase)
-        write_whole(file, packed, 0o600)
-    cli.give({"file": str(file), "serial": wanted[0].serial})
-    cli.say("ca.written", file=file)
-
-
 @click.command("import-pkcs12", help=help_text("ca.import-pkcs12"))
 @click.argument("account")
 @_FILE
 @passphrase_option
 @acting_command
 def import_pkcs12(cli: CliContext, account: str, file: Path, passphrase_file: Path | None) -> None:
-    wrapping = certifying.wrapping_key(config_of(cli))
     passphrase = read_passphrase(cli, passphrase_file, confirm=False)
-    octets = file.read_bytes()
+    with cli.directory.read() as reading:
+        owner = _owner(reading, account)
+    with at_hand(config_of(cli)) as keys:
+        brought = keys.take(owner.id, file.read_bytes(), passphrase)
     with cli.write() as conn:
-        told = key_files.import_pkcs12(conn, cli.actor, wrapping, _owner(conn, account), octets, passphrase)
+        told = key_files.import_brought(conn, cli.actor, owner, brought)
     cli.give([_plain(one) for one in told])
     for one in told:
         cli.say("ca.imported", subject=one.subject, purposes=text(f"kind.{one.purpose}", cli.language))
@@ -247,6 +235,5 @@ certificate_commands: tuple[click.Command, ...] = (
     import_,
     trust_,
     distrust,
-    export_pkcs12,
     import_pkcs12,
 )

@@ -41,3 +41,9 @@ class Pki:
         "be at public addresses.",
         form=DOMAIN,
     )
+    unlocked_minutes: int = option(
+        30,
+        "Minutes after its last use that a sealed key, once its owner has signed in with his password, is shut again.",
+        low=1,
+        high=720,
+    )

@@ -80,11 +80,7 @@ class SignedAttributes:
 
 def read_attributes(octets: bytes, digest_algorithm: bytes, signature_algorithm: bytes) -> SignedAttributes:
     """``octets``: SET OF Attribute.  The two algorithms are the signer's, which RFC 6211 protects.  Raises CmsFault."""
-    values = _values(octets)
-    if _CONTENT_TYPE not in values or _MESSAGE_DIGEST not in values:
-        raise CmsFault(Reason.ATTRIBUTES_WRONG, "the content's type and digest are not both signed")
-    _expect(values[_CONTENT_TYPE], der.OID)
-    _expect(values[_MESSAGE_DIGEST], der.OCTET_STRING)
+    values = demand_attributes(octets)
     if _PROTECTION in values:
         _check_protection(values[_PROTECTION], digest_algorithm, signature_algorithm)
     return SignedAttributes(
@@ -95,6 +91,16 @@ def read_attributes(octets: bytes, digest_algorithm: bytes, signature_algorithm:
         _read_signing_certificate(values),
         _read_preference(values[_KEY_PREFERENCE]) if _KEY_PREFERENCE in values else None,
     )
+
+
+def demand_attributes(octets: bytes) -> dict[str, der.Element]:
+    """What a signer of mail signs, and nothing else: raises CmsFault for what lacks RFC 5652 §5.3's two attributes."""
+    values = _values(octets)
+    if _CONTENT_TYPE not in values or _MESSAGE_DIGEST not in values:
+        raise CmsFault(Reason.ATTRIBUTES_WRONG, "the content's type and digest are not both signed")
+    _expect(values[_CONTENT_TYPE], der.OID)
+    _expect(values[_MESSAGE_DIGEST], der.OCTET_STRING)
+    return values
 
 
 def _values(octets: bytes) -> dict[str, der.Element]:

@@ -1,6 +1,9 @@
-"""Private keys at rest.
+"""Private keys: at rest, and in the hands of the one process that uses them.
 
-Every account has a key of its own, random, under which its private keys are wrapped; that key is wrapped under the
-installation's.  So the installation's key can be changed without touching a private key, and an account's can be
-wrapped under a second one, its owner's password, without touching the rest.
+At rest every account has a pair of keys (``sealing``).  Its private keys for mail are sealed to the pair's public half,
+so that they can be made, renewed and brought along while nobody is there to open anything.  The pair's private half is
+wrapped under its owner's password (``under_password``), under the installation's key (``wrapping``, or in a token:
+``token``), or both.
+
+In use they are behind a socket: ``client`` is what others see, ``wire`` what is said, ``directory.keys`` who answers.
 """

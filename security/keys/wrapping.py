@@ -3,7 +3,7 @@
 What is wrapped is bound to what it is (``bound``: whose it is, and what for), so that nobody who can write to a table
 can give one's key to another, or pass a decryption key for one that signs.
 
-    installation's key (a file, 0600) → an account's key → its private keys
+    installation's key (a file, 0600, or in a token) → an account's pair → its private keys
 
 Standards: AES-256-GCM, NIST SP 800-38D, by way of RFC 5116 §5.2 (AEAD_AES_256_GCM).
 Limits: a random nonce of 96 bits for each wrapping; 2^32 wrappings under one key (SP 800-38D §8.3).
@@ -16,6 +16,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,13 +30,22 @@ class WrappingFault(Exception):
     """It was wrapped under another key, or for another use, or was altered."""
 
 
+class Wrapper(Protocol):
+    """What an installation's key does, wherever it lies."""
+
+    def wrap(self, secret: bytes, *bound: str) -> bytes: ...
+
+    def unwrap(self, wrapped: bytes, *bound: str) -> bytes:
+        """Raises WrappingFault."""
+
+
 @dataclass(frozen=True, slots=True)
 class WrappingKey:
     octets: bytes = field(repr=False)
 
     def wrap(self, secret: bytes, *bound: str) -> bytes:
         nonce = os.urandom(_NONCE)
-        return _FORM + nonce + AESGCM(self.octets).encrypt(nonce, secret, _context(bound))
+        return _FORM + nonce + AESGCM(self.octets).encrypt(nonce, secret, context(bound))
 
     def unwrap(self, wrapped: bytes, *bound: str) -> bytes:
         """Raises WrappingFault."""
@@ -43,7 +53,7 @@ class WrappingKey:
             raise WrappingFault("not wrapped in a way that is known")
         nonce, sealed = wrapped[1 : 1 + _NONCE], wrapped[1 + _NONCE :]
         try:
-            return AESGCM(self.octets).decrypt(nonce, sealed, _context(bound))
+            return AESGCM(self.octets).decrypt(nonce, sealed, context(bound))
         except InvalidTag:
             raise WrappingFault("wrapped under another key, or for another use") from None
 
@@ -52,7 +62,7 @@ def new_key() -> WrappingKey:
     return WrappingKey(secrets.token_bytes(KEY_OCTETS))
 
 
-def _context(bound: tuple[str, ...]) -> bytes:
+def context(bound: tuple[str, ...]) -> bytes:
     """Unambiguous: no two lists of words give the same octets."""
     return b"".join(len(word.encode()).to_bytes(4) + word.encode() for word in bound)
 

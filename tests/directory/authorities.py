@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.database import Directory
+from directory.keys.making import Maker
 from directory.pki.issuers import Certifier, Practice, active_issuer, install, open_certifier
 from security.authority.issuing import Issuer, issue, make_root, serial_from
 from security.authority.key_kinds import make_key
@@ -28,12 +29,17 @@ class Pki:
 
     root: Issuer
     safe: Safe
-    wrapping: WrappingKey
+    installation: WrappingKey
+    keys: Maker
     practice: Practice = PRACTICE
+
+    def use(self, kind: str) -> None:
+        """Make people's keys of this kind from now on."""
+        self.practice = replace(self.practice, key_kind=kind)
 
     def open(self, directory: Directory) -> Certifier:
         with directory.read() as conn:
-            return open_certifier(active_issuer(conn), self.safe, self.wrapping, self.practice)
+            return open_certifier(active_issuer(conn), self.safe, self.keys, self.practice)
 
     def root_crl(self, now: datetime, number: int, *revoked: Revoked) -> bytes:
         until = datetime.fromtimestamp(now.timestamp() + 200 * 86_400, UTC)
@@ -46,10 +52,12 @@ def found_pki(directory: Directory, folder: Path, *, name: str = "issuing", kind
     root_name = subject("City Root CA", organization="Thành phố", country="VN")
     certificate = make_root(key, root_name, serial=serial_from(directory.random_bits(160)), now=now)
     places = places_under(PRACTICE.host, certificate.public_bytes(Encoding.DER))
+    installation = make_installation_key(folder / "wrapping.key")
     pki = Pki(
         Issuer(certificate, key, places),
         Safe(folder, passphrase=b"correct horse battery"),
-        make_installation_key(folder / "wrapping.key"),
+        installation,
+        Maker(directory, installation),
     )
     add_issuer(pki, directory, name, kind, number=1)
     return pki
@@ -62,7 +70,7 @@ def add_issuer(pki: Pki, directory: Directory, name: str, kind: str, *, number: 
     certificate = issue(
         pki.root,
         ISSUING,
-        key.public_key(),  # type: ignore[arg-type]
+        key.public_key(),
         subject=subject(f"City Issuing CA {name}", organization="Thành phố", country="VN"),
         serial=serial_from(directory.random_bits(160)),
         now=now,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from directory.pki import certificates, enrolment
-from directory.tables import account_key, certificate, issuer, private_key
+from directory.tables import certificate, issuer, key_pair, private_key
 from tests.directory.authorities import found_pki
 from tests.directory.conftest import City
 
@@ -39,7 +39,7 @@ def test_what_our_operations_leave_is_whole(any_city: City, tmp_path: Path) -> N
         (update(certificate).where(certificate.c.state == "superseded").values(state="active"), "several certificates"),
         (update(private_key).values(wrapped=None), "has no private key"),
         (update(private_key).values(wrapped=b"x"), "was not erased"),
-        (delete(account_key), "a key that is not there"),
+        (delete(key_pair), "a key that is not there"),
         (update(issuer).values(role="issuing", state="active"), "2 authorities"),
     ],
 )

@@ -13,13 +13,15 @@ from sqlalchemy import select, update
 from directory import record
 from directory.database import Directory
 from directory.faults import Fault
+from directory.keys import pairs
 from directory.mail import aliases, mailboxes
 from directory.pki import certificates, enrolment, issuers
 from directory.pki.certificates import ACTIVE, ENCRYPTION, EXPIRED, REVOKED, SIGNING, SUPERSEDED, Certificate
 from directory.staff import provisioning
-from directory.tables import account, account_key, private_key
+from directory.tables import account, private_key
 from directory.words.names import split_name
 from security.authority.key_kinds import unpack
+from security.keys.sealing import Pair
 from security.keys.wrapping import WrappingFault, new_key
 from tests.directory.authorities import Pki, add_issuer, found_pki
 from tests.directory.conftest import City, Clock
@@ -55,16 +57,22 @@ def states(directory: Directory, account_id: str, purpose: str) -> list[str]:
     return [one.state for one in owned(directory, account_id, purpose)]
 
 
+def pair_of(directory: Directory, pki: Pki, account_id: str) -> Pair:
+    with directory.read() as conn:
+        row = pairs.find_pair(conn, account_id)
+    assert row is not None
+    assert row.by_installation is not None
+    return pairs.unwrap(pki.installation, account_id, row.by_installation)
+
+
 def secret_of(directory: Directory, pki: Pki, one: Certificate) -> bytes | None:
     with directory.read() as conn:
-        wrapped = conn.execute(select(private_key.c.wrapped).where(private_key.c.id == one.key_id)).scalar_one()
-        if wrapped is None:
-            return None
-        assert one.account_id is not None
-        assert one.key_id is not None
-        own = enrolment.account_wrapping_key(conn, pki.wrapping, one.account_id)
-        assert own is not None
-        return own.unwrap(wrapped, one.account_id, one.key_id, one.purpose)
+        sealed = conn.execute(select(private_key.c.wrapped).where(private_key.c.id == one.key_id)).scalar_one()
+    if sealed is None:
+        return None
+    assert one.account_id is not None
+    assert one.key_id is not None
+    return pair_of(directory, pki, one.account_id).open(sealed, one.account_id, one.key_id, one.purpose)
 
 
 def test_everybody_gets_a_certificate_to_sign_with_and_one_to_be_written_to(any_city: City, any_pki: Pki) -> None:
@@ -167,14 +175,17 @@ def test_private_keys_are_wrapped_for_their_account_and_use(city: City, pki: Pki
         assert unpack(secret).public_key() == x509.load_der_x509_certificate(one.der).public_key()
     signing, encryption = owned(directory, person, SIGNING)[0], owned(directory, person, ENCRYPTION)[0]
     with directory.read() as conn:
-        own = enrolment.account_wrapping_key(conn, pki.wrapping, person)
-        wrapped = conn.execute(select(private_key.c.wrapped).where(private_key.c.id == signing.key_id)).scalar_one()
-        assert own is not None
-        assert signing.key_id is not None
-        with pytest.raises(WrappingFault):
-            own.unwrap(wrapped, person, signing.key_id, ENCRYPTION)
-        with pytest.raises(WrappingFault):
-            enrolment.account_wrapping_key(conn, new_key(), person)
+        sealed = conn.execute(select(private_key.c.wrapped).where(private_key.c.id == signing.key_id)).scalar_one()
+        row = pairs.find_pair(conn, person)
+    assert signing.key_id is not None
+    assert row is not None
+    assert row.by_installation is not None
+    with pytest.raises(WrappingFault):
+        pair_of(directory, pki, person).open(sealed, person, signing.key_id, ENCRYPTION)
+    with pytest.raises(WrappingFault):
+        pairs.unwrap(pki.installation, "another", row.by_installation)
+    with pytest.raises(WrappingFault):
+        pairs.unwrap(new_key(), person, row.by_installation)
     assert signing.key_id != encryption.key_id
 
 
@@ -287,7 +298,7 @@ def test_what_changed_while_keys_were_made_is_left_for_the_next_time(city: City,
         provisioning.rename(conn, "test", person, split_name("Nguyễn Văn Anh"))
     with directory.write() as conn:
         assert enrolment.keep(conn, "test", certifier, made) == 0
-        assert conn.execute(select(account_key)).first() is None
+        assert conn.execute(select(private_key)).first() is None
     assert reconcile(city, pki).issued == 2
 
 

@@ -13,7 +13,7 @@ from directory.mail.accounts import find_account
 from directory.pki import certificates, enrolment, fetched_crls, trust
 from directory.pki.certificates import ENCRYPTION, SIGNING
 from directory.pki.fetched_crls import FetchFault
-from directory.pki.key_files import export_pkcs12, import_pkcs12, private_key_of
+from directory.pki.key_files import import_brought
 from security.authority import pkcs12
 from security.authority.issuing import Issuer
 from security.authority.key_kinds import KeyFault
@@ -162,31 +162,20 @@ def test_a_certificate_of_anothers_is_taken_in_for_whom_it_names(city: City, oth
         assert certificates.published(conn, [person]) == {person: [octets]}
 
 
-def test_keys_come_in_and_go_out_in_pkcs12(city: City, other: Other, person: str, tmp_path: Path, clock: Clock) -> None:
+def test_keys_come_in_in_pkcs12(city: City, other: Other, person: str, tmp_path: Path) -> None:
     pki: Pki = found_pki(city.directory, tmp_path / "pki")
     believe(city, other)
-    brought = pkcs12.write("an", key("end"), other.an, [der(other.issuer.certificate)], "a long passphrase")
+    packed = pkcs12.write("an", key("end"), other.an, [der(other.issuer.certificate)], "a long passphrase")
+    with pytest.raises(KeyFault):
+        pki.keys.take(person, packed, "a wrong passphrase")
+    brought = pki.keys.take(person, packed, "a long passphrase")
     with city.directory.write() as conn:
         owner = find_account(conn, person)
         assert owner is not None
-        with pytest.raises(KeyFault):
-            import_pkcs12(conn, "test", pki.wrapping, owner, brought, "a wrong passphrase")
-        (taken,) = import_pkcs12(conn, "test", pki.wrapping, owner, brought, "a long passphrase")
-        assert private_key_of(conn, pki.wrapping, taken).public_key() == key("end").public_key()
-    enrolment.enrol(city.directory, pki.open(city.directory), person)
-    with city.directory.write() as conn:
-        held = {one.purpose: one for one in certificates.certificates_of(conn, person) if one.issuer_id}
-        packed = export_pkcs12(conn, "test", pki.wrapping, held[ENCRYPTION], "a long passphrase")
-        found, certificate, above = pkcs12.read(packed, "a long passphrase")
-        assert der(certificate) == held[ENCRYPTION].der
-        assert found.public_key() == certificate.public_key()
-        assert len(above) == 2
-        with pytest.raises(Fault):
-            export_pkcs12(conn, "test", pki.wrapping, held[SIGNING], "a long passphrase")
-        with pytest.raises(Fault):
-            export_pkcs12(conn, "test", pki.wrapping, taken, "a long passphrase")
-        with pytest.raises(KeyFault):
-            export_pkcs12(conn, "test", pki.wrapping, held[ENCRYPTION], "short")
+        (taken,) = import_brought(conn, "test", owner, brought)
+        assert (taken.der, taken.purpose, taken.key_id) == (der(other.an), SIGNING, brought.signing.key_id)
+        with pytest.raises(Fault, match="already"):
+            import_brought(conn, "test", owner, brought)
 
 
 def test_our_own_are_believed_by_the_register_whatever_the_lists_say(

@@ -1,0 +1,96 @@
+"""The process that alone holds private keys: its life, and how others find it.
+
+It is a child of the supervisor like all others, and the only one that opens the installation's key.  A command that
+needs it while nothing serves starts one of its own, for as long as it runs (``at_hand``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from directory.database import Directory
+from directory.keys.answering import Answering
+from directory.keys.using import SessionRules
+from directory.keys.vault import Vault
+from mailserver.config import Config
+from mailserver.servers.keys import KeyServer, harden, listen
+from security.keys.client import KeyProcess
+from security.keys.installation import InstallationKey
+
+log = logging.getLogger("citymail.keys")
+
+
+def socket_path(config: Config) -> Path:
+    return config.data / "keys.sock"
+
+
+def key_process(config: Config) -> KeyProcess:
+    """To ask it; whether it is there shows when it is asked."""
+    return KeyProcess(socket_path(config))
+
+
+def installation_key_of(config: Config) -> InstallationKey:
+    return InstallationKey(config.data / "wrapping.key")
+
+
+def run(config: Config, ready: Callable[[], None], path: Path | None = None) -> None:
+    """A process's whole life, until SIGTERM."""
+    harden()
+    directory = Directory(
+        config.directory_url,
+        clock=time.time,
+        random_bits=secrets.randbits,
+        monotonic=time.monotonic,
+        notice_within=0.5,
+    )
+    web = config.webmail
+    vault = Vault(
+        directory,
+        installation_key_of(config),
+        monotonic=time.monotonic,
+        rules=SessionRules(web.session_idle_minutes * 60, web.session_hours * 3600),
+        unlocked=config.pki.unlocked_minutes * 60.0,
+    )
+    server = KeyServer(listen(path or socket_path(config)), Answering(vault).answer, vault.shut_idle)
+    server.end_on_signal()
+    ready()
+    server.run()
+    directory.close()
+
+
+@contextmanager
+def at_hand(config: Config) -> Iterator[KeyProcess]:
+    """The key process that serves, or one of our own if none does."""
+    serving = key_process(config)
+    if serving.is_there():
+        yield serving
+        return
+    path = config.data / f"keys.{os.getpid()}.sock"
+    started, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(started)
+            run(config, lambda: os.close(told), path)
+            code = 0
+        except BaseException:
+            log.exception("the key process failed")
+        finally:
+            os._exit(code)
+    os.close(told)
+    try:
+        os.read(started, 1)  # ends when it serves, or has failed
+        yield KeyProcess(path)
+    finally:
+        os.close(started)
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        path.unlink(missing_ok=True)
