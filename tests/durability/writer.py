@@ -183,7 +183,7 @@ def never_sync(store: Store) -> None:
     def begin_as_it_is(connection: Connection, _lasting: bool) -> None:
         begin(connection, True)  # nothing to change
 
-    engine.begin = begin_as_it_is  # type: ignore[method-assign]
+    engine.begin = begin_as_it_is  # type: ignore[assignment]
 
 
 def main() -> None:
