@@ -33,7 +33,7 @@ from directory.mail.recipients import is_reached, mailboxes_of
 from directory.tables import approval_request, approval_rule
 
 # What the machine's owner looks after, by timers too.
-_OF_THE_MACHINE = ("dkim.",)
+_OF_THE_MACHINE = ("dkim.", "queue.", "quarantine.", "index.")
 # A request that nobody has approved and used by then is void.
 APPROVAL_SECONDS = 3 * 86_400
 # Whose mail it is, and his auditors, will ask why.

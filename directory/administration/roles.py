@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["city-admin", "unit-admin", "auditor", "hr-clerk", "helpdesk", "list-moderator"]
+Role = Literal[
+    "city-admin", "unit-admin", "auditor", "hr-clerk", "helpdesk", "list-moderator", "postmaster", "certifier"
+]
 # Why not; the later, the nearer it was to be allowed.
 Reason = Literal["nobody", "himself", "ended", "role", "attribute", "subtree", "rank", "standing", ""]
 _NEARNESS: tuple[Reason, ...] = ("nobody", "ended", "role", "attribute", "subtree", "rank", "standing")
@@ -38,10 +40,12 @@ _PEOPLE = ("official.*", "mailbox.*", "app-password.*", "capability.*", "alias.*
 _LISTS = ("group.approve", "group.reject", "group.member.add", "group.member.remove", "group.see-members")
 
 ROLES: dict[Role, RoleRule] = {
-    "city-admin": RoleRule(1, ("*",), ("unit-admin", "auditor", "hr-clerk", "helpdesk", "list-moderator")),
+    "city-admin": RoleRule(
+        1, ("*",), ("unit-admin", "auditor", "hr-clerk", "helpdesk", "list-moderator", "postmaster", "certifier")
+    ),
     "unit-admin": RoleRule(
         2,
-        (*_PEOPLE, "group.*", "unit.add", "unit.alter", "admin.grant", "admin.revoke", "admin.see"),
+        (*_PEOPLE, "group.*", "unit.add", "unit.alter", "admin.grant", "admin.revoke", "admin.see", "trace.see"),
         ("hr-clerk", "helpdesk", "list-moderator"),
     ),
     "auditor": RoleRule(2, ("audit.read", "audit.export", "admin.see", "group.see-members")),
@@ -50,10 +54,14 @@ ROLES: dict[Role, RoleRule] = {
         3,
         (
             *("mailbox.lock", "mailbox.unlock", "mailbox.passwd", "mailbox.second-factor"),
-            *("app-password.revoke", "capability.*"),
+            *("app-password.revoke", "capability.*", "trace.see"),
         ),
     ),
     "list-moderator": RoleRule(4, _LISTS),
+    # mail on its way, and what is known of it: the city's, but for traces and indexes of one mailbox
+    "postmaster": RoleRule(3, ("queue.*", "quarantine.*", "trace.*", "index.*", "reports.*", "doctor.*")),
+    # ``ca.act`` opens the authority's key; what is done with it is judged besides
+    "certifier": RoleRule(3, ("ca.*", "issuer.*", "certificate.*", "trust.*")),
 }
 
 # What an operation touches, for delegations that are limited to some attributes.  The longest name that fits counts;
@@ -94,6 +102,16 @@ ATTRIBUTES: dict[str, str] = {
     "group.reject": "moderation",
     "group": "groups",
     "unit": "units",
+    "queue": "transport",
+    "quarantine": "transport",
+    "trace": "transport",
+    "index": "transport",
+    "reports": "transport",
+    "doctor": "transport",
+    "ca": "certificates",
+    "issuer": "certificates",
+    "certificate": "certificates",
+    "trust": "certificates",
 }
 ATTRIBUTE_NAMES = tuple(sorted(set(ATTRIBUTES.values())))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from directory.administration.authority import require
 from directory.cli.context import CliContext, changing_command, directory_command
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME
@@ -46,17 +47,22 @@ def shown_moment(moment: int) -> str:
 
 def looking_command(function: Callable[..., None]) -> Callable[..., None]:
     """A command that reads, or works on files alone."""
-    return directory_command(_telling_of_keys(function))
+    return directory_command(_judged(function, "ca.see"))
 
 
 def acting_command(function: Callable[..., None]) -> Callable[..., None]:
-    """A command that changes something here."""
-    return changing_command(_telling_of_keys(function))
+    """A command that changes something here, or uses the authority's key."""
+    return changing_command(_judged(function, "ca.act"))
 
 
-def _telling_of_keys(function: Callable[..., None]) -> Callable[..., None]:
+def _judged(function: Callable[..., None], operation: str) -> Callable[..., None]:
+    """Judged before it touches a key or a file; and a key that cannot be had is told in one line."""
+
     @functools.wraps(function)
     def run(cli: CliContext, *args: Any, **kwargs: Any) -> None:
+        if cli.acting_as:
+            with cli.write() as conn:
+                require(conn, cli.actor, operation)
         try:
             function(cli, *args, **kwargs)
         except (KeyFault, RequestFault, WrappingFault) as fault:

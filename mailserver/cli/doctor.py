@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, read_config
+from mailserver.cli.options import allow, config_option, read_config
 
 if TYPE_CHECKING:
     from mailserver.config import Config
@@ -38,6 +38,7 @@ def doctor(config_path: Path, show_all: bool, as_json: bool, lang: str | None) -
     from mailserver.doctor.examination import examine
     from mailserver.servers.dns import answer_once
 
+    allow(config_path, "doctor.see")
     config = read_config(config_path)
 
     def ask(asking: Asking[list[Verdict]]) -> list[Verdict]:

@@ -16,7 +16,7 @@ import click
 
 from directory.cli.context import EXIT_UNKNOWN
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, owner_of, read_config, speaker
+from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
 
 if TYPE_CHECKING:
     from mailserver.config import Config
@@ -62,7 +62,8 @@ def status_command(address: str | None, everything: bool, config_path: Path, as_
     say = speaker(_TEXTS, lang or environment_language())
     config = read_config(config_path)
     with _store(config) as store:
-        accounts = _accounts(config, store, address, say, everything=everything)
+        accounts, subject = _accounts(config, store, address, say, everything=everything)
+        allow(config_path, "index.see", subject)
         _tell(store, accounts, say, as_json=as_json)
 
 
@@ -77,7 +78,8 @@ def rebuild_command(address: str | None, everything: bool, config_path: Path, as
     say = speaker(_TEXTS, lang or environment_language())
     config = read_config(config_path)
     with _store(config) as store:
-        accounts = _accounts(config, store, address, say, everything=everything)
+        accounts, subject = _accounts(config, store, address, say, everything=everything)
+        put_on_record(config_path, "index.rebuild", subject, accounts=len(accounts))
         for account_id in accounts:
             store.fulltext.rebuild(account_id)
         _tell(store, accounts, say, as_json=as_json)
@@ -94,17 +96,19 @@ def _store(config: Config) -> Iterator[Store]:
         store.close()
 
 
-def _accounts(config: Config, store: Store, address: str | None, say: Say, *, everything: bool) -> dict[str, str]:
-    """Account id → the name to call it by."""
+def _accounts(
+    config: Config, store: Store, address: str | None, say: Say, *, everything: bool
+) -> tuple[dict[str, str], str]:
+    """Account id → the name to call it by; and who is meant, as the audit record names him, if it is one."""
     if everything:
-        return {account_id: account_id for account_id in store.fulltext.accounts()}
+        return {account_id: account_id for account_id in store.fulltext.accounts()}, ""
     if address is None:
         raise click.UsageError(say("which"))
     account = owner_of(config, address)
     if account is None:
         click.echo(say("no-mailbox", key=address), err=True)
         sys.exit(EXIT_UNKNOWN)
-    return {account.id: address}
+    return {account.id: address}, account.login
 
 
 def _tell(store: Store, accounts: dict[str, str], say: Say, *, as_json: bool) -> None:

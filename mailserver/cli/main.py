@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from security.dns import Asking
 
 
-# What the directory and its administrators decide about; all else is done to the machine.
-_ADMINISTERED = ("unit", "official", "mailbox", "alias", "group", "dkim", "audit", "admin")
+# What administrators decide about, each by the right that his role gives; all else is done to the machine.
+_ADMINISTERED = (
+    *("unit", "official", "mailbox", "alias", "group", "dkim", "audit", "admin"),
+    *("queue", "quarantine", "trace", "index", "reports", "doctor", "ca"),
+)
 
 
 class _Commands(click.Group):
@@ -66,7 +69,9 @@ class _Commands(click.Group):
 def main(ctx: click.Context, acting_as: str) -> None:
     """CityMail: e-mail and internal messaging for a whole city government."""
     if acting_as and ctx.invoked_subcommand not in _ADMINISTERED:
-        raise click.UsageError(f"{ctx.invoked_subcommand} is a matter of the machine's owner, not of administrators")
+        raise click.UsageError(
+            f"{ctx.invoked_subcommand} needs the rights of the machine's owner, which no administrator's role has"
+        )
 
     def config(path: Path | None) -> Config:
         return read_config(path or Path(DEFAULT_CONFIG))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,27 +113,34 @@ def _answering_for(config_path: Path, by: str = "", reason: str = "") -> CliCont
     return cli
 
 
-def allow(config_path: Path, operation: str, subject: str) -> None:
-    """For a command that only looks.  Raises Fault where an administrator may not."""
+def allow(config_path: Path, operation: str, subject: str = "") -> bool:
+    """For a command that only looks; whether an administrator answers for it.  Raises Fault where he may not."""
     from directory.administration.authority import require
 
     cli = _answering_for(config_path)
     if cli.acting_as:
         with cli.write() as conn:
             require(conn, cli.actor, operation, subject)
+    return bool(cli.acting_as)
 
 
 def put_on_record(
     config_path: Path, action: str, subject: str, *, by: str = "", reason: str = "", **details: object
 ) -> None:
-    """What a command is about to do to the mail in a mailbox: judged first, where an administrator answers for it.
-    Raises Fault.
-    """
+    """What a command is about to do: judged first, where an administrator answers for it.  Raises Fault."""
+    all_on_record(config_path, action, [(subject, details)], by=by, reason=reason)
+
+
+def all_on_record(
+    config_path: Path, action: str, deeds: Iterable[tuple[str, dict[str, object]]], *, by: str = "", reason: str = ""
+) -> None:
+    """The same of several, with their subjects: all of them, or none is done."""
     from directory.record import record
 
     cli = _answering_for(config_path, by, reason)
     with cli.write() as conn:
-        record(conn, cli.actor, action, subject, **details)
+        for subject, details in deeds:
+            record(conn, cli.actor, action, subject, **details)
 
 
 def owner_of(config: Config, key: str) -> Account | None:

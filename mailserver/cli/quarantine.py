@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import answering, open_store, read_config, speaker, tell, tell_header
+from mailserver.cli.options import all_on_record, allow, answering, open_store, speaker, tell, tell_header
 
 if TYPE_CHECKING:
     from mailserver.delivery.queue import Queued
@@ -54,6 +53,7 @@ def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int)
     from mailserver.delivery.queue import QUARANTINED, Choice, list_queued
 
     say = _speaker(lang)
+    allow(config_path, "quarantine.see")
     with open_store(config_path) as store:
         items = list_queued(store, Choice(state=QUARANTINED), limit=limit)
     if as_json:
@@ -73,6 +73,7 @@ def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> No
     from mailserver.delivery.queue import QUARANTINED, Choice, header_of, list_queued
 
     say = _speaker(lang)
+    allow(config_path, "quarantine.see")
     with open_store(config_path) as store:
         items = list_queued(store, Choice(ids=(item_id,), state=QUARANTINED))
         header = header_of(store, item_id) if items else b""
@@ -90,7 +91,7 @@ def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> No
 def _change(name: str, doc: str) -> None:
     """A command that does away with what is named."""
 
-    def command(config_path: Path, as_json: bool, lang: str | None, by: str, ids: tuple[int, ...]) -> None:
+    def command(config_path: Path, as_json: bool, lang: str | None, by: str, reason: str, ids: tuple[int, ...]) -> None:
         from mailserver.delivery import queue
         from mailserver.delivery.queue import QUARANTINED, Choice, list_queued
 
@@ -102,12 +103,13 @@ def _change(name: str, doc: str) -> None:
             if missing:
                 _end(say("none", item_id=min(missing)))
             # Written down first: nothing comes out of here that nobody can find out about.
-            _record(config_path, by, name, items)
+            all_on_record(config_path, f"quarantine.{name}", map(_deed, items), by=by, reason=reason)
             count = {"release": queue.release, "remove": queue.remove}[name](store, choice)
         click.echo(json.dumps({name: count}) if as_json else say(name, count=count))
 
     made = click.argument("ids", metavar="ID...", nargs=-1, type=int, required=True)(command)
     made = click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")(made)
+    made = click.option("--reason", default="", help="Why, for the audit record.")(made)
     quarantine.command(name, help=doc)(answering(made))
 
 
@@ -115,25 +117,10 @@ _change("release", "Let messages go on to whom they were sent.")
 _change("remove", "Destroy messages. Their senders are not told.")
 
 
-def _record(config_path: Path, by: str, name: str, items: list[Queued]) -> None:
-    from directory.database import open_directory
-    from directory.record import record
-
-    directory = open_directory(read_config(config_path).directory_url)
-    try:
-        with directory.write(origin=where()) as conn:
-            for item in items:
-                record(
-                    conn,
-                    by or who(),
-                    f"quarantine.{name}",
-                    item.reverse_path,
-                    to=[each.forward_path for each in item.recipients],
-                    title=item.subject,
-                    why=item.quarantine,
-                )
-    finally:
-        directory.close()
+def _deed(item: Queued) -> tuple[str, dict[str, object]]:
+    """As the audit record tells of it."""
+    to = [each.forward_path for each in item.recipients]
+    return item.reverse_path, {"to": to, "title": item.subject, "why": item.quarantine}
 
 
 def _tell(item: Queued, say: Say) -> None:

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from directory.cli.context import where, who
 from directory.cli.texts import environment_language
-from mailserver.cli.options import answering, open_store, read_age, read_config, speaker, tell, tell_header
+from mailserver.cli.options import allow, answering, open_store, put_on_record, read_age, speaker, tell, tell_header
 from mailserver.config.options import TARGET
 
 if TYPE_CHECKING:
@@ -105,6 +104,7 @@ def list_command(config_path: Path, as_json: bool, lang: str | None, limit: int,
     from mailserver.delivery.queue import count_waiting, list_queued
 
     say = _speaker(lang)
+    allow(config_path, "queue.see")
     with open_store(config_path) as store:
         items = list_queued(store, _Filter(**chosen).choice(), limit=limit or None)
         waiting = count_waiting(store)
@@ -129,6 +129,7 @@ def domains_command(config_path: Path, as_json: bool, lang: str | None, limit: i
     from mailserver.delivery.queue import list_domains
 
     say = _speaker(lang)
+    allow(config_path, "queue.see")
     with open_store(config_path) as store:
         found = list_domains(store, limit)
     if as_json:
@@ -148,6 +149,7 @@ def show(config_path: Path, as_json: bool, lang: str | None, item_id: int) -> No
     from mailserver.delivery.queue import Choice, header_of, list_queued
 
     say = _speaker(lang)
+    allow(config_path, "queue.see")
     with open_store(config_path) as store:
         items = list_queued(store, Choice(ids=(item_id,)))
         header = header_of(store, item_id)
@@ -177,6 +179,7 @@ def _change(name: str, doc: str) -> Callable[[Callable[..., dict[str, str]]], No
             as_json: bool,
             lang: str | None,
             by: str,
+            reason: str,
             everything: bool,
             ids: tuple[int, ...],
             **rest: Any,
@@ -188,16 +191,22 @@ def _change(name: str, doc: str) -> Callable[[Callable[..., dict[str, str]]], No
             if bool(ids or chosen.says_something) == everything:
                 raise click.UsageError(say("name-some"))
             more = function(say, **rest)
+            choice = chosen.choice(ids)
             with open_store(config_path) as store:
-                count = getattr(functions, name)(store, chosen.choice(ids), **more)
-            if count:
-                _record(config_path, by, name, count, ids, chosen, more)
+                count = functions.count(store, choice)
+                if count:
+                    # Judged and written down first: nothing is done that nobody can find out about.
+                    said: dict[str, object] = {key: value for key, value in asdict(chosen).items() if value}
+                    said |= {"count": count, "ids": list(ids[:1000])} | more
+                    put_on_record(config_path, f"queue.{name}", "", by=by, reason=reason, **said)
+                    count = getattr(functions, name)(store, choice, **more)
             click.echo(json.dumps({name: count}) if as_json else say(name, count=count))
 
         command.__doc__ = doc
         made = click.argument("ids", nargs=-1, type=int, required=False)(command)
         for option in (
             click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]"),
+            click.option("--reason", default="", help="Why, for the audit record."),
             click.option("--all", "everything", is_flag=True, help="All of them."),
         ):
             made = option(made)
@@ -235,21 +244,6 @@ def _reroute(say: Say, through: str, direct: bool) -> dict[str, str]:
     if bool(through) == direct or (through and not re.fullmatch(TARGET[0], through)):
         raise click.UsageError(say("way"))
     return {"target": through}
-
-
-def _record(
-    config_path: Path, by: str, name: str, count: int, ids: tuple[int, ...], chosen: _Filter, more: dict[str, str]
-) -> None:
-    from directory.database import open_directory
-    from directory.record import record
-
-    said: dict[str, object] = {key: value for key, value in asdict(chosen).items() if value}
-    directory = open_directory(read_config(config_path).directory_url)
-    try:
-        with directory.write(origin=where()) as conn:
-            record(conn, by or who(), f"queue.{name}", "", count=count, ids=list(ids[:1000]), **said, **more)
-    finally:
-        directory.close()
 
 
 def _line(item: Queued, say: Say) -> str:

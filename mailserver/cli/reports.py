@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from directory.cli.texts import environment_language
-from mailserver.cli.options import config_option, open_store, speaker
+from mailserver.cli.options import allow, config_option, open_store, speaker
 
 # key: (English, Vietnamese)
 _TEXTS = {
@@ -69,6 +69,7 @@ def reports(config_path: Path, domain: str, kind: str | None, since: int, as_jso
     """Who sends in our name, and what failed, as others report it ([reports] received_at)."""
     from mailserver.delivery.received_reports import find
 
+    allow(config_path, "reports.see")
     with open_store(config_path) as store, store.read() as connection:
         found = find(connection, kind=kind or "", domain=domain, since=since)
     if as_json:

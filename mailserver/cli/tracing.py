@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from directory.cli.texts import environment_language
-from mailserver.cli.options import answering, read_age, read_config, speaker, tell
+from mailserver.cli.options import allow, answering, read_age, read_config, speaker, tell
 
 # key: (English, Vietnamese)
 _TEXTS = {
@@ -65,8 +65,11 @@ def trace(
     config = read_config(config_path)
     say = speaker(_TEXTS, lang or environment_language())
     reverse_path = None if sender is None else sender.strip("<>")
+    is_delegated = allow(config_path, "trace.see", (forward_path or reverse_path or "").lower())
     after = int(time.time()) - since if since else 0
-    wanted = Wanted(reference.upper(), forward_path, reverse_path, after, action or "")
+    wanted = Wanted(
+        reference.upper(), forward_path, reverse_path, after, action or "", is_delegated and bool(forward_path)
+    )
     store = Store(config.store_url, config.data)
     try:
         with store.read() as connection:

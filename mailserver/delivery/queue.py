@@ -118,6 +118,12 @@ def list_queued(store: Store, choice: Choice = Choice(), *, limit: int | None = 
     ]
 
 
+def count(store: Store, choice: Choice) -> int:
+    """How many messages fit."""
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(_chosen(choice).subquery())).scalar_one())
+
+
 def count_waiting(store: Store) -> int:
     """Recipients that wait, by the tallies of their lanes."""
     with store.read() as connection:

@@ -178,13 +178,14 @@ def _fit(raw: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which records; what is empty does not matter."""
+    """Which records; what is empty does not matter.  ``alone``: nothing of others, who may be blind copies."""
 
     reference: str = ""
     forward_path: str = ""
     reverse_path: str | None = None  # empty for reports
     since: int = 0
     action: str = ""
+    alone: bool = False
 
 
 def find(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
@@ -204,8 +205,17 @@ def find(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, A
     fates = _fates(connection, [row["reference"] for row in found])
     words = _last_words(connection, [row["message_id"] for row in found if row["message_id"]])
     return [
-        {**row, "fates": fates.get(row["reference"], []), "relayed": words.get(row["message_id"], [])} for row in found
+        {
+            **row,
+            "fates": [each for each in fates.get(row["reference"], []) if _is_told(wanted, each)],
+            "relayed": [each for each in words.get(row["message_id"], []) if _is_told(wanted, each)],
+        }
+        for row in found
     ]
+
+
+def _is_told(wanted: Wanted, about: Fate | LastWord) -> bool:
+    return not wanted.alone or about.forward_path.lower() == wanted.forward_path.lower()
 
 
 def _fates(connection: Connection, references: Sequence[str]) -> dict[str, list[Fate]]:

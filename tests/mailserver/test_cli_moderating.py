@@ -118,8 +118,9 @@ def test_who_moderates_one_group_decides_about_no_other(
 
 def test_the_machine_is_not_the_administrators(citymail: Citymail) -> None:
     citymail("admin", "grant", "chi", "city-admin", "--below-rank", "0")
-    for command in (("queue", "list"), ("quarantine", "list"), ("check",), ("serve",), ("trace",)):
-        assert "machine's owner" in citymail("--as", "chi", *command, status=2).stderr
+    for command in ("check", "serve", "health", "demo"):
+        said = citymail("--as", "chi", command, status=2).stderr
+        assert f"{command} needs the rights of the machine's owner" in said
 
 
 def test_nobody_lets_himself_into_somebodys_mail(citymail: Citymail, tmp_path: Path) -> None:
