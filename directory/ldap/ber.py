@@ -188,11 +188,15 @@ class Framer:
 
 
 def element(tag: int, content: bytes) -> bytes:
-    length = len(content)
+    return header_of(tag, len(content)) + content
+
+
+def header_of(tag: int, length: int) -> bytes:
+    """What stands before a content of this length."""
     if length < 0x80:
-        return bytes((tag, length)) + content
+        return bytes((tag, length))
     size = (length.bit_length() + 7) // 8
-    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + content
+    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big")
 
 
 def sequence(parts: Iterable[bytes], tag: int = SEQUENCE) -> bytes:

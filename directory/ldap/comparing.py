@@ -13,7 +13,7 @@ from directory.ldap.messages import Code, Compare, Result, Search
 from directory.ldap.places import BASE, NoSuchPlace
 from directory.ldap.policy import Asker
 from directory.ldap.schema import find_attribute
-from directory.ldap.seen import Seen
+from directory.ldap.seen import judge, sight
 from directory.ldap.walking import Walk
 
 _TRUE = And(())  # RFC 4526
@@ -32,10 +32,9 @@ def compare(directory: Directory, finder: Finder, asker: Asker, request: Compare
     for entry in walk.more(1):  # a base has one entry at most, which is looked at first
         with directory.read() as conn:
             fill_in(conn, [entry], (kind.key,), asker.id)
-        seen = Seen(entry, asker)
-        if not seen.values(kind.key):
+        if not sight(kind.key, asker)(entry):
             return Result(Code.NO_SUCH_ATTRIBUTE)
-        found = seen.holds(Equal(request.attribute, request.value))
+        found = judge(Equal(request.attribute, request.value), asker)(entry)
         if found is None:
             return Result(Code.INAPPROPRIATE_MATCHING, "Not a value of this attribute")
         return Result(Code.COMPARE_TRUE if found else Code.COMPARE_FALSE)

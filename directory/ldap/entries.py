@@ -86,9 +86,9 @@ class Entry:
         self._made: dict[str, Sequence[bytes]] = {}
 
     @property
-    def keys(self) -> Iterable[str]:
+    def keys(self) -> tuple[str, ...]:
         """Of the attributes that it may have."""
-        return HELD[self.kind] if self._makers else self._made
+        return HELD[self.kind] if self._makers else tuple(self._made)
 
     @classmethod
     def of(cls, dn: str, kind: Kind, values: Mapping[str, Sequence[bytes]]) -> Entry:
@@ -126,6 +126,9 @@ class Entry:
 
 def _octets(values: Sequence[Value]) -> Sequence[bytes]:
     """Each once, without those that are empty."""
+    if len(values) == 1:
+        value = values[0]
+        return (value.encode("utf-8") if isinstance(value, str) else value,) if value else ()
     found = [value.encode("utf-8") if isinstance(value, str) else value for value in values if value]
     return found if len(found) < 2 else list(dict.fromkeys(found))
 

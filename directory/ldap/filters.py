@@ -1,7 +1,4 @@
-"""Search filters: from octets to values, and whether an entry matches.
-
-A filter is true, false or undefined of an entry, and only what is true is found.  What an entry is asked for is
-decided by the ``Asked`` that evaluates: it knows the schema, and which attributes the asker may see.
+"""Search filters, from octets to values.
 
 Standards: RFC 4511 §4.5.1.7; RFC 4526 (absolute true and false).
 Limits: the reader's depth (ber.MAX_DEPTH) and 500 assertions.
@@ -10,7 +7,6 @@ Limits: the reader's depth (ber.MAX_DEPTH) and 500 assertions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from directory.ldap.ber import BerFault, Reader, context
 
@@ -160,27 +156,3 @@ def _read_extensible(reader: Reader) -> Extensible:
     if not rule and not attribute:
         raise BerFault("neither a rule nor an attribute")
     return Extensible(rule, attribute, value, in_dn)
-
-
-class Asked(Protocol):
-    """Something of which an assertion is True, False or, undefined, None."""
-
-    def holds(self, assertion: Assertion) -> bool | None: ...
-
-
-def evaluate(wanted: Filter, asked: Asked) -> bool | None:
-    """RFC 4511 §4.5.1.7: the logic of three values."""
-    if isinstance(wanted, And | Or):
-        decisive = isinstance(wanted, Or)
-        result: bool | None = not decisive
-        for part in wanted.parts:
-            found = evaluate(part, asked)
-            if found is decisive:
-                return decisive
-            if found is None:
-                result = None
-        return result
-    if isinstance(wanted, Not):
-        found = evaluate(wanted.part, asked)
-        return None if found is None else not found
-    return asked.holds(wanted)

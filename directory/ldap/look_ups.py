@@ -30,7 +30,7 @@ from directory.ldap.finding import (
 )
 from directory.ldap.memberships import reaching
 from directory.ldap.policy import Asker
-from directory.ldap.seen import Seen
+from directory.ldap.seen import judge
 from directory.ldap.unit_entries import unit_entries
 from directory.ldap.vocabulary import Vocabulary
 from directory.mail.addresses import normalise, owner_row
@@ -137,6 +137,10 @@ class Finder:
         self._vocabulary = Vocabulary()
         self._frequencies: dict[tuple[Fragment, int], int] = {}
 
+    def is_ready(self, now: float) -> bool:
+        """Whether words need not be read before they are looked up."""
+        return self._vocabulary.is_fresh(now)
+
     def subjects(self, conn: Reading, hint: Hint, asker: Asker, most: int) -> tuple[list[str], bool]:
         """Ids of accounts and groups, at most so many, likelier ones first; whether these are all."""
         found: dict[str, None] = {}
@@ -176,11 +180,9 @@ class Finder:
             wanted = most + 1 - len(found)
             if wanted <= 0:
                 return False
-            # an entry may match by several of its words, if these only begin alike
-            limit = wanted if first.ends else 2 * wanted
-            rows = conn.rows(question, **values, **leading, most=limit)
+            rows = conn.rows(question, **values, **leading, most=wanted)
             found.update((subject, None) for (subject,) in rows)
-            is_whole &= len(rows) < limit
+            is_whole &= len(rows) < wanted
         return is_whole
 
     def _inner(self, conn: Reading, fragment: Fragment) -> list[str]:
@@ -221,7 +223,8 @@ def _directly(conn: Reading, look_up: LookUp, asker: Asker, most: int) -> list[s
         row = owner_row(conn, login) if login else None
         return sorted(reaching(conn, [row.account_id])[row.account_id]) if row and row.account_id else []
     assert isinstance(look_up, ByUnit)
-    units = [unit_id for unit_id, entry in unit_entries(conn).items() if _is_or_is_labelled(entry, look_up, asker)]
+    is_meant = judge(look_up.assertion, asker)
+    units = [unit_id for unit_id, entry in unit_entries(conn).items() if is_meant(_labelled(entry)) is True]
     found: list[str] = []
     for start in range(0, len(units), _UNITS_AT_ONCE):
         chosen = units[start : start + _UNITS_AT_ONCE]
@@ -245,7 +248,6 @@ def _key_of(conn: Reading, kind: Any, name: str) -> str:
     return key if dn.folded(parsed) == dn.folded(dn.parse(leaf_text(conn, kind, key))) else ""
 
 
-def _is_or_is_labelled(entry: Entry, look_up: ByUnit, asker: Asker) -> bool:
+def _labelled(entry: Entry) -> Entry:
     """Somebody's ``ou`` are the name of his unit and how people write it, which is its description."""
-    names = [*entry.values("ou"), *entry.values("description")]
-    return Seen(Entry.of(entry.dn, "unit", {"ou": names}), asker).holds(look_up.assertion) is True
+    return Entry.of(entry.dn, "unit", {"ou": [*entry.values("ou"), *entry.values("description")]})

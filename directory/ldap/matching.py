@@ -177,25 +177,32 @@ def find_rule(name: str) -> Rule | None:
     return _BY_NAME.get(name.lower())
 
 
-def has_parts(rule: Rule, value: bytes, initial: bytes | None, middle: tuple[bytes, ...], final: bytes | None) -> bool:
-    """RFC 4517 §4.1: the parts lie in the value in their order, without overlapping."""
-    assert rule.part is not None
-    text = rule.key(value)
-    at, end = 0, len(text)
-    if initial is not None:
-        start = rule.part(initial).lstrip()
-        if not text.startswith(start):
+def with_parts(
+    rule: Rule | None, initial: bytes | None, middle: tuple[bytes, ...], final: bytes | None
+) -> Callable[[bytes], bool]:
+    """RFC 4517 §4.1: the parts lie in the value in their order, without overlapping.  Raises Undefined where no value
+    can be asked for them.
+    """
+    if rule is None or rule.part is None:
+        raise Undefined
+    key = rule.key
+    start = rule.part(initial).lstrip() if initial is not None else ""
+    last = rule.part(final).rstrip() if final is not None else ""
+    pieces = [rule.part(piece) for piece in middle]
+    if len(pieces) == 1 and not start and not last:
+        (only,) = pieces
+        return lambda value: only in key(value)
+
+    def fits(value: bytes) -> bool:
+        text = key(value)
+        at, end = len(start), len(text) - len(last)
+        if end < at or not text.startswith(start) or not text.endswith(last):
             return False
-        at = len(start)
-    if final is not None:
-        last = rule.part(final).rstrip()
-        end = len(text) - len(last)
-        if end < at or not text.endswith(last):
-            return False
-    for piece in middle:
-        wanted = rule.part(piece)
-        found = text.find(wanted, at, end)
-        if found < 0:
-            return False
-        at = found + len(wanted)
-    return True
+        for piece in pieces:
+            found = text.find(piece, at, end)
+            if found < 0:
+                return False
+            at = found + len(piece)
+        return True
+
+    return fits

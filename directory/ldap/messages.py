@@ -357,23 +357,37 @@ def write_result(
     return _write(message_id, ber.sequence(parts, application(answer)), controls)
 
 
-def write_entry(message_id: int, name: str, attributes: Iterable[tuple[str, Sequence[bytes]]]) -> bytes:
-    """RFC 4511 §4.5.2; no values where only types were asked for."""
-    # a search writes hundreds of these: by single steps, and names of types once
-    listed = [
-        ber.element(
-            ber.SEQUENCE,
-            _type_name(kind) + ber.element(ber.SET, b"".join([ber.element(ber.OCTETS, value) for value in values])),
-        )
-        for kind, values in attributes
-    ]
-    entry = ber.octets(name) + ber.element(ber.SEQUENCE, b"".join(listed))
-    return ber.element(ber.SEQUENCE, ber.integer(message_id) + ber.element(_ENTRY, entry))
+def write_entry(name: str, attributes: Iterable[tuple[str, Sequence[bytes]]]) -> bytes:
+    """RFC 4511 §4.5.2, without its message's number; no values where only types were asked for."""
+    listed = [ber.octets(name), b""]
+    for kind, values in attributes:
+        heads = _heads(kind)
+        if len(values) == 1 and len(values[0]) < len(heads):  # as nearly all are
+            listed.append(heads[len(values[0])])
+            listed.append(values[0])
+        else:
+            written = b"".join([ber.element(ber.OCTETS, value) for value in values])
+            listed.append(ber.element(ber.SEQUENCE, ber.octets(kind) + ber.element(ber.SET, written)))
+    listed[1] = ber.header_of(ber.SEQUENCE, sum(map(len, listed)) - len(listed[0]))
+    return ber.sequence(listed, _ENTRY)
 
 
 @lru_cache(500)
-def _type_name(name: str) -> bytes:
-    return ber.octets(name)
+def _heads(name: str) -> tuple[bytes, ...]:
+    """What stands before the one value of an attribute, by the value's length, as long as all lengths are one octet."""
+    kind = ber.octets(name)
+    return tuple(
+        bytes((ber.SEQUENCE, len(kind) + 4 + length)) + kind + bytes((ber.SET, 2 + length, ber.OCTETS, length))
+        for length in range(0x80 - 4 - len(kind))
+    )
+
+
+def numbered(message_id: int, operations: Sequence[bytes]) -> bytes:
+    """Operations, as messages with this number."""
+    number = ber.integer(message_id)
+    extra = len(number)
+    # the number stands between the header of each message and its operation
+    return b"".join([ber.header_of(ber.SEQUENCE, extra + len(each)) + number + each for each in operations])
 
 
 def write_notice(result: Result) -> bytes:

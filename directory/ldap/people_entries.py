@@ -13,11 +13,11 @@ from sqlalchemy import bindparam, select
 from directory.database import Reading
 from directory.ldap.entries import Entry, Makers, leaf_text, time_value
 from directory.questions import Question
-from directory.staff.units import Unit, tree
+from directory.staff.units import tree
 from directory.tables import account, address, person
 
 # Of so many accounts as there are places: the same statement each time, read through the driver.
-_PLACES = (1, 10, 100)
+_PLACES = (1, 12, 128)
 
 
 class _Row(NamedTuple):
@@ -37,17 +37,29 @@ class _Row(NamedTuple):
     employee_code: str | None
 
 
+class _Place(NamedTuple):
+    """A unit, as those who are posted there show it."""
+
+    name: str
+    agency_code: str
+    dn: str
+
+
 class _Found(NamedTuple):
     """An account with what belongs to it in other tables."""
 
     row: _Row
-    addresses: Sequence[str]
-    unit: Unit | None
-    unit_dn: str | None
+    aliases: Sequence[str]
+    place: _Place | None
 
     @property
     def name(self) -> str:
         return self.row.full_name or self.row.name
+
+    @property
+    def units(self) -> Sequence[str]:
+        shown = self.row.unit_name
+        return [shown] if self.place is None or self.place.name == shown else [shown, self.place.name]
 
 
 def _of(count: int) -> list[Any]:
@@ -80,11 +92,11 @@ _MAKERS: Makers = {
     "displayname": lambda found: [found.name],
     "sn": lambda found: [found.row.family_name or found.name],  # inetOrgPerson wants one; a single word is a given name
     "givenname": lambda found: [found.row.given_name],
-    "mail": lambda found: [found.row.login, *found.addresses],
+    "mail": lambda found: [found.row.login, *found.aliases],
     "title": lambda found: [found.row.title],
-    "ou": lambda found: [found.row.unit_name, found.unit.name if found.unit else None],
-    "departmentnumber": lambda found: [found.unit.agency_code if found.unit else None],
-    "seealso": lambda found: [found.unit_dn],
+    "ou": lambda found: found.units,
+    "departmentnumber": lambda found: [found.place.agency_code if found.place else None],
+    "seealso": lambda found: [found.place.dn if found.place else None],
     "telephonenumber": lambda found: [found.row.phone],
     "employeenumber": lambda found: [found.row.employee_code],
     "preferredlanguage": lambda found: [found.row.language],
@@ -99,23 +111,28 @@ def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str]) 
         row = _Row._make(values)
         rows[row.id] = row
     there = [each for each in ids if each in rows]
-    addresses: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
     if "mail" in wanted:
         for owner, text in _asked(conn, _ADDRESSES, there):
-            addresses.setdefault(owner, []).append(text)
-    units = tree(conn)
+            if text != rows[owner].login:
+                aliases.setdefault(owner, []).append(text)
     found = []
     for each in there:
         row = rows[each]
-        unit = units.by_id.get(row.unit_id) if row.unit_id else None
-        source = _Found(
-            row,
-            addresses.get(each, ()),
-            unit,
-            leaf_text(conn, "unit", unit.id) if unit else None,
-        )
+        source = _Found(row, aliases.get(each, ()), _place(conn, row.unit_id))
         name = leaf_text(conn, "account", row.login)
         found.append(Entry(name, "account", _MAKERS, source, key=row.login, owner=row.id, order=row.sort_key))
+    return found
+
+
+def _place(conn: Reading, unit_id: str | None) -> _Place | None:
+    """None: no unit, or one that is not of today."""
+    if unit_id is None:
+        return None
+    shelf = conn.memory.shelf("ldap places")
+    found: _Place | None = shelf.get(unit_id)
+    if found is None and (unit := tree(conn).by_id.get(unit_id)) is not None:
+        found = shelf[unit_id] = _Place(unit.name, unit.agency_code, leaf_text(conn, "unit", unit_id))
     return found
 
 

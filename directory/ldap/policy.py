@@ -5,6 +5,7 @@ Someone anonymous always sees the root DSE and the subschema, by which clients l
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from directory.ldap.schema import AttributeType, find_attribute
@@ -67,6 +68,11 @@ class Asker:
     def id(self) -> str:
         """His account's; empty: anybody."""
         return self.account.id if self.account is not None else ""
+
+    def view(self, keys: Set[str]) -> tuple[bool, bool, str]:
+        """Two askers with the same view see the same of these attributes, whosever they are."""
+        is_his_own = not self.policy.private.isdisjoint(keys)
+        return self.account is None, self.account is not None and self.account.is_admin, self.id if is_his_own else ""
 
     def sees_type(self, kind: AttributeType) -> bool:
         return self.sees(kind.key)

@@ -12,15 +12,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from directory.database import Directory
 from directory.ldap import root
+from directory.ldap.answers import Answers
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
 from directory.ldap.filling import FILLED_IN, LARGE, fill_in
-from directory.ldap.filters import evaluate
-from directory.ldap.finding import asked_for, certain, is_direct
+from directory.ldap.finding import ByWords, asked_for, certain, is_quick, narrow, unit_ids
 from directory.ldap.look_ups import Finder
 from directory.ldap.messages import (
     PAGED,
@@ -36,6 +37,7 @@ from directory.ldap.messages import (
     Search,
     SortKey,
     View,
+    numbered,
     page_control,
     read_page,
     read_sort_keys,
@@ -47,16 +49,17 @@ from directory.ldap.messages import (
 )
 from directory.ldap.places import BASE, ONE_LEVEL, SUBTREE, NoSuchPlace
 from directory.ldap.policy import Asker
-from directory.ldap.seen import Seen, Selection
+from directory.ldap.seen import Selection, judge
 from directory.ldap.sorting import Order, SortRefused, order_of
 from directory.ldap.steps import Look, Send, Steps
 from directory.ldap.viewing import EverybodyByName, SortedEntries, SortedList, ViewRefused, view
 from directory.ldap.walking import Walk
+from directory.memory import Memory
 
 SORTABLE = 2000
 MOST_PAGED = 4
 # Entries between looks at the clock and at what the client says meanwhile.
-BATCH, BATCH_OF_LARGE = 50, 10
+BATCH, BATCH_OF_LARGE = 128, 10
 # Entries of a view with photos or certificates.
 MOST_OF_LARGE = 50
 
@@ -110,7 +113,9 @@ class _Begun:
     paged: _Paged | None = None
     left: int = 0  # entries that may be given still
     has_more: bool = False  # than may be given
-    octets: bytes = b""  # entries that are not sent yet
+    entries: Sequence[bytes] = ()  # written, and not sent yet
+    memory: Memory | None = None  # where the whole answer may be kept, under this key
+    key: object = None
 
 
 class Searches:
@@ -141,8 +146,8 @@ class Searches:
                 return root.root_dse(conn, mechanisms, offers_tls=offers_tls)
 
         entry: Entry = yield Look(make)
-        if evaluate(search.filter, Seen(entry, root.ANYBODY)) is True:
-            yield Send(_written(message.id, [entry], search, root.ANYBODY))
+        if judge(search.filter, root.ANYBODY)(entry) is True:
+            yield Send(numbered(message.id, _written([entry], search, root.ANYBODY)))
         controls = [page_control(b"") for control in message.controls if control.oid == PAGED]
         yield Send(write_result(message.id, Answer.DONE, SUCCESS, controls=controls))
 
@@ -153,7 +158,15 @@ class Searches:
             if search.scope not in (BASE, ONE_LEVEL, SUBTREE):
                 raise BerFault("This scope is not known here")
             wanted = _read_controls(message.controls)
-            begun: _Begun = yield Look(partial(self._begun, operation, search, wanted, who), is_light=_is_light(search))
+            begun: _Begun | None = None
+            is_light = self._is_light(search)
+            if about(search).is_everybodys and not message.controls:
+                begun = yield Look(partial(self._plain, search, who, goes_on=is_light), is_light=True)
+                if begun is None:
+                    begun = yield Look(partial(self._plain, search, who, goes_on=True))
+            else:
+                begun = yield Look(partial(self._begun, search, wanted, who), is_light=is_light)
+            assert begun is not None
             if begun.walk is not None:
                 begun = yield from self._sorted(operation, search, wanted, begun)
         except BerFault as fault:
@@ -162,17 +175,37 @@ class Searches:
             yield from self._give(operation, search, begun, wanted.page, began)
         elif not operation.is_abandoned:
             done = write_result(operation.id, Answer.DONE, begun.result, controls=begun.controls)
-            yield Send(begun.octets + done)
+            yield Send(numbered(operation.id, begun.entries) + done)
 
-    def _begun(self, operation: Operation, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
+    def _is_light(self, search: Search) -> bool:
+        found = about(search)
+        return found.is_quick and (not found.asks_words or self._finder.is_ready(self._directory.clock()))
+
+    def _plain(self, search: Search, who: Callable[[], Asker | None], *, goes_on: bool) -> _Begun | None:
+        """The answer that was given lately, or the search begun; None: it was not, and this ``goes_on`` no further."""
+        with self._directory.read() as conn:
+            asker = who()
+            if asker is None or not asker.may_search:
+                return _refused(asker)
+            key = asker.view(about(search).keys), search
+            known = Answers.of(conn.memory).recall(key)
+            if known is not None:
+                return _Begun(known.result, entries=known.operations)
+            if not goes_on:
+                return None
+            begun = self._begin(search, _Wanted(), asker)
+            begun.memory, begun.key = conn.memory, key
+            return begun
+
+    def _begun(self, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
         with self._directory.read():  # one snapshot for all of it
-            return self._begin(operation, search, wanted, who)
+            asker = who()
+            if asker is None or not asker.may_search:
+                return _refused(asker)
+            return self._begin(search, wanted, asker)
 
-    def _begin(self, operation: Operation, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
+    def _begin(self, search: Search, wanted: _Wanted, asker: Asker) -> _Begun:
         """On a thread: as much as most searches want."""
-        asker = who()
-        if asker is None or not asker.may_search:
-            return _Begun(OVER if asker is None else NOT_YOU)
         page = wanted.page
         if page is not None and page.cookie:
             return self._continued(search, wanted, page, asker)
@@ -196,7 +229,7 @@ class Searches:
         if order is None or (walk.is_ordered and wanted.view is None):
             if order is not None:
                 controls.append(sort_control(Code.SUCCESS))
-            self._open(operation, search, wanted, begun)
+            self._open(search, wanted, begun)
         return begun
 
     def _continued(self, search: Search, wanted: _Wanted, page: Page, asker: Asker) -> _Begun:
@@ -209,13 +242,13 @@ class Searches:
         paged.walk.allow_more()
         return _Begun(SUCCESS, asker=asker, paged=paged, left=self._allowed(search, asker, page, paged.sent))
 
-    def _open(self, operation: Operation, search: Search, wanted: _Wanted, begun: _Begun) -> None:
+    def _open(self, search: Search, wanted: _Wanted, begun: _Begun) -> None:
         """From the walk to the first entries."""
         assert begun.walk is not None and begun.asker is not None
         begun.paged = _Paged((search, wanted.keys), begun.walk, 0)
         begun.walk = None
         begun.left = self._allowed(search, begun.asker, wanted.page, 0)
-        self._next(operation, search, begun)
+        self._next(search, begun)
 
     def _allowed(self, search: Search, asker: Asker, page: Page | None, sent: int) -> int:
         """How many entries may be given now."""
@@ -228,19 +261,17 @@ class Searches:
             most = max(most, asker.policy.paged_limit)
         return min(most, search.size_limit) if search.size_limit else most
 
-    def _next(self, operation: Operation, search: Search, begun: _Begun) -> None:
+    def _next(self, search: Search, begun: _Begun) -> None:
         """On a thread: the next entries, written; and whether there is one more, where no more are wanted."""
         paged, asker = begun.paged, begun.asker
         assert paged is not None and asker is not None
-        if begun.left > 0:
-            entries = paged.walk.more(min(BATCH_OF_LARGE if _is_large(search) else BATCH, begun.left))
-            begun.octets += self._write(operation.id, entries, search, asker)
-            begun.left -= len(entries)
-            paged.sent += len(entries)
-        if begun.left <= 0 and not paged.walk.is_over:
-            more = paged.walk.more(1)
-            paged.walk.put_back(more)
-            begun.has_more = bool(more)
+        entries = paged.walk.more(min(BATCH_OF_LARGE if _is_large(search) else BATCH, begun.left + 1))
+        if len(entries) > begun.left:
+            paged.walk.put_back(entries[begun.left :])
+            entries, begun.has_more = entries[: begun.left], True
+        begun.entries = [*begun.entries, *self._write(entries, search, asker)]
+        begun.left -= len(entries)
+        paged.sent += len(entries)
 
     def _sorted(self, operation: Operation, search: Search, wanted: _Wanted, begun: _Begun) -> Steps:
         """A list in an order that no index has; or a part of a list."""
@@ -249,7 +280,7 @@ class Searches:
         if wanted.view is not None and walk.is_ordered and certain(search.filter, asker):
             keys = Selection.of(search.attributes).keys
             everybody = EverybodyByName(self._directory, keys, reverse=bool(order.by_name))
-            return (yield Look(partial(self._viewed, operation, search, wanted.view, everybody, begun)))
+            return (yield Look(partial(self._viewed, search, wanted.view, everybody, begun)))
         entries: list[Entry] = []
         while not walk.is_over and len(entries) <= SORTABLE and not operation.is_abandoned:
             entries += yield Look(partial(walk.more, SORTABLE + 1 - len(entries)))
@@ -266,12 +297,12 @@ class Searches:
         if wanted.view is not None:
             whole = SortedEntries(entries, order, asker)
             begun.controls.clear()
-            return (yield Look(partial(self._viewed, operation, search, wanted.view, whole, begun)))
+            return (yield Look(partial(self._viewed, search, wanted.view, whole, begun)))
         walk.put_back(entries)
-        yield Look(partial(self._open, operation, search, wanted, begun))
+        yield Look(partial(self._open, search, wanted, begun))
         return begun
 
-    def _viewed(self, operation: Operation, search: Search, wanted: View, whole: SortedList, begun: _Begun) -> _Begun:
+    def _viewed(self, search: Search, wanted: View, whole: SortedList, begun: _Begun) -> _Begun:
         assert begun.asker is not None
         sorting = sort_control(Code.SUCCESS)
         try:
@@ -282,7 +313,7 @@ class Searches:
             return _Begun(UNVIEWED, [sorting, view_control(refused.code)])
         result = SUCCESS if is_all else Result(Code.SIZE_LIMIT_EXCEEDED)
         controls = [sorting, view_control(Code.SUCCESS, position, count)]
-        return _Begun(result, controls, octets=self._write(operation.id, entries, search, begun.asker))
+        return _Begun(result, controls, entries=self._write(entries, search, begun.asker))
 
     def _give(self, operation: Operation, search: Search, begun: _Begun, page: Page | None, began: float) -> Steps:
         """Send entries until the page is full, a limit is reached, or there are no more."""
@@ -297,10 +328,10 @@ class Searches:
             if begun.left > 0 and self._monotonic() - began >= seconds:
                 result = Result(Code.TIME_LIMIT_EXCEEDED)
                 break
-            if begun.octets:
-                yield Send(begun.octets)
-                begun.octets = b""
-            yield Look(partial(self._next, operation, search, begun))
+            if begun.entries:
+                yield Send(numbered(operation.id, begun.entries))
+                begun.entries, begun.memory = (), None
+            yield Look(partial(self._next, search, begun))
         cookie = b""
         if result is SUCCESS:
             is_over = not begun.has_more and walk.is_whole
@@ -312,13 +343,16 @@ class Searches:
                 result = Result(Code.ADMIN_LIMIT_EXCEEDED, "Ask for less: no index helps with this filter")
         if page is not None:
             begun.controls.append(page_control(cookie))
+        if begun.memory is not None and result.code in (Code.SUCCESS, Code.SIZE_LIMIT_EXCEEDED):
+            Answers.of(begun.memory).keep(begun.key, tuple(begun.entries), result)
         if not operation.is_abandoned:
-            yield Send(begun.octets + write_result(operation.id, Answer.DONE, result, controls=begun.controls))
+            done = write_result(operation.id, Answer.DONE, result, controls=begun.controls)
+            yield Send(numbered(operation.id, begun.entries) + done)
 
-    def _write(self, message_id: int, entries: Sequence[Entry], search: Search, asker: Asker) -> bytes:
+    def _write(self, entries: Sequence[Entry], search: Search, asker: Asker) -> list[bytes]:
         with self._directory.read() as conn:
             fill_in(conn, entries, Selection.of(search.attributes).keys, asker.id)
-        return _written(message_id, entries, search, asker)
+        return _written(entries, search, asker)
 
     def _keep(self, paged: _Paged) -> bytes:
         self._pages += 1
@@ -329,10 +363,29 @@ class Searches:
         return cookie
 
 
-def _is_light(search: Search) -> bool:
-    """Whether it is about one entry, by its name or by what only one has, and about nothing that takes long to find."""
+def _refused(asker: Asker | None) -> _Begun:
+    return _Begun(OVER if asker is None else NOT_YOU)
+
+
+class About(NamedTuple):
+    """What a search looks at.  ``is_everybodys``: who sees the same of these attributes is given the same;
+    ``is_quick``: the first is found in less time than the way to a thread takes; ``asks_words``: once these were read.
+    """
+
+    keys: frozenset[str]
+    is_everybodys: bool
+    is_quick: bool
+    asks_words: bool
+
+
+@lru_cache(2000)
+def about(search: Search) -> About:
     keys = Selection.of(search.attributes).keys.union(asked_for(search.filter))
-    return FILLED_IN.isdisjoint(keys) and (search.scope == BASE or is_direct(search.filter))
+    hint = narrow(search.filter)
+    asks_words = hint is not None and any(isinstance(each, ByWords) for each in hint)
+    finds_at_once = search.scope == BASE or (is_quick(hint) and unit_ids(search.filter) is not None)
+    is_everybodys = FILLED_IN.isdisjoint(keys)
+    return About(keys, is_everybodys, is_everybodys and finds_at_once, asks_words)
 
 
 def _is_large(search: Search) -> bool:
@@ -358,9 +411,8 @@ def _read_controls(controls: Sequence[Control]) -> _Wanted:
     return found
 
 
-def _written(message_id: int, entries: Sequence[Entry], search: Search, asker: Asker) -> bytes:
-    selection = Selection.of(search.attributes)
-    return b"".join(
-        write_entry(message_id, entry.dn, selection.of_entry(entry, asker, types_only=search.types_only))
-        for entry in entries
-    )
+def _written(entries: Sequence[Entry], search: Search, asker: Asker) -> list[bytes]:
+    shown = Selection.of(search.attributes).shown_to(asker)
+    if search.types_only:
+        return [write_entry(entry.dn, [(name, ()) for name, _ in shown(entry)]) for entry in entries]
+    return [write_entry(entry.dn, shown(entry)) for entry in entries]

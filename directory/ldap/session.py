@@ -51,6 +51,7 @@ from directory.ldap.policy import Asker, Policy
 from directory.ldap.searching import NOT_YOU, OVER, Operation, Searches
 from directory.ldap.steps import Close, Look, Send, StartTls, Steps
 from directory.mail.accounts import Account
+from directory.memory import Memory
 from directory.signing_in.admission import Admission
 from directory.signing_in.login import Gate, LoginRefused
 from directory.signing_in.sasl_login import Conversation, admit, converse
@@ -103,6 +104,7 @@ class Session:
         self._running: Operation | None = None
         self._broken: Steps | None = None
         self._admission: Admission | None = None
+        self._known: tuple[Memory, Asker] | None = None  # who he is, as long as the directory does not change
         self._sasl: tuple[str, Conversation] | None = None
         self._searches = Searches(services.directory, services.finder, services.monotonic)
 
@@ -214,11 +216,14 @@ class Session:
         """On a thread.  None: who was let in would not be let in again."""
         if self._admission is None:
             return Asker(None, self._services.policy)
-        account = self._services.gate.still_holds(self._admission)
-        if account is None:
-            self._become(None)
-            return None
-        return Asker(account, self._services.policy)
+        with self._services.directory.read() as conn:
+            if self._known is None or self._known[0] is not conn.memory:
+                account = self._services.gate.still_holds(self._admission)
+                if account is None:
+                    self._become(None)
+                    return None
+                self._known = conn.memory, Asker(account, self._services.policy)
+            return self._known[1]
 
     def _compare(self, message_id: int, request: Compare) -> Steps:
         def judge() -> Result:
@@ -270,7 +275,7 @@ class Session:
         return tuple(each for each in MECHANISMS if each in offered and (self.takes_passwords or each == "EXTERNAL"))
 
     def _become(self, admission: Admission | None) -> None:
-        self._admission = admission
+        self._admission, self._known = admission, None
         self._searches.forget()
         self._framer.limit = STRANGERS_MESSAGE if admission is None else MEMBERS_MESSAGE
 

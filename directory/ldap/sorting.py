@@ -16,7 +16,7 @@ from directory.ldap.matching import NAME_ORDER, Rule, Undefined, find_rule
 from directory.ldap.messages import Code, SortKey
 from directory.ldap.policy import Asker
 from directory.ldap.schema import find_attribute
-from directory.ldap.seen import Seen
+from directory.ldap.seen import sight
 
 
 class SortRefused(Exception):
@@ -58,7 +58,7 @@ def _is_by_name(key: str, rule: Rule) -> bool:
 
 
 def _rank(entry: Entry, asker: Asker, key: str, rule: Rule) -> tuple[bool, Any]:
-    values = Seen(entry, asker).values(key)
+    values = sight(key, asker)(entry)
     if values and entry.order and _is_by_name(key, rule):
         return False, entry.order
     keys = []

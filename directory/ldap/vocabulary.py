@@ -19,6 +19,8 @@ from directory.words.names import fold
 from directory.words.search_index import PHONE
 
 LIFETIME = 60
+# Of so many parts the words are remembered: clients ask for the same few syllables.
+_PARTS = 200
 
 # telephone numbers, which begin with it, are found by their ends alone
 _PORTION = 5000
@@ -29,41 +31,59 @@ _WORDS = (
     .execution_options(yield_per=_PORTION)
 )
 
+# (part, at most so many, only at the end) → words
+_Known = dict[tuple[str, int, bool], list[str]]
+
 
 class Vocabulary:
     """One per process."""
 
     def __init__(self) -> None:
-        self._text = ""
+        # the words, and what was found among them
+        self._text: tuple[str, _Known] = "", {}
         self._loaded_at = -LIFETIME
         self._version = -1
         self._lock = threading.Lock()
 
     def containing(self, conn: Reading, part: str, most: int, *, ends: bool) -> list[str]:
         """Words with the part in them, at their end or anywhere, but not at their beginning; at most so many."""
-        text = self._current(conn)
-        wanted = part + "\n" if ends else part
-        found: list[str] = []
-        at = text.find(wanted)
-        while at >= 0 and len(found) < most:
-            start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
-            # where it is the beginning, it may be there a second time
-            if start != at or text.find(wanted, at + 1, end + 1) >= 0:
-                found.append(text[start:end])
-            at = text.find(wanted, end)
+        text, known = self._current(conn)
+        found = known.get((part, most, ends))
+        if found is None:
+            found = _containing(text, part, most, ends=ends)
+            if len(known) >= _PARTS:
+                known.clear()
+            known[part, most, ends] = found
         return found
 
-    def _current(self, conn: Reading) -> str:
+    def is_fresh(self, now: float) -> bool:
+        """Whether ``containing`` has nothing to read."""
+        return 0 <= now - self._loaded_at < LIFETIME
+
+    def _current(self, conn: Reading) -> tuple[str, _Known]:
         """As it was is good enough while another thread reads it anew."""
-        if not 0 <= conn.now - self._loaded_at < LIFETIME and self._lock.acquire(blocking=not self._text):
+        if not self.is_fresh(conn.now) and self._lock.acquire(blocking=not self._text[0]):
             try:
                 if conn.memory.version != self._version:
-                    self._text = _read(conn)
+                    self._text = _read(conn), {}
                     self._version = conn.memory.version
                 self._loaded_at = conn.now
             finally:
                 self._lock.release()
         return self._text
+
+
+def _containing(text: str, part: str, most: int, *, ends: bool) -> list[str]:
+    wanted = part + "\n" if ends else part
+    found: list[str] = []
+    at = text.find(wanted)
+    while at >= 0 and len(found) < most:
+        start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+        # where it is the beginning, it may be there a second time
+        if start != at or text.find(wanted, at + 1, end + 1) >= 0:
+            found.append(text[start:end])
+        at = text.find(wanted, end)
+    return found
 
 
 def _read(conn: Reading) -> str:

@@ -18,7 +18,6 @@ from sqlalchemy import bindparam, select, tuple_
 from directory.database import Directory, Reading
 from directory.ldap.entries import Entry, Kind, branch_text
 from directory.ldap.filling import FILLED_IN, fill_in
-from directory.ldap.filters import evaluate
 from directory.ldap.finding import Hint, asked_for, narrow, possible, unit_ids
 from directory.ldap.group_entries import group_entries
 from directory.ldap.look_ups import Finder
@@ -26,14 +25,14 @@ from directory.ldap.messages import Search
 from directory.ldap.people_entries import account_entries
 from directory.ldap.places import NoSuchPlace, Reach, locate, missing, reach
 from directory.ldap.policy import Asker
-from directory.ldap.seen import Seen, Selection
+from directory.ldap.seen import Selection, judge
 from directory.ldap.unit_entries import unit_entries
 from directory.mail.addresses import owner_row
 from directory.questions import Question
 from directory.tables import account, mail_group
 
 EXAMINED = 5000
-_BATCH, _LEAST = 100, 10
+_BATCH, _LEAST = 128, 12
 # So many candidates of an index are looked up at first, and then so many times more.
 _FIRST, _MORE = 150, 6
 # Entries that are looked at before the asker is asked whether he still waits.
@@ -77,6 +76,7 @@ class Walk:
         self._directory = directory
         self._finder = finder
         self._filter = search.filter
+        self._judge = judge(search.filter, asker)
         self._asker = asker
         self._judged_by = frozenset(asked_for(search.filter))
         self._wanted = Selection.of(search.attributes).keys | self._judged_by
@@ -99,7 +99,7 @@ class Walk:
 
     def _start(self, conn: Reading, wanted: Reach, by_name: bool | None) -> None:
         self._ready.extend(
-            entry for entry in wanted.fixed if possible(self._filter, entry.kind) and self._matches(entry)
+            entry for entry in wanted.fixed if possible(self._filter, entry.kind) and self._judge(entry) is True
         )
         if wanted.leaf is not None:
             self._start_at_leaf(conn, wanted)
@@ -142,9 +142,6 @@ class Walk:
         if not ids:
             raise NoSuchPlace(missing(branch_text(conn, place.branch)))
 
-    def _matches(self, entry: Entry) -> bool:
-        return evaluate(self._filter, Seen(entry, self._asker)) is True
-
     def more(self, most: int) -> list[Entry]:
         """The next entries that match, perhaps none yet; ``is_over`` tells whether there are more."""
         found: list[Entry] = []
@@ -182,10 +179,11 @@ class Walk:
         if not batch:
             return False
         self._left -= len(batch)
-        for entry in batch:
-            if self._matches(entry):
+        found = [entry for entry in batch if self._judge(entry) is True]
+        if not self._judged_by.isdisjoint(FILLED_IN):
+            for entry in found:
                 entry.forget(FILLED_IN)
-                self._ready.append(entry)
+        self._ready.extend(found)
         return True
 
     def _next(self, conn: Reading, size: int) -> Sequence[Entry]:

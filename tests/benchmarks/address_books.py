@@ -187,12 +187,12 @@ index cn,sn,givenName,displayName eq,sub,approx
 index mail,uid,telephoneNumber,ou,title eq,sub
 index employeeNumber,departmentNumber,member,seeAlso eq
 """
-_SELECTION = Selection.of(())
+_SHOWN = Selection.of(()).shown_to(root.ANYBODY)
 
 
 def _ldif(entry: Entry) -> bytes:
     lines = [_line(b"dn", entry.dn.encode("utf-8"))]
-    for name, values in _SELECTION.of_entry(entry, root.ANYBODY, types_only=False):
+    for name, values in _SHOWN(entry):
         lines += [_line(name.encode(), value) for value in values]
     if entry.dn == LOGIN:
         lines.append(_line(b"userPassword", PASSWORD.encode()))

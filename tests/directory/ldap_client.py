@@ -14,6 +14,7 @@ with warnings.catch_warnings():
 from pyasn1.codec.ber import decoder, encoder
 
 from directory.ldap import ber
+from directory.ldap.filters import And, Approx, AtLeast, AtMost, Equal, Extensible, Filter, Not, Or, Present, Substrings
 from directory.ldap.messages import PAGED, SORT_REQUEST, Code
 from directory.ldap.policy import Policy
 from directory.ldap.session import Services, Session
@@ -37,6 +38,28 @@ def message(number: int, name: str, request: Any, controls: Sequence[tuple[str, 
             listed.setComponentByPosition(position, control)
         whole["controls"] = listed
     return encoder.encode(whole)
+
+
+def filter_text(wanted: Filter) -> str:
+    """RFC 4515."""
+
+    def escaped(value: bytes | None) -> str:
+        return "".join(f"\\{octet:02x}" for octet in value or b"")
+
+    if isinstance(wanted, And | Or):
+        return f"({'&' if isinstance(wanted, And) else '|'}{''.join(map(filter_text, wanted.parts))})"
+    if isinstance(wanted, Not):
+        return f"(!{filter_text(wanted.part)})"
+    if isinstance(wanted, Present):
+        return f"({wanted.attribute}=*)"
+    if isinstance(wanted, Substrings):
+        middle = "".join(f"*{escaped(piece)}" for piece in wanted.middle)
+        return f"({wanted.attribute}={escaped(wanted.initial)}{middle}*{escaped(wanted.final)})"
+    if isinstance(wanted, Extensible):
+        rule = f":{wanted.rule}" if wanted.rule else ""
+        return f"({wanted.attribute}{':dn' if wanted.in_dn else ''}{rule}:={escaped(wanted.value)})"
+    mark = {Equal: "=", AtLeast: ">=", AtMost: "<=", Approx: "~="}[type(wanted)]
+    return f"({wanted.attribute}{mark}{escaped(wanted.value)})"
 
 
 def search_request(

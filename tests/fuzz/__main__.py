@@ -21,12 +21,11 @@ from directory.ldap import ber, dn
 from directory.ldap.ber import BerFault
 from directory.ldap.ber import Framer as LdapFramer
 from directory.ldap.entries import Entry
-from directory.ldap.filters import evaluate
 from directory.ldap.finding import narrow, possible
 from directory.ldap.messages import VIEW_REQUEST, Bind, Compare, Message, Search, read_page, read_sort_keys, read_view
 from directory.ldap.messages import read_message as read_ldap
 from directory.ldap.root import ANYBODY
-from directory.ldap.seen import Seen, Selection
+from directory.ldap.seen import Selection, judge
 from mailserver.imap.grammar.framing import TAG, Broken, Framed, Framer, discard, member_limits
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 from mailserver.imap.table import COMMANDS
@@ -126,11 +125,11 @@ def ldap(octets: bytes) -> None:
     for message in whole:
         operation = message.operation
         if isinstance(operation, Search):
-            if evaluate(operation.filter, Seen(entry, ANYBODY)) is True:
+            if judge(operation.filter, ANYBODY)(entry) is True:
                 assert possible(operation.filter, "account")
                 hint = narrow(operation.filter)
                 assert hint is None or hint
-            Selection.of(operation.attributes).of_entry(entry, ANYBODY, types_only=operation.types_only)
+            Selection.of(operation.attributes).shown_to(ANYBODY)(entry)
         if isinstance(operation, Bind | Compare):
             with contextlib.suppress(dn.DnFault):
                 name = dn.parse(operation.name)

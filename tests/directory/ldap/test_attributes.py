@@ -17,7 +17,7 @@ from directory.mail.account_changes import set_admin
 from directory.mail.accounts import account_by_login
 from directory.tables import account, certificate, person_photo
 from tests.directory.conftest import City, Clock
-from tests.directory.ldap.test_session import PASSWORD, PEOPLE_BASE, TOP, make_client, staff
+from tests.directory.ldap_city import PASSWORD, PEOPLE_BASE, TOP, make_client, staff
 from tests.directory.ldap_client import Client, read_answers, search_request, sort_by
 
 

@@ -36,6 +36,7 @@ from directory.ldap.messages import (
     Search,
     Unbind,
     Write,
+    numbered,
     read_message,
     read_page,
     read_sort_keys,
@@ -43,7 +44,7 @@ from directory.ldap.messages import (
     write_notice,
     write_result,
 )
-from tests.directory.ldap_client import message, read_answers, rfc4511, search_request
+from tests.directory.ldap_client import filter_text, message, read_answers, rfc4511, search_request
 
 
 def read(octets: bytes) -> Message:
@@ -77,7 +78,10 @@ def test_golden_answers() -> None:
     assert write_result(1, Answer.BIND, Result(Code.SUCCESS)).hex() == "300c02010161070a010004000400"
     notice = write_notice(Result(Code.UNAVAILABLE)).hex()
     assert notice == "3024020100781f0a0134040004008a16312e332e362e312e342e312e313436362e3230303336"
-    assert write_entry(2, "o=x", [("cn", [b"a"])]).hex() == "3017020102641204036f3d78300b30090402636e3103040161"
+    assert (
+        numbered(2, [write_entry("o=x", [("cn", [b"a"])])]).hex()
+        == "3017020102641204036f3d78300b30090402636e3103040161"
+    )
 
 
 NAMES = st.sampled_from(["cn", "mail", "sn", "2.5.4.3", "userCertificate;binary", "givenName"])
@@ -113,32 +117,10 @@ FILTERS: st.SearchStrategy[Filter] = st.recursive(
 )
 
 
-def text_of(wanted: Filter) -> str:
-    """RFC 4515."""
-
-    def escaped(value: bytes | None) -> str:
-        return "".join(f"\\{octet:02x}" for octet in value or b"")
-
-    if isinstance(wanted, And | Or):
-        return f"({'&' if isinstance(wanted, And) else '|'}{''.join(map(text_of, wanted.parts))})"
-    if isinstance(wanted, Not):
-        return f"(!{text_of(wanted.part)})"
-    if isinstance(wanted, Present):
-        return f"({wanted.attribute}=*)"
-    if isinstance(wanted, Substrings):
-        middle = "".join(f"*{escaped(piece)}" for piece in wanted.middle)
-        return f"({wanted.attribute}={escaped(wanted.initial)}{middle}*{escaped(wanted.final)})"
-    if isinstance(wanted, Extensible):
-        rule = f":{wanted.rule}" if wanted.rule else ""
-        return f"({wanted.attribute}{':dn' if wanted.in_dn else ''}{rule}:={escaped(wanted.value)})"
-    mark = {Equal: "=", AtLeast: ">=", AtMost: "<=", Approx: "~="}[type(wanted)]
-    return f"({wanted.attribute}{mark}{escaped(wanted.value)})"
-
-
 @given(wanted=FILTERS, size=st.integers(0, 2**31 - 1), types_only=st.booleans(), number=st.integers(1, 2**31 - 1))
 def test_searches_of_another_encoder_are_read(wanted: Filter, size: int, types_only: bool, number: int) -> None:
     request = search_request(
-        "dc=x", text_of(wanted), "LEVEL", ["cn", "*"], size_limit=size, time_limit=3, types_only=types_only
+        "dc=x", filter_text(wanted), "LEVEL", ["cn", "*"], size_limit=size, time_limit=3, types_only=types_only
     )
     octets = message(number, "searchRequest", request, [("1.2.3", True, b"v"), ("1.2.4", False, None)])
     expected = Search("dc=x", 1, size, 3, types_only, wanted, ("cn", "*"))
@@ -148,7 +130,8 @@ def test_searches_of_another_encoder_are_read(wanted: Filter, size: int, types_o
 @given(octets=st.lists(FILTERS, min_size=1, max_size=3), cuts=st.lists(st.integers(1, 40), min_size=1))
 def test_messages_are_the_same_however_they_come(octets: list[Filter], cuts: list[int]) -> None:
     whole = b"".join(
-        message(number + 1, "searchRequest", search_request("", text_of(each))) for number, each in enumerate(octets)
+        message(number + 1, "searchRequest", search_request("", filter_text(each)))
+        for number, each in enumerate(octets)
     )
     for sizes in ([1], cuts):
         framer, found, at, turn = Framer(100_000), [], 0, 0
@@ -197,7 +180,7 @@ def test_answers_are_read_by_another_decoder(number: int, code: Code, text: str,
 
 @given(st.lists(st.tuples(st.sampled_from(["cn", "mail"]), st.lists(st.binary(max_size=200), max_size=3)), max_size=4))
 def test_entries_are_read_by_another_decoder(attributes: list[tuple[str, list[bytes]]]) -> None:
-    (answer,) = read_answers(write_entry(9, "cn=Ấn,o=x", attributes))
+    (answer,) = read_answers(numbered(9, [write_entry("cn=Ấn,o=x", attributes)]))
     entry = answer["protocolOp"].getComponent()
     assert bytes(entry["object"]).decode() == "cn=Ấn,o=x"
     assert [(str(each["type"]), [bytes(value) for value in each["vals"]]) for each in entry["attributes"]] == attributes

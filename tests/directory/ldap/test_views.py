@@ -10,7 +10,7 @@ import pytest
 from directory.ldap import ber, searching
 from directory.ldap.messages import PAGED, SORT_RESPONSE, VIEW_REQUEST, VIEW_RESPONSE, Code
 from tests.directory.conftest import City, Clock
-from tests.directory.ldap.test_session import PASSWORD, PEOPLE_BASE, TOP, make_client, staff
+from tests.directory.ldap_city import PASSWORD, PEOPLE_BASE, TOP, make_client, staff
 from tests.directory.ldap_client import Client, Found, page, sort_by
 
 # As their list is: people by given names, the mailbox by the whole of its name.
