@@ -31,6 +31,7 @@ from webmail.reading import (
     search_form,
 )
 from webmail.services import EXTENSION, WebmailServices
+from webmail.smime import details
 from webmail.templating import Environment
 from webmail.writing import composing, people, postponed
 
@@ -73,6 +74,7 @@ def create_app(services: WebmailServices) -> Flask:
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
+        details,
         details,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)

@@ -29,13 +29,14 @@ from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels
 from webmail.services import services
+from webmail.smime.marks import mark_of
 
 blueprint = Blueprint("listing", __name__)
 
 PAGE = 50
 COLUMNS = (
     "uid", "flags", "internal_date", "subject", "author_name", "author_address", "to_text", "preview",
-    "has_attachments",
+    "has_attachments", "bodystructure",
 )  # fmt: skip
 FILTERS = ("unread", "starred", "attachments")
 
@@ -55,6 +56,7 @@ class Row:
     preview: str
     moment: int
     has_attachments: bool
+    protected: str  # signed, encrypted, or nothing
     labels: tuple[Label, ...]
     place: str = ""  # the mailbox's name, where rows of several are shown
 
@@ -222,6 +224,8 @@ def make_rows(
         sent = mailbox.special_use in ("\\Sent", "\\Drafts")
         flags = row.flags
         names = flag_bits.flag_names(flags, mailbox.keywords)
+        protected = mark_of(row.bodystructure)
+        closed = protected == "encrypted"
         rows.append(
             Row(
                 mailbox.id,
@@ -235,10 +239,11 @@ def make_rows(
                 else (row.author_name or row.author_address or _("(no sender)")),
                 "" if sent else row.author_address,
                 not sent and outside(row.author_address),
-                row.subject or _("(no subject)"),
+                _("Encrypted message") if closed and row.subject in ("", "[...]") else row.subject or _("(no subject)"),
                 row.preview,
                 row.internal_date,
-                bool(row.has_attachments),
+                bool(row.has_attachments) and not closed,
+                protected,
                 labels.among(names),
                 mailbox_label(mailbox, whole=True) if name_places else "",
             )

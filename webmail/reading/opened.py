@@ -72,6 +72,7 @@ class Reading:
     lines: int  # about how tall the text is, for a frame that no script measures
     sayings: list[Saying]  # of its signature and encryption
     is_split: bool  # what was signed is shown apart from what was not
+    unsigned: frozenset[int]  # attachments that the signature of a part leaves out
 
     @property
     def path(self) -> str:
@@ -187,6 +188,9 @@ def _reading(
         lines,
         sayings(contents),
         any(map(contents.is_signed, layout.shown)) and not all(map(contents.is_signed, layout.shown)),
+        frozenset(
+            each.index for each in layout.attachments if contents.signed_place and not contents.is_signed(each.part)
+        ),
     )
 
 
