@@ -138,7 +138,7 @@ def fetcher(config: Config) -> fetched_crls.Fetch:
 def keep_certificates(config: Config, directory: Directory, ending: threading.Event) -> None:
     """Until the process ends."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-    keeper = Keeper(config, directory, fetcher(config), time.monotonic, ending.is_set)
+    keeper = Keeper(config, directory, key_process(config), fetcher(config), time.monotonic, ending.is_set)
     while not ending.is_set():
         keeper.look()
         ending.wait(_INTERVAL)
@@ -151,13 +151,14 @@ class Keeper:
         self,
         config: Config,
         directory: Directory,
+        keys: KeyMaker,
         fetch: fetched_crls.Fetch,
         monotonic: Callable[[], float],
         is_over: Callable[[], bool],
     ) -> None:
         self._config = config
         self._directory = directory
-        self._keys = key_process(config)
+        self._keys = keys
         self._fetch = fetch
         self._monotonic = monotonic
         self._is_over = is_over

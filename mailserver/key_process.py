@@ -16,13 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from directory.database import Directory
+from directory.keys import pairs
 from directory.keys.answering import Answering
 from directory.keys.using import SessionRules
 from directory.keys.vault import Vault
 from mailserver.config import Config
-from mailserver.servers.keys import KeyServer, harden, listen
+from mailserver.servers.keys import KeyServer, die_with_parent, harden, listen
 from security.keys.client import KeyProcess
 from security.keys.installation import InstallationKey
+from security.keys.wrapping import Wrapper, installation_key
 
 log = logging.getLogger("citymail.keys")
 
@@ -36,8 +38,29 @@ def key_process(config: Config) -> KeyProcess:
     return KeyProcess(socket_path(config))
 
 
-def installation_key_of(config: Config) -> InstallationKey:
-    return InstallationKey(config.data / "wrapping.key")
+def installation_key_of(config: Config, directory: Directory) -> InstallationKey:
+    """Under which pairs are wrapped; another one, that somebody put in its place, is not used."""
+
+    def open_it() -> Wrapper:
+        opened = installation_key(config.data / "wrapping.key")
+        with directory.read() as conn:
+            pairs.check(conn, opened)
+        return opened
+
+    return InstallationKey(open_it)
+
+
+def build(config: Config, directory: Directory, path: Path) -> KeyServer:
+    """What answers at a socket of this name."""
+    web = config.webmail
+    vault = Vault(
+        directory,
+        installation_key_of(config, directory),
+        monotonic=time.monotonic,
+        rules=SessionRules(web.session_idle_minutes * 60, web.session_hours * 3600),
+        unlocked=config.pki.unlocked_minutes * 60.0,
+    )
+    return KeyServer(listen(path), Answering(vault).answer, vault.shut_idle)
 
 
 def run(config: Config, ready: Callable[[], None], path: Path | None = None) -> None:
@@ -50,15 +73,7 @@ def run(config: Config, ready: Callable[[], None], path: Path | None = None) -> 
         monotonic=time.monotonic,
         notice_within=0.5,
     )
-    web = config.webmail
-    vault = Vault(
-        directory,
-        installation_key_of(config),
-        monotonic=time.monotonic,
-        rules=SessionRules(web.session_idle_minutes * 60, web.session_hours * 3600),
-        unlocked=config.pki.unlocked_minutes * 60.0,
-    )
-    server = KeyServer(listen(path or socket_path(config)), Answering(vault).answer, vault.shut_idle)
+    server = build(config, directory, path or socket_path(config))
     server.end_on_signal()
     ready()
     server.run()
@@ -79,6 +94,7 @@ def at_hand(config: Config) -> Iterator[KeyProcess]:
         code = 1
         try:
             os.close(started)
+            die_with_parent()
             run(config, lambda: os.close(told), path)
             code = 0
         except BaseException:

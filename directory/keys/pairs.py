@@ -33,6 +33,12 @@ _COLUMNS = (
 )
 _FIND = Question(select(*_COLUMNS).where(key_pair.c.account_id == bindparam("account")))
 
+_ANY = Question(
+    select(key_pair.c.account_id, key_pair.c.by_installation)
+    .where(key_pair.c.by_installation.is_not(None))
+    .limit(bindparam("most"))
+)
+
 
 def find_pair(conn: Reading | Writing, account_id: str) -> PairRow | None:
     row = conn.row(_FIND, account=account_id)
@@ -51,6 +57,13 @@ def wrap(installation: Wrapper, account_id: str, pair: Pair) -> bytes:
 def unwrap(installation: Wrapper, account_id: str, wrapped: bytes) -> Pair:
     """Raises WrappingFault."""
     return Pair(installation.unwrap(wrapped, *bound(account_id)))
+
+
+def check(conn: Reading | Writing, installation: Wrapper) -> None:
+    """Whether this is the key that pairs were wrapped under until now.  Raises WrappingFault."""
+    row = conn.row(_ANY, most=1)
+    if row is not None:
+        unwrap(installation, row[0], row[1])
 
 
 def insert_pair(conn: Writing, account_id: str, public: bytes, by_installation: bytes) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
 from security.authority.key_kinds import KeyFault
-from security.keys.wrapping import Wrapper, WrappingFault, installation_key
+from security.keys.wrapping import Wrapper, WrappingFault
 
 
 class InstallationKey:
-    """A Wrapper.  What cannot be opened is tried again the next time.  Raises KeyFault where it cannot."""
+    """A Wrapper, which ``open_it`` makes; what cannot be opened is tried again the next time.  Raises KeyFault."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, open_it: Callable[[], Wrapper]) -> None:
+        self._open_it = open_it
         self._lock = threading.Lock()
         self._opened: Wrapper | None = None
 
@@ -27,7 +27,7 @@ class InstallationKey:
         with self._lock:
             if self._opened is None:
                 try:
-                    self._opened = installation_key(self._path)
+                    self._opened = self._open_it()
                 except (OSError, WrappingFault) as fault:
                     raise KeyFault(f"the installation's key cannot be opened: {fault}") from None
             return self._opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,6 +17,10 @@ from directory.pki.fetched_crls import FetchFault
 from directory.tables import account, certificate
 from mailserver.certifying import Keeper, fetcher, folder_of, make_wrapping_key, practice_of, responder_key
 from mailserver.config import Config
+from mailserver.key_process import build, installation_key_of, key_process, socket_path
+from mailserver.servers.keys import KeyServer
+from security.authority.key_kinds import KeyFault
+from security.keys.wire import Refusal
 from tests.directory.authorities import Pki, found_pki
 from tests.directory.conftest import Clock
 from tests.mailserver.servers.far_away import NameServer
@@ -38,6 +43,16 @@ def pki(hall: TownHall) -> Pki:
     return installed(hall, folder)
 
 
+@pytest.fixture(autouse=True)
+def key_server(hall: TownHall) -> Iterator[KeyServer]:
+    server = build(config_of(hall), hall.services.directory, socket_path(config_of(hall)))
+    running = threading.Thread(target=server.run)
+    running.start()
+    yield server
+    server.end()
+    running.join()
+
+
 def installed(hall: TownHall, folder: Path) -> Pki:
     """As ``citymail ca`` would leave it."""
     pki = found_pki(hall.services.directory, folder)
@@ -47,7 +62,13 @@ def installed(hall: TownHall, folder: Path) -> Pki:
 
 
 def keeper(hall: TownHall, clock: Clock) -> Keeper:
-    return Keeper(hall.services.config, hall.services.directory, no_fetch, clock, lambda: False)
+    return Keeper(
+        config_of(hall), hall.services.directory, key_process(config_of(hall)), no_fetch, clock, lambda: False
+    )
+
+
+def config_of(hall: TownHall) -> Config:
+    return hall.services.config
 
 
 def counted(hall: TownHall) -> dict[tuple[str, str], int]:
@@ -95,7 +116,9 @@ def test_lists_and_leavers_wait_for_no_newcomer(hall: TownHall, pki: Pki, monkey
         clock.advance(100.0)
         return clock.now
 
-    mine = Keeper(hall.services.config, hall.services.directory, no_fetch, hours, lambda: False)
+    mine = Keeper(
+        config_of(hall), hall.services.directory, key_process(config_of(hall)), no_fetch, hours, lambda: False
+    )
     directory = hall.services.directory
     mine.look()
     with directory.read() as conn:
@@ -125,20 +148,30 @@ def test_a_root_without_issuer_or_a_lost_passphrase_is_told_and_harms_nobody(
     assert counted(hall) == {}
 
 
-def test_a_wrapping_key_that_was_lost_is_told_and_not_made_up(
-    hall: TownHall, pki: Pki, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_wrapping_key_that_was_lost_is_told_and_not_made_up(hall: TownHall, pki: Pki) -> None:
     keeper(hall, Clock(0.0)).look()
-    before = counted(hall)
-    path = hall.services.config.data / "wrapping.key"
+    path = config_of(hall).data / "wrapping.key"
     path.unlink()
-    keeper(hall, Clock(0.0)).look()
-    assert "wrapping.key" in caplog.text
+    key = installation_key_of(config_of(hall), hall.services.directory)
+    with pytest.raises(KeyFault, match=r"wrapping\.key"):
+        key.wrap(b"a secret")
     assert not path.exists()
-    make_wrapping_key(hall.services.config)  # somebody helps himself
+    make_wrapping_key(config_of(hall))  # somebody helps himself
+    with pytest.raises(KeyFault, match="wrapped under another key"):
+        key.wrap(b"a secret")
+
+
+def test_without_the_key_process_nobody_is_enrolled_and_lists_are_made(
+    hall: TownHall, pki: Pki, key_server: KeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    key_server.end()
+    while not isinstance(key_process(config_of(hall)).ask("close", b""), Refusal):
+        pass
     keeper(hall, Clock(0.0)).look()
-    assert "wrapped under another key" in caplog.text
-    assert counted(hall) == before
+    assert "the key process makes no keys: away" in caplog.text
+    assert counted(hall) == {("ocsp", "active"): 1}
+    with hall.services.directory.read() as conn:
+        assert issuers.crls_due(conn) == []
 
 
 def test_a_responders_key_that_was_lost_is_replaced(hall: TownHall, pki: Pki) -> None:
