@@ -75,7 +75,6 @@ def create_app(services: WebmailServices) -> Flask:
         search_form, saved_searches, pictures,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
         details,
-        details,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)
