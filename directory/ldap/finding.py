@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from directory.ldap.entries import CLASSES, COMMON_KEYS, HELD, Kind
 from directory.ldap.filters import And, Approx, Assertion, Equal, Extensible, Filter, Not, Or, Present, Substrings
-from directory.ldap.matching import FOLD, find_rule, folded_text, prepared_text
+from directory.ldap.matching import FOLD, find_rule, folded_text, prepared_text, telephone_text
 from directory.ldap.policy import Asker
 from directory.ldap.schema import ATTRIBUTES, class_name, find_attribute
 from directory.words.names import words
-from directory.words.search_index import MAX_WORD
+from directory.words.search_index import MAX_WORD, phone_word
 
 # Look-ups by words or units that one search makes; a filter with more of them is taken as one that no index knows.
 MOST_LOOK_UPS = 20
@@ -225,6 +225,8 @@ def _look_up(wanted: Assertion) -> Hint | None:
             pieces.append(_Piece(_text(wanted.final), ends=True))
     else:
         pieces = [_Piece(_text(wanted.value), starts=True, ends=True)]
+    if kind.key == "telephonenumber":
+        return _by_number(pieces[-1])
     if kind.key in _ADDRESSES:
         if is_exact:
             return frozenset((ByAddress(pieces[0].text),))
@@ -242,6 +244,15 @@ def _look_up(wanted: Assertion) -> Hint | None:
             return frozenset((ByName(name, is_whole=first.ends),))
         return _by_words(_of_name(pieces), _pattern(pieces))
     return None
+
+
+_LAST_DIGITS = re.compile(r"[0-9]*\Z")
+
+
+def _by_number(end: _Piece) -> Hint | None:
+    """The index has numbers by the digits they end with, where there are enough of them."""
+    digits = _LAST_DIGITS.search(telephone_text(end.text)) if end.ends else None
+    return _by_words((Fragment(phone_word(digits[0]), starts=True),)) if digits is not None else None
 
 
 class _Piece(NamedTuple):

@@ -90,9 +90,17 @@ def _part(prepare: Callable[[str], str]) -> Callable[[bytes], str]:
     return _remembered(lambda value: prepare(_text(value)))
 
 
-def _telephone(value: bytes) -> str:
+_BETWEEN_DIGITS = re.compile(r"[\s.\-]")
+
+
+def telephone_text(text: str) -> str:
     """RFC 4517 §4.2.29: spaces and hyphens do not count; nor do the dots that people here write."""
-    return re.sub(r"[\s.\-]", "", _text(value)).lower()
+    return _BETWEEN_DIGITS.sub("", text).lower()
+
+
+@_remembered
+def _telephone(value: bytes) -> str:
+    return telephone_text(_text(value))
 
 
 def _name(value: bytes) -> Any:

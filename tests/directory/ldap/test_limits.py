@@ -50,7 +50,7 @@ def test_what_no_index_helps_with_ends(member: Client, monkeypatch: pytest.Monke
     # in pages the search goes on where it stopped
     seen, cookie = 0, b""
     for _ in range(50):
-        found = member.search(TOP, "(telephoneNumber=*1000)", controls=[page(2, cookie)])
+        found = member.search(TOP, "(telephoneNumber=028*)", controls=[page(2, cookie)])
         assert found.code is Code.SUCCESS
         seen, cookie = seen + len(found.entries), cookie_in(found)
         if not cookie:

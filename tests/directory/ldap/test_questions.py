@@ -8,8 +8,8 @@ import pytest
 
 from directory.database import Directory
 from directory.ldap import look_ups, people_entries, viewing, walking
-from directory.ldap.filters import And, Or, Present, Substrings
-from directory.ldap.finding import narrow
+from directory.ldap.filters import And, Equal, Filter, Or, Present, Substrings
+from directory.ldap.finding import ByWords, Fragment, narrow
 from directory.questions import Question
 
 _SHAPES = [(), (0,), (4,), (300,), (0, 0), (4, 300), (0, 20, 75)]
@@ -69,3 +69,20 @@ def test_what_address_books_type_is_looked_up(typed: str) -> None:
             hint = narrow(And((Present("mail"), wanted)))
             assert hint
             assert len(hint) <= 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "word"),
+    [
+        (Substrings("telephoneNumber", None, (), b"1000"), "#0001"),
+        (Substrings("telephoneNumber", b"028", (b"3",), b"829-10 00"), "#0001928"),
+        (Equal("telephoneNumber", b"(028) 3829.1000"), "#00019283"),
+        (Substrings("telephoneNumber", None, (), b"000"), ""),
+        (Substrings("telephoneNumber", None, (), "١٠٠٠".encode()), ""),
+        (Substrings("telephoneNumber", b"028", (b"1000",), None), ""),
+        (Present("telephoneNumber"), ""),
+    ],
+)
+def test_numbers_are_looked_up_by_their_ends(wanted: Filter, word: str) -> None:
+    expected = frozenset((ByWords(frozenset((Fragment(word, starts=True),))),)) if word else None
+    assert narrow(wanted) == expected

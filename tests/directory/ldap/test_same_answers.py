@@ -68,10 +68,27 @@ def test_hints_find_whatever_a_filter_finds(staffed: City, clock: Clock, monkeyp
 
 
 _ATTRIBUTES = st.sampled_from(
-    ["cn", "CN", "sn", "givenName", "mail", "uid", "ou", "title", "objectClass", "member", "o"]
+    ["cn", "CN", "sn", "givenName", "mail", "uid", "ou", "title", "objectClass", "member", "o", "telephoneNumber"]
 )
 _VALUES = st.sampled_from(
-    ["a", "an", "Ân", "nguyen", "Nguyễn", "n v", "y te", "SYT", "annv@city.gov.vn", "@city", "vanthu", "toan", "person"]
+    [
+        "a",
+        "an",
+        "Ân",
+        "nguyen",
+        "Nguyễn",
+        "n v",
+        "y te",
+        "SYT",
+        "annv@city.gov.vn",
+        "@city",
+        "vanthu",
+        "toan",
+        "person",
+        "1000",
+        "028 3829-1000",
+        "x8291000",
+    ]
 ).map(str.encode) | st.binary(min_size=1, max_size=4)
 _ASSERTIONS = st.one_of(
     st.builds(Equal, _ATTRIBUTES, _VALUES),
