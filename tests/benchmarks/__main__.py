@@ -1,6 +1,6 @@
 """CityMail beside Debian's Postfix and Dovecot: both on this machine, in this run, taking turns.
 
-    python -m tests.benchmarks                      every series but the last four, three runs each
+    python -m tests.benchmarks                      every series but the last five, three runs each
     python -m tests.benchmarks ingest --quick       small numbers, one run
     python -m tests.benchmarks sync --only ours
 
@@ -41,19 +41,21 @@ from tests.benchmarks.reorganisation import City, Reorganisation
 from tests.benchmarks.series import Series, take_turns
 from tests.benchmarks.store_level import StoreLevel
 from tests.benchmarks.sync import Sync
+from tests.benchmarks.web_live import WebLive
 from tests.benchmarks.web_pages import WebPages
 from tests.directory.plans.synthetic import Sizes
 
 NAMES = (
     *("ingest", "broadcast", "idle", "logins", "sync", "relay", "store", "directory"),
-    *("mixed", "ldap", "reorganisation", "webmail"),
+    *("mixed", "ldap", "reorganisation", "webmail", "live"),
 )
-# What `all` means: the last four take long to prepare and are asked for by name.
-STANDARD = NAMES[:-4]
+# What `all` means: the last five take long to prepare and are asked for by name.
+STANDARD = NAMES[:-5]
 # Series that bring up servers of their own.
-_APART = {"ldap", "reorganisation", "webmail"}
+_APART = {"ldap", "reorganisation", "webmail", "live"}
 # Beside the one whose mailbox the webmails show.
-_WEB_ACCOUNTS = 10
+_WEB_ACCOUNTS, _WEB_WORKERS = 10, 2
+_LIVE_ACCOUNTS = 500
 # What the peer has not.
 _OURS_ALONE = {"store", "directory"}
 # Seconds after which the peer may give up the process of an idle session, in its second set-up.
@@ -111,6 +113,7 @@ FULL = Plan(
         ),
         "reorganisation": (Reorganisation(_REORGANISED),),
         "webmail": (WebPages(50_000, tries=50, browsers=4),),
+        "live": (WebLive(500, 300),),
     },
 )
 QUICK = Plan(
@@ -142,6 +145,7 @@ QUICK = Plan(
         ),
         "reorganisation": (Reorganisation(_REORGANISED_TOWN),),
         "webmail": (WebPages(5_000, tries=5, browsers=4),),
+        "live": (WebLive(500, 60),),
     },
 )
 
@@ -233,11 +237,15 @@ def _bring_up_apart(
         return ldap.bring_up(folder / name, plan.city, only, running)
     if name == "webmail":
         return _bring_up_webmails(folder / name, only, running)
-    city = City(folder / name, plan.reorganised)
-    city.install()
-    running.callback(city.stop)
-    city.start()
-    return [city]
+    server: Server
+    if name == "live":
+        server = CityMail(folder / name, _LIVE_ACCOUNTS, (), web=1)
+    else:
+        server = City(folder / name, plan.reorganised)
+    server.install()
+    running.callback(server.stop)
+    server.start()
+    return [server]
 
 
 def _bring_up_webmails(folder: Path, only: str | None, running: contextlib.ExitStack) -> Sequence[Server]:
@@ -246,7 +254,7 @@ def _bring_up_webmails(folder: Path, only: str | None, running: contextlib.ExitS
         print(f"The peer is left out: {reason}.", file=sys.stderr)
     servers: list[Server] = []
     if only != "peer":
-        servers.append(CityMail(folder / "citymail", _WEB_ACCOUNTS, (), webmail=True))
+        servers.append(CityMail(folder / "citymail", _WEB_ACCOUNTS, (), web=_WEB_WORKERS))
     if only != "ours" and not reason:
         servers.append(roundcube.Roundcube(folder / "peer", _WEB_ACCOUNTS))
     folder.mkdir()

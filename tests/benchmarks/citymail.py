@@ -31,9 +31,9 @@ class CityMail(Contender):
     name = "CityMail"
     asks_for_login = True
 
-    def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...], *, webmail: bool = False) -> None:
+    def __init__(self, folder: Path, accounts: int, groups: tuple[int, ...], *, web: int = 0) -> None:
         super().__init__(folder, accounts, groups)
-        self._workers = {} if webmail else {"web": 0}
+        self._web = web
         self._live: LiveServer | None = None
 
     @property
@@ -54,7 +54,7 @@ class CityMail(Contender):
             self.folder,
             settings={
                 "city": {"domain": DOMAIN, "hostname": f"mail.{DOMAIN}"},
-                "workers": self._workers,
+                "workers": {"web": self._web},
                 "imap": {"max_connections_per_account": 10_000},
                 "relay": {"routes": far_side.routes()},
                 "sending": {"unlimited": [address(0)]},
