@@ -25,6 +25,7 @@ from webmail.reading import (
     message_body,
     opened,
     pictures,
+    previews,
     recovering,
     saved_searches,
     search,
@@ -72,7 +73,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
-        search_form, saved_searches, pictures,
+        search_form, saved_searches, pictures, previews,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
         details,
     ):  # fmt: skip

@@ -36,13 +36,13 @@ _MAGIC = (
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>")
 def download(mailbox_id: int, uid: int, index: int) -> Response:
-    _, part, octets = _load(mailbox_id, uid, index)
+    _, part, octets = load_part(mailbox_id, uid, index)
     return _as_download(octets, part_name(part), part.media_type)
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>/inline")
 def inline(mailbox_id: int, uid: int, index: int) -> Response:
-    contents, part, octets = _load(mailbox_id, uid, index)
+    contents, part, octets = load_part(mailbox_id, uid, index)
     kind = picture_type(octets)
     if kind is None:
         return _as_download(octets, part_name(part), part.media_type)
@@ -116,7 +116,7 @@ def picture_type(octets: bytes) -> str | None:
     return None
 
 
-def _load(mailbox_id: int, uid: int, index: int) -> tuple[Contents, Part, bytes]:
+def load_part(mailbox_id: int, uid: int, index: int) -> tuple[Contents, Part, bytes]:
     with services().store.read() as conn:
         listing.own_mailbox(conn, mailbox_id)
         row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], COLUMNS), None)
