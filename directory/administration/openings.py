@@ -1,7 +1,7 @@
 """Who opened a mailbox beside its owner, for the owner to see: administrators, colleagues, whoever was let in.
 
-From the audit record: acting for it, rights in it that somebody else gave, mail brought back or in, a password that
-somebody else set.  What the owner did himself is left out.
+From the audit record: acting for it, reading it as custodian, rights in it that somebody else gave, mail brought back or
+in, a password that somebody else set.  What the owner did himself is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from directory.record import search
 # Actions that let somebody into a mailbox, or are a hand in it.
 OPENING = (
     *("mailbox.act", "mailbox.grant", "mailbox.share", "mailbox.restore", "mailbox.import", "mailbox.passwd"),
-    *("mailbox.entrust", "mailbox.attach", "app-password.add"),
+    *("mailbox.entrust", "mailbox.read", "mailbox.attach", "app-password.add"),
 )
 
 

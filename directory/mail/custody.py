@@ -2,7 +2,8 @@
 
 The mail of somebody who left is read by the custodian who was named, or by whoever is the head of his unit that day;
 that of a unit's mailbox by whoever reads the mailbox that follows it.  They read, and change nothing
-(``mailserver.access``).
+(``mailserver.access``).  That they read is on record, once on each day (``note_reading``), for whoever asks who opened
+the mailbox (``directory.administration.openings``).
 
 Limits: the head of a unit is who stands first in its protocol order today, if that is a leading post
 (``LEADING_RANK``); a unit without one is looked after from the nearest above that has one on the day of the leaving.
@@ -11,18 +12,19 @@ Limits: the head of a unit is who stands first in its protocol order today, if t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select
 
-from directory.database import Question, Reading, Writing
+from directory.database import CITY_TIME, Directory, Question, Reading, Writing
 from directory.dates import days_after
 from directory.faults import Fault
 from directory.mail.accounts import Account, find_account
 from directory.mail.recipients import holds_on, mailboxes_of
 from directory.record import record
 from directory.staff.units import tree
-from directory.tables import account, appointment, custody
+from directory.tables import account, appointment, audit_record, custody
 
 # How long the mail of somebody who left is read by another, unless told otherwise.
 CUSTODY_DAYS = 90
@@ -81,6 +83,16 @@ _AS_HEAD = Question(
         .exists(),
     )
 )
+_NOTED = Question(
+    select(audit_record.c.number)
+    .where(
+        audit_record.c.subject == bindparam("subject"),
+        audit_record.c.action == "mailbox.read",
+        audit_record.c.actor == bindparam("actor"),
+        audit_record.c.at >= bindparam("midnight"),
+    )
+    .limit(1)
+)
 _LEADERS = Question(
     select(appointment.c.person_id)
     .where(
@@ -108,6 +120,25 @@ def entrusted_to(conn: Reading | Writing, account_id: str) -> frozenset[str]:
         found.update(mailbox for (mailbox,) in conn.rows(_AS_HEAD, holder=account_id, today=conn.today))
         shelf[account_id] = entrusted = frozenset(found - {account_id})
         return entrusted
+
+
+def note_reading(directory: Directory, reader: Account, mailbox: Account, origin: str) -> None:
+    """Put on record, before he sees any of it, that somebody reads a closed mailbox today."""
+    with directory.read() as conn:
+        if _is_noted(conn, reader, mailbox):
+            return
+    with directory.write(origin=origin) as conn:
+        if not _is_noted(conn, reader, mailbox):
+            why = custody_of(conn, mailbox.id)
+            record(
+                conn, reader.login, "mailbox.read", mailbox.login, why=why.reason if why else None,
+                until=why.valid_until if why else None,
+            )  # fmt: skip
+
+
+def _is_noted(conn: Reading | Writing, reader: Account, mailbox: Account) -> bool:
+    midnight = int(datetime.fromisoformat(conn.today).replace(tzinfo=CITY_TIME).timestamp())
+    return conn.row(_NOTED, actor=reader.login, subject=mailbox.login, midnight=midnight) is not None
 
 
 def unattended(conn: Reading | Writing, closed_before: int) -> list[tuple[str, str]]:

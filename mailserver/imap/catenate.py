@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+from directory.mail import custody
 from mailserver import access
 from mailserver.access import Act, Place
 from mailserver.imap import sections
@@ -80,6 +81,8 @@ def _part(session: Session, octets: bytes) -> _Source:
     try:
         url = parse_url(octets)
         place = _mailbox(session, url)
+        if place.owner.status == "closed":
+            custody.note_reading(session.services.directory, session.member, place.owner, session.client)
     except (SyntaxFault, Refusal) as fault:
         raise BadUrl(octets, str(fault)) from None
     columns = (*COLUMNS, "parts") if sections.needs_tree(url.section) else COLUMNS

@@ -60,6 +60,7 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         missed = b""
         if command.resync is not None:
             missed = resync.answer(connection, view, command.resync, session.manner)
+    yield from places.note_reading(session, place)
     session.select(view, place)
     if recents.count and not command.read_only:
         # A comfort that nobody waits for (store.recent).

@@ -51,7 +51,10 @@ def esearch(session: Session, command: MultiSearch, tag: bytes) -> Steps[Reply]:
         if returns.saves:
             session.view.saved = ()  # RFC 9051 §6.4.4.1
         raise UnknownCharset
-    searched = _views(session, command.sources)
+    others: list[Place] = []
+    searched = _views(session, command.sources, others)
+    for place in others:
+        yield from places.note_reading(session, place)
     progress = Progress(session.services, tag, sum(view.count for _, view in searched))
     refused = contexts.no_update(tag, "The selected mailbox is not searched") if returns.updates else b""
     for name, view in searched:
@@ -91,8 +94,8 @@ def cancel_update(session: Session, command: CancelUpdate, tag: bytes) -> Steps[
 # Which mailboxes
 
 
-def _views(session: Session, sources: Iterable[Source]) -> list[tuple[str, SelectedMailbox]]:
-    """Names and views, each mailbox once, in the order in which they are named."""
+def _views(session: Session, sources: Iterable[Source], others: list[Place]) -> list[tuple[str, SelectedMailbox]]:
+    """Names and views, each mailbox once, in the order in which they are named; ``others`` gets those of others."""
     chosen: dict[int, tuple[str, SelectedMailbox]] = {}
     with session.services.store.read() as connection:
         resolver = _Resolver(session, connection)
@@ -107,6 +110,8 @@ def _views(session: Session, sources: Iterable[Source]) -> list[tuple[str, Selec
                     view = SelectedMailbox(place.mailbox, read_only=True)
                     view.mailbox_id = place.key
                     chosen[place.mailbox.id] = (place.mailbox.name, view)
+                    if place.owner.id != session.account_id:
+                        others.append(place)
             if len(chosen) > MAX_MAILBOXES:
                 raise TooManyMailboxes
     return list(chosen.values())

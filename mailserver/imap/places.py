@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from directory.mail import custody
 from mailserver import access
 from mailserver.access import Act, Place
 from mailserver.imap.session import Session
+from mailserver.imap.steps import InThread, Steps
 from mailserver.store.mailboxes import SEPARATOR
 
 
@@ -29,6 +31,15 @@ def need(session: Session, connection: Connection, octets: bytes, act: Act) -> P
         return own
     with session.services.directory.read() as directory:
         return access.need(directory, connection, session.member, name, act)
+
+
+def note_reading(session: Session, place: Place) -> Steps[None]:
+    """That a custodian opens what was left behind is on record before he sees any of it: on another thread, for the
+    directory may be busy.
+    """
+    if place.owner.status == "closed":
+        directory, reader, origin = session.services.directory, session.member, session.client
+        yield InThread(lambda: custody.note_reading(directory, reader, place.owner, origin))
 
 
 def find(session: Session, connection: Connection, octets: bytes) -> Place | None:
