@@ -447,17 +447,52 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "không dùng được danh sách thu hồi này: {why}",
     ),
     "anchor-unknown": ("unknown", "{anchor} is not trusted", "{anchor} không nằm trong danh sách tin cậy"),
-    "key-stays": (
-        "invalid",
-        "the key of certificate {certificate} signs, and leaves this installation for nobody",
-        "khóa của chứng thư {certificate} là khóa ký, không được đưa ra khỏi hệ thống",
-    ),
     "key-unusable": ("invalid", "the key cannot be used: {why}", "không dùng được khóa: {why}"),
-    "key-absent": (
+    "key-refused": ("invalid", "the key process refuses: {why}", "tiến trình giữ khóa từ chối: {why}"),
+    "recovery-key-exists": ("exists", "the recovery key {key} is here already", "đã có khóa phục hồi {key}"),
+    "recovery-key-none": (
         "unknown",
-        "the private key of certificate {certificate} is not here",
-        "không có khóa riêng của chứng thư {certificate} tại đây",
+        "there is no recovery key yet (`citymail ca escrow create`)",
+        "chưa có khóa phục hồi (`citymail ca escrow create`)",
     ),
+    "recovery-unknown": ("unknown", "there is no recovery {recovery}", "không có yêu cầu phục hồi {recovery}"),
+    "recovery-reason": ("invalid", "a recovery needs a reason", "phục hồi khóa phải có lý do"),
+    "recovery-nothing": (
+        "unknown",
+        "no decryption key of {account} is in escrow under that recovery key",
+        "không có khóa giải mã nào của {account} được lưu ký với khóa phục hồi đó",
+    ),
+    "recovery-asked": (
+        "exists",
+        "a recovery for {account} waits already",
+        "đã có yêu cầu phục hồi cho {account} đang chờ",
+    ),
+    "recovery-officer": (
+        "invalid",
+        "a recovery is asked for and approved by administrators who sign in (--as), and not by whose keys they are",
+        "người đề nghị và người duyệt phục hồi phải là quản trị viên đăng nhập bằng --as, và không phải chủ của khóa",
+    ),
+    "recovery-second": (
+        "invalid",
+        "whoever asked for {recovery} cannot approve it: another officer has to",
+        "người đề nghị {recovery} không được tự duyệt: cần một người khác",
+    ),
+    "recovery-decided": (
+        "invalid",
+        "{recovery} is decided already ({state})",
+        "{recovery} đã có quyết định ({state})",
+    ),
+    "recovery-not-approved": (
+        "invalid",
+        "{recovery} is not approved ({state})",
+        "{recovery} chưa được duyệt ({state})",
+    ),
+    "recovery-other-pair": (
+        "invalid",
+        "this was opened for other keys than {account} has today: take the file of the recovery anew",
+        "tệp này mở cho bộ khóa khác với bộ khóa {account} đang có: hãy xuất lại tệp phục hồi",
+    ),
+    "recovery-no-pair": ("unknown", "{account} has no keys", "{account} không có khóa"),
     "value-invalid": ("invalid", "{value} is no {what}", "{value} không phải {what}"),
 }
 
