@@ -12,7 +12,7 @@ HOST ?= 127.0.0.1
 RUN_PACKAGES := python3-venv
 TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libnet-ssleay-perl libio-socket-ssl-perl \
 	nodejs npm curl isync gsasl libsasl2-modules neomutt msmtp openssl procps clamav-daemon rspamd opendkim opendkim-tools unbound \
-	postfix postfix-ldap ldap-utils softhsm2 gnutls-bin libnss3-tools gpgsm gpg-agent
+	postfix postfix-ldap ldap-utils python3-ldap python3-bonsai softhsm2 gnutls-bin libnss3-tools gpgsm gpg-agent
 BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd slapd \
 	roundcube-core roundcube-sqlite3 php-fpm apache2
 

@@ -26,6 +26,7 @@ DEBIAN_PACKAGES = {
     "ldapcompare": "ldap-utils",
     "ldapdelete": "ldap-utils",
     "postmap": "postfix-ldap",
+    "/usr/bin/python3": "python3-ldap python3-bonsai",
     "clamd": "clamav-daemon",
     "rspamd": "rspamd",
     "opendkim": "opendkim",

@@ -1,4 +1,4 @@
-"""OpenLDAP's tools, ldap3 and Postfix's LDAP tables against a live directory."""
+"""OpenLDAP's tools, ldap3, python-ldap, bonsai and Postfix's LDAP tables against a live directory."""
 
 from __future__ import annotations
 
@@ -192,6 +192,23 @@ def test_ldap3(server: LiveServer) -> None:
     with speaking(ldap3.Connection(host, NAME, "falsch")) as refused:
         assert not refused.bind()
         assert refused.result["description"] == "invalidCredentials"
+
+
+@pytest.mark.parametrize("library", ["python-ldap", "bonsai"])
+def test_libraries(server: LiveServer, tmp_path: Path, library: str) -> None:
+    """Of other hands: parts of names, pages, a view of the sorted list, comparison."""
+    program = Path(__file__).with_name("ldap_libraries.py")
+    url = f"ldaps://127.0.0.1:{server.ports['ldaps']}"
+    heard = json.loads(
+        run("/usr/bin/python3", program, library, url, server.ca_file, NAME, PASSWORD, TOP, home=tmp_path)
+    )
+    everybody = [f"{login}@{DOMAIN}" for login in ("an", "binh", "chi")]
+    assert heard["refused"]
+    assert heard["who"] == f"dn:{NAME}"
+    assert heard["part"] == everybody
+    assert heard["paged"] == everybody
+    assert heard["view"] == everybody[1:]
+    assert heard.get("compared", [True, False]) == [True, False]
 
 
 def test_a_postfix_asks_for_aliases(server: LiveServer, tmp_path: Path) -> None:
