@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from mailserver.imap import message_limit, resync, sections
 from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch, without_nul
-from mailserver.imap.fetch_plan import FlagTexts, RowItem, columns_of, renderer, text_renderer
+from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
 from mailserver.imap.grammar.responses import Expunged, no
 from mailserver.imap.grammar.syntax import SyntaxFault
@@ -171,7 +171,7 @@ def _rows(
     told = b""
     ranges = view.uid_ranges(spans)
     with _reading(session.services.store, ranges) as connection:
-        written = _from_texts(session, connection, spans, items, columns)
+        written = view.from_texts(connection, spans, items, session.manner)
         if written is not None:
             return b"", written, 0
         rows = reading.tuples(connection, view.mailbox_id, ranges, columns)
@@ -188,28 +188,6 @@ def _rows(
 def _uids(view: SelectedMailbox, spans: Spans) -> tuple[bytes, list[bytes] | list[str], int]:
     """UIDs by number: of a message that is gone too, as long as this client counts it (RFC 2180 §4.1.1)."""
     return b"", [b"* %d FETCH (UID %d)\r\n" % (number, view.uids[number - 1]) for number in numbers_of(spans)], 0
-
-
-def _from_texts(
-    session: Session, connection: Connection, spans: Spans, items: tuple[RowItem, ...], columns: tuple[str, ...]
-) -> list[str] | None:
-    """The responses where numbers and flags alone are asked for; None if it cannot be done so."""
-    view = session.view
-    render = text_renderer(items, columns, session.manner.uid_only)
-    if render is None or (view.recents is not None and view.recents.ranges):
-        return None
-    found = reading.texts(connection, view.mailbox_id, view.uid_ranges(spans), columns)
-    if found is None:
-        return None
-    uids = found[0]
-    numbers: Sequence[Any] = uids
-    if not session.manner.uid_only:
-        all_there = len(uids) == count_of(spans)
-        numbers = numbers_of(spans) if all_there else view.numbers_of(list(map(int, uids)))
-    try:
-        return render(numbers, found, FlagTexts(view.flags))
-    except KeywordsGrew:
-        return None
 
 
 def _octets(lines: list[bytes] | list[str]) -> bytes:

@@ -112,18 +112,31 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
             yield answer
             return (yield from message_limit.told(Reply(), limited))
 
+    # Of many messages that are all there the flags are read afterwards, as FETCH reads them.
+    in_bulk = wanted > FEW and command.unchanged_since is None and not command.silent and not view.has_untold_expunges
+
     def job(tx: Transaction) -> FlagsResult:
         tell: Tell = "rows"
-        if command.silent:
+        if command.silent or in_bulk:
             state = changes.state(tx.connection, view.mailbox_id)
             is_current = state is not None and state.highest_modseq == view.modseq
-            tell = ("rows" if session.condstore else "nothing") if is_current else "earlier"
+            if in_bulk:
+                tell = "nothing" if is_current else "rows"
+            else:
+                tell = ("rows" if session.condstore else "nothing") if is_current else "earlier"
         return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed, tell)
 
     done = yield session.services.store.write(
         bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE, lasting=False
     )
     result = done.result
+    if in_bulk and done.before == view.modseq:
+        view.own_change(done.before, done.after)
+        with session.services.store.read() as connection:
+            answer = view.keywords_changed(connection) if known_mask(flags, view.flags.keywords) is None else b""
+            answer += view.read_flags(connection, spans, session.manner, with_uid=command.by_uid)
+        yield answer
+        return (yield from message_limit.told(Reply(), limited))
     try:
         answer = _stored(session, command, result)
     except KeywordsGrew:

@@ -22,12 +22,12 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from mailserver.imap.fetch_plan import renderer
+from mailserver.imap.fetch_plan import FlagTexts, RowItem, columns_of, renderer, text_renderer
 from mailserver.imap.grammar.fetch import Attribute
 from mailserver.imap.grammar.responses import flag_list, number_set, ok
 from mailserver.imap.grammar.syntax import SequenceSet, SyntaxFault
 from mailserver.imap.recent import Recents
-from mailserver.imap.spans import Spans
+from mailserver.imap.spans import Spans, count_of, numbers_of
 from mailserver.store import changes, mailboxes, reading
 from mailserver.store.flags import FIRST_KEYWORD_BIT, SYSTEM_FLAGS, flag_names
 from mailserver.store.mailboxes import Mailbox
@@ -54,6 +54,16 @@ class Manner:
     vanished: bool = False
     uid_only: bool = False
     flags: bool = True
+
+
+def _items(manner: Manner, with_uid: bool, with_flags: bool = True) -> tuple[Attribute, ...]:
+    """What is told of flags that changed."""
+    wanted = (
+        (Attribute.UID, (with_uid or manner.modseq) and not manner.uid_only),
+        (Attribute.FLAGS, with_flags),
+        (Attribute.MODSEQ, manner.modseq),
+    )
+    return tuple(item for item, is_wanted in wanted if is_wanted)
 
 
 class FlagLists(dict[int, bytes]):
@@ -319,16 +329,44 @@ class SelectedMailbox:
 
         With MODSEQ comes the UID (RFC 7162 §3.2.4); UIDFETCH has it already.
         """
-        wanted = (
-            (Attribute.UID, (with_uid or manner.modseq) and not manner.uid_only),
-            (Attribute.FLAGS, with_flags),
-            (Attribute.MODSEQ, manner.modseq),
-        )
-        items = tuple(item for item, is_wanted in wanted if is_wanted)
+        items = _items(manner, with_uid, with_flags)
         render = renderer(items, ("uid", "flags", "modseq"), uid_only=manner.uid_only)
         uids = [row[0] for row in rows]
         numbers = uids if manner.uid_only else self.numbers_of(uids)
         return b"".join(render(numbers, self.marked(rows, ("uid", "flags")), self.flags, 0))
+
+    def read_flags(self, connection: Connection, spans: Spans, manner: Manner, *, with_uid: bool) -> bytes:
+        """The same as they are now, of many messages; and before it, of keywords that are new."""
+        lines = self.from_texts(connection, spans, _items(manner, with_uid), manner)
+        if lines is not None:
+            return "".join(lines).encode("latin-1")
+        rows = reading.tuples(connection, self.mailbox_id, self.uid_ranges(spans), ("uid", "flags", "modseq"))
+        try:
+            return self.render_flags(rows, manner, with_uid=with_uid)
+        except KeywordsGrew:
+            told = self.keywords_changed(connection)
+            return told + self.render_flags(rows, manner, with_uid=with_uid)
+
+    def from_texts(
+        self, connection: Connection, spans: Spans, items: tuple[RowItem, ...], manner: Manner
+    ) -> list[str] | None:
+        """The responses where numbers and flags alone are asked for; None if it cannot be done so."""
+        columns = columns_of(items)
+        render = text_renderer(items, columns, manner.uid_only)
+        if render is None or (self.recents is not None and self.recents.ranges):
+            return None
+        found = reading.texts(connection, self.mailbox_id, self.uid_ranges(spans), columns)
+        if found is None:
+            return None
+        uids = found[0]
+        numbers: Sequence[Any] = uids
+        if not manner.uid_only:
+            all_there = len(uids) == count_of(spans)
+            numbers = numbers_of(spans) if all_there else self.numbers_of(list(map(int, uids)))
+        try:
+            return render(numbers, found, FlagTexts(self.flags))
+        except KeywordsGrew:
+            return None
 
     def marked(self, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> Sequence[Sequence[Any]]:
         """Rows, the UID first, with \\Recent among the flags of those that are recent to this session."""

@@ -73,10 +73,12 @@ class FlagsResult:
 
 # Adding
 
-# One statement takes the UID and the MODSEQ and keeps the counters: nobody else can come between.
+# One statement takes the UID and the MODSEQ and keeps the counters: nobody else can come between.  It goes to the disk
+# anyhow, and so promises MODSEQs for the flags of what arrives (store.promises).
 _GROW = Prepared(
     text(
         "UPDATE mailbox SET uid_next = uid_next + :count, highest_modseq = highest_modseq + 1,"
+        " promised_modseq = highest_modseq + :ahead,"
         " messages = messages + :count, unseen = unseen + :unseen, deleted = deleted + :deleted, size = size + :size"
         " WHERE id = :id AND removed_at IS NULL RETURNING uid_next, highest_modseq, uid_validity"
     )
@@ -166,6 +168,7 @@ def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], si
         {
             "id": mailbox_id,
             "count": count,
+            "ahead": promises.AHEAD,
             "unseen": sum(not mask & flag_bits.SEEN for mask in masks),
             "deleted": sum(bool(mask & flag_bits.DELETED) for mask in masks),
             "size": size,

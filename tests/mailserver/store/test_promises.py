@@ -133,7 +133,7 @@ def test_a_modseq_that_was_told_is_never_told_again(machine: Machine, hire: Any)
     clerk = hire(machine.store)
     box = clerk.inbox.id
     clerk.fill(5)
-    mark(machine.store, box, 1)  # this one promises
+    mark(machine.store, box, 1)
     machine.sync()
     before = highest(machine.store, box)
     told = [mark(machine.store, box, uid) for uid in (2, 3, 4)]
@@ -254,6 +254,7 @@ def test_flags_wait_for_the_disk_only_where_more_modseqs_are_promised(
     monkeypatch.setattr(promises, "AHEAD", 3)
     box = clerk.inbox.id
     clerk.fill(1)
+    clerk.do(promises.withdraw, [box])
     begun.clear()
     for number in range(8):
         mark(clerk.store, box, 1, operation="remove" if number % 2 else "add")
@@ -264,6 +265,7 @@ def test_flags_wait_for_the_disk_only_where_more_modseqs_are_promised(
 def test_many_messages_are_not_changed_for_nothing(clerk: Any, begun: list[bool]) -> None:
     """That the promise does not reach is said before the work is done."""
     clerk.fill(3)
+    clerk.do(promises.withdraw, [clerk.inbox.id])
     begun.clear()
     tries: list[int] = []
     real = marking._mark_range
@@ -276,6 +278,13 @@ def test_many_messages_are_not_changed_for_nothing(clerk: Any, begun: list[bool]
         patch.setattr(marking, "_mark_range", counted)
         mark(clerk.store, clerk.inbox.id, 1)
     assert (begun, tries) == ([False, True], [1])
+
+
+def test_flags_of_what_has_just_arrived_need_not_wait(clerk: Any, begun: list[bool]) -> None:
+    clerk.fill(1)
+    begun.clear()
+    mark(clerk.store, clerk.inbox.id, 1)
+    assert begun == [False]
 
 
 @pytest.mark.parametrize("what", ["append", "remove", "expunge", "move", "copy"])
@@ -340,7 +349,6 @@ def test_what_is_on_its_way_is_synced_when_nobody_comes(clerk: Any, monkeypatch:
 
 def test_where_everybody_comes_it_is_synced_too(clerk: Any, begun: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     clerk.fill(1)
-    mark(clerk.store, clerk.inbox.id, 1)
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(clerk.store.database.engine, "sync", lambda: None)
