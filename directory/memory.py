@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -48,19 +49,38 @@ class Memory:
 
 
 class Estimates:
-    """What is dear to count and may be out of date, whatever changes: made anew after ``LIFETIME``."""
+    """What is dear to count and may be out of date, whatever changes: made anew after ``LIFETIME``, by one thread, while
+    the others have it as it was; who asks first, or together with him, waits.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._known: dict[Any, tuple[float, Any]] = {}  # with the moment at which each was made
+        self._known: dict[Any, _Estimate] = {}
 
     def recall(self, key: Any, make: Callable[[], T]) -> T:
-        now = self._monotonic()
-        known = self._known.get(key)
-        if known is not None and now - known[0] < LIFETIME:
-            return known[1]  # type: ignore[no-any-return]
-        value = make()
-        if len(self._known) > _ENTRIES:
-            self._known.clear()
-        self._known[key] = now, value
-        return value
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) > _ENTRIES:
+                self._known.clear()
+            found = self._known.setdefault(key, _Estimate())
+        if self._is_old(found) and found.lock.acquire(blocking=found.made_at is None):
+            try:
+                if self._is_old(found):  # still
+                    found.value, found.made_at = make(), self._monotonic()
+            finally:
+                found.lock.release()
+        return found.value  # type: ignore[no-any-return]
+
+    def _is_old(self, found: _Estimate) -> bool:
+        return found.made_at is None or self._monotonic() - found.made_at >= LIFETIME
+
+
+class _Estimate:
+    """A value, and the moment at which it was made."""
+
+    __slots__ = ("lock", "made_at", "value")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.made_at: float | None = None
+        self.value: Any = None
