@@ -119,3 +119,79 @@ def test_what_stays_on_the_loop(letters, monkeypatch, command, heavy):
     monkeypatch.setattr(letters.session.view, "uid_next", 2001)
     monkeypatch.setattr(type(letters.session.services), "reads_block", False)
     assert dispatch.is_heavy(letters.session, Framed(b"t " + command, ())) is heavy
+
+
+# Many at once
+
+MANY = FEW + 10
+
+
+@pytest.fixture(params=["recent", "not recent"])
+def pile(an, connect, request):
+    """A client with many messages before him, recent to him or to another."""
+    for number in range(MANY):
+        an.append(b"Subject: %d\r\n\r\nb\r\n" % number, "INBOX")
+    an.ok("SELECT INBOX")
+    if request.param == "recent":
+        return an
+    other = connect()
+    other.ok("SELECT INBOX")
+    return other
+
+
+def told(lines):
+    return [line for line in lines if " FETCH " in line]
+
+
+def test_many_are_told_as_fetch_tells_them(pile):
+    for change in (r"+FLAGS (\Seen $New)", r"-FLAGS (\Seen)", r"FLAGS (\Flagged other)", r"+FLAGS (\Seen)"):
+        stored = pile.ok(f"STORE 1:* {change}")
+        assert told(stored) == pile.ok("FETCH 1:* (FLAGS)")[:-1]
+        assert len(told(stored)) == MANY
+    assert told(pile.ok(r"UID STORE 5:* +FLAGS (\Draft)")) == pile.ok("FETCH 5:* (UID FLAGS)")[:-1]
+
+
+def test_many_of_which_some_are_so_already(pile):
+    pile.ok(r"STORE 3:5,9 +FLAGS (\Flagged)")
+    stored = pile.ok(r"STORE 2:* +FLAGS (\Flagged)")
+    assert told(stored) == pile.ok("FETCH 2:* (FLAGS)")[:-1]
+    assert told(pile.ok(r"STORE 2:* +FLAGS (\Flagged)")) == told(stored)
+
+
+def test_a_keyword_that_is_new_is_named_first(pile):
+    lines = pile.ok("STORE 1:* +FLAGS ($New)")
+    assert lines[0].startswith("* FLAGS (")
+    assert "$New" in lines[0]
+
+
+def test_many_with_their_modseqs(pile):
+    pile.ok("ENABLE CONDSTORE")
+    pile.ok(r"STORE 4 +FLAGS (\Flagged)")
+    stored = pile.ok(r"STORE 1:* +FLAGS (\Flagged)")
+    assert told(stored) == pile.ok("FETCH 1:* (UID FLAGS MODSEQ)")[:-1]
+    modseqs = [line.split("MODSEQ")[1] for line in told(stored)]
+    assert len(set(modseqs)) == 2
+    assert pile.ok("NOOP") == ["t OK NOOP completed"]
+
+
+def test_many_of_which_another_has_changed_some(pile, connect):
+    """What the other did is told with it or after it, and the client's picture is right."""
+    other = connect()
+    other.ok("SELECT INBOX")
+    other.ok(r"STORE 3 +FLAGS (\Answered)")
+    picture = {}
+    for line in told(pile.ok("STORE 2:* +FLAGS ($New)") + pile.ok("NOOP")):
+        number, _, rest = line[2:].partition(" FETCH (")
+        picture[int(number)] = rest[rest.index("FLAGS (") :]
+    now = pile.ok("FETCH 2:* (FLAGS)")[:-1]
+    assert [picture[number] for number in range(2, MANY + 1)] == [line[line.index("FLAGS (") :] for line in now]
+
+
+def test_many_of_which_another_has_expunged_one(pile, connect):
+    other = connect()
+    other.ok("SELECT INBOX")
+    other.ok(r"STORE 3 +FLAGS.SILENT (\Deleted)")
+    other.ok("EXPUNGE")
+    answer = pile.ask(r"STORE 2:* +FLAGS (\Flagged)")
+    assert answer[-1].startswith("t NO [EXPUNGEISSUED]")
+    assert len(told(answer)) == MANY - 2
