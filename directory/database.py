@@ -63,6 +63,7 @@ _QUIET = {
         tables.preference,
         tables.recovery_code,
         tables.second_factor_use,
+        *(tables.security_key_use, tables.security_key_challenge),
         tables.signature,
         tables.label,
     )

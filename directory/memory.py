@@ -49,8 +49,8 @@ class Memory:
 
 
 class Estimates:
-    """What is dear to count and may be out of date, whatever changes: made anew after ``LIFETIME``, by one thread, while
-    the others have it as it was; who asks first, or together with him, waits.
+    """What is dear to count and may be out of date, whatever changes.  After ``LIFETIME`` one thread makes it anew, while
+    the others have it as it was; only who asks for the first time waits.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
