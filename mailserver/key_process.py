@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +23,16 @@ from directory.keys.using import SessionRules
 from directory.keys.vault import Vault
 from mailserver.config import Config
 from mailserver.servers.keys import KeyServer, die_with_parent, harden, listen
+from security.authority.key_kinds import KeyFault
 from security.keys.client import KeyProcess
 from security.keys.installation import InstallationKey
-from security.keys.wrapping import Wrapper, installation_key
+from security.keys.wrapping import Wrapper, WrappingFault, installation_key
 
 log = logging.getLogger("citymail.keys")
+
+# Seconds between looks for keys that are to be taken over or put into escrow; and so much less of the processor
+_CATCHING_UP = 600.0
+_NICE = 10
 
 
 def socket_path(config: Config) -> Path:
@@ -50,16 +56,19 @@ def installation_key_of(config: Config, directory: Directory) -> InstallationKey
     return InstallationKey(open_it)
 
 
-def build(config: Config, directory: Directory, path: Path) -> KeyServer:
-    """What answers at a socket of this name."""
+def build_vault(config: Config, directory: Directory) -> Vault:
     web = config.webmail
-    vault = Vault(
+    return Vault(
         directory,
         installation_key_of(config, directory),
         monotonic=time.monotonic,
         rules=SessionRules(web.session_idle_minutes * 60, web.session_hours * 3600),
         unlocked=config.pki.unlocked_minutes * 60.0,
     )
+
+
+def build(vault: Vault, path: Path) -> KeyServer:
+    """What answers at a socket of this name."""
     return KeyServer(listen(path), Answering(vault).answer, vault.shut_idle)
 
 
@@ -73,11 +82,29 @@ def run(config: Config, ready: Callable[[], None], path: Path | None = None) -> 
         monotonic=time.monotonic,
         notice_within=0.5,
     )
-    server = build(config, directory, path or socket_path(config))
+    vault = build_vault(config, directory)
+    server = build(vault, path or socket_path(config))
     server.end_on_signal()
+    ending = threading.Event()
+    beside = threading.Thread(target=_catch_up, args=(vault, ending), name="catching up")
+    beside.start()
     ready()
     server.run()
+    ending.set()
+    beside.join()
     directory.close()
+
+
+def _catch_up(vault: Vault, ending: threading.Event) -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    while not ending.is_set():
+        try:
+            vault.catch_up(ending.is_set)
+        except (KeyFault, WrappingFault) as fault:
+            log.error("%s", fault)
+        except Exception:
+            log.exception("catching up failed; trying again later")
+        ending.wait(_CATCHING_UP)
 
 
 @contextmanager

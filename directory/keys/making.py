@@ -7,25 +7,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert
 
-from directory.database import Directory, Question, Writing
+from directory.database import Directory, Writing
 from directory.keys import pairs
+from directory.keys.recovery import active_key
 from directory.pki.certificates import ENCRYPTION, SIGNING
-from directory.tables import escrowed_key, private_key, recovery_key
+from directory.tables import escrowed_key, private_key
 from security.authority import pkcs12
 from security.authority.key_kinds import PrivateKey, make_key, pack
+from security.keys.escrow import bound_in_escrow
 from security.keys.made import Brought, MadeKey
 from security.keys.sealing import new_pair, seal
 from security.keys.wrapping import Wrapper
-
-ESCROW = "escrow"
-_RECOVERY = Question(
-    select(recovery_key.c.id, recovery_key.c.public)
-    .where(recovery_key.c.state == "active")
-    .order_by(recovery_key.c.created_at.desc())
-    .limit(bindparam("most"))
-)
 
 
 class Maker:
@@ -65,17 +59,16 @@ class Maker:
         with self._directory.read() as conn:
             row = pairs.find_pair(conn, account_id)
             assert row is not None
-            recovery = conn.row(_RECOVERY, most=1) if purpose == ENCRYPTION else None
+            recovery = active_key(conn) if purpose == ENCRYPTION else None
             key_id = conn.new_id()
         packed = pack(key)
-        recovery_id, recovery_public = recovery or ("", b"")
         return MadeKey(
             key_id,
             key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
             seal(row.public, packed, account_id, key_id, purpose),
             row.public,
-            recovery_id,
-            seal(bytes(recovery_public), packed, ESCROW, account_id, key_id) if recovery else b"",
+            recovery.id if recovery else "",
+            seal(recovery.public, packed, *bound_in_escrow(account_id, key_id)) if recovery else b"",
         )
 
 

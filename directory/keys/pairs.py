@@ -77,6 +77,12 @@ def insert_pair(conn: Writing, account_id: str, public: bytes, by_installation: 
     conn.execute(insert(key_pair), values)
 
 
+def keep_password_wrap(conn: Writing, account_id: str, wrapped: bytes, stamp: str) -> None:
+    """The pair under another password, in the transaction in which that is set."""
+    values = {"by_password": wrapped, "password_stamp": stamp}
+    conn.execute(update(key_pair).where(key_pair.c.account_id == account_id).values(values))
+
+
 def change_pair(conn: Writing, row: PairRow, **values: Any) -> bool:
     """Other wrappings, unless they were changed by another since ``row`` was read; whether so."""
     unchanged = (

@@ -9,12 +9,13 @@ Wrong passwords, and operations of one session, are bounded in number.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from directory.database import Directory, Reading
-from directory.keys import pairs, using
+from directory.keys import catching_up, pairs, using
 from directory.keys.levels import MANAGED, SEALED, Level, level_of
 from directory.keys.pairs import PairRow
 from directory.keys.using import SessionRules, Use, Witness
@@ -32,6 +33,8 @@ from security.keys.wire import Refusal
 from security.keys.wrapping import Wrapper, WrappingFault
 from security.pace import Pace
 from security.passwords import verify_password
+
+log = logging.getLogger("citymail.keys")
 
 _MOST_OPEN = 100_000
 # Passwords tried for one account, and keys used by one session
@@ -93,6 +96,7 @@ class Vault:
         if isinstance(pair, Refusal):
             return Opened(level, pair) if pair is Refusal.FORMER_PASSWORD else pair
         row = self._catch_up(row, found, level, stamp, pair, password)
+        self._escrow(found.account.id, pair)
         if row.by_installation is None:
             self._keep_open(session.token_hash, found.account.id, pair)
         return Opened(level)
@@ -178,6 +182,14 @@ class Vault:
                 record(conn, found.account.login, "key.wrap", found.account.login, level=level)
             return pairs.find_pair(conn, row.account_id) or row
 
+    def _escrow(self, account_id: str, pair: Pair) -> None:
+        """What is sealed can be escrowed only now."""
+        with self.directory.read() as conn:
+            is_lacking = catching_up.is_lacking(conn, account_id)
+        if is_lacking:
+            with self.directory.write() as writing:
+                catching_up.escrow_account(writing, account_id, pair)
+
     def _keep_open(self, token_hash: str, account_id: str, pair: Pair) -> None:
         now = self._monotonic()
         with self._lock:
@@ -196,6 +208,15 @@ class Vault:
                 return None
             found.until = now + self._unlocked
             return found.pair
+
+    def catch_up(self, is_over: Callable[[], bool]) -> None:
+        """See ``directory.keys.catching_up``.  Raises WrappingFault, KeyFault."""
+        for done, told in (
+            (catching_up.take_over(self.directory, self.installation, is_over), "accounts' keys taken over"),
+            (catching_up.escrow_all(self.directory, self.installation, is_over), "decryption keys put into escrow"),
+        ):
+            if done:
+                log.info("%d %s", done, told)
 
     def shut_idle(self) -> None:
         """Forget what nobody has used for long; to be called now and then."""

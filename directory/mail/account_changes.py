@@ -6,10 +6,12 @@ from sqlalchemy import insert, select, update
 
 from directory.database import Reading, Writing
 from directory.faults import Fault
+from directory.keys.pairs import keep_password_wrap
 from directory.mail.accounts import Account, find_account
 from directory.mail.addresses import address_row, check_issuable, spelled_out
 from directory.record import record
 from directory.signing_in import app_passwords, scram_verifiers
+from directory.signing_in.admission import password_stamp
 from directory.signing_in.sessions import end_all
 from directory.tables import account, address
 
@@ -51,11 +53,13 @@ def set_password(
     *,
     must_change: bool = False,
     scram_verifier: str | None = None,
+    key_wrap: bytes | None = None,
 ) -> None:
     """Another password (hashed by the caller, outside of the transaction); all sessions end, all app passwords go.
 
     None takes the password away: nobody can sign in until another is set.  What an administrator chose must be changed,
-    so that he cannot use it unseen.  Raises Fault.
+    so that he cannot use it unseen.  ``key_wrap``: the account's keys under the new one (``KeyProcess.rewrap``);
+    without it sealed keys stay under the password that they were sealed with.  Raises Fault.
     """
     found = _open_account(conn, account_id)
     must_change = must_change or (conn.is_delegated and password_hash is not None)
@@ -70,6 +74,8 @@ def set_password(
     )
     scram_verifiers.forget(conn, account_id)
     scram_verifiers.keep(conn, account_id, password_hash, scram_verifier)
+    if key_wrap is not None:
+        keep_password_wrap(conn, account_id, key_wrap, password_stamp(password_hash))
     revoked = app_passwords.revoke_all(conn, account_id)
     end_all(conn, account_id)
     record(

@@ -96,6 +96,7 @@ key_recovery = Table(
     Column("approved_by", Id, ForeignKey("account.id")),
     Column("asked_at", BigInteger, nullable=False),
     Column("decided_at", BigInteger),
+    Column("told", String(10), nullable=False),  # the state that the owner was told of last
     CheckConstraint("state IN ('open', 'approved', 'refused', 'done')", name="state"),
     CheckConstraint("approved_by IS NULL OR approved_by != asked_by", name="two"),
     Index(None, "account_id"),

@@ -17,7 +17,7 @@ from directory.pki.fetched_crls import FetchFault
 from directory.tables import account, certificate
 from mailserver.certifying import Keeper, fetcher, folder_of, make_wrapping_key, practice_of, responder_key
 from mailserver.config import Config
-from mailserver.key_process import build, installation_key_of, key_process, socket_path
+from mailserver.key_process import build, build_vault, installation_key_of, key_process, socket_path
 from mailserver.servers.keys import KeyServer
 from security.authority.key_kinds import KeyFault
 from security.keys.wire import Refusal
@@ -45,7 +45,7 @@ def pki(hall: TownHall) -> Pki:
 
 @pytest.fixture(autouse=True)
 def key_server(hall: TownHall) -> Iterator[KeyServer]:
-    server = build(config_of(hall), hall.services.directory, socket_path(config_of(hall)))
+    server = build(build_vault(config_of(hall), hall.services.directory), socket_path(config_of(hall)))
     running = threading.Thread(target=server.run)
     running.start()
     yield server

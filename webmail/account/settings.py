@@ -110,15 +110,21 @@ def change_password() -> Answer:
         return wrong.slow(pages.refused(wrong.text, here, 422))
     hashed = hash_password(new)  # outside of the transaction: it takes its time
     verifier = new_verifier(new) if services().config.login.scram else None
+    keys = services().keys
+    # where the key process is away, a sealed key stays under the old password, which opens it later
+    wrapped = keys.rewrap(current_user.token, old, new) if keys is not None else None
+    key_wrap = wrapped if isinstance(wrapped, bytes) else None
     try:
         with services().directory.write(origin=client) as conn:
-            set_password(conn, owner.login, owner.id, hashed, scram_verifier=verifier)
+            set_password(conn, owner.login, owner.id, hashed, scram_verifier=verifier, key_wrap=key_wrap)
             # Every session ends with the old password; this one goes on under a new token.
             token = sessions.start(conn, owner.id, user_agent=request.headers.get("User-Agent", ""), ip=client)
     except Fault as closed:
         return pages.refused(closed.text(languages.choose()), here)
     session.pop(MUST_CHANGE, None)
     login_user(SignedIn(owner, token))
+    if keys is not None:
+        keys.open(token, new)
     return pages.done(_("The password was changed; you are signed out everywhere else."), "/settings")
 
 

@@ -55,6 +55,7 @@ def upgrade() -> None:
     sa.Column('approved_by', sa.String(length=16), nullable=True),
     sa.Column('asked_at', sa.BigInteger(), nullable=False),
     sa.Column('decided_at', sa.BigInteger(), nullable=True),
+    sa.Column('told', sa.String(length=10), nullable=False),
     sa.CheckConstraint(
         "state IN ('open', 'approved', 'refused', 'done')", name=op.f('ck_key_recovery_state')
     ),
