@@ -177,7 +177,7 @@ def _place(
     key = readers.key_of(connection, mailbox.id, reader.id)
     unseen = readers.unseen(connection, key) if isinstance(key, ReadersMailbox) else mailbox.unseen
     name = f"{root_of(directory, owner)}{SEPARATOR}{mailbox.name}"
-    shown = replace(mailbox, name=name, unseen=unseen, special_use=None)
+    shown = mailbox._replace(name=name, unseen=unseen, special_use=None)
     return Place(shown, mailbox.name, owner, having, key)
 
 
@@ -320,7 +320,7 @@ def visible(directory: Reading, connection: Connection, reader: Account) -> list
                 is_subscribed = name in chosen or (
                     name not in declined and _is_given(directory, reader.id, owner_id, entries.get(mailbox.id, ()))
                 )
-                places.append(replace(place, mailbox=replace(place.mailbox, subscribed=is_subscribed)))
+                places.append(replace(place, mailbox=place.mailbox._replace(subscribed=is_subscribed)))
     return places
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import CursorResult, bindparam, func, select
+from sqlalchemy import CursorResult, Text, bindparam, cast, func, select
 
 from mailserver.imap import relevance, text_criteria
 from mailserver.imap.criteria import Context, compile_key
@@ -41,8 +41,9 @@ from mailserver.imap.spans import Spans
 from mailserver.imap.steps import Steps
 from mailserver.message.matching import needle
 from mailserver.store import mailboxes, reading
+from mailserver.store.flags import system_bit
 from mailserver.store.fulltext import Wanted
-from mailserver.store.prepared import Prepared
+from mailserver.store.prepared import SPACE, Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.reading import as_ranges, slice_octets
 from mailserver.store.tables import message, placement
@@ -68,15 +69,8 @@ def find_with_scores(
     session: Session, view: SelectedMailbox, key: Key, charset: bytes | None, progress: Progress, *, scored: bool
 ) -> Steps[tuple[list[int], Scores]]:
     """The same, and the scores of all that is found; none unless they are wanted."""
-    if not scored and is_lasting(key) and not isinstance(view.mailbox_id, ReadersMailbox):
-        with session.services.store.glance() as connection:
-            joins = connection.dialect.name == "sqlite"
-            rows = _lasting(key, view.flags.keywords, joins).tuples(connection, {"mailbox_id": view.mailbox_id})
-        if joins:
-            uids = list(map(int, rows[0][0].split(","))) if rows[0][0] else []
-        else:
-            uids = [uid for (uid,) in rows]
-        return known(view, uids, in_order=True), {}
+    if not scored and (written := find_written(session, view, key)) is not None:
+        return list(map(int, written.split())), {}
     if not scored and (found := _by_subject(session, view, key, charset)) is not None:
         return known(view, found, in_order=True), {}
     finder = _Finder(session, view, key, charset)
@@ -261,18 +255,32 @@ def is_lasting(key: Key) -> bool:
     return all(isinstance(each, _LASTING) for each in walk(key))
 
 
+def find_written(session: Session, view: SelectedMailbox, key: Key) -> str | None:
+    """The UIDs of such a key, ascending, as text; None for another.
+
+    A database has written several numbers in the time that its driver hands over a row.
+    """
+    if not is_lasting(key) or isinstance(view.mailbox_id, ReadersMailbox):
+        return None
+    statement = _lasting(key, view.flags.keywords if names_keyword(key) else ())
+    with session.services.store.glance() as connection:
+        row = statement.row(connection, {"mailbox_id": view.mailbox_id, "uid_next": view.uid_next})
+    return row[0] or ""
+
+
 @lru_cache(maxsize=256)
-def _lasting(key: Key, keywords: tuple[str, ...], joins: bool) -> Prepared:
-    """The UIDs, ascending.  To put a statement together takes longer than to run it."""
+def _lasting(key: Key, keywords: tuple[str, ...]) -> Prepared:
+    """To put a statement together takes longer than to run it."""
     test = compile_key(key, Context(keywords, lambda _: (), 0, lambda _: "", 0))
     assert test.exact
     assert test.sql is not None
-    statement = select(placement.c.uid).where(placement.c.mailbox_id == bindparam("mailbox_id"), test.sql)
+    statement = select(placement.c.uid).where(
+        placement.c.mailbox_id == bindparam("mailbox_id"), placement.c.uid < bindparam("uid_next"), test.sql
+    )
     if _asks_message(test):
         statement = statement.join_from(placement, message, message.c.id == placement.c.message_id)
-    statement = statement.order_by(placement.c.uid)
-    # SQLite has written several numbers in the time that its driver hands over a row.
-    return Prepared(select(func.group_concat(statement.subquery().c.uid)) if joins else statement)
+    found = statement.order_by(placement.c.uid).subquery()
+    return Prepared(select(func.aggregate_strings(cast(found.c.uid, Text), SPACE)))
 
 
 def _first_column(result: CursorResult[Any]) -> list[int]:
@@ -348,6 +356,10 @@ def walk(key: Key) -> list[Key]:
 
 def names(key: Key, kind: type) -> bool:
     return any(isinstance(each, kind) for each in walk(key))
+
+
+def names_keyword(key: Key) -> bool:
+    return any(isinstance(each, Flagged) and not system_bit(each.flag) for each in walk(key))
 
 
 def names_modseq(key: Key) -> bool:

@@ -31,6 +31,14 @@ def mailbox_id(mailbox: Mailbox) -> bytes:
     return b"F%d" % mailbox.id
 
 
+_NUMBERS = (
+    b"* OK [UIDVALIDITY %d] UIDs valid\r\n"
+    b"* OK [UIDNEXT %d] Predicted next UID\r\n"
+    b"* OK [HIGHESTMODSEQ %d] Highest\r\n"
+    b"* OK [MAILBOXID (%b)] Ok\r\n"
+)
+
+
 def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     """SELECT and EXAMINE.  One that fails leaves no mailbox selected (RFC 9051 §6.3.2)."""
     if command.resync is not None:
@@ -74,14 +82,8 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
         lines.append(b"* %d RECENT\r\n" % (view.recents.count if view.recents is not None else 0))
         if first_unseen:
             lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % first_unseen)
-    lines += [
-        b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % mailbox.uid_validity,
-        b"* OK [UIDNEXT %d] Predicted next UID\r\n" % mailbox.uid_next,
-        b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % mailbox.highest_modseq,
-        b"* OK [MAILBOXID (%b)] Ok\r\n" % mailbox_id(mailbox),
-        attributes,
-        missed,
-    ]
+    numbers = (mailbox.uid_validity, mailbox.uid_next, mailbox.highest_modseq, mailbox_id(mailbox))
+    lines += (_NUMBERS % numbers, attributes, missed)
     yield b"".join(lines)
     if command.read_only:
         return Reply("EXAMINE completed", b"READ-ONLY")

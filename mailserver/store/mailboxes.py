@@ -9,19 +9,18 @@ Standards: RFC 9051 §5.1, §6.3.4–6.3.8, RFC 6154 (special uses).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from mailserver.refusals import CannotDo, LimitReached, MailboxExists, NoSuchMailbox
 from mailserver.store import readers, rights
 from mailserver.store.database import Transaction
 from mailserver.store.metadata import copy as copy_metadata
 from mailserver.store.metadata import forget as forget_metadata
-from mailserver.store.prepared import Prepared
+from mailserver.store.prepared import SPACE, Prepared
 from mailserver.store.reading import EVERYTHING
 from mailserver.store.tables import (
     declined_mailbox,
@@ -51,8 +50,7 @@ STANDARD_MAILBOXES: tuple[tuple[str, str | None], ...] = (
 SPECIAL_USES = frozenset({"\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash"})
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """One mailbox and its counters, as of the snapshot it was read in.  ``size`` is in octets."""
 
     id: int
@@ -93,24 +91,21 @@ _SUBSCRIBED = (
     .exists()
     .label("subscribed")
 )
-_BY_ACCOUNT = select(*_COLUMNS, _SUBSCRIBED).where(
-    mailbox.c.account_id == bindparam("account_id"), mailbox.c.removed_at.is_(None)
+_ITS_KEYWORDS = (
+    select(mailbox_keyword.c.name)
+    .where(mailbox_keyword.c.mailbox_id == mailbox.c.id)
+    .order_by(mailbox_keyword.c.bit)
+    .correlate(mailbox)
+    .subquery()
 )
+# In one statement with the mailbox: at SELECT each costs more than what it finds.  No keyword has a space in it.
+_KEYWORDS = select(func.aggregate_strings(_ITS_KEYWORDS.c.name, SPACE)).correlate(mailbox).scalar_subquery()
+_LIVING = select(*_COLUMNS, _SUBSCRIBED, _KEYWORDS).where(mailbox.c.removed_at.is_(None))
+_BY_ACCOUNT = _LIVING.where(mailbox.c.account_id == bindparam("account_id"))
 _ALL = Prepared(_BY_ACCOUNT)
 _BY_NAME = Prepared(_BY_ACCOUNT.where(mailbox.c.name == bindparam("name")))
 _BY_USE = Prepared(_BY_ACCOUNT.where(mailbox.c.special_use == bindparam("special_use")))
-_BY_ID = Prepared(select(*_COLUMNS, _SUBSCRIBED).where(mailbox.c.id == bindparam("id"), mailbox.c.removed_at.is_(None)))
-_KEYWORDS = Prepared(
-    select(mailbox_keyword.c.name)
-    .where(mailbox_keyword.c.mailbox_id == bindparam("id"))
-    .order_by(mailbox_keyword.c.bit)
-)
-_KEYWORDS_OF_ACCOUNT = Prepared(
-    select(mailbox_keyword.c.mailbox_id, mailbox_keyword.c.name)
-    .join(mailbox, mailbox.c.id == mailbox_keyword.c.mailbox_id)
-    .where(mailbox.c.account_id == bindparam("account_id"))
-    .order_by(mailbox_keyword.c.mailbox_id, mailbox_keyword.c.bit)
-)
+_BY_ID = Prepared(_LIVING.where(mailbox.c.id == bindparam("id")))
 
 
 @lru_cache(maxsize=256)  # nearly always INBOX
@@ -137,11 +132,7 @@ def normalise_name(name: str) -> str:
 
 def list_mailboxes(connection: Connection, account_id: str) -> list[Mailbox]:
     """All mailboxes of an account, INBOX first, then by name."""
-    keywords: dict[int, list[str]] = {}
-    for mailbox_id, name in _KEYWORDS_OF_ACCOUNT.rows(connection, {"account_id": account_id}):
-        keywords.setdefault(mailbox_id, []).append(name)
-    rows = _ALL.rows(connection, {"account_id": account_id})
-    found = [_mailbox(row, tuple(keywords.get(row[0], ()))) for row in rows]
+    found = [_mailbox(row) for row in _ALL.rows(connection, {"account_id": account_id})]
     found.sort(key=lambda each: (each.name != INBOX, each.name.split(SEPARATOR)))
     return found
 
@@ -166,15 +157,12 @@ def special_mailbox(connection: Connection, account_id: str, special_use: str) -
 
 def _one(connection: Connection, statement: Prepared, values: Mapping[str, Any]) -> Mailbox | None:
     row = statement.row(connection, values)
-    if row is None:
-        return None
-    return _mailbox(row, tuple(name for (name,) in _KEYWORDS.rows(connection, {"id": row[0]})))
+    return None if row is None else _mailbox(row)
 
 
-def _mailbox(row: Any, keywords: tuple[str, ...]) -> Mailbox:
-    make: Callable[..., Mailbox] = Mailbox
-    *columns, subscribed = row
-    return make(*columns, bool(subscribed), keywords)
+def _mailbox(row: Any) -> Mailbox:
+    *columns, subscribed, keywords = row
+    return Mailbox._make((*columns, bool(subscribed), tuple(keywords.split(" ")) if keywords else ()))
 
 
 _HAS_STANDARD = Prepared(

@@ -14,9 +14,12 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, insert
+from sqlalchemy import Connection, Executable, Table, insert, literal_column
 
 from directory.database import Question
+
+# For ``func.aggregate_strings``, which would write a separator of its own into the statement at every call.
+SPACE: Any = literal_column("' '")
 
 
 def _row_type(columns: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:

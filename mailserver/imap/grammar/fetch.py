@@ -7,9 +7,11 @@ Limits: 100 items a command; 100 header field names of 2,000 octets together an 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.partial import Partial, parse_partial
@@ -23,6 +25,9 @@ MAX_PART_DEPTH = 50
 
 class Attribute(Enum):
     """A data item without arguments; the value is its name on the wire."""
+
+    # Plans are looked up by lists of items; to hash a name each time would take as long as to follow the plan.
+    __hash__ = object.__hash__
 
     UID = b"UID"
     FLAGS = b"FLAGS"
@@ -40,6 +45,8 @@ class Attribute(Enum):
 
 class Piece(Enum):
     """Which octets of a part."""
+
+    __hash__ = object.__hash__
 
     ALL = b""
     HEADER = b"HEADER"
@@ -103,6 +110,24 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
     cursor.space()
     messages = cursor.sequence_set()
     cursor.space()
+    asked = cursor.rest_if_short()
+    if asked:
+        with contextlib.suppress(SyntaxFault):  # told below, with its right place
+            return Fetch(messages, *_recalled(asked, by_uid))
+    return Fetch(messages, *_asked(cursor, by_uid))
+
+
+# What a Fetch holds behind its messages.
+_Asked = tuple[tuple[Item, ...], bool, int | None, bool, Partial | None]
+
+
+@lru_cache(maxsize=512)
+def _recalled(text: bytes, by_uid: bool) -> _Asked:
+    """Clients ask for the same few lists of items all day."""
+    return _asked(Cursor(Framed(text)), by_uid)
+
+
+def _asked(cursor: Cursor, by_uid: bool) -> _Asked:
     items: list[Item] = []
     if cursor.skip(b"("):
         items += _items(cursor)
@@ -124,7 +149,7 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
         if changed_since is not None and Attribute.MODSEQ not in items:
             items.append(Attribute.MODSEQ)  # CHANGEDSINCE asks for it, RFC 7162 §3.1.4.1
     cursor.end()
-    return Fetch(messages, tuple(dict.fromkeys(items)), by_uid, changed_since, vanished, partial)
+    return tuple(dict.fromkeys(items)), by_uid, changed_since, vanished, partial
 
 
 def parse_items(cursor: Cursor) -> tuple[Item, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from mailserver.imap.grammar import mutf7
 from mailserver.refusals import (
@@ -153,9 +154,13 @@ def mailbox_name(name: str, utf8: bool) -> bytes:
     return quoted(name.encode("utf-8") if utf8 else mutf7.encode(name), utf8)
 
 
+@lru_cache(maxsize=256)
+def _text(text: str) -> bytes:
+    return (_NOT_TEXT.sub("?", text)[:500] or "-").encode("ascii")
+
+
 def _status(lead: bytes, code: bytes, text: str) -> bytes:
-    plain = _NOT_TEXT.sub("?", text)[:500] or "-"
-    return b"%b%b%b\r\n" % (lead, b"[%b] " % code if code else b"", plain.encode("ascii"))
+    return b"%b[%b] %b\r\n" % (lead, code, _text(text)) if code else b"%b%b\r\n" % (lead, _text(text))
 
 
 def ok(tag: bytes, text: str, code: bytes = b"") -> bytes:

@@ -19,6 +19,8 @@ from mailserver.imap.grammar.framing import Framed, Literal
 
 MAX_NUMBER = (1 << 32) - 1
 MAX_NUMBER64 = (1 << 63) - 1
+# Octets of a command whose meaning is remembered.
+SHORT = 256
 
 
 class SyntaxFault(Exception):
@@ -121,6 +123,11 @@ class Cursor:
             self.fail("no literal")
         self.at = len(self.text)
         return octets
+
+    def rest_if_short(self) -> bytes:
+        """What is left, for who remembers what it means; empty if it is long, or holds a literal."""
+        octets = self.text[self.at :]
+        return octets if len(octets) <= SHORT and 0 not in octets else b""
 
     # Single characters
 
