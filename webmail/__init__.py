@@ -32,7 +32,7 @@ from webmail.reading import (
     search_form,
 )
 from webmail.services import EXTENSION, WebmailServices
-from webmail.smime import details
+from webmail.smime import choices, details
 from webmail.templating import Environment
 from webmail.writing import composing, people, postponed
 
@@ -75,7 +75,7 @@ def create_app(services: WebmailServices) -> Flask:
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
-        details,
+        choices, details,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

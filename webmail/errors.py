@@ -10,9 +10,11 @@ from flask import Flask, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from mailserver.delivery.protecting import CannotProtect
 from mailserver.refusals import OverQuota, Refusal, SendingLimit, TooLarge, TryLater
 from webmail.languages import _
 from webmail.pages import Answer, wants_json
+from webmail.smime.refusals import obstacle_text
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ def refusal_text(refusal: Refusal) -> str:
         return _("The message is too large to be sent or kept.")
     if isinstance(refusal, SendingLimit):
         return _("You have sent too much within the last hour. Try again later, or ask an administrator.")
+    if isinstance(refusal, CannotProtect):
+        return obstacle_text(refusal)
     if isinstance(refusal, TryLater):
         return _("This cannot be done right now. Please try again in a moment.")
     return refusal.client_text

@@ -116,6 +116,20 @@ def protect(
     return protected
 
 
+def seal_draft(office: PostOffice, writer: Account, octets: bytes) -> bytes:
+    """A letter that is to be encrypted, as it waits to be gone on with: for its writer alone.  Raises CannotProtect."""
+    with office.directory.read() as people:
+        own = own_reader(people, writer.id)
+        if own is None:
+            raise CannotProtect(Obstacle.OWN, "The writer has no certificate, and could not open the draft")
+        now = datetime.fromtimestamp(people.now, UTC)
+        hides = office.config.smime.hide_subject
+        try:
+            return b"".join(encrypt(octets, [own], at=now, judge=judging(people), hides_subject=hides))
+        except CmsFault as fault:
+            raise CannotProtect(Obstacle.OWN, str(fault), fault=fault) from fault
+
+
 def require_encryption(
     office: PostOffice, submitter: Account, reverse_path: str, taken: Sequence[Taken], octets: bytes | Path
 ) -> None:

@@ -187,8 +187,10 @@ def _correspondent(text: str) -> Correspondent:
     return Correspondent(address.rstrip(">"), name.strip().strip('"'))
 
 
-def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object]) -> TownHall:
-    """Found the town hall in an empty folder."""
+def build(
+    folder: Path, *, plain_http: bool = True, template: Path | None = None, **sections: dict[str, object]
+) -> TownHall:
+    """Found the town hall in an empty folder; ``template``: where its databases lie, if not as on the first day."""
     clock = Clock()
     config = settings.Config(
         city=settings.City(domain=DOMAIN, hostname=f"mail.{DOMAIN}", name="Thành phố Thử Nghiệm"),
@@ -201,7 +203,7 @@ def build(folder: Path, *, plain_http: bool = True, **sections: dict[str, object
     changed = {name: replace(getattr(config, name), **values) for name, values in sections.items()}
     config = replace(config, **changed)
     for name in ("directory.db", "mail.db"):
-        shutil.copy(_template() / name, folder / name)
+        shutil.copy((template or _template()) / name, folder / name)
     directory = open_directory(f"sqlite:///{folder / 'directory.db'}", clock=clock)
     store = open_store(f"sqlite:///{folder / 'mail.db'}", folder)
     gate = Gate(

@@ -43,6 +43,7 @@ HALF = "password_proven"  # whose password was right, before his code was
 HALF_SECONDS = 300
 RESUMED_FIELDS = (
     "draft", "to", "cc", "bcc", "subject", "text", "html", "in_reply_to", "references", "author", "answers", "mode",
+    "choices", "sign", "encrypt", "secret",
 )  # fmt: skip
 
 

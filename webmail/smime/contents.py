@@ -23,7 +23,8 @@ from sqlalchemy import Connection
 from directory.pki.trust import judging
 from mailserver.message.headers import field_octets, text_of
 from mailserver.message.structure import Part, decode_parts, scan
-from security.cms import Opened, ProtectedHeader, Verdict, open_message
+from security.cms import CmsFault, Opened, ProtectedHeader, Verdict, open_message
+from security.keys.client import KeyRefused
 from security.keys.wire import Refusal
 from webmail.account.login import account
 from webmail.contents.body_parts import Layout, lay_out
@@ -70,6 +71,13 @@ class Contents:
     def is_encrypted(self) -> bool:
         """Whether it came encrypted, be it readable or not."""
         return self.opened is not None and (self.opened.is_encrypted or self.opened.is_locked)
+
+    @property
+    def fault(self) -> CmsFault | None:
+        """Why it stays closed: there is no key, or what was found."""
+        if self.refusal is not None:
+            return KeyRefused(self.refusal)
+        return self.opened.fault if self.opened is not None else None
 
     @property
     def layout(self) -> Layout:

@@ -88,7 +88,7 @@ def show(mailbox_id: int, uid: int) -> Answer:
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/certificate/<name>")
 def certificate(mailbox_id: int, uid: int, name: str) -> Response:
-    _, contents = _open(mailbox_id, uid)
+    contents = _open(mailbox_id, uid)[1]
     assert contents.opened is not None
     brought = (signature.certificate for signature in _signatures(contents.opened))
     found = next((der for der in brought if der is not None and fingerprint(der) == name), None)
@@ -104,7 +104,7 @@ def certificate(mailbox_id: int, uid: int, name: str) -> Response:
 def confirm(mailbox_id: int, uid: int) -> Answer:
     """The certificate is taken from the message again: the form only says which one was seen."""
     here = f"/mail/{mailbox_id}/{uid}/protection"
-    _, contents = _open(mailbox_id, uid)
+    contents = _open(mailbox_id, uid)[1]
     offer = _offer(contents, read_head(contents.header))
     if offer is None or offer.facts.fingerprint != request.form.get("fingerprint"):
         return pages.refused(_("This certificate cannot be used for encrypted mail."), here)

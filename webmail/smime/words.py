@@ -1,6 +1,6 @@
 """What is said of a signature and an encryption: a line, a reason, and what to do, in words for everybody.
 
-Every verdict and every reason of ``security.cms`` has its words here, and so has every refusal of the key process.
+Every verdict and every reason of ``security.cms`` has its words here.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from security.cms import Reason, Remark, Signature, Verdict
-from security.keys.wire import Refusal
 from webmail.languages import _
 from webmail.smime.contents import Contents
+from webmail.smime.refusals import refusal_text
 
 Tone = Literal["good", "caution", "bad"]
 
@@ -193,19 +193,3 @@ def fault_text(reason: Reason) -> str:
         Reason.TOO_LARGE: _("It is too large, or has too many layers."),
         Reason.KEY_UNAVAILABLE: _("There is no key to open it."),
     }.get(reason, _("It is damaged, or was not encrypted for this mailbox."))
-
-
-def refusal_text(refusal: Refusal) -> str:
-    """Why the key process does not give a key, and what to do."""
-    again = _("The keys cannot be reached right now. Try again in a moment.")
-    return {
-        Refusal.LOCKED: _("Your keys are locked. Open them with your password, and try again."),
-        Refusal.FORMER_PASSWORD: _(
-            "Your keys are locked under the password that you had before. Open them with that one."
-        ),
-        Refusal.NO_KEY: _("There is no key for this mailbox. Ask your administrator."),
-        Refusal.REVOKED: _("The certificate of this mailbox was revoked. Ask your administrator for another."),
-        Refusal.NOT_ALLOWED: _("You may not use the keys of this mailbox."),
-        Refusal.SIGNED_OUT: _("Your session has ended. Please sign in again."),
-        Refusal.TOO_OFTEN: _("Please wait a moment and try again."),
-    }.get(refusal, again)

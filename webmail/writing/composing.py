@@ -32,6 +32,7 @@ from webmail.languages import _, ngettext
 from webmail.pages import Answer
 from webmail.reading import listing
 from webmail.services import services
+from webmail.smime import choices
 from webmail.writing import letters, postponed, quoting
 from webmail.writing.letters import Enclosure, Letter
 
@@ -50,11 +51,12 @@ def show() -> Answer:
         kinds: tuple[Literal["reply", "reply_all", "forward"], ...] = ("reply", "reply_all", "forward")
         for kind in kinds:
             if key := request.args.get(kind):
-                letter = quoting.answer(conn, key, kind)
+                letter = quoting.answer(conn, key, kind, quotes="unquoted" not in request.args)
     if "mailto" in request.args:
         letter = quoting.from_mailto(request.args["mailto"])
     elif "to" in request.args:
         letter = replace(letter, to=" ".join(request.args["to"].split())[:2000])
+    letter = replace(letter, sign=services().config.smime.sign)
     with services().directory.read() as people:
         letter = letters.signed(letter, signature_of(people, account().id))
     return form(letter)
@@ -83,6 +85,8 @@ def submit() -> Answer:
     try:
         if action == "send":
             return _send(letter, postponed.release_after_thought(), conflict=conflict)
+        if action == "check":
+            return form(letter)
         if action == "later":
             moment, fault = postponed.chosen_moment(which, request.form.get("send_at", ""))
             return form(letter, fault=fault, status=422) if fault else _send(letter, moment, conflict=conflict)
@@ -125,6 +129,7 @@ def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = Non
         senders=_senders(),
         later=postponed.offers() if postponed.may_send_later() else None,
         limit=services().config.smtp.max_message_size,
+        protecting=choices.choices_for(letter),
     )
     response.status_code = status
     return response
@@ -181,6 +186,10 @@ def _letter_of(form: Any) -> Letter:
         answers=line("answers", 60),
         draft=int(draft) if draft.isdecimal() and len(draft) < 19 else 0,
         rich=rich,
+        # a box that is not ticked is not sent
+        sign="sign" in form if "choices" in form else services().config.smime.sign,
+        encrypt="encrypt" in form,
+        secret=form.get("secret", "") == "1",
     )
 
 
@@ -223,7 +232,9 @@ def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
         # Sent already (a second click, another window), or changed elsewhere: sending it once more must be a choice.
         text = _("This draft was changed or sent elsewhere. Check the folder of sent mail before you send it again.")
         return form(replace(letter, draft=0), fault=text, status=409)
-    faults = _check(letter)
+    if not letter.encrypt and choices.must_encrypt(letter):
+        letter = replace(letter, encrypt=True)
+    faults = _check(letter) or choices.faults_of(letter)
     if faults:
         return form(letter, faults=faults, status=422)
     services().store.maildrop(account().id)
@@ -243,6 +254,7 @@ def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
         client=request.remote_addr or "",
         keep_sent=True,
         release_at=release_at,
+        protection=choices.protection_of(letter),
         replaces_draft=(drafts.id, letter.draft) if letter.draft and drafts is not None else None,
     )
     submitted = hand_in(services().office, submission).result(PATIENCE)
@@ -255,10 +267,10 @@ def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
 def _after_sending(letter: Letter, submitted: Submitted, release_at: int) -> Answer:
     for path, refusal in submitted.refused.items():
         flash(_("Not sent to %(address)s: %(reason)s", address=path, reason=_why_not_sent(refusal)), "error")
+    text = _("Message sent, encrypted.") if letter.encrypt else _("Message sent.")
     if submitted.postponed is None:
-        flash(_("Message sent."), "success")
+        flash(text, "success")
     else:
-        text = _("Message sent.")
         if release_at > services().clock() + postponing.LONGEST_THOUGHT:
             text = _("The message will be sent on %(when)s.", when=full_time(release_at))
         back = f"/scheduled/{submitted.postponed}/take-back"

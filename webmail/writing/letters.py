@@ -3,7 +3,7 @@
 A draft is an ordinary message in the Drafts mailbox, so that every mail program can go on with it.  Each save makes a
 new message and takes the old one away in the same transaction; the UID is therefore the draft's version.  Whoever
 saves from a version that is gone (another window, another program went on with it) overwrites nothing: what he wrote
-becomes a draft of its own.
+becomes a draft of its own.  A letter that is to be encrypted waits encrypted for its writer, and in no other way.
 
 Standards: RFC 9051 §2.3.2 (\\Draft), RFC 5322 §3.6.
 """
@@ -18,11 +18,12 @@ from html import escape
 from sqlalchemy import Connection
 
 from directory.mail import accounts
+from mailserver.delivery.protecting import CannotProtect, Obstacle, seal_draft
 from mailserver.message.compose import Draft, compose
 from mailserver.message.entity import Attachment, Correspondent
 from mailserver.message.headers import find_field
 from mailserver.message.html_text import html_to_text
-from mailserver.message.structure import Part, decode_parts
+from mailserver.message.structure import Part
 from mailserver.message.text import body_text
 from mailserver.refusals import OverQuota, TooLarge
 from mailserver.store import mailboxes as store_mailboxes
@@ -31,13 +32,15 @@ from mailserver.store import reading as store_reading
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import Mailbox
 from webmail.account.login import account
-from webmail.contents.body_parts import decoded, lay_out, part_by_index, part_name
+from webmail.contents.body_parts import decoded, part_by_index, part_name
 from webmail.contents.heads import Person, parse_people, read_head
 from webmail.contents.sanitize import clean_composed
 from webmail.services import services
+from webmail.smime.contents import COLUMNS, contents_of
 
 PATIENCE = 60
 ANSWERS_FIELD = "X-CityMail-Answers"  # in drafts only: which message this one answers
+CHOICES_FIELD = "X-CityMail-Choices"  # in drafts only: words for what the writer chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,13 @@ class Letter:
     enclosures: tuple[Enclosure, ...] = ()
     draft: int = 0  # UID of the draft it was read from; 0 for none
     rich: bool = True
+    sign: bool = True
+    encrypt: bool = False
+    secret: bool = False  # it quotes what was encrypted, and goes out in no other way
+
+    @property
+    def choices(self) -> str:
+        return " ".join(word for word in ("sign", "secret") if getattr(self, word)) or "none"
 
     @property
     def is_blank(self) -> bool:
@@ -103,26 +113,30 @@ def drafts_mailbox(conn: Connection) -> Mailbox | None:
 
 
 def load(conn: Connection, uid: int) -> Letter | None:
-    """The draft with that UID, ready for the form; None if it is gone."""
+    """The draft with that UID, ready for the form; None if it is gone.  Raises CannotProtect for one that is encrypted,
+    and cannot be opened.
+    """
     drafts = drafts_mailbox(conn)
     if drafts is None:
         return None
-    row = next(store_reading.fetch(conn, drafts.id, [(uid, uid)], ("message_id", "parts", "header_size")), None)
+    row = next(store_reading.fetch(conn, drafts.id, [(uid, uid)], COLUMNS), None)
     if row is None:
         return None
-    octets = services().store.octets(conn, row.message_id)
-    root = decode_parts(row.parts)
-    head = read_head(octets[: row.header_size])
-    layout = lay_out(root)
-    texts = {part.media_type: body_text(part, octets[part.body_start : part.end]) for part in layout.shown}
+    contents = contents_of(conn, row)
+    if contents.opened is not None and contents.opened.is_locked:
+        raise CannotProtect(Obstacle.KEY, str(contents.opened.fault), fault=contents.fault)
+    root, read, layout = contents.root, contents.read, contents.layout
+    head = read_head(contents.header)
+    texts = {part.media_type: body_text(part, read(part.body_start, part.end)) for part in layout.shown}
     plain = next((part for part in root.walk() if part.media_type == "text/plain" and not part.filename), None)
     html = clean_composed(texts["text/html"]) if "text/html" in texts else ""
-    text = body_text(plain, octets[plain.body_start : plain.end]) if plain is not None else html_to_text(html)
+    text = body_text(plain, read(plain.body_start, plain.end)) if plain is not None else html_to_text(html)
     enclosures = tuple(
         Enclosure(each.name, each.media_type, len(content), content)
         for each in layout.attachments
-        for content in [decoded(each.part, octets[each.part.body_start : each.part.end])]
+        for content in [decoded(each.part, read(each.part.body_start, each.part.end))]
     )
+    chosen = find_field(contents.header, CHOICES_FIELD)
     return Letter(
         author=head.author.address,
         to=write_people(head.to),
@@ -133,10 +147,14 @@ def load(conn: Connection, uid: int) -> Letter | None:
         html=html,
         in_reply_to=" ".join(head.in_reply_to),
         references=" ".join(head.references),
-        answers=find_field(octets[: row.header_size], ANSWERS_FIELD) or "",
+        answers=find_field(contents.header, ANSWERS_FIELD) or "",
         enclosures=enclosures,
         draft=uid,
         rich=bool(html),
+        sign=chosen is None or "sign" in chosen.split(),
+        encrypt=contents.is_encrypted,
+        # one that was sent and taken back says nothing of it: an answer may quote what it answers
+        secret="secret" in chosen.split() if chosen is not None else contents.is_encrypted and bool(head.references),
     )
 
 
@@ -146,6 +164,8 @@ def save(letter: Letter) -> Saved:
     services().store.maildrop(owner)
     letter = replace(letter, enclosures=fetched(letter.enclosures))
     octets = write(letter, as_draft=True)
+    if letter.encrypt or letter.secret:
+        octets = seal_draft(services().office, account(), octets)
     if letter.enclosures:  # words alone are kept even in a full mailbox: they would be lost else
         with services().store.read() as conn:
             if not quota.room_for(conn, owner, account().quota_bytes, len(octets)):
@@ -201,10 +221,15 @@ def write(letter: Letter, *, as_draft: bool = False, date: int = 0) -> bytes:
         attachments=tuple(Attachment(each.name, each.media_type, each.octets) for each in letter.enclosures),
         in_reply_to=letter.in_reply_to,
         references=tuple(letter.references.split()),
-        extra_fields=((ANSWERS_FIELD, letter.answers),) if as_draft and letter.answers else (),
+        extra_fields=_kept_in_drafts(letter) if as_draft else (),
     )
     message_id = f"<{secrets.token_hex(12)}@{services().config.city.hostname}>"
     return compose(draft, message_id=message_id, date=date or int(services().clock()), keep_bcc=True)
+
+
+def _kept_in_drafts(letter: Letter) -> tuple[tuple[str, str], ...]:
+    answers = ((ANSWERS_FIELD, letter.answers),) if letter.answers else ()
+    return (*answers, (CHOICES_FIELD, letter.choices))
 
 
 def fetched(enclosures: Sequence[Enclosure]) -> tuple[Enclosure, ...]:
@@ -229,11 +254,12 @@ def find_source(source: str) -> Enclosure | None:
         mailbox = store_mailboxes.get_mailbox(conn, mailbox_id)
         if mailbox is None or mailbox.account_id != account().id:
             return None
-        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], ("message_id", "parts")), None)
-        part = part_by_index(decode_parts(row.parts), index) if row is not None else None
-        if row is None or part is None:
+        row = next(store_reading.fetch(conn, mailbox_id, [(uid, uid)], COLUMNS), None)
+        contents = contents_of(conn, row) if row is not None else None
+        part = part_by_index(contents.root, index) if contents is not None else None
+        if contents is None or part is None:
             return None
-        octets = services().store.octets(conn, row.message_id, part.body_start, part.end)
+        octets = contents.read(part.body_start, part.end)
     content = decoded(part, octets)
     return Enclosure(part_name(part), safe_type(part), len(content), content, source)
 

@@ -6,26 +6,27 @@ Standards: RFC 5322 §3.6.3, §3.6.4 (In-Reply-To, References); RFC 5256 §5 (wh
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import escape
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 from flask import abort
 from sqlalchemy import Connection
 
 from directory.mail import recipients
-from mailserver.message.structure import decode_parts
 from mailserver.message.subject import forward_subject, reply_subject
 from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
 from webmail.account.login import account
-from webmail.contents.body_parts import MAX_PART, lay_out, readable_text
+from webmail.contents.body_parts import MAX_PART, readable_text
 from webmail.contents.heads import Head, Person, read_head, without
 from webmail.contents.sanitize import clean_composed
 from webmail.formatting import full_time
 from webmail.languages import _
 from webmail.reading import listing
 from webmail.services import services
+from webmail.smime.contents import COLUMNS, Contents, contents_of
 from webmail.writing.letters import Enclosure, Letter, safe_type, write_people
 
 Kind = Literal["reply", "reply_all", "forward"]
@@ -33,24 +34,32 @@ MAX_QUOTE = 200_000
 MAX_REFERENCES = 50
 
 
-def answer(conn: Connection, key: str, kind: Kind) -> Letter:
-    """A letter that answers or forwards the message named ``mailbox:uid``."""
+def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Letter:
+    """A letter that answers or forwards the message named ``mailbox:uid``.
+
+    What came encrypted is answered encrypted, and quoted in no other way; without quotation anybody may write anything.
+    """
     place = listing.parse_key(key)
     if place is None:
         abort(404)
     mailbox, uid = listing.own_mailbox(conn, place[0]), place[1]
-    columns = ("message_id", "parts", "header_size", "sent_at", "internal_date")
-    row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], columns), None)
+    row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], (*COLUMNS, "sent_at")), None)
     if row is None:
         abort(404)
-    head = read_head(services().store.octets(conn, row.message_id, 0, row.header_size))
+    contents = contents_of(conn, row)
+    head = read_head(contents.header)
     with services().directory.read() as people:
         own = recipients.addresses_of(people, account().id)
-    text, html = _quoted_text(conn, row)
+    text, html = _quoted_text(contents)
     moment = row.sent_at or row.internal_date
+    key = f"{mailbox.id}:{uid}"
     if kind == "forward":
-        return _forward(head, moment, text, html, row, f"{mailbox.id}:{uid}")
-    return _reply(head, moment, text, html, own, f"{mailbox.id}:{uid}", everybody=kind == "reply_all")
+        letter = _forward(head, moment, text, html, contents, key)
+    else:
+        letter = _reply(head, moment, text, html, own, key, everybody=kind == "reply_all")
+    if contents.is_encrypted and not quotes:
+        return replace(letter, subject=reply_subject(""), text="", html="", enclosures=())
+    return replace(letter, encrypt=contents.is_encrypted, secret=contents.is_encrypted)
 
 
 def from_mailto(link: str) -> Letter:
@@ -93,7 +102,7 @@ def _reply(head: Head, moment: int, text: str, html: str, own: list[str], key: s
     )
 
 
-def _forward(head: Head, moment: int, text: str, html: str, row: Any, key: str) -> Letter:
+def _forward(head: Head, moment: int, text: str, html: str, contents: Contents, key: str) -> Letter:
     rows = [
         (_("From"), head.author.full),
         (_("Date"), full_time(moment)),
@@ -107,7 +116,7 @@ def _forward(head: Head, moment: int, text: str, html: str, row: Any, key: str) 
     listed_html = "<br>".join(f"<b>{escape(name)}:</b> {escape(value)}" for name, value in rows)
     carried = tuple(
         Enclosure(each.name, safe_type(each.part), each.size, source=f"{key}:{each.index}")
-        for each in lay_out(decode_parts(row.parts)).attachments
+        for each in contents.layout.attachments
     )
     return Letter(
         subject=forward_subject(head.subject),
@@ -119,17 +128,12 @@ def _forward(head: Head, moment: int, text: str, html: str, row: Any, key: str) 
     )
 
 
-def _quoted_text(conn: Connection, row: Any) -> tuple[str, str]:
+def _quoted_text(contents: Contents) -> tuple[str, str]:
     """The message's words as plain text, and as the little HTML the editor knows."""
-
-    def read(start: int, stop: int) -> bytes:
-        return services().store.octets(conn, row.message_id, start, stop)
-
-    root = decode_parts(row.parts)
-    text = readable_text(root, read)[:MAX_QUOTE].replace("\r\n", "\n").strip("\n")
+    text = readable_text(contents.root, contents.read)[:MAX_QUOTE].replace("\r\n", "\n").strip("\n")
     html = []
-    for part in lay_out(root).shown:
-        words = body_text(part, read(part.body_start, min(part.end, part.body_start + MAX_PART)))[:MAX_QUOTE]
+    for part in contents.layout.shown:
+        words = body_text(part, contents.read(part.body_start, min(part.end, part.body_start + MAX_PART)))[:MAX_QUOTE]
         if part.media_type == "text/html":
             html.append(clean_composed(words))
         else:
