@@ -38,7 +38,7 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "foreign_keys=ON",
         "busy_timeout=30000",
         "cache_size=-4000",  # KiB for each connection, and each thread has one
-        "mmap_size=268435456",  # octets, shared by all of them through the system's cache
+        "mmap_size=1073741824",  # octets, shared by all of them through the system's cache
         "temp_store=MEMORY",
         "wal_autocheckpoint=4000",  # pages
         "journal_size_limit=67108864",  # octets
