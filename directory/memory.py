@@ -49,8 +49,8 @@ class Memory:
 
 
 class Estimates:
-    """What is dear to count and may be out of date.  After ``LIFETIME`` one thread makes it anew, while the others have it
-    as it was; only who asks for the first time waits.
+    """What is dear to count and may be out of date.  After ``LIFETIME`` one thread makes it anew, while the others have
+    it as it was; only who asks for the first time waits.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
