@@ -34,6 +34,7 @@ from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Bell, Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
+from mailserver.store import snoozing
 from mailserver.wiring import System, build, build_store, proven_logins, secret_key, tls_context
 from security.headcount import Headcount
 from security.pace import pace_memory
@@ -52,6 +53,8 @@ _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
 _TELLING = 15.0
+# Seconds between looks for snoozed messages whose moment has come, or that were answered.
+_WAKING = 30.0
 # Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and for much of it.
 _INDEXING = 30.0
 _GATHERING = 5.0
@@ -399,6 +402,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
             ),
         ),
         (_TELLING, lambda: approval_notices.tell(system.office)),
+        (_WAKING, lambda: snoozing.wake_due(system.store, int(time.time()))),
         (_FORGETTING, lambda: forget(system, int(time.time()))),
     ]
     due = [time.monotonic() for _ in tasks]

@@ -30,6 +30,7 @@ from webmail.reading import (
     saved_searches,
     search,
     search_form,
+    snoozing,
 )
 from webmail.services import EXTENSION, WebmailServices
 from webmail.smime import choices, details
@@ -73,7 +74,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
-        search_form, saved_searches, pictures, previews,
+        search_form, saved_searches, pictures, previews, snoozing,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
         choices, details,
     ):  # fmt: skip

@@ -116,6 +116,8 @@ def mailbox_label(mailbox: Mailbox, *, whole: bool = False) -> str:
                 return _("Archive")
             case "\\Flagged":
                 return _("Starred")
+            case "\\Snoozed":
+                return _("Snoozed")
             case "\\All":
                 return _("All mail")
     return mailbox.name if whole else mailbox.name.rpartition("/")[2]
@@ -128,6 +130,7 @@ _MAILBOX_ICONS = {
     "\\Trash": "trash",
     "\\Archive": "archive",
     "\\Flagged": "star",
+    "\\Snoozed": "clock",
 }
 
 

@@ -25,10 +25,16 @@ from webmail.services import services
 
 Answer = Response
 
-FRAGMENTS = {"list": "_list.html", "reading": "_reading.html", "sidebar": "_sidebar.html", "notices": "_notices.html"}
+FRAGMENTS = {
+    "list": "_list.html",
+    "rows": "_rows.html",
+    "reading": "_reading.html",
+    "sidebar": "_sidebar.html",
+    "notices": "_notices.html",
+}
 THEMES = ("auto", "light", "dark")
-_ORDER = ("\\Flagged", "\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "\\All")
-_HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Junk", "\\Trash"})
+_ORDER = ("\\Flagged", "\\Snoozed", "\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "\\All")
+_HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Snoozed", "\\Junk", "\\Trash"})
 
 
 def states_of(mailboxes: Iterable[Mailbox]) -> dict[int, tuple[int, int, int]]:

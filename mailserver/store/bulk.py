@@ -14,7 +14,7 @@ Limits: notes are kept for ``KEPT`` seconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -44,9 +44,16 @@ class Mark:
     flag: str
 
 
+def _nothing(tx: Transaction, source_id: int, moved: Sequence[tuple[int, int]]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
+    """``note`` is done in the same transaction, with the source and (old UID, new UID) of what moved."""
+
     target_id: int
+    note: Callable[[Transaction, int, Sequence[tuple[int, int]]], None] = _nothing
 
 
 def change(store: Store, account_id: str, places: Places, what: Mark | Move, token: str) -> int:
@@ -85,6 +92,7 @@ def _step(
         if isinstance(what, Move):
             if mailbox_id != what.target_id:
                 moved = messages.move(tx, mailbox_id, ranges, what.target_id)
+                what.note(tx, mailbox_id, moved)
                 uids = as_ranges(new for _old, new in moved)
                 ways_back.append({"move": mailbox_id, "from": what.target_id, "uids": uids})
         else:

@@ -275,6 +275,23 @@ annotation = Table(
     sqlite_with_rowid=False,
 )
 
+# When messages in a \\Snoozed mailbox come back, and where to (store.snoozing).  What was moved out of there by hand
+# leaves its row until the moment comes.
+snoozed = Table(
+    "snoozed",
+    metadata,
+    Column("mailbox_id", Id, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("uid", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", Text, nullable=False),
+    Column("home_id", Id, nullable=False),
+    Column("wake_at", BigInteger, nullable=False),
+    Column("unread", Boolean, nullable=False),
+    Column("thread_key", Text, nullable=False),
+    Column("newest", BigInteger, nullable=False),  # the highest message id then: what is higher may be an answer
+    Index(None, "wake_at"),
+    sqlite_with_rowid=False,
+)
+
 # How changes of many messages are taken back, a row a step (store.bulk).
 undo_step = Table(
     "undo_step",

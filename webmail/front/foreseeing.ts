@@ -11,7 +11,7 @@ interface Act {
   before: Map<string, { unread: boolean; starred: boolean }>;
 }
 
-const REMOVING = new Set(["archive", "delete", "junk", "inbox", "move"]);
+const REMOVING = new Set(["snooze", "wake", "archive", "delete", "junk", "inbox", "move"]);
 let acts: Act[] = [];
 
 export const removes = (action: string): boolean => REMOVING.has(action);

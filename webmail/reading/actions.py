@@ -24,7 +24,7 @@ from webmail.account.login import account, local_path
 from webmail.formatting import mailbox_label
 from webmail.languages import _, ngettext
 from webmail.pages import Answer
-from webmail.reading import choosing, labels
+from webmail.reading import choosing, labels, snoozing
 from webmail.reading.choosing import Chosen
 from webmail.services import services
 
@@ -56,6 +56,10 @@ def act() -> Answer:
         return _delete(chosen, back)
     if action in _USES or action == "inbox":
         return _move(chosen, _destination(chosen.mine, action), back)
+    if action == "snooze":
+        return snoozing.put_off(chosen, back)
+    if action == "wake":
+        return snoozing.wake(chosen, back)
     if action == "move":
         target = chosen.mine.get(request.form.get("target", 0, type=int))
         if target is None:

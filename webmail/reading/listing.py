@@ -20,11 +20,11 @@ from directory.mail.labels import Label
 from mailserver.store import flags as flag_bits
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import reading as store_reading
-from mailserver.store import search
+from mailserver.store import search, snoozing
 from mailserver.store.mailboxes import Mailbox
 from webmail import pages
 from webmail.account.login import account
-from webmail.formatting import mailbox_label
+from webmail.formatting import full_time, mailbox_label
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels
@@ -169,11 +169,27 @@ def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
     if chosen in FILTERS:
         return _filtered(conn, mailbox, chosen, number)
     number = min(number, max(1, -(-mailbox.messages // PAGE)))
-    found = store_reading.page(conn, mailbox.id, COLUMNS, offset=(number - 1) * PAGE, limit=PAGE)
+    start, count = _window() or (None, PAGE)
+    offset = (number - 1) * PAGE if start is None else start
+    found = store_reading.page(conn, mailbox.id, COLUMNS, offset=offset, limit=count)
     rows = make_rows(((mailbox, row) for row in found), is_outside())
-    return MessageList(
-        mailbox, mailbox_label(mailbox), rows, mailbox.messages, number, mailbox.messages > number * PAGE, {}
-    )
+    if mailbox.special_use == snoozing.USE:
+        moments = snoozing.moments_of(conn, mailbox.id)
+        rows = [replace(row, place=_coming_back(moments.get(row.uid, 0))) for row in rows]
+    more = mailbox.messages > offset + count
+    return MessageList(mailbox, mailbox_label(mailbox), rows, mailbox.messages, number, more, {}, start=start)
+
+
+def _coming_back(moment: int) -> str:
+    return _("back %(when)s", when=full_time(moment)) if moment else ""
+
+
+def _window() -> tuple[int, int] | None:
+    """Where the rows begin that are asked for by their place, and how many they are."""
+    start = request.args.get("from", type=int)
+    if start is None:
+        return None
+    return min(max(start, 0), 2**40), min(max(request.args.get("rows", PAGE, type=int), 1), MOST_ROWS)
 
 
 def _filtered(conn: Connection, mailbox: Mailbox, chosen: str, number: int) -> MessageList:
