@@ -1,6 +1,7 @@
 """The list of messages of a mailbox: fifty at a time, newest first, marks and preview, without parsing any mail.
 
 Rows come ready from the store's columns, so a page costs the same in a mailbox of fifty thousand as in one of fifty.
+The script layer scrolls through the whole mailbox and asks for the rows at any place (``from`` and ``rows``).
 A search shows in the same list (``webmail.reading.search``).
 """
 
@@ -34,6 +35,7 @@ from webmail.smime.marks import mark_of
 blueprint = Blueprint("listing", __name__)
 
 PAGE = 50
+MOST_ROWS = 200  # that are asked for at once, by their place in the mailbox
 COLUMNS = (
     "uid", "flags", "internal_date", "subject", "author_name", "author_address", "to_text", "preview",
     "has_attachments", "bodystructure",
@@ -77,6 +79,7 @@ class MessageList:
     note: str = ""
     newest: int = 0  # the id of the newest message when a search was made
     chosen: int = 0  # how many messages the whole list has, where all of them were chosen by a link
+    start: int | None = None  # the place of the first row, where it was asked for instead of a page
 
     @property
     def everything(self) -> str:
@@ -87,11 +90,16 @@ class MessageList:
 
     @property
     def first(self) -> int:
-        return (self.page - 1) * PAGE + 1
+        return ((self.page - 1) * PAGE if self.start is None else self.start) + 1
 
     @property
     def last(self) -> int:
-        return (self.page - 1) * PAGE + len(self.rows)
+        return self.first - 1 + len(self.rows)
+
+    @property
+    def scrolls(self) -> bool:
+        """The rows at any place can be asked for, and how many there are is known."""
+        return self.mailbox is not None and not self.filter
 
     @property
     def pages(self) -> int:
@@ -112,6 +120,10 @@ class MessageList:
         """What a message's address carries, so that this list stays beside it."""
         wanted = {**self.parameters, "page": str(self.page)} if self.page > 1 else dict(self.parameters)
         return f"?{urlencode(wanted)}" if wanted else ""
+
+    def suffix_of(self, index: int) -> str:
+        """The same for the row with this index, which may be of another page than the list's first."""
+        return replace(self, page=(self.first - 1 + index) // PAGE + 1).suffix
 
     @property
     def here(self) -> str:
