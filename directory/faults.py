@@ -7,15 +7,17 @@ and later doors each say it in the reader's language.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from directory.fault_texts import administration, certificates
+from directory.fault_texts.kinds import Kind, Texts
 
 if TYPE_CHECKING:
     from directory.database import Writing
 
-Kind = Literal["unknown", "exists", "invalid", "in-use"]
-
-# code: (kind, English, Vietnamese)
-_TEXTS: dict[str, tuple[Kind, str, str]] = {
+_TEXTS: Texts = {
+    **administration.TEXTS,
+    **certificates.TEXTS,
     "unit-unknown": ("unknown", "there is no unit {unit}", "không có đơn vị {unit}"),
     "unit-ambiguous": (
         "invalid",
@@ -62,6 +64,14 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
     ),
     "second-factor-on": ("exists", "two-step sign-in is on already", "xác thực hai bước đã được bật"),
     "second-factor-off": ("unknown", "two-step sign-in is not on", "xác thực hai bước chưa được bật"),
+    "security-keys-many": ("invalid", "there are {most} security keys already", "đã có đủ {most} khóa bảo mật"),
+    "security-key-answer": (
+        "invalid",
+        "the security key did not answer as asked",
+        "khóa bảo mật không trả lời đúng yêu cầu",
+    ),
+    "security-key-known": ("exists", "this security key is in use already", "khóa bảo mật này đã được dùng"),
+    "security-key-unknown": ("unknown", "no such security key", "không có khóa bảo mật này"),
     "second-factor-code": ("invalid", "the code is not right", "mã xác thực không đúng"),
     "position-unknown": (
         "unknown",
@@ -318,181 +328,11 @@ _TEXTS: dict[str, tuple[Kind, str, str]] = {
         "{official} already goes elsewhere by line {line}",
         "{official} đã được chuyển ở dòng {line}",
     ),
-    "may-not-nobody": (
+    "groups-later": (
         "invalid",
-        "{actor} administers nothing: {operation} {subject} is refused",
-        "{actor} không phải quản trị viên: từ chối {operation} {subject}",
+        "{official} moves on {day}: memberships of groups have no dates and can be ended on the day only",
+        "{official} điều chuyển từ {day}: tư cách thành viên nhóm không có thời hạn, chỉ kết thúc được khi đến ngày",
     ),
-    "may-not-himself": (
-        "invalid",
-        "nobody administers himself: {operation} {subject} is refused",
-        "không ai tự quản trị chính mình: từ chối {operation} {subject}",
-    ),
-    "may-not-ended": (
-        "invalid",
-        "the delegation of {actor} has ended: {operation} {subject} is refused",
-        "ủy quyền của {actor} đã hết hạn: từ chối {operation} {subject}",
-    ),
-    "may-not-role": (
-        "invalid",
-        "the role of {actor} does not include {operation} ({subject})",
-        "vai trò của {actor} không gồm {operation} ({subject})",
-    ),
-    "may-not-attribute": (
-        "invalid",
-        "the delegation of {actor} is limited to other attributes: {operation} {subject} is refused",
-        "ủy quyền của {actor} chỉ gồm thuộc tính khác: từ chối {operation} {subject}",
-    ),
-    "may-not-subtree": (
-        "invalid",
-        "{subject} is not wholly in the part of the city that {actor} administers ({operation})",
-        "{subject} không nằm trọn trong phạm vi quản trị của {actor} ({operation})",
-    ),
-    "may-not-rank": (
-        "invalid",
-        "{subject} is of the rank that {actor} may not administer ({operation})",
-        "{subject} có chức vụ mà {actor} không được quản trị ({operation})",
-    ),
-    "may-not-standing": (
-        "invalid",
-        "{subject} administers as much as {actor} or more ({operation})",
-        "{subject} có quyền quản trị ngang hoặc cao hơn {actor} ({operation})",
-    ),
-    "reason-missing": (
-        "invalid",
-        "{operation} {subject} needs a reason (--reason)",
-        "{operation} {subject} phải có lý do (--reason)",
-    ),
-    "approval-needed": (
-        "invalid",
-        "{operation} {subject} needs a second administrator: request {request} waits for one"
-        " (citymail admin approval show {request})",
-        "{operation} {subject} cần người thứ hai duyệt: đã lập yêu cầu {request}"
-        " (citymail admin approval show {request})",
-    ),
-    "approval-waiting": (
-        "invalid",
-        "request {request} waits for a second administrator",
-        "yêu cầu {request} đang chờ người thứ hai duyệt",
-    ),
-    "approval-changed": (
-        "invalid",
-        "what the request {request} rests on has changed: nothing was done; it must be asked for anew",
-        "căn cứ của yêu cầu {request} đã thay đổi: chưa thực hiện gì; phải lập yêu cầu mới",
-    ),
-    "approval-unknown": ("unknown", "there is no request {request}", "không có yêu cầu {request}"),
-    "approval-state": (
-        "invalid",
-        "the request {request} is {state}",
-        "yêu cầu {request} đang ở trạng thái {state}",
-    ),
-    "approval-author": (
-        "invalid",
-        "{actor} made this request; somebody else must approve it",
-        "{actor} là người lập yêu cầu; phải do người khác duyệt",
-    ),
-    "delegation-unknown": ("unknown", "there is no delegation {delegation}", "không có ủy quyền {delegation}"),
-    "delegation-beyond": (
-        "invalid",
-        "{actor} cannot give {subject} more than he has himself ({operation})",
-        "{actor} không thể trao cho {subject} nhiều hơn quyền của mình ({operation})",
-    ),
-    "admin-sign-in": ("invalid", "wrong login or password", "sai tên đăng nhập hoặc mật khẩu"),
-    "admin-none": ("invalid", "{login} administers nothing", "{login} không phải quản trị viên"),
-    "account-idle": (
-        "invalid",
-        "the account {account} is locked or closed, and gets no certificates",
-        "tài khoản {account} đang bị khóa hoặc đã đóng, không được cấp chứng thư",
-    ),
-    "certificate-unknown": (
-        "unknown",
-        "there is no certificate {certificate}, or more than one",
-        "không có chứng thư {certificate}, hoặc có nhiều hơn một",
-    ),
-    "certificate-exists": ("exists", "the certificate of {subject} is here already", "đã có chứng thư của {subject}"),
-    "certificate-nobodys": (
-        "unknown",
-        "nobody here has an address that the certificate of {subject} names ({addresses})",
-        "không ai ở đây có địa chỉ ghi trong chứng thư của {subject} ({addresses})",
-    ),
-    "certificate-unfit": (
-        "invalid",
-        "the certificate of {subject} cannot be used: {why}",
-        "không dùng được chứng thư của {subject}: {why}",
-    ),
-    "issuer-none": (
-        "unknown",
-        "there is no certificate authority yet (`citymail ca init`)",
-        "chưa có nơi cấp chứng thư (`citymail ca init`)",
-    ),
-    "issuer-exists": ("exists", "the authority {subject} is here already", "đã có nơi cấp {subject}"),
-    "issuer-foreign": (
-        "invalid",
-        "{subject} was not issued by that root",
-        "{subject} không phải do gốc đó cấp",
-    ),
-    "issuer-unfit": (
-        "invalid",
-        "{subject} may not issue certificates, or has ended",
-        "{subject} không được quyền cấp chứng thư, hoặc đã hết hạn",
-    ),
-    "issuer-key": (
-        "invalid",
-        "the key in {place} is not the authority's",
-        "khóa tại {place} không phải của nơi cấp",
-    ),
-    "crl-unfit": (
-        "invalid",
-        "this revocation list cannot be used: {why}",
-        "không dùng được danh sách thu hồi này: {why}",
-    ),
-    "anchor-unknown": ("unknown", "{anchor} is not trusted", "{anchor} không nằm trong danh sách tin cậy"),
-    "key-unusable": ("invalid", "the key cannot be used: {why}", "không dùng được khóa: {why}"),
-    "key-refused": ("invalid", "the key process refuses: {why}", "tiến trình giữ khóa từ chối: {why}"),
-    "recovery-key-exists": ("exists", "the recovery key {key} is here already", "đã có khóa phục hồi {key}"),
-    "recovery-key-none": (
-        "unknown",
-        "there is no recovery key yet (`citymail ca escrow create`)",
-        "chưa có khóa phục hồi (`citymail ca escrow create`)",
-    ),
-    "recovery-unknown": ("unknown", "there is no recovery {recovery}", "không có yêu cầu phục hồi {recovery}"),
-    "recovery-reason": ("invalid", "a recovery needs a reason", "phục hồi khóa phải có lý do"),
-    "recovery-nothing": (
-        "unknown",
-        "no decryption key of {account} is in escrow under that recovery key",
-        "không có khóa giải mã nào của {account} được lưu ký với khóa phục hồi đó",
-    ),
-    "recovery-asked": (
-        "exists",
-        "a recovery for {account} waits already",
-        "đã có yêu cầu phục hồi cho {account} đang chờ",
-    ),
-    "recovery-officer": (
-        "invalid",
-        "a recovery is asked for and approved by administrators who sign in (--as), and not by whose keys they are",
-        "người đề nghị và người duyệt phục hồi phải là quản trị viên đăng nhập bằng --as, và không phải chủ của khóa",
-    ),
-    "recovery-second": (
-        "invalid",
-        "whoever asked for {recovery} cannot approve it: another officer has to",
-        "người đề nghị {recovery} không được tự duyệt: cần một người khác",
-    ),
-    "recovery-decided": (
-        "invalid",
-        "{recovery} is decided already ({state})",
-        "{recovery} đã có quyết định ({state})",
-    ),
-    "recovery-not-approved": (
-        "invalid",
-        "{recovery} is not approved ({state})",
-        "{recovery} chưa được duyệt ({state})",
-    ),
-    "recovery-other-pair": (
-        "invalid",
-        "this was opened for other keys than {account} has today: take the file of the recovery anew",
-        "tệp này mở cho bộ khóa khác với bộ khóa {account} đang có: hãy xuất lại tệp phục hồi",
-    ),
-    "recovery-no-pair": ("unknown", "{account} has no keys", "{account} không có khóa"),
     "value-invalid": ("invalid", "{value} is no {what}", "{value} không phải {what}"),
 }
 

@@ -1,0 +1,1 @@
+"""What the directory's faults say, where there are many of a topic (``directory.faults`` has the rest)."""
