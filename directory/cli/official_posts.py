@@ -16,10 +16,12 @@ from directory.staff import people, postings, provisioning, units
 @click.argument("official")
 @post_options
 @click.option("--end-all", is_flag=True, help=help_text("official.end-all"))
+@click.option("--leave-groups", is_flag=True, help=help_text("official.leave-groups"))
 @changing_command
-def move(cli: CliContext, official: str, post: Post, end_all: bool) -> None:
+def move(cli: CliContext, official: str, post: Post, end_all: bool, leave_groups: bool) -> None:
     with cli.write() as conn:
         found = people.find_official(conn, official)
+        before = postings.appointments_of(conn, found.person_id)
         made = provisioning.move(
             conn,
             cli.actor,
@@ -30,9 +32,13 @@ def move(cli: CliContext, official: str, post: Post, end_all: bool) -> None:
             title=post.title,
             kind=post.kind,
             keep_other_posts=not end_all,
+            leave_groups=leave_groups,
             decision=post.decision,
         )
-    show_changed(cli, found.person_id, "official.moved", day=made.valid_from)
+        stays_in = [group.address for group in provisioning.groups_left(conn, found, before, made.valid_from)]
+    show_changed(cli, found.person_id, "official.moved", {"groups_of_units_left": stays_in}, day=made.valid_from)
+    for group in stays_in:
+        cli.say("official.stays-in", group=group, login=found.account.login)
 
 
 @click.command("appoint", help=help_text("official.appoint"))

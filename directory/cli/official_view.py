@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from directory.cli.context import CliContext
@@ -71,9 +73,11 @@ def show_list(cli: CliContext, found: list[Official]) -> None:
     )
 
 
-def show_changed(cli: CliContext, key: str, told: str, **values: object) -> None:
-    """What was done, and to whom; ``told`` is a key of the texts."""
+def show_changed(
+    cli: CliContext, key: str, told: str, more: Mapping[str, object] = MappingProxyType({}), **values: object
+) -> None:
+    """What was done, and to whom; ``told`` is a key of the texts, ``more`` stands in the answer besides."""
     with cli.directory.read() as conn:
         answer = with_posts(conn, people.find_official(conn, key))
-    cli.give(answer)
+    cli.give(answer | dict(more))
     cli.say(told, name=answer["name"], login=answer["login"], **values)

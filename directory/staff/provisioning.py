@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from directory.database import Writing
+from directory.administration.authority import settled
+from directory.database import Reading, Writing
 from directory.dates import day_before, days_after
 from directory.faults import Fault
-from directory.mail import mailboxes
+from directory.mail import groups, mailboxes
 from directory.mail.account_changes import set_primary_address
 from directory.record import record
 from directory.staff.intake import Intake, Joined, Joiner
 from directory.staff.people import Official, find_official
 from directory.staff.posting_changes import end_posts, new_post, told
 from directory.staff.postings import Appointment, AppointmentKind, appointments_of, refresh
+from directory.staff.units import tree
 from directory.tables import person
 from directory.words.names import PersonName, fold, order_key
 
@@ -118,13 +120,17 @@ def move(
     kind: AppointmentKind = "substantive",
     rank: int | None = None,
     keep_other_posts: bool = True,
+    leave_groups: bool = False,
     decision: str = "",
 ) -> Appointment:
-    """The primary post ends on the eve, the new one is primary; address, mail and groups stay, while rights over the
-    mailboxes of a unit in which no post is left end with it.  Raises Fault.
+    """The primary post ends on the eve, the new one is primary; address and mail stay, while rights over the mailboxes
+    of a unit in which no post is left end with it.  Groups stay, but with ``leave_groups`` those of parts of the city
+    that he leaves today (``groups_left``).  Raises Fault.
     """
     official = find_official(conn, official_key)
     _must_serve(official)
+    if leave_groups and from_day > conn.today:
+        raise Fault("groups-later", official=official.full_name, day=from_day)
     ending = [
         post
         for post in appointments_of(conn, official.person_id)
@@ -135,6 +141,7 @@ def move(
         conn, official, unit_id, position_id, from_day, until_day, title, kind, rank, primary=True, decision=decision
     )
     ended = _end_rights(conn, official, ending, from_day)
+    left = groups_left(conn, official, ending, from_day) if leave_groups else []
     record(
         conn,
         actor,
@@ -143,11 +150,29 @@ def move(
         before=told(ending),
         after=told([made]),
         rights_ended=ended,
+        groups_left=[group.address for group in left],
         from_day=from_day,
         decision=decision,
     )
+    with settled(conn):  # it follows from the move
+        for group in left:
+            groups.remove_member(conn, actor, group.id, official.account.login)
     refresh(conn, [official.person_id])
     return made
+
+
+def groups_left(
+    conn: Reading | Writing, official: Official, ended: list[Appointment], from_day: str
+) -> list[groups.Group]:
+    """Groups that name him, of parts of the city in which he holds no post from a day on."""
+    known = tree(conn)
+
+    def parts(posts: list[Appointment]) -> set[str]:
+        return {unit.id for post in posts for unit in known.path(post.unit_id)}
+
+    held = appointments_of(conn, official.person_id)
+    left = parts(ended) - parts([post for post in held if post.valid_until is None or post.valid_until >= from_day])
+    return [group for group in groups.groups_of(conn, official.account.id) if group.unit_id in left]
 
 
 def rename(

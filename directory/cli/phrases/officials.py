@@ -105,6 +105,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "official.added": ("{name} <{login}> added.", "Đã thêm {name} <{login}>."),
     "official.moved": ("{name} <{login}> moved from {day}.", "Đã điều chuyển {name} <{login}> từ {day}."),
+    "official.leave-groups": (
+        "Take him out of the groups of the units that he leaves (a move of today or earlier).",
+        "Đưa ra khỏi các nhóm của đơn vị cũ (khi điều chuyển có hiệu lực từ hôm nay trở về trước).",
+    ),
+    "official.stays-in": (
+        "Still a member of {group}, a group of a unit that he leaves: citymail group remove-member {group} {login}",
+        "Vẫn là thành viên của {group}, nhóm của đơn vị cũ: citymail group remove-member {group} {login}",
+    ),
     "official.appointed": (
         "{name} <{login}> appointed from {day}.",
         "Đã bổ nhiệm {name} <{login}> từ {day}.",
