@@ -299,6 +299,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
 
 def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Ready) -> None:
     """The webmail and its event streams."""
+    from mailserver.key_process import key_process
     from mailserver.servers.web import run_web
     from webmail.services import WebmailServices, look_up_pace
 
@@ -314,6 +315,7 @@ def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Read
         clock=time.time,
         secret_key=secret_key(config),
         look_ups=look_up_pace(shared.look_ups),
+        keys=key_process(config) if config.pki.enrol else None,
     )
     run_web(
         services,

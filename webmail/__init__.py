@@ -33,7 +33,7 @@ from webmail.reading import (
     snoozing,
 )
 from webmail.services import EXTENSION, WebmailServices
-from webmail.smime import choices, details
+from webmail.smime import choices, details, unlocking
 from webmail.templating import Environment
 from webmail.writing import composing, people, postponed
 
@@ -76,7 +76,7 @@ def create_app(services: WebmailServices) -> Flask:
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews, snoozing,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
-        choices, details,
+        choices, details, unlocking,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

@@ -176,7 +176,7 @@ def sign_in() -> Answer:
         session[HALF] = [found.id, password_stamp(credentials.password_hash), int(services().clock())]
         response = _ask_code(wanted, kept)
     else:
-        response = _let_in(found, wanted, kept)
+        response = _let_in(found, wanted, kept, password)
     if pause > 0:
         response.headers[ANSWER_AFTER] = f"{pause:.3f}"
     return response
@@ -219,8 +219,10 @@ def _ask_code(wanted: str, kept: dict[str, str], fault: str = "", status: int = 
     return make_response(render_template("login_code.html", next=wanted, kept=kept, fault=fault), status)
 
 
-def _let_in(found: Account, wanted: str, kept: dict[str, str]) -> Answer:
-    """A session begins."""
+def _let_in(found: Account, wanted: str, kept: dict[str, str], password: str = "") -> Answer:
+    """A session begins.  The password opens keys that nothing else does; without it, a page asks for it when one is
+    needed (``webmail.smime.unlocking``).
+    """
     with services().directory.write() as conn:
         agent, client = request.headers.get("User-Agent", ""), request.remote_addr or ""
         token = sessions.start(conn, found.id, user_agent=agent, ip=client)
@@ -228,6 +230,8 @@ def _let_in(found: Account, wanted: str, kept: dict[str, str]) -> Answer:
     session.clear()
     g.pop("csrf_token", None)
     login_user(SignedIn(found, token))
+    if password and (keys := services().keys) is not None:
+        keys.open(token, password[:1000])
     with services().directory.read() as conn:
         credentials = accounts.credentials_of(conn, found.id)
     if credentials is not None and credentials.must_change_password:
@@ -257,6 +261,8 @@ def _why(refused: LoginRefused) -> str:
 
 @blueprint.post("/logout")
 def sign_out() -> Answer:
+    if (keys := services().keys) is not None:
+        keys.close(current_user.token)
     with services().directory.write() as conn:
         sessions.end(conn, current_user.token)
     logout_user()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from security.cms import Reason, Remark, Signature, Verdict
+from security.keys.wire import Refusal
 from webmail.languages import _
 from webmail.smime.contents import Contents
 from webmail.smime.refusals import refusal_text
@@ -25,6 +26,7 @@ class Saying:
     title: str
     reason: str
     advice: str = ""
+    opens: bool = False  # a password would open it
 
     @property
     def icon(self) -> str:
@@ -162,7 +164,8 @@ def _of_encryption(contents: Contents) -> Saying | None:
         advice = refusal_text(reason) if reason is not None else ""
         fault = opened.fault.reason if opened.fault is not None else Reason.NOT_DECRYPTED
         told = _("There is no key to open it.") if reason is not None else fault_text(fault)
-        return Saying("locked", "caution", _("Encrypted, and not opened"), told, advice)
+        opens = reason in (Refusal.LOCKED, Refusal.FORMER_PASSWORD)
+        return Saying("locked", "caution", _("Encrypted, and not opened"), told, advice, opens)
     if opened.fault is not None and opened.fault.reason is Reason.NOT_ALONE:
         return Saying(
             "not-opened",
