@@ -365,11 +365,26 @@ def write_entry(name: str, attributes: Iterable[tuple[str, Sequence[bytes]]]) ->
         if len(values) == 1 and len(values[0]) < len(heads):  # as nearly all are
             listed.append(heads[len(values[0])])
             listed.append(values[0])
+        elif sum(map(len, values)) < _SHORT:  # units, classes: they come again and again
+            listed.append(_recurring(kind, tuple(values)))
         else:
-            written = b"".join([ber.element(ber.OCTETS, value) for value in values])
-            listed.append(ber.element(ber.SEQUENCE, ber.octets(kind) + ber.element(ber.SET, written)))
+            listed.append(_attribute(kind, values))
     listed[1] = ber.header_of(ber.SEQUENCE, sum(map(len, listed)) - len(listed[0]))
     return ber.sequence(listed, _ENTRY)
+
+
+def _attribute(name: str, values: Sequence[bytes]) -> bytes:
+    written = ber.sequence((ber.octets(value) for value in values), ber.SET)
+    return ber.sequence((ber.octets(name), written))
+
+
+# Attributes of fewer octets are remembered, so many of them.
+_SHORT, _RECURRING = 200, 2000
+
+
+@lru_cache(_RECURRING)
+def _recurring(name: str, values: tuple[bytes, ...]) -> bytes:
+    return _attribute(name, values)
 
 
 @lru_cache(500)

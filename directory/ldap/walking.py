@@ -36,7 +36,7 @@ _BATCH, _LEAST = 128, 12
 # So many candidates of an index are looked up at first, and then so many times more.
 _FIRST, _MORE = 150, 6
 # Entries that are looked at before the asker is asked whether he still waits.
-AT_ONCE = 500
+AT_ONCE = 256
 
 _LIMIT = bindparam("most", type_=account.c.created_at.type)
 _BY_LOGIN = Question(
