@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter, ValidationError
 
 from webmail import assets, errors, events, formatting, languages, pages, security_headers
-from webmail.account import app_passwords, login, openings, settings, two_steps
+from webmail.account import app_passwords, custody, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
 from webmail.published import mta_sts, pki
 from webmail.reading import (
@@ -70,7 +70,7 @@ def create_app(services: WebmailServices) -> Flask:
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    for topic in (security_headers, languages, formatting, login, errors, pages):
+    for topic in (security_headers, languages, formatting, login, custody, errors, pages):
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,

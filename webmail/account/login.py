@@ -14,6 +14,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from directory.database import Reading
 from directory.mail import accounts
 from directory.mail.accounts import Account
+from directory.mail.custody import entrusted_to
 from directory.mail.recipients import mailboxes_of
 from directory.signing_in import second_factor, sessions
 from directory.signing_in.admission import password_stamp
@@ -103,8 +104,14 @@ def load(token: str) -> SignedIn | None:
 
 
 def acting_for(store: Store, conn: Reading, owner: Account, wanted: object) -> Account | None:
-    """The unit's mailbox that was chosen, as long as the person may read it, and do in it what its owner may."""
-    if not isinstance(wanted, str) or wanted not in mailboxes_of(conn, owner.id, "read"):
+    """The unit's mailbox that was chosen, as long as the person may read it, and do in it what its owner may; or the
+    closed one that he has custody of (``webmail.account.custody``).
+    """
+    if not isinstance(wanted, str):
+        return None
+    if wanted in entrusted_to(conn, owner.id):
+        return accounts.find_account(conn, wanted)
+    if wanted not in mailboxes_of(conn, owner.id, "read"):
         return None
     with store.read() as connection:
         if access.is_narrowed(conn, connection, owner.id, wanted):
@@ -275,13 +282,14 @@ def sign_out() -> Answer:
 
 @blueprint.post("/open")
 def open_mailbox() -> Answer:
-    """Turn to a unit's mailbox, or back to one's own."""
+    """Turn to a unit's mailbox, or one in one's custody, or back to one's own."""
     wanted = request.form.get("account", "")
     with services().directory.read() as conn:
         chosen = acting_for(services().store, conn, person(), wanted)
     if chosen is not None:
         session[ACTING] = chosen.id
-        services().store.maildrop(chosen.id)
+        if chosen.status == "active":
+            services().store.maildrop(chosen.id)
     else:
         session.pop(ACTING, None)
     return see_other("/")

@@ -27,6 +27,7 @@ def show() -> Answer:
         "mailbox.grant": _("Gave somebody a right to the mailbox"),
         "mailbox.share": _("Shared a folder with somebody"),
         "mailbox.entrust": _("Entrusted the mail to somebody"),
+        "mailbox.read": _("Read the closed mailbox as custodian"),
         "mailbox.attach": _("Gave the holders of a position a right to the mailbox"),
         "mailbox.restore": _("Looked for deleted mail, or brought it back"),
         "mailbox.import": _("Brought mail in"),
