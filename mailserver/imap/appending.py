@@ -96,7 +96,9 @@ def _appending(
         freed = 0  # that is another's room
     size = sum(content.size for content in contents) - freed
     allowed = target.allowed_flags
-    places = [Target(target.key, permitted(known_flags(each.flags), allowed), each.date) for each in appended]
+    places = [
+        Target(target.key, permitted(known_flags(each.flags), allowed), each.date, each.zone) for each in appended
+    ]
 
     def job(tx: Transaction) -> list[messages.Appended]:
         if size > 0 and not quota.room_for(tx.connection, owner.id, owner.quota_bytes, size):

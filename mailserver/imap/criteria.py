@@ -20,10 +20,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy import ColumnElement, and_, func, or_, true
 from sqlalchemy import not_ as sql_not
 
 from mailserver.imap import relevance
@@ -56,6 +55,8 @@ from mailserver.store.tables import message, placement
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400
+# Later than any date, and if negative, earlier.
+_FAR = 1 << 60
 # Zones reach from -1200 to +1400: so far can a Date field's own day be from ours.
 _ZONES = 15 * 3600
 # As many ranges as a statement takes in its stride.
@@ -236,18 +237,28 @@ def _start(day: date, utc_offset: int) -> int:
 
 def _stored(key: Day, utc_offset: int) -> Test:
     """The internal date, or the save date (RFC 8514 §4.3)."""
-    name = "saved_at" if key.of is DateOf.SAVED else "internal_date"
-    column = placement.c[name]
-    date_of = attrgetter(name)
-    if key.first is not None and key.end is not None:
-        first, end = _start(key.first, utc_offset), _start(key.end, utc_offset)
-        return _column(and_(column >= first, column < end), name, lambda row: first <= date_of(row) < end)
-    if key.first is not None:
-        since = _start(key.first, utc_offset)
-        return _column(column >= since, name, lambda row: bool(date_of(row) >= since))
-    assert key.end is not None
-    before = _start(key.end, utc_offset)
-    return _column(column < before, name, lambda row: bool(date_of(row) < before))
+    if key.of is DateOf.SAVED:
+        return _between(key, placement.c.saved_at + utc_offset, lambda row: row.saved_at + utc_offset, "saved_at")
+    # As it is shown, whatever the zone (RFC 9051 §6.4.4).
+    return _between(
+        key,
+        placement.c.internal_date + func.coalesce(placement.c.zone * 60, utc_offset),
+        lambda row: row.internal_date + (utc_offset if row.zone is None else row.zone * 60),
+        *("internal_date", "zone"),
+    )
+
+
+def _between(key: Day, column: ColumnElement[Any], local: Callable[[Any], int], *columns: str) -> Test:
+    """``column`` and ``local``: seconds since 1970 on a clock of that place."""
+    first = -_FAR if key.first is None else _start(key.first, 0)
+    end = _FAR if key.end is None else _start(key.end, 0)
+    return Test(
+        and_(column >= first, column < end),
+        True,
+        lambda row: first <= local(row) < end,
+        lambda found: first <= local(found.row) < end,
+        frozenset(columns),
+    )
 
 
 def _within(key: Within, now: int) -> Test:

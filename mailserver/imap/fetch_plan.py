@@ -5,7 +5,7 @@ row.  For each list of items a function is made that does exactly that and nothi
 ask for the same few lists all day.  ``compiled`` shows its source for a look:
 
     compiled(("UID", "FLAGS"), ("uid", "flags"))  ->
-    def render(numbers, rows, flags, zone):
+    def render(numbers, rows, flags, offset):
         return [b'* %d FETCH (UID %d FLAGS %b)\\r\\n' % (n, uid, flags[mask]) for n, (uid, mask) in zip(numbers, rows)]
 
 The source is put together from the table below, never from anything a client wrote.
@@ -56,12 +56,18 @@ def zone_name(offset: int) -> bytes:
     return b"%b%02d%02d" % (b"-" if offset < 0 else b"+", hours, minutes)
 
 
-def internal_date(when: int, offset: int) -> bytes:
-    """date-time (RFC 9051 §9)."""
-    local = when + offset
-    return b'"%b %b:%02d %b"' % (
-        _DAYS[local // 86_400], _MINUTES[local % 86_400 // 60], local % 60, zone_name(offset)
-    )  # fmt: skip
+class _Zones(dict[int | None, bytes]):
+    """Minutes east of Greenwich → ``+0700``; None → the city's own."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__({None: zone_name(offset)})
+
+    def __missing__(self, minutes: int) -> bytes:
+        name = self[minutes] = zone_name(minutes * 60)
+        return name
+
+
+_zones = lru_cache(maxsize=16)(_Zones)
 
 
 def email_id(message_id: int) -> bytes:
@@ -78,18 +84,20 @@ def _preview(text: str) -> bytes:
     return quoted(text.encode("utf-8", "replace"))
 
 
-# Item → (column, what is written, its arguments).  {v} stands for the column's value.
+# date-time (RFC 9051 §9) of a moment {v} in a zone: INTERNALDATE in the one that it was given in, if it was.
+_DATE_TIME = '"%b %b:%02d %b"'
+_LOCAL = "days[(at := {v} + %s) // 86400], minutes[at %% 86400 // 60], at %% 60, zones[%s]"
+
+# Item → (column, what is written, its arguments).  {v} stands for the column's value, {z} for that of the zone.
 _FORMS: dict[Attribute, tuple[str, str, str]] = {
     Attribute.UID: ("uid", "UID %d", "{v}"),
     Attribute.FLAGS: ("flags", "FLAGS %b", "flags[{v}]"),
-    **{
-        attribute: (
-            column,
-            attribute.value.decode() + ' "%b %b:%02d %b"',
-            "days[({v} + offset) // 86400], minutes[({v} + offset) % 86400 // 60], ({v} + offset) % 60, zone",
-        )
-        for attribute, column in ((Attribute.INTERNALDATE, "internal_date"), (Attribute.SAVEDATE, "saved_at"))
-    },
+    Attribute.INTERNALDATE: (
+        "internal_date",
+        f"INTERNALDATE {_DATE_TIME}",
+        _LOCAL % ("(offset if {z} is None else {z} * 60)", "{z}"),
+    ),
+    Attribute.SAVEDATE: ("saved_at", f"SAVEDATE {_DATE_TIME}", _LOCAL % ("offset", "None")),
     Attribute.SIZE: ("size", "RFC822.SIZE %d", "{v}"),
     Attribute.ENVELOPE: ("envelope", "ENVELOPE %b", "{v}"),
     Attribute.BODY: ("body", "BODY %b", "{v}"),
@@ -106,8 +114,10 @@ Render = Callable[[Iterable[int], Iterable[Sequence[Any]], Any, int], list[bytes
 
 def columns_of(items: Iterable[RowItem]) -> tuple[str, ...]:
     """The columns that a list of items needs, the UID first."""
+    items = tuple(items)
     needed = [_FORMS[item][0] if isinstance(item, Attribute) else "header" for item in items]
-    return tuple(dict.fromkeys(["uid", *needed]))
+    zone = ["zone"] if Attribute.INTERNALDATE in items else []
+    return tuple(dict.fromkeys(["uid", *needed, *zone]))
 
 
 @lru_cache(maxsize=512)
@@ -124,7 +134,7 @@ def renderer(
     scope: dict[str, Any] = {
         "days": _DAYS,
         "minutes": _MINUTES,
-        "zone_name": zone_name,
+        "zones_of": _zones,
         "email_id": email_id,
         "thread_id": thread_id,
         "preview": _preview,
@@ -133,7 +143,7 @@ def renderer(
         if isinstance(item, Attribute):
             column, form, argument = _FORMS[item]
             forms.append(form)
-            arguments.append(argument.format(v=names[column]))
+            arguments.append(argument.format(v=names[column], z=names.get("zone")))
         else:
             scope[f"select{place}"] = header_selector(item)
             scope[f"label{place}"] = item.label
@@ -208,5 +218,5 @@ def _source(
     else:
         steps = "".join(f"        {line}\n" for line in prepared)
         body = f"    out = []\n    {loop}:\n{steps}        out.append({made})\n    return out\n"
-    zone = "    zone = zone_name(offset)\n" if "zone" in made else ""
-    return f"def render(numbers, rows, flags, offset):\n{zone}{body}"
+    zones = "    zones = zones_of(offset)\n" if "zones" in made else ""
+    return f"def render(numbers, rows, flags, offset):\n{zones}{body}"

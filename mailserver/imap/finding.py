@@ -291,7 +291,7 @@ def _first_column(result: CursorResult[Any]) -> list[int]:
     return found
 
 
-_PLACEMENT_COLUMNS = frozenset(("uid", "flags", "modseq", "internal_date", "saved_at", "message_id"))
+_PLACEMENT_COLUMNS = frozenset(("uid", "flags", "modseq", "internal_date", "zone", "saved_at", "message_id"))
 _COLUMNS: dict[str, Any] = {
     **{name: placement.c[name] for name in _PLACEMENT_COLUMNS},
     **{name: message.c[name] for name in ("size", "sent_at", "envelope", "thread_key")},

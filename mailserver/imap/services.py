@@ -46,12 +46,7 @@ class SessionServices:
 
     @property
     def utc_offset(self) -> int:
-        """Seconds east of Greenwich, now: in it internal dates are shown, and days begin for SEARCH.
-
-        An internal date is a moment (RFC 9051 §2.3.3): the zone that a client wrote it in at APPEND is not kept, as
-        Dovecot and Cyrus do not keep it, and one message's day does not depend on who put it there.  Programs that
-        copy mail compare moments.
-        """
+        """Seconds east of Greenwich, now: in it dates are shown that nobody gave a zone, and days begin for SEARCH."""
         return _utc_offset(self.config.city.timezone, int(self.clock() // _QUARTER) * _QUARTER)
 
     @property

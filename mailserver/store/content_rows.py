@@ -56,8 +56,16 @@ def octets_row(message_id: int, content: Content) -> tuple[object, ...]:
 
 
 def placement_row(
-    now: int, mailbox_id: int, uid: int, message_id: int, size: int, mask: int, modseq: int, internal_date: int | None
+    now: int,
+    mailbox_id: int,
+    uid: int,
+    message_id: int,
+    size: int,
+    mask: int,
+    modseq: int,
+    internal_date: int | None,
+    zone: int | None,
 ) -> tuple[object, ...]:
     """``internal_date`` None: now."""
     date = now if internal_date is None else internal_date
-    return (int(mailbox_id), uid, message_id, mask, modseq, False, date, now, size)
+    return (int(mailbox_id), uid, message_id, mask, modseq, False, date, now, size, zone)

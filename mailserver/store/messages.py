@@ -43,11 +43,13 @@ ALL_FLAGS = -1
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an appended message goes.  ``internal_date`` is in epoch seconds, None for now."""
+    """Where an appended message goes.  ``internal_date`` is in epoch seconds, None for now; ``zone`` in minutes east of
+    Greenwich, None for the city's."""
 
     mailbox_id: int
     flags: Collection[str] = ()
     internal_date: int | None = None
+    zone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
         uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [shared], content.size)
         rows.append(
             placement_row(
-                tx.now, target.mailbox_id, uid_next - 1, message_id, content.size, shared, modseq, target.internal_date
+                *(tx.now, target.mailbox_id, uid_next - 1, message_id, content.size, shared, modseq),
+                *(target.internal_date, target.zone),
             )
         )
         if mask & flag_bits.SEEN:
@@ -121,7 +124,8 @@ def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> l
         tx.connection,
         [
             placement_row(
-                tx.now, mailbox_id, uid + place, message_id + place, content.size, mask, modseq, target.internal_date
+                *(tx.now, mailbox_id, uid + place, message_id + place, content.size, mask, modseq),
+                *(target.internal_date, target.zone),
             )
             for place, (mask, (content, target)) in enumerate(zip(shared, entries, strict=True))
         ],
@@ -152,10 +156,11 @@ def place(tx: Transaction, message_id: int, size: int, target: Target) -> Append
     """Put a message that is kept already into one more mailbox."""
     mask = flag_bits.mask_of(tx, target.mailbox_id, target.flags) if target.flags else 0
     uid_next, modseq, uid_validity = _grow(tx, target.mailbox_id, 1, [mask], size)
-    _PLACEMENTS.add(
-        tx.connection,
-        [placement_row(tx.now, target.mailbox_id, uid_next - 1, message_id, size, mask, modseq, target.internal_date)],
+    row = placement_row(
+        *(tx.now, target.mailbox_id, uid_next - 1, message_id, size, mask, modseq),
+        *(target.internal_date, target.zone),
     )
+    _PLACEMENTS.add(tx.connection, [row])
     tx.touch(target.mailbox_id)
     return Appended(target.mailbox_id, uid_next - 1, uid_validity, message_id)
 
@@ -185,14 +190,16 @@ def _grow(tx: Transaction, mailbox_id: int, count: int, masks: Sequence[int], si
 # The same messages once more, numbered as they come; for flags that mean the same in both mailboxes.
 _DUPLICATE = Prepared(
     text(
-        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at, size)"
+        "INSERT INTO placement (mailbox_id, uid, message_id, flags, modseq, touched, internal_date, saved_at, size,"
+        " zone)"
         " SELECT :target_id, :first - 1 + row_number() OVER (ORDER BY uid), message_id, flags & :allowed, :modseq,"
-        " false, internal_date, :now, size FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
+        " false, internal_date, :now, size, zone FROM placement"
+        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
     )
 )
 # Ranges up to which that is quicker than row by row.
 _FEW_RANGES = 20
-_COPIED = ("uid", "flags", "size", "message_id", "internal_date")
+_COPIED = ("uid", "flags", "size", "message_id", "internal_date", "zone")
 
 
 def copy(
@@ -220,9 +227,7 @@ def move(
     return [(row[0], uid) for uid, row in enumerate(rows, first)]
 
 
-def _add_copies(
-    tx: Transaction, source_id: int, rows: Sequence[tuple[int, int, int, int, int]], target_id: int, allowed: int
-) -> int:
+def _add_copies(tx: Transaction, source_id: int, rows: Sequence[tuple[Any, ...]], target_id: int, allowed: int) -> int:
     """The first new UID for rows of ``_COPIED``.  Raises NoSuchMailbox."""
     if not rows:
         return _grow(tx, target_id, 0, [], 0)[0]
@@ -244,7 +249,7 @@ def _add_copies(
         _PLACEMENTS.add(
             tx.connection,
             [
-                placement_row(tx.now, target_id, uid, row[3], row[2], mask, modseq, row[4])
+                placement_row(tx.now, target_id, uid, row[3], row[2], mask, modseq, *row[4:])
                 for uid, (row, mask) in enumerate(zip(rows, shared, strict=True), first)
             ],
         )
@@ -352,8 +357,8 @@ _DOOMED = Prepared(
 )
 _ENTOMB = Prepared(
     text(
-        "INSERT INTO expunged (mailbox_id, uid, modseq, message_id, flags, internal_date, expunged_at)"
-        " SELECT mailbox_id, uid, :modseq, message_id, flags, internal_date, :now FROM placement"
+        "INSERT INTO expunged (mailbox_id, uid, modseq, message_id, flags, internal_date, expunged_at, zone)"
+        " SELECT mailbox_id, uid, :modseq, message_id, flags, internal_date, :now, zone FROM placement"
         " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
     )
 )
@@ -458,6 +463,7 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
                 expunged.c.message_id,
                 expunged.c.flags,
                 expunged.c.internal_date,
+                expunged.c.zone,
                 message.c.size,
             )
             .join(message, message.c.id == expunged.c.message_id)
@@ -479,7 +485,8 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
         tx.connection,
         [
             placement_row(
-                tx.now, target_id, uid, row.message_id, row.size, masks[row.flags & alive], modseq, row.internal_date
+                *(tx.now, target_id, uid, row.message_id, row.size, masks[row.flags & alive], modseq),
+                *(row.internal_date, row.zone),
             )
             for uid, row in enumerate(rows, first)
         ],

@@ -116,6 +116,7 @@ def _seen_by(key: ReadersMailbox) -> FromClause:
             placement.c.internal_date,
             placement.c.saved_at,
             placement.c.size,
+            placement.c.zone,
         )
         .select_from(placement.outerjoin(reader_seen, mine))
         .where(placement.c.mailbox_id == int(key))

@@ -168,6 +168,7 @@ placement = Table(
     Column("internal_date", BigInteger, nullable=False),
     Column("saved_at", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),  # the message's, for who counts what lies in mailboxes
+    Column("zone", SmallInteger),  # minutes east of Greenwich in which internal_date was given; null: the city's
     Index(None, "message_id"),
     sqlite_with_rowid=False,
 )
@@ -221,6 +222,7 @@ expunged = Table(
     Column("flags", BigInteger, nullable=False),
     Column("internal_date", BigInteger, nullable=False),
     Column("expunged_at", BigInteger, nullable=False),
+    Column("zone", SmallInteger),
     Index(None, "message_id"),
     Index(None, "expunged_at"),
     sqlite_with_rowid=False,

@@ -29,7 +29,8 @@ Piece = Literal | Url
 
 
 class Appended(NamedTuple):  # of which a command may have thousands
-    """One message of APPEND: its octets, or the pieces that are to be joined; ``date`` in epoch seconds.
+    """One message of APPEND: its octets, or the pieces that are to be joined; ``date`` in epoch seconds, and
+    the ``zone`` that it was written in, in minutes.
 
     ``binary``: it came as a literal8, which may hold NUL.
     """
@@ -38,6 +39,7 @@ class Appended(NamedTuple):  # of which a command may have thousands
     date: int | None
     content: Literal | tuple[Piece, ...]
     binary: bool = False
+    zone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +87,22 @@ def _message(cursor: Cursor) -> Appended:
     """append-message = [SP flag-list] [SP date-time] SP append-data"""
     cursor.space()
     flags: tuple[str, ...] = ()
-    date = None
+    date = zone = None
     if cursor.peek() == b"(":
         flags = cursor.flag_list()
         if len(flags) > MAX_FLAGS:
             raise SyntaxFault("Too many flags")
         cursor.space()
     if cursor.peek() == b'"':
-        date = cursor.date_time()
+        date, zone = cursor.date_time()
         cursor.space()
     if cursor.skip_word(b"UTF8"):
-        return Appended(flags, date, _utf8(cursor), binary=True)
+        return Appended(flags, date, _utf8(cursor), True, zone)
     if cursor.skip_word(b"CATENATE"):
         pieces, binary = _pieces(cursor)
-        return Appended(flags, date, pieces, binary)
+        return Appended(flags, date, pieces, binary, zone)
     binary = cursor.skip(b"~")
-    return Appended(flags, date, cursor.literal(), binary)
+    return Appended(flags, date, cursor.literal(), binary, zone)
 
 
 def _utf8(cursor: Cursor) -> Literal:

@@ -297,16 +297,15 @@ class Cursor:
         match = self._match(_DATE, "a date such as 1-Feb-2026")
         return _calendar_day(match[2], match[3], match[4])
 
-    def date_time(self) -> int:
-        """Epoch seconds."""
+    def date_time(self) -> tuple[int, int]:
+        """Epoch seconds, and how many minutes east of Greenwich they were written in."""
         match = self._match(_DATE_TIME, 'a date-time such as "01-Feb-2026 08:00:00 +0700"')
         day = _calendar_day(match[1], match[2], match[3])
         hour, minute, second = int(match[4]), int(match[5]), int(match[6])
         if hour > 23 or minute > 59 or second > 60 or int(match[9]) > 59:
             raise SyntaxFault("No such time of day")
-        offset = int(match[8]) * 3600 + int(match[9]) * 60
-        local = calendar.timegm((day.year, day.month, day.day, hour, minute, second))
-        return local - offset if match[7] == b"+" else local + offset
+        zone = int(match[7] + b"1") * (int(match[8]) * 60 + int(match[9]))
+        return calendar.timegm((day.year, day.month, day.day, hour, minute, second)) - zone * 60, zone
 
     def skip_value(self, depth: int = 0) -> None:
         """Step over one value of any extension: tagged-ext-val (RFC 4466 §6)."""

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mailserver.imap.fetch_plan import (
     FlagTexts,
     columns_of,
-    internal_date,
     renderer,
     text_renderer,
     thread_id,
@@ -30,6 +29,7 @@ def test_one_of_each():
         "uid": 7,
         "flags": 1 | 64,
         "internal_date": 1_767_225_600,
+        "zone": None,
         "size": 9,
         "envelope": b"(E)",
         "body": b"(B)",
@@ -101,11 +101,18 @@ def test_an_unknown_keyword_is_not_guessed():
 
 
 @settings(deadline=None)
-@given(st.integers(0, 4_102_444_800), st.sampled_from([0, 25_200, -28_800, 20_700, 45_900]))
-def test_internal_dates(when, offset):
-    written = internal_date(when, offset).decode().strip('"')
-    assert parsedate_to_datetime(written.replace("-", " ", 2)).timestamp() == when
-    assert written.endswith(zone_name(offset).decode())
+@given(
+    st.integers(0, 4_102_444_800),
+    st.sampled_from([0, 25_200, -28_800, 20_700, 45_900]),
+    st.none() | st.integers(-720, 840),
+)
+def test_internal_dates(when, offset, zone):
+    render = renderer((Attribute.INTERNALDATE, Attribute.SAVEDATE), ("uid", "internal_date", "zone", "saved_at"))
+    (line,) = render([1], [(1, when, zone, when)], {}, offset)
+    _, given_date, _, saved, _ = line.decode().split('"')
+    for written, shift in ((given_date, offset if zone is None else zone * 60), (saved, offset)):
+        assert parsedate_to_datetime(written.replace("-", " ", 2)).timestamp() == when
+        assert written.endswith(zone_name(shift).decode())
 
 
 def test_thread_ids_are_object_ids():

@@ -88,7 +88,11 @@ def parse(text, *literals):
         ),
         ("APPEND x \x00", [b"m"], Append(b"x", (Appended((), None, b"m"),))),
         *(
-            (f'APPEND x "{day}-Jan-2026 07:00:00 +0700" \x00', [b"m"], Append(b"x", (Appended((), 1767225600, b"m"),)))
+            (
+                f'APPEND x "{day}-Jan-2026 07:00:00 +0700" \x00',
+                [b"m"],
+                Append(b"x", (Appended((), 1767225600, b"m", zone=420),)),
+            )
             for day in ("01", " 1", "1")
         ),
         (
@@ -96,7 +100,11 @@ def parse(text, *literals):
             [b"m", b"n", b"o"],
             Append(
                 b"x",
-                (Appended(("a",), 1767225600, b"m"), Appended((), None, b"n", True), Appended((), None, b"o", True)),
+                (
+                    Appended(("a",), 1767225600, b"m", zone=420),
+                    Appended((), None, b"n", True),
+                    Appended((), None, b"o", True),
+                ),
             ),
         ),
         ('LIST "" *', [], List(b"", (b"*",))),
