@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_LOCAL_PART = 30
 
@@ -68,7 +69,9 @@ def words(text: str) -> list[str]:
 
 def tidy(text: str) -> str:
     """NFC, single spaces, no control characters: how every name is stored."""
-    return " ".join(unicodedata.normalize("NFC", "".join(c if c.isprintable() else " " for c in text)).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,16 @@ def _weights(text: str) -> Iterator[tuple[bytes, int]]:
 
 def collation_key(text: str) -> bytes:
     """Bytes that sort as a Vietnamese dictionary does; they contain no octet 0."""
+    return _recurring_key(text) if len(text) <= 20 else _collation_key(text)
+
+
+def _collation_key(text: str) -> bytes:
     weights = list(_weights(text))
     return b"".join(primary for primary, _ in weights) + b"\x01" + bytes(tone for _, tone in weights)
+
+
+# Parts of names come again and again.
+_recurring_key = lru_cache(20_000)(_collation_key)
 
 
 def order_key(name: PersonName) -> bytes:
