@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from sqlalchemy import delete, insert, select, update
 
+from directory.administration.authority import settled
 from directory.database import Directory, Writing
 from directory.faults import Fault
 from directory.mail import custody
@@ -22,6 +23,7 @@ from directory.mail.accounts import Account
 from directory.mail.addresses import address_row, is_local_domain, spelled_out
 from directory.mail.custody import CUSTODY_DAYS
 from directory.mail.mailboxes import index
+from directory.pki import certificates
 from directory.record import record
 from directory.row_changes import Change, as_text, carry_out, from_text
 from directory.signing_in import app_passwords, scram_verifiers
@@ -226,6 +228,8 @@ def _carry_out(conn: Writing, actor: str, order: Departure) -> Departure:
         decision=order.decision,
         problem=order.problem,
     )
+    with settled(conn):  # from this moment nobody signs as him, and nobody encrypts to him
+        certificates.revoke(conn, actor, certificates.certificates_of(conn, found.id), certificates.LEFT)
     return replace(order, state="done")
 
 
