@@ -14,17 +14,21 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from directory.database import Directory
 from directory.keys.answering import Answering
+from directory.keys.levels import set_level
 from directory.keys.vault import Vault
 from directory.pki import enrolment
 from directory.pki.certificates import SIGNING
 from directory.pki.trust import trust_authority
+from directory.signing_in import sessions
+from directory.staff.units import find_unit
 from mailserver.message.seven_bit import to_seven_bit
 from mailserver.servers.keys import KeyServer, listen
 from security.authority.issuing import Issuer
 from security.cms import MemoryKey, Signing, sign
 from security.keys.client import KeyProcess
-from security.keys.wrapping import installation_key
+from security.keys.wrapping import WrappingKey, installation_key
 from tests.directory.authorities import Pki, found_pki
 from tests.directory.certified import Keys, certify, make
 from tests.security.authority import making
@@ -44,16 +48,44 @@ class Stranger:
         return signed(octets, self.key, companions=(self.issuing,))
 
 
+class KeyHolder:
+    """The key process's work on a thread; what was open when it stopped is shut when it starts again."""
+
+    def __init__(self, directory: Directory, installation: WrappingKey, path: Path) -> None:
+        self.path = path
+        self._directory, self._installation = directory, installation
+        self._server: KeyServer | None = None
+        self._running = threading.Thread()
+
+    def start(self) -> None:
+        vault = Vault(self._directory, self._installation, monotonic=time.monotonic)
+        self._server = KeyServer(listen(self.path), Answering(vault).answer)
+        self._running = threading.Thread(target=self._server.run)
+        self._running.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.end()
+            self._running.join()
+            self._server = None
+
+
 @dataclass
 class Authorities:
     """Who certifies whom; ``now`` is the town hall's."""
 
     hall: TownHall
     pki: Pki
+    holder: KeyHolder
 
     @property
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.hall.clock(), UTC)
+
+    def seal(self, unit: str) -> None:
+        """A unit's people's keys are opened by their passwords alone."""
+        with self.hall.services.directory.write() as conn:
+            set_level(conn, "test", find_unit(conn, unit), "sealed")
 
     def certify(self, login: str, *, days: int = 365) -> Keys:
         """Further certificates, whose keys the test has."""
@@ -84,6 +116,11 @@ def _founded() -> tuple[Path, Pki]:
     directory = hall.services.directory
     pki = found_pki(directory, folder / "pki")
     enrolment.reconcile(directory, pki.open(directory))
+    vault = Vault(directory, installation_key(folder / "pki" / "wrapping.key"), monotonic=time.monotonic)
+    for login in town_hall.OFFICIALS:  # who signs in for the first time has his keys wrapped under his password
+        with directory.write() as conn:
+            token = sessions.start(conn, hall.account(login).id, user_agent="", ip="")
+        vault.open(token, town_hall.PASSWORD)
     hall.close()
     return folder, pki
 
@@ -94,15 +131,11 @@ def certified_hall(folder: Path, **sections: dict[str, object]) -> Iterator[Auth
     template, pki = _founded()
     hall = town_hall.build(folder, template=template, **sections)
     directory = hall.services.directory
-    path = folder / "keys.sock"
-    vault = Vault(directory, installation_key(template / "pki" / "wrapping.key"), monotonic=time.monotonic)
-    server = KeyServer(listen(path), Answering(vault).answer)
-    running = threading.Thread(target=server.run)
-    running.start()
-    hall.services = replace(hall.services, keys=KeyProcess(path))
+    holder = KeyHolder(directory, installation_key(template / "pki" / "wrapping.key"), folder / "keys.sock")
+    holder.start()
+    hall.services = replace(hall.services, keys=KeyProcess(holder.path))
     try:
-        yield Authorities(hall, pki)
+        yield Authorities(hall, pki, holder)
     finally:
-        server.end()
-        running.join()
+        holder.stop()
         hall.close()

@@ -255,7 +255,7 @@ def test_a_strangers_certificate_is_confirmed_and_another_is_called_out(an: Visi
     other = authorities.stranger("khach@doitac.example", trusted=True, purpose=ENCRYPTION)
     assert "Đây là chứng thư khác" in an.page(f"{message(other.key.certificate)}/protection")
     assert "khach@doitac.example" in an.page("/settings/correspondents")
-    an.post("/settings/correspondents", {"forget": "khach@doitac.example"})
+    an.post("/settings/correspondents", {"forget": "khach@doitac.example"}, follow=True)
     assert "khach@doitac.example" not in an.page("/settings/correspondents")
 
 
