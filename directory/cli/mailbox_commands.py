@@ -23,6 +23,7 @@ from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.dates import day_before, days_after
 from directory.faults import Fault
+from directory.keys.standing import is_sealed
 from directory.mail import account_changes, accounts, address_life, mailboxes
 from directory.mail.accounts import Account, find_account
 from directory.mail.recipients import addresses_of
@@ -186,6 +187,9 @@ def unlock(cli: CliContext, mailbox: str) -> None:
 
 
 def change_password(cli: CliContext, account: Account, passwords: Passwords, about: Iterable[str] = ()) -> None:
+    with cli.directory.read() as reading:
+        if is_sealed(reading, account.id):
+            cli.warn("key.sealed-reset", login=account.login)
     password = passwords.choose(cli, ask=True)
     stored, verifier = password.hashed((account.login, account.name, *about)), password.verifier(cli)
     with cli.write() as conn:

@@ -16,6 +16,7 @@ from directory.cli.phrases import (
     certificates,
     dkim,
     files,
+    keys,
     leaving,
     logins,
     mailboxes,
@@ -31,6 +32,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     for topic in (
         options,
         certificates,
+        keys,
         administration,
         units,
         plans,

@@ -56,17 +56,14 @@ TEXTS: Texts = {
     "key-unusable": ("invalid", "the key cannot be used: {why}", "không dùng được khóa: {why}"),
     "key-refused": ("invalid", "the key process refuses: {why}", "tiến trình giữ khóa từ chối: {why}"),
     "recovery-key-exists": ("exists", "the recovery key {key} is here already", "đã có khóa phục hồi {key}"),
-    "recovery-key-none": (
-        "unknown",
-        "there is no recovery key yet (`citymail ca escrow create`)",
-        "chưa có khóa phục hồi (`citymail ca escrow create`)",
-    ),
     "recovery-unknown": ("unknown", "there is no recovery {recovery}", "không có yêu cầu phục hồi {recovery}"),
     "recovery-reason": ("invalid", "a recovery needs a reason", "phục hồi khóa phải có lý do"),
     "recovery-nothing": (
         "unknown",
-        "no decryption key of {account} is in escrow under that recovery key",
-        "không có khóa giải mã nào của {account} được lưu ký với khóa phục hồi đó",
+        "nothing of {account} waits in escrow under that recovery key (where nobody opens what is here:"
+        " `citymail key give-up`)",
+        "không có khóa nào của {account} chờ phục hồi với khóa phục hồi đó (nếu khóa hiện có không ai mở được:"
+        " `citymail key give-up`)",
     ),
     "recovery-asked": (
         "exists",

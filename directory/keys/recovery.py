@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, insert, select, update
 
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.keys import pairs
 from directory.mail.accounts import Account, find_account
-from directory.pki.certificates import ACTIVE, ENCRYPTION, SIGNING, certificates_of, supersede
+from directory.pki.certificates import ACTIVE, ENCRYPTION, certificates_of, supersede
 from directory.record import record
 from directory.tables import escrowed_key, key_pair, key_recovery, private_key, recovery_key
 from security.keys.escrow import Answer, Errand, SealedKey, name_of
@@ -105,10 +105,13 @@ def install(conn: Writing, actor: str, public: bytes, *, needed: int, shares: in
 
 def count_unescrowed(conn: Reading | Writing) -> int:
     """Decryption keys that could not be brought back."""
-    lacks = ~exists().where(escrowed_key.c.private_key_id == private_key.c.id)
-    chosen = select(func.count()).where(private_key.c.purpose == ENCRYPTION, private_key.c.wrapped.is_not(None), lacks)
-    count: int = conn.execute(chosen).scalar_one()
+    count: int = conn.execute(_unescrowed()).scalar_one()
     return count
+
+
+def _unescrowed() -> Select[Any]:
+    lacks = ~exists().where(escrowed_key.c.private_key_id == private_key.c.id)
+    return select(func.count()).where(private_key.c.purpose == ENCRYPTION, private_key.c.wrapped.is_not(None), lacks)
 
 
 # Recoveries
@@ -144,7 +147,7 @@ def ask(conn: Writing, actor: str, owner: Account, reason: str) -> Recovery:
 def decide(conn: Writing, actor: str, recovery_id: str, *, approves: bool) -> Recovery:
     """By another officer than who asked.  Raises Fault, Refused."""
     found = find_recovery(conn, recovery_id)
-    owner = _owner(conn, found)
+    owner = owner_of(conn, found)
     officer = _officer(conn, owner)
     if found.state != OPEN:
         raise Fault("recovery-decided", recovery=recovery_id, state=found.state)
@@ -158,14 +161,15 @@ def decide(conn: Writing, actor: str, recovery_id: str, *, approves: bool) -> Re
 
 
 def errand(conn: Reading, recovery_id: str, key: str = "") -> Errand:
-    """What the holders of shares are to open, of the recovery key named ``key``, or the last that there was.
+    """What the holders of shares are to open, of the recovery key named ``key``, or the last that there was: keys that
+    are in escrow alone, after ``give_up``.
 
     Raises Fault.
     """
     found = _approved(conn, recovery_id)
-    owner = _owner(conn, found)
+    owner = owner_of(conn, found)
     row = pairs.find_pair(conn, owner.id)
-    escrowed = _escrowed(conn, owner.id)
+    escrowed = _escrowed(conn, owner.id, private_key.c.wrapped.is_(None))
     names = {each.id: each.name for each in recovery_keys(conn)}
     chosen = [each for each in escrowed if names[each[1]] == (key or names[escrowed[-1][1]])]
     if row is None or not chosen:
@@ -186,7 +190,7 @@ def errand(conn: Reading, recovery_id: str, key: str = "") -> Errand:
 def restore(conn: Writing, actor: str, answer: Answer) -> int:
     """Enter what came back; how many keys.  Raises Fault, Refused."""
     found = _approved(conn, answer.request)
-    owner = _owner(conn, found)
+    owner = owner_of(conn, found)
     row = pairs.find_pair(conn, owner.id)
     known = {key_id for key_id, _, _ in _escrowed(conn, owner.id)}
     if row is None or row.public != answer.to or answer.account_id != owner.id:
@@ -224,22 +228,26 @@ def give_up(conn: Writing, actor: str, owner: Account) -> int:
         raise Fault("recovery-no-pair", account=owner.login)
     current = [one for one in certificates_of(conn, owner.id) if one.state == ACTIVE and one.key_id is not None]
     supersede(conn, current)
-    kept = {key_id for key_id, _, _ in _escrowed(conn, owner.id)}
-    mine = private_key.c.account_id == owner.id, private_key.c.wrapped.is_not(None)
-    held = [row.id for row in conn.execute(select(private_key.c.id).where(*mine, private_key.c.purpose != SIGNING))]
-    conn.execute(update(private_key).where(*mine).values(wrapped=None))
+    kept = len(_escrowed(conn, owner.id))
+    lost = count_lost(conn, owner.id)
+    conn.execute(update(private_key).where(private_key.c.account_id == owner.id).values(wrapped=None))
     conn.execute(delete(key_pair).where(key_pair.c.account_id == owner.id))
-    lost = [key_id for key_id in held if key_id not in kept]
-    record(conn, actor, "key.give-up", owner.login, lost=lost, in_escrow=sorted(kept))
-    return len(lost)
+    record(conn, actor, "key.give-up", owner.login, lost=lost, in_escrow=kept)
+    return lost
 
 
-def _escrowed(conn: Reading | Writing, account_id: str) -> list[tuple[str, str, bytes]]:
+def count_lost(conn: Reading | Writing, account_id: str) -> int:
+    """Decryption keys that would be gone for good with the account's pair."""
+    count: int = conn.execute(_unescrowed().where(private_key.c.account_id == account_id)).scalar_one()
+    return count
+
+
+def _escrowed(conn: Reading | Writing, account_id: str, *which: ColumnElement[bool]) -> list[tuple[str, str, bytes]]:
     """(key, recovery key, sealed) of an account's, the newest last."""
     chosen = (
         select(escrowed_key.c.private_key_id, escrowed_key.c.recovery_key_id, escrowed_key.c.sealed)
         .join(private_key, private_key.c.id == escrowed_key.c.private_key_id)
-        .where(private_key.c.account_id == account_id)
+        .where(private_key.c.account_id == account_id, *which)
         .order_by(private_key.c.created_at, private_key.c.id)
     )
     return [(row.private_key_id, row.recovery_key_id, bytes(row.sealed)) for row in conn.execute(chosen)]
@@ -259,7 +267,7 @@ def _approved(conn: Reading | Writing, recovery_id: str) -> Recovery:
     return found
 
 
-def _owner(conn: Reading | Writing, found: Recovery) -> Account:
+def owner_of(conn: Reading | Writing, found: Recovery) -> Account:
     owner = find_account(conn, found.account_id)
     assert owner is not None
     return owner

@@ -27,6 +27,7 @@ from mailserver.cli.ca_options import (
     shown_moment,
 )
 from mailserver.cli.certificates import certificate_commands
+from mailserver.cli.escrow import group as escrow
 from mailserver.config import Config
 from mailserver.key_process import key_process
 from security.authority import offline_root
@@ -47,7 +48,7 @@ def group() -> None:
     pass
 
 
-for command in certificate_commands:
+for command in (*certificate_commands, escrow):
     group.add_command(command)
 
 

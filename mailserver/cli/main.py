@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # What administrators decide about, each by the right that his role gives; all else is done to the machine.
 _ADMINISTERED = (
     *("unit", "official", "mailbox", "alias", "group", "dkim", "audit", "admin"),
-    *("queue", "quarantine", "trace", "index", "reports", "doctor", "ca"),
+    *("queue", "quarantine", "trace", "index", "reports", "doctor", "ca", "key"),
 )
 
 

@@ -34,6 +34,7 @@ def commands() -> dict[str, click.Command]:
     for command in (held_command, approve_command, reject_command):
         group.add_command(command)
     found["ca"] = LazyGroup("ca", "mailserver.cli.authority")
+    found["key"] = LazyGroup("key", "mailserver.cli.keys")
     found["queue"] = queue
     found["quarantine"] = quarantine
     found["index"] = index

@@ -34,9 +34,12 @@ def citymail(tmp_path: Path) -> Run:
     install(load(path))
     (tmp_path / "words").write_text("a passphrase of many words\n")
 
-    def run(*arguments: object, status: int = 0) -> str:
+    def run(*arguments: object, status: int = 0, typed: str = "", proven: bool = False) -> str:
         environment = {"CITYMAIL_CONFIG": str(path), "CITYMAIL_LANG": "en"}
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment)
+        if proven:
+            environment["CITYMAIL_ADMIN_PASSWORD"] = PASSWORD
+        words = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(main, words, env=environment, input=typed)
         assert result.exit_code == status, result.output + repr(result.exception)
         return result.output
 
@@ -149,28 +152,92 @@ def test_renewal_gives_others_in_their_place(founded: Run) -> None:
     assert {row["serial"] for row in listed(founded) if row["state"] == "superseded"} == before
 
 
-def test_a_decryption_key_may_be_taken_along_and_a_signing_key_may_not(founded: Run, tmp_path: Path) -> None:
-    add_mailbox(founded)
+def test_a_decryption_key_is_taken_along_by_whom_it_belongs_to(founded: Run, tmp_path: Path) -> None:
+    person = add_person(founded)
     founded("ca", "issue", "--all")
-    words = ("--passphrase-file", tmp_path / "words")
-    founded("ca", "export-pkcs12", "vanthu@city.vn", tmp_path / "key.p12", *words)
-    assert stat.S_IMODE((tmp_path / "key.p12").stat().st_mode) == 0o600
-    packed = pkcs12.load_pkcs12((tmp_path / "key.p12").read_bytes(), b"a passphrase of many words")
+    target, words = tmp_path / "key.p12", ("--passphrase-file", tmp_path / "words")
+    refused = founded("key", "export", person, target, *words, typed="wrong password\n\n", status=1)
+    assert "wrong login or password" in refused
+    founded("key", "export", person, target, *words, typed=f"{PASSWORD}\n\n")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    packed = pkcs12.load_pkcs12(target.read_bytes(), b"a passphrase of many words")
     assert packed.cert is not None
     assert packed.key is not None
     assert packed.key.public_key() == packed.cert.certificate.public_key()
     assert len(packed.additional_certs) == 2
     done = subprocess.run(
-        ["openssl", "pkcs12", "-in", tmp_path / "key.p12", "-passin", f"file:{tmp_path / 'words'}", "-noout", "-info"],
+        ["openssl", "pkcs12", "-in", target, "-passin", f"file:{tmp_path / 'words'}", "-noout", "-info"],
         capture_output=True,
         text=True,
         check=True,
     )
     assert "PBES2, PBKDF2, AES-256-CBC" in done.stderr
-    signing = next(row["serial"] for row in listed(founded) if row["purpose"] == "signing")
-    refused = founded("ca", "export-pkcs12", signing, tmp_path / "no.p12", *words, status=1)
-    assert "leaves this installation for nobody" in refused
-    assert not (tmp_path / "no.p12").exists()
+    signing = next(row["serial"] for row in listed(founded, person) if row["purpose"] == "signing")
+    no_file = tmp_path / "no.p12"
+    typed = f"{PASSWORD}\n\n"
+    refused = founded("key", "export", person, no_file, "--certificate", signing, *words, typed=typed, status=1)
+    assert "leave this installation for nobody" in refused
+    assert not no_file.exists()
+
+
+def test_a_recovery_from_the_first_share_to_the_last_key(founded: Run, tmp_path: Path) -> None:
+    person = add_person(founded)
+    safe, words = tmp_path / "shares", "Decision 7/QD-UBND"
+    founded("ca", "escrow", "create", safe, "--shares", "3", "--needed", "2")
+    assert sorted(path.name for path in safe.iterdir()) == ["recovery.pub", *(f"share-{n}.txt" for n in (1, 2, 3))]
+    assert stat.S_IMODE((safe / "share-1.txt").stat().st_mode) == 0o600
+    founded("ca", "escrow", "install", safe / "recovery.pub")
+    founded("ca", "issue", "--all")
+    status = json.loads(founded("key", "status", "--json"))
+    assert (status["is_there"], status["pairs"], status["unescrowed"]) == (False, 1, 0)
+    assert "administrators who sign in" in founded("ca", "escrow", "ask", person, "--why", words, status=1)
+    officers = [add_person(founded, name, "CHIEF") for name in ("Trần Một", "Lê Hai")]
+    for officer in officers:
+        founded("admin", "grant", officer, "city-admin")
+    acting = [("--as", officer) for officer in officers]
+    asked = json.loads(founded(*acting[0], "ca", "escrow", "ask", person, "--why", words, "--json", proven=True))
+    number = asked["recovery"]
+    assert "another officer" in founded(*acting[0], "ca", "escrow", "approve", number, proven=True, status=1)
+    founded(*acting[1], "ca", "escrow", "approve", number, proven=True)
+    assert words in founded("ca", "escrow", "list")
+
+    assert "0 keys were lost" in founded("key", "give-up", person, "--yes")
+    founded("ca", "issue", person)
+    errand, answer = tmp_path / "errand.json", tmp_path / "answer.json"
+    told = founded("ca", "escrow", "errand", number, errand)
+    assert f"asked for by {officers[0]}, approved by {officers[1]}: {words}" in told
+    shares = [("--share", safe / f"share-{point}.txt") for point in (3, 1)]
+    assert "2 different shares" in founded("ca", "escrow", "open", errand, answer, *shares[0], status=1)
+    founded("ca", "escrow", "open", errand, answer, *shares[0], *shares[1])
+    assert "1 keys of" in founded("ca", "escrow", "restore", answer)
+    assert "level managed" in founded("key", "show", person)
+    assert "3 keys, 2 of them in escrow" in founded("key", "show", person)
+
+
+def test_levels_and_what_a_reset_says(founded: Run) -> None:
+    person = add_person(founded)
+    assert "sealed" in founded("key", "level", "SYT", "sealed")
+    founded("ca", "issue", "--all")
+    assert "level sealed; opened by: the installation's key; 2 keys, 0 of them in escrow" in founded(
+        "key", "show", person
+    )
+    founded("key", "level", "SYT", "inherit")
+    assert "level managed" in founded("key", "show", person)
+    assert "sealed under" not in founded("mailbox", "passwd", person, "--generate")
+
+
+PASSWORD = "tám con trâu vàng"
+
+
+def add_person(citymail: Run, name: str = "Nguyễn Văn An", position: str = "CV") -> str:
+    if "SYT" not in citymail("unit", "list"):
+        citymail("unit", "define-type", "dept", "--name", "Sở")
+        citymail("unit", "add", "Sở Y tế", "--short", "SYT", "--type", "dept", "--from", "2020-01-01")
+        citymail("official", "define-position", "CHIEF", "--title", "Người đứng đầu", "--rank", "1")
+    place = ("--unit", "SYT", "--position", position, "--password-stdin")
+    added = citymail("official", "add", "--name", name, *place, "--json", typed=PASSWORD)
+    login: str = json.loads(added)["login"]
+    return login
 
 
 def test_the_root_renews_its_list_and_ends_an_authority(founded: Run, tmp_path: Path) -> None:

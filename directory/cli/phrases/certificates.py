@@ -49,10 +49,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "ca.trust": ("Trust another authority.", "Tin cậy một nơi cấp khác."),
     "ca.distrust": ("Trust it no more: by name or fingerprint.", "Thôi tin cậy: theo tên hoặc dấu vân tay."),
-    "ca.export-pkcs12": (
-        "A decryption key with its certificate, for a mail program of its owner's.",
-        "Khóa giải mã cùng chứng thư, cho chương trình thư của chính chủ.",
-    ),
     "ca.import-pkcs12": (
         "Take in a key and its certificate that another authority has issued.",
         "Nạp khóa và chứng thư do nơi khác cấp.",

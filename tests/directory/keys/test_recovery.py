@@ -16,7 +16,9 @@ from directory.keys import catching_up, pairs, recovery
 from directory.keys.levels import SEALED
 from directory.keys.recovery import DONE, Recovery
 from directory.mail.accounts import find_account
+from directory.pki import enrolment
 from directory.pki.certificates import ENCRYPTION
+from directory.staff import leaving
 from directory.tables import account_key, escrowed_key, key_pair, private_key
 from security.cms.verdicts import Verdict
 from security.keys import escrow
@@ -127,7 +129,7 @@ def test_sealed_keys_are_brought_back_by_two_officers_and_three_shares(
 
 def test_a_recovery_needs_a_reason_an_officer_and_something_to_recover(staff: Staff, officers: list[str]) -> None:
     person = staff.join()
-    with pytest.raises(Fault, match="no decryption key"):
+    with pytest.raises(Fault, match="waits in escrow"):
         ask(staff, officers[0], person)
     found_recovery_key(staff.directory)
     staff.enrol(person, anew=True)
@@ -159,6 +161,10 @@ def test_an_answer_for_another_pair_or_by_other_shares_is_not_taken(staff: Staff
     person = staff.join()
     asked = ask(staff, officers[0], person)
     decide(staff, officers[1], asked)
+    with staff.directory.read() as conn, pytest.raises(Fault, match="give-up"):
+        recovery.errand(conn, asked.id)  # nothing is lost
+    give_up(staff, person)
+    staff.enrol(person)
     with staff.directory.read() as conn:
         errand = recovery.errand(conn, asked.id)
     _, strange = escrow.found(3, 3, secrets.token_bytes)
@@ -237,3 +243,35 @@ def test_an_escrowed_key_does_not_open_in_anothers_place(staff: Staff) -> None:
     swapped = escrow.Errand("r", person, "l", "w", "a", "b", key.name, row.public, (escrow.SealedKey(mine, theirs),))
     with pytest.raises(WrappingFault):
         bring_back(swapped, shares)
+
+
+def test_who_looks_after_a_leavers_mail_reads_what_was_sealed(
+    staff: Staff, keys: KeyProcess, officers: list[str]
+) -> None:
+    directory = staff.directory
+    shares = found_recovery_key(directory)
+    set_level(staff, "SYT", SEALED)
+    person, custodian = staff.join(), staff.join("Lê Thị Bình", "STC")
+    keys.open(staff.sign_in(person), PASSWORD)
+    mail = encrypted_for(staff, person)
+    with directory.write(reason="nghỉ hưu") as conn:
+        leaving.leave(conn, "test", person, last_day="2026-03-01", custodian_id=custodian)
+    enrolment.take_back(directory)
+    session = staff.sign_in(custodian)
+    assert keys.signer(session, person) is Refusal.NOT_ALLOWED
+    assert keys.decrypters(session, person) is Refusal.LOCKED
+    asked = ask(staff, officers[0], person)
+    decide(staff, officers[1], asked)
+    give_up(staff, person)
+    keys.prepare([person])
+    with directory.read() as conn:
+        errand = recovery.errand(conn, asked.id)
+    with directory.write() as conn:
+        recovery.restore(conn, "test", bring_back(errand, shares))
+    assert b"Noi dung." in read_by(keys, session, person, mail)  # type: ignore[operator]
+    assert audited(directory, "key.decrypt") == [(login_of(directory, custodian), login_of(directory, person))]
+    with directory.read() as conn:
+        chosen = select(private_key.c.purpose, private_key.c.wrapped.is_(None)).where(
+            private_key.c.account_id == person
+        )
+        assert {tuple(row) for row in conn.execute(chosen)} == {("signing", True), ("encryption", False)}
