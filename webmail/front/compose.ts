@@ -5,6 +5,7 @@ import { all, at, closest } from "./dom";
 import { fill, isFormatted, startEditor } from "./editor";
 import { completes } from "./people";
 import { post, Refused, renew } from "./server";
+import "./protecting";
 import { toast } from "./toasts";
 import { parse } from "./trusted";
 
