@@ -27,9 +27,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
+from mailserver.message.pictures import picture_type
 from mailserver.servers.https import Answer, HttpsFailed, request
 from security.networks import is_public
-from webmail.reading.attachments import picture_type
 
 log = logging.getLogger("citymail.pictures")
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, request
 
+from mailserver.message.pictures import picture_type
 from mailserver.message.structure import Part
 from mailserver.store import reading as store_reading
 from webmail.contents.body_parts import decoded, part_by_index, part_name
@@ -25,13 +26,6 @@ from webmail.smime.contents import COLUMNS, Contents, contents_of
 blueprint = Blueprint("attachments", __name__)
 
 POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
-)
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>")
@@ -102,18 +96,6 @@ def original(mailbox_id: int, uid: int) -> Response:
     if request.args.get("view") == "1":
         return _guarded(octets[:500_000], "text/plain; charset=utf-8", "inline", "message.txt")
     return _as_download(octets, f"{_plain_name(row.subject)}.eml", "message/rfc822")
-
-
-def picture_type(octets: bytes) -> str | None:
-    """The type of a picture that browsers show without running anything in it; by its octets, not by its label."""
-    for magic, kind in _MAGIC:
-        if octets.startswith(magic):
-            return kind
-    if octets[:4] == b"RIFF" and octets[8:12] == b"WEBP":
-        return "image/webp"
-    if octets[4:12] in (b"ftypavif", b"ftypavis"):
-        return "image/avif"
-    return None
 
 
 def load_part(mailbox_id: int, uid: int, index: int) -> tuple[Contents, Part, bytes]:

@@ -21,6 +21,7 @@ from flask import Blueprint, Response
 
 from mailserver.message import charsets
 from mailserver.message.attachment_text import FILE_LIMIT, kind_of
+from mailserver.message.pictures import picture_type
 from mailserver.message.structure import Part
 from mailserver.message.text import TEXT_LIMIT
 from mailserver.refusals import TryLater
@@ -32,7 +33,7 @@ from webmail.contents.sanitize import clean_message
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import listing, message_body
-from webmail.reading.attachments import load_part, picture_type
+from webmail.reading.attachments import load_part
 from webmail.services import services
 
 blueprint = Blueprint("previews", __name__)
