@@ -35,6 +35,7 @@ from security.throttle import Throttle
 
 if TYPE_CHECKING:
     from security.tokens import TokenJudge
+    from security.webauthn import Site
 
 log = logging.getLogger("citymail.login")
 
@@ -194,15 +195,16 @@ class Gate:
         """``judge`` for a login and a password that came without SASL.  Raises LoginRefused."""
         return self.judge(sasl.Credentials(authzid, login, password), Peer(client, protocol)).account
 
-    def judge_code(self, owner: Account, code: str, client: str) -> None:
-        """The second proof, after the password.  Raises LoginRefused.
+    def judge_code(self, owner: Account, code: str, client: str, site: Site | None = None) -> None:
+        """The second proof, after the password: a code, or what a security key answered a browser at ``site``.
+        Raises LoginRefused.
 
         Wrong codes count as wrong passwords do, and apart from them: who knows the password must not win new guesses.
         """
         peer, name = Peer(client, "webmail"), f"{owner.login} code"
         self._admit_to_trial(None, name, peer)
         with self._directory.write(origin=client) as conn:
-            proof = second_factor.prove(conn, owner.id, code[:100])
+            proof = second_factor.prove(conn, owner.id, code, site)
         if proof is None:
             raise self._refusal(owner.login, name, peer, self._proven.guess(name, code))
         self._throttle.succeeded(client, name)

@@ -61,6 +61,7 @@ from directory.tables.leaving import custody, departure
 from directory.tables.people import appointment, person, person_photo, position, stale_person
 from directory.tables.plans import plan, plan_change
 from directory.tables.searching import search_entry, search_word
+from directory.tables.security_keys import security_key, security_key_challenge, security_key_use
 from directory.tables.service import audit_record, dkim_key, domain, state, web_session
 from directory.tables.units import unit, unit_succession, unit_type, unit_version
 
@@ -106,10 +107,10 @@ __all__ = [
     "metadata",
     "person",
     "person_photo",
+    "picture_sender",
     "plan",
     "plan_change",
     "position",
-    "picture_sender",
     "preference",
     "private_key",
     "recovery_code",
@@ -120,6 +121,9 @@ __all__ = [
     "search_word",
     "second_factor",
     "second_factor_use",
+    "security_key",
+    "security_key_challenge",
+    "security_key_use",
     "signature",
     "stale_person",
     "state",

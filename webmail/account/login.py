@@ -16,12 +16,13 @@ from directory.mail import accounts
 from directory.mail.accounts import Account
 from directory.mail.custody import entrusted_to
 from directory.mail.recipients import mailboxes_of
-from directory.signing_in import second_factor, sessions
+from directory.signing_in import second_factor, security_keys, sessions
 from directory.signing_in.admission import password_stamp
 from directory.signing_in.login import LoginRefused
 from directory.signing_in.sessions import Session
 from mailserver import access
 from mailserver.store import Store
+from security.webauthn import Site
 from webmail.languages import _
 from webmail.pages import Answer, see_other
 from webmail.services import WebmailServices, services
@@ -33,7 +34,7 @@ blueprint = Blueprint("login", __name__)
 ANSWER_AFTER = "X-Answer-After"
 OPEN = frozenset(
     {
-        *("assets.show", "login.show", "login.sign_in", "login.check_code", "settings.switch_language"),
+        *("assets.show", "login.show", "login.sign_in", "login.check_code", "login.ask_key", "settings.switch_language"),
         *("mta_sts.show", "pki.show", "pki.answer_get", "pki.answer_post"),
     }
 )
@@ -69,6 +70,7 @@ def init_app(app: Flask) -> None:
     manager.user_loader(load)
     manager.unauthorized_handler(ask_to_sign_in)
     app.before_request(require_sign_in)
+    app.jinja_env.globals.update(has_security_keys=has_security_keys)
 
 
 def account() -> Account:
@@ -201,13 +203,36 @@ def check_code() -> Answer:
     client = request.remote_addr or ""
     pause = services().gate.pause(owner.login, client)
     try:
-        services().gate.judge_code(owner, request.form.get("code", ""), client)
+        services().gate.judge_code(owner, request.form.get("code", ""), client, here())
     except LoginRefused as refused:
         fault = _("The code is not right.") if refused.reason != "throttled" else _why(refused)
         response = _ask_code(wanted, kept, fault, 429 if refused.reason == "throttled" else 401)
         response.headers[ANSWER_AFTER] = f"{pause + refused.delay:.3f}"
         return response
     return _let_in(owner, wanted, kept)
+
+
+@blueprint.post("/login/key")
+def ask_key() -> Answer:
+    """What the browser is to ask a security key, in the second step."""
+    owner = _half_way()
+    if owner is None:
+        return make_response({"error": _("That took too long. Please sign in again.")}, 401)
+    with services().directory.write(origin=request.remote_addr or "") as conn:
+        return make_response({"publicKey": security_keys.ask_for_proof(conn, owner.id, here())})
+
+
+def has_security_keys() -> bool:
+    """Whoever is in, or half way in."""
+    owner = person() if current_user.is_authenticated else _half_way()
+    with services().directory.read() as conn:
+        return owner is not None and bool(security_keys.keys_of(conn, owner.id))
+
+
+def here() -> Site:
+    """The site as this browser knows it; a security key answers for no other."""
+    host = urlsplit(request.host_url).hostname or ""
+    return Site(host, request.host_url.rstrip("/"), services().config.city.name)
 
 
 def _half_way() -> Account | None:

@@ -1,18 +1,19 @@
-"""Who sits here proves once more who he is, before something that a thief would want: his password, and his code where
-he has a second factor.
+"""Who sits here proves once more who he is, before something that a thief would want: his password, and a code or a
+security key where he has a second factor.
 
 Wrong answers are counted and slowed down as at the door: whoever finds an open browser may not try here without end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import request
 
 from directory.signing_in import second_factor
 from directory.signing_in.login import LoginRefused
-from webmail.account.login import ANSWER_AFTER, person
+from webmail.account.login import ANSWER_AFTER, here, person
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.services import services
@@ -37,14 +38,28 @@ def has_second_factor() -> bool:
 
 def prove(password: str, code: str) -> Wrong | None:
     """None for the right answers."""
-    owner, client, gate = person(), request.remote_addr or "", services().gate
-    pause = gate.pause(owner.login, client)
-    wrong = _("The present password is not right.")
+    if wrong := prove_password(password):
+        return wrong
+    if not has_second_factor():
+        return None
+    gate = services().gate
+    return _judged(lambda client: gate.judge_code(person(), code, client, here()), _("The code is not right."))
+
+
+def prove_password(password: str) -> Wrong | None:
+    """The same without the second factor."""
+    gate = services().gate
+    return _judged(
+        lambda client: gate.authenticate(person().login, password[:1000], client, "webmail"),
+        _("The present password is not right."),
+    )
+
+
+def _judged(judge: Callable[[str], object], wrong: str) -> Wrong | None:
+    client = request.remote_addr or ""
+    pause = services().gate.pause(person().login, client)
     try:
-        gate.authenticate(owner.login, password[:1000], client, "webmail")
-        if has_second_factor():
-            wrong = _("The code is not right.")
-            gate.judge_code(owner, code, client)
+        judge(client)
     except LoginRefused as refused:
         if refused.reason == "throttled":
             wrong = _("Too many wrong passwords. Please try again later.")

@@ -1,6 +1,7 @@
-"""Two-step sign-in: turning it on and off, and the paper for the day on which the telephone is lost.
+"""Two-step sign-in: the telephone, security keys, and the paper for the day on which they are lost.
 
-The secret is shown until a code of it was typed in, recovery codes in one answer and never again.
+The secret is shown until a code of it was typed in, recovery codes in one answer and never again.  A security key is
+asked by script (``front/security-key.ts``); no browser has another way.
 """
 
 from __future__ import annotations
@@ -8,15 +9,15 @@ from __future__ import annotations
 import io
 
 import segno
-from flask import Blueprint, make_response, request
+from flask import Blueprint, make_response, request, session
 from markupsafe import Markup
 
 from directory.faults import Fault
-from directory.signing_in import second_factor
+from directory.signing_in import second_factor, security_keys
 from security import totp
 from webmail import languages, pages
-from webmail.account.login import person
-from webmail.account.proving import has_second_factor, prove
+from webmail.account.login import here, person
+from webmail.account.proving import has_second_factor, prove, prove_password
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.services import services
@@ -24,6 +25,8 @@ from webmail.services import services
 blueprint = Blueprint("two_steps", __name__)
 
 HERE = "/settings/two-steps"
+OFFERED = "offered"  # in the cookie: when a secret was shown to who had proved everything
+OFFER_SECONDS = 900
 
 
 @blueprint.get(HERE)
@@ -34,8 +37,9 @@ def show() -> Answer:
 @blueprint.post(HERE + "/begin")
 def begin() -> Answer:
     """The secret, for who proves that the account is his."""
-    if wrong := prove(request.form.get("password", ""), ""):
+    if wrong := prove(request.form.get("password", ""), request.form.get("code", "")):
         return wrong.slow(make_response(_page(fault=wrong.text), 422))
+    session[OFFERED] = int(services().clock())
     return _offer()
 
 
@@ -44,7 +48,9 @@ def turn_on() -> Answer:
     owner, client = person(), request.remote_addr or ""
     try:
         # The password again: nobody else shall bind the account to a telephone of his.
-        if wrong := prove(request.form.get("password", ""), ""):
+        if services().clock() - session.get(OFFERED, 0) > OFFER_SECONDS:
+            return make_response(_page(fault=_("That took too long. Please begin again.")), 422)
+        if wrong := prove_password(request.form.get("password", "")):
             return wrong.slow(make_response(_page(fault=wrong.text), 422))
         with services().directory.write(origin=client) as conn:
             codes = second_factor.turn_on(conn, owner.login, owner.id, request.form.get("code", "")[:100])
@@ -79,6 +85,51 @@ def renew() -> Answer:
     return _page(codes=codes)
 
 
+@blueprint.post(HERE + "/challenge")
+def ask_key() -> Answer:
+    """What the browser is to ask a security key, in place of a code in some form."""
+    with services().directory.write(origin=request.remote_addr or "") as conn:
+        return make_response({"publicKey": security_keys.ask_for_proof(conn, person().id, here())})
+
+
+@blueprint.post(HERE + "/keys/begin")
+def begin_key() -> Answer:
+    """What the browser is to ask a new security key, for who proves that the account is his."""
+    if wrong := prove(request.form.get("password", ""), request.form.get("code", "")):
+        return wrong.slow(make_response({"error": wrong.text}, 422))
+    try:
+        with services().directory.write(origin=request.remote_addr or "") as conn:
+            return make_response({"publicKey": security_keys.ask_for_new(conn, person().id, here())})
+    except Fault as fault:
+        return make_response({"error": fault.text(languages.choose())}, 422)
+
+
+@blueprint.post(HERE + "/keys")
+def add_key() -> Answer:
+    """Its answer; there is something to answer only after ``begin_key``."""
+    owner, form = person(), request.form
+    name = form.get("name", "").strip() or _("Security key")
+    try:
+        with services().directory.write(origin=request.remote_addr or "") as conn:
+            codes = second_factor.add_key(conn, owner.login, owner.id, name, form.get("answer", ""), here())
+    except Fault as fault:
+        return make_response(_page(fault=fault.text(languages.choose())), 422)
+    return _page(codes=codes) if codes else pages.done(_("The security key was added."), HERE)
+
+
+@blueprint.post(HERE + "/keys/remove")
+def remove_key() -> Answer:
+    if wrong := prove(request.form.get("password", ""), request.form.get("code", "")):
+        return wrong.slow(make_response(_page(fault=wrong.text), 422))
+    owner = person()
+    try:
+        with services().directory.write(origin=request.remote_addr or "") as conn:
+            second_factor.remove_key(conn, owner.login, owner.id, request.form.get("key", ""))
+    except Fault as fault:
+        return pages.refused(fault.text(languages.choose()), HERE)
+    return pages.done(_("The security key was removed."), HERE)
+
+
 def _offer(fault: str = "") -> Answer:
     """The picture and the letters of the secret."""
     with services().directory.write(origin=request.remote_addr or "") as conn:
@@ -100,6 +151,8 @@ def _page(
         side = pages.sidebar(conn)
     with services().directory.read() as people:
         is_on = second_factor.is_on(people, person().id)
+        has_codes = second_factor.has_codes(people, person().id)
+        keys = security_keys.keys_of(people, person().id)
         left = second_factor.recovery_codes_left(people, person().id) if is_on else 0
     return pages.render(
         "two_steps.html",
@@ -108,6 +161,8 @@ def _page(
         current=None,
         fault=fault,
         is_on=is_on,
+        has_codes=has_codes,
+        keys=keys,
         left=left,
         picture=picture,
         letters=letters,
