@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from directory.housekeeping import tidy_up
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
-from mailserver.delivery import approval_notices
+from mailserver.delivery import approval_notices, recovery_notices
 from mailserver.forgetting import forget
 from mailserver.imap.recent import RecentMail
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
@@ -404,6 +404,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
             ),
         ),
         (_TELLING, lambda: approval_notices.tell(system.office)),
+        (_TELLING, lambda: recovery_notices.tell(system.office)),
         (_WAKING, lambda: snoozing.wake_due(system.store, int(time.time()))),
         (_FORGETTING, lambda: forget(system, int(time.time()))),
     ]
