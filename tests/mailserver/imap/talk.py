@@ -286,3 +286,19 @@ class Wire:
 
     def close(self):
         self.socket.close()
+
+
+# Waiting
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "in vain"
+        time.sleep(0.005)
+
+
+def the_connection(live):
+    """The one connection, seen from the server."""
+    wait_until(lambda: len(live.services.connections) == 1)
+    return next(iter(live.services.connections))

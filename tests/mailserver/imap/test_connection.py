@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mailserver.servers import imap as shell
 from mailserver.servers.imap_deflate import Deflate
 from security.tls import server_context
-from tests.mailserver.imap.talk import LOGIN, Live, Wire
-from tests.mailserver.imap.test_shell import large_message, the_connection, wait_until
+from tests.mailserver.imap.talk import LOGIN, Live, Wire, the_connection, wait_until
+from tests.mailserver.imap.test_shell_flow import large_message
 from tests.mailserver.mailroom import PASSWORD
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)

@@ -203,7 +203,7 @@ def test_counters_follow(an):
     assert an.ok(status)[0] == "* STATUS INBOX (MESSAGES 2 UNSEEN 0 DELETED 0 SIZE 12 DELETED-STORAGE 0)"
 
 
-# 10. STARTTLS: test_shell.py.  11. Memory before login: test_shell.py, grammar/test_framing.py
+# 10. STARTTLS: test_shell_tls.py.  11. Memory before login: test_shell.py, grammar/test_framing.py
 
 
 def test_bad_base64_hurts_nobody_else(services, connect):
