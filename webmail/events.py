@@ -19,7 +19,7 @@ from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store.mailboxes import INBOX
 from webmail.account.login import ACTING, acting_for, find_session
 from webmail.cookies import TOKEN_KEY, read_cookies
-from webmail.pages import digest, states_of
+from webmail.pages import digest, states_of, work_version
 from webmail.services import WebmailServices
 
 blueprint = Blueprint("events", __name__)
@@ -57,9 +57,10 @@ def look(app: Flask, services: WebmailServices, cookies: dict[str, str], *, secu
         owner = acting_for(services.store, conn, owner, given.get(ACTING)) or owner
     with services.store.read() as conn:
         found = store_mailboxes.list_mailboxes(conn, owner.id)
+        work = work_version(conn, owner)
     states = states_of(found)
     inbox = next((each.id for each in found if each.name == INBOX), 0)
-    return Snapshot(owner.id, inbox, states, digest(states))
+    return Snapshot(owner.id, inbox, states, digest(states, work))
 
 
 def greeting(now: Snapshot) -> str:
@@ -71,7 +72,7 @@ def news(before: Snapshot, now: Snapshot) -> str | None:
     """The event that tells a page what changed between two looks, as JSON; None when nothing did."""
     changed = [each for each, state in now.states.items() if before.states.get(each) != state]
     gone = [each for each in before.states if each not in now.states]
-    if not changed and not gone:
+    if before.state == now.state:
         return None
     old, new = before.states.get(now.inbox, (0, 0, 0)), now.states.get(now.inbox, (0, 0, 0))
     arrived = max(new[1] - old[1], 0)

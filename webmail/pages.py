@@ -16,8 +16,9 @@ from flask_login import current_user
 from sqlalchemy import Connection
 
 from directory.mail import accounts, recipients
+from directory.mail.accounts import Account
 from directory.mail.labels import Label
-from mailserver import access
+from mailserver import access, handling
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota
 from mailserver.store.mailboxes import Mailbox
@@ -41,8 +42,9 @@ def states_of(mailboxes: Iterable[Mailbox]) -> dict[int, tuple[int, int, int]]:
     return {each.id: (each.highest_modseq, each.uid_next, each.unseen) for each in mailboxes}
 
 
-def digest(states: dict[int, tuple[int, int, int]]) -> str:
-    return blake2b(repr(sorted(states.items())).encode(), digest_size=8).hexdigest()
+def digest(states: dict[int, tuple[int, int, int]], work: int) -> str:
+    """``work``: the version of who answers what (``mailserver.handling``)."""
+    return blake2b(repr((sorted(states.items()), work)).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Sidebar:
     mailboxes: list[Mailbox]
     used: int
     allowed: int  # 0: no limit
+    work: int = 0  # version of who answers what in a mailbox that several read
 
     @property
     def percent(self) -> int:
@@ -58,7 +61,7 @@ class Sidebar:
     @property
     def state(self) -> str:
         """What the page's event stream tells, too: where they differ, the page is not of today."""
-        return digest(states_of(self.mailboxes))
+        return digest(states_of(self.mailboxes), self.work)
 
     def special(self, use: str) -> Mailbox | None:
         return next((each for each in self.mailboxes if each.special_use == use), None)
@@ -121,7 +124,11 @@ def sidebar(conn: Connection) -> Sidebar:
     owner = current_user.account
     found = sorted(store_mailboxes.list_mailboxes(conn, owner.id), key=_place)
     used = sum(each.size for each in found) if found else quota.usage(conn, owner.id).size
-    return Sidebar(found, used, owner.quota_bytes)
+    return Sidebar(found, used, owner.quota_bytes, work_version(conn, owner))
+
+
+def work_version(conn: Connection, owner: Account) -> int:
+    return 0 if owner.kind == "person" else handling.version(conn, owner.id)
 
 
 def _place(mailbox: Mailbox) -> tuple[int, list[str]]:

@@ -277,6 +277,33 @@ annotation = Table(
     sqlite_with_rowid=False,
 )
 
+# Who answers a conversation in a shared mailbox (mailserver.handling).
+handled_thread = Table(
+    "handled_thread",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("thread_key", Text, primary_key=True),
+    Column("assignee", Text, nullable=False),
+    Column("done_at", BigInteger, nullable=False),  # the highest message id when it was done; 0: it is open
+    sqlite_with_rowid=False,
+)
+
+# What was decided and said about it, for good.
+handling_event = Table(
+    "handling_event",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("thread_key", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("whom", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index(None, "account_id", "thread_key"),
+    sqlite_with_rowid=False,
+)
+
 # When messages in a \\Snoozed mailbox come back, and where to (store.snoozing).  What was moved out of there by hand
 # leaves its row until the moment comes.
 snoozed = Table(

@@ -72,7 +72,7 @@ def _everything(wanted: dict[str, str], mine: dict[int, Mailbox]) -> list[tuple[
         abort(404)
     show = wanted.get("show", "")
     with services().store.read() as conn:
-        if show in listing.FILTERS:
+        if show in listing.filters():
             uids = sorted(listing.filtered_uids(conn, mailbox, show))
         else:
             uids = store_reading.uids(conn, mailbox.id)

@@ -18,17 +18,19 @@ from sqlalchemy import Connection
 
 from directory.mail import recipients
 from directory.mail.labels import Label
+from mailserver import handling
 from mailserver.store import flags as flag_bits
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import reading as store_reading
-from mailserver.store import search, snoozing
+from mailserver.store import search
 from mailserver.store.mailboxes import Mailbox
 from webmail import pages
-from webmail.account.login import account
-from webmail.formatting import full_time, mailbox_label
+from webmail.account.login import account, person
+from webmail.formatting import mailbox_label
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels
+from webmail.reading.remarks import remarks
 from webmail.services import services
 from webmail.smime.marks import mark_of
 
@@ -178,22 +180,21 @@ def everything_is_chosen() -> bool:
 def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
     chosen = request.args.get("show", "")
     number = page_number()
-    if chosen in FILTERS:
+    if chosen in filters():
         return _filtered(conn, mailbox, chosen, number)
     number = min(number, max(1, -(-mailbox.messages // PAGE)))
     start, count = _window() or (None, PAGE)
     offset = (number - 1) * PAGE if start is None else start
     found = store_reading.page(conn, mailbox.id, COLUMNS, offset=offset, limit=count)
     rows = make_rows(((mailbox, row) for row in found), is_outside())
-    if mailbox.special_use == snoozing.USE:
-        moments = snoozing.moments_of(conn, mailbox.id)
-        rows = [replace(row, place=_coming_back(moments.get(row.uid, 0))) for row in rows]
+    rows = _with_remarks(conn, mailbox, rows)
     more = mailbox.messages > offset + count
     return MessageList(mailbox, mailbox_label(mailbox), rows, mailbox.messages, number, more, {}, start=start)
 
 
-def _coming_back(moment: int) -> str:
-    return _("back %(when)s", when=full_time(moment)) if moment else ""
+def _with_remarks(conn: Connection, mailbox: Mailbox, rows: list[Row]) -> list[Row]:
+    found = remarks(conn, mailbox, [row.uid for row in rows])
+    return [replace(row, place=found.get(row.uid, "")) for row in rows] if found else rows
 
 
 def _window() -> tuple[int, int] | None:
@@ -205,28 +206,32 @@ def _window() -> tuple[int, int] | None:
 
 
 def _filtered(conn: Connection, mailbox: Mailbox, chosen: str, number: int) -> MessageList:
-    found = list(search.find(conn, account().id, _filter(mailbox, chosen), limit=number * PAGE + 1))
-    places = [(row.mailbox_id, row.uid) for row in found[(number - 1) * PAGE : number * PAGE]]
-    rows = rows_at(conn, places, {mailbox.id: mailbox})
+    found = filtered_uids(conn, mailbox, chosen, number * PAGE + 1)
+    places = [(mailbox.id, uid) for uid in found[(number - 1) * PAGE : number * PAGE]]
+    rows = _with_remarks(conn, mailbox, rows_at(conn, places, {mailbox.id: mailbox}))
     total = mailbox.unseen if chosen == "unread" else None
     return MessageList(
         mailbox, mailbox_label(mailbox), rows, total, number, len(found) > number * PAGE, {"show": chosen}, chosen
     )
 
 
-def filtered_uids(conn: Connection, mailbox: Mailbox, chosen: str) -> list[int]:
-    return [
-        row.uid for row in search.find(conn, account().id, _filter(mailbox, chosen), limit=max(mailbox.messages, 1))
-    ]
+def filters() -> tuple[str, ...]:
+    """What a list may be narrowed to; in a mailbox that several answer, by who answers."""
+    return FILTERS if account().kind == "person" else (*FILTERS, handling.MINE, handling.OPEN_TO_ALL, handling.DONE)
 
 
-def _filter(mailbox: Mailbox, chosen: str) -> search.Query:
-    return search.Query(
+def filtered_uids(conn: Connection, mailbox: Mailbox, chosen: str, limit: int = 0) -> list[int]:
+    """All of them, or so many of the newest."""
+    limit = limit or max(mailbox.messages, 1)
+    if chosen not in FILTERS:
+        return handling.uids(conn, account().id, mailbox.id, chosen, person().id, limit)
+    query = search.Query(
         unseen=chosen == "unread",
         flagged=chosen == "starred",
         has_attachments=chosen == "attachments",
         mailbox_ids=(mailbox.id,),
     )
+    return [row.uid for row in search.find(conn, account().id, query, limit=limit)]
 
 
 def rows_at(
