@@ -77,14 +77,6 @@ def practice_of(config: Config) -> Practice:
     return Practice(pki.host, config.city.name, "VN", pki.key, pki.days, min(pki.renew_days, pki.days // 2))
 
 
-def make_wrapping_key(config: Config) -> None:
-    """When an authority is founded; a key that was lost is never replaced, or what it opens would be lost with it.
-
-    Raises OSError, WrappingFault.
-    """
-    make_installation_key(config.data / "wrapping.key")
-
-
 def responder_key(config: Config) -> WrappingKey:
     """Under which the key is wrapped that answers are signed with; if it is lost, another does as well.
 

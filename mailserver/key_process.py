@@ -24,9 +24,11 @@ from directory.keys.vault import Vault
 from mailserver.config import Config
 from mailserver.servers.keys import KeyServer, die_with_parent, harden, listen
 from security.authority.key_kinds import KeyFault
+from security.authority.key_places import in_token
 from security.keys.client import KeyProcess
-from security.keys.installation import InstallationKey
+from security.keys.installation import InstallationKey, Succession
 from security.keys.wrapping import Wrapper, WrappingFault, installation_key
+from security.keys.wrapping import make_installation_key as make_key_file
 
 log = logging.getLogger("citymail.keys")
 
@@ -48,7 +50,9 @@ def installation_key_of(config: Config, directory: Directory) -> InstallationKey
     """Under which pairs are wrapped; another one, that somebody put in its place, is not used."""
 
     def open_it() -> Wrapper:
-        opened = installation_key(config.data / "wrapping.key")
+        opened = _open(config, config.pki.wrapping_key)
+        if config.pki.former_wrapping_key:
+            opened = Succession(opened, _open(config, config.pki.former_wrapping_key))
         with directory.read() as conn:
             pairs.check(conn, opened)
         return opened
@@ -56,11 +60,45 @@ def installation_key_of(config: Config, directory: Directory) -> InstallationKey
     return InstallationKey(open_it)
 
 
-def build_vault(config: Config, directory: Directory) -> Vault:
+def make_installation_key(config: Config) -> None:
+    """When an authority is founded; a key that was lost is never replaced, or what it opens would be lost with it.
+
+    Raises KeyFault, OSError, WrappingFault.
+    """
+    place = config.pki.wrapping_key
+    if token := in_token(place):
+        from security.keys.token import make_token_key
+
+        make_token_key(config.pki.token_library, _pin(config), *token)
+    else:
+        make_key_file(_file(config, place))
+
+
+def _open(config: Config, place: str) -> Wrapper:
+    """Raises KeyFault, OSError, WrappingFault."""
+    if token := in_token(place):
+        from security.keys.token import open_token_key  # carries a library that nobody else needs
+
+        return open_token_key(config.pki.token_library, _pin(config), *token)
+    return installation_key(_file(config, place))
+
+
+def _file(config: Config, place: str) -> Path:
+    kind, _, name = place.partition(":")
+    if kind != "file" or not name or Path(name).name != name:
+        raise KeyFault(f"{place!r} is no place of a key")
+    return config.data / name
+
+
+def _pin(config: Config) -> str:
+    return config.resolve(config.pki.token_pin_file).read_text(encoding="utf-8").strip()
+
+
+def build_vault(config: Config, directory: Directory, installation: InstallationKey) -> Vault:
     web = config.webmail
     return Vault(
         directory,
-        installation_key_of(config, directory),
+        installation,
         monotonic=time.monotonic,
         rules=SessionRules(web.session_idle_minutes * 60, web.session_hours * 3600),
         unlocked=config.pki.unlocked_minutes * 60.0,
@@ -82,11 +120,12 @@ def run(config: Config, ready: Callable[[], None], path: Path | None = None) -> 
         monotonic=time.monotonic,
         notice_within=0.5,
     )
-    vault = build_vault(config, directory)
+    installation = installation_key_of(config, directory)
+    vault = build_vault(config, directory, installation)
     server = build(vault, path or socket_path(config))
     server.end_on_signal()
     ending = threading.Event()
-    beside = threading.Thread(target=_catch_up, args=(vault, ending), name="catching up")
+    beside = threading.Thread(target=_catch_up, args=(vault, installation, ending), name="catching up")
     beside.start()
     ready()
     server.run()
@@ -95,11 +134,11 @@ def run(config: Config, ready: Callable[[], None], path: Path | None = None) -> 
     directory.close()
 
 
-def _catch_up(vault: Vault, ending: threading.Event) -> None:
+def _catch_up(vault: Vault, installation: InstallationKey, ending: threading.Event) -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
     while not ending.is_set():
         try:
-            vault.catch_up(ending.is_set)
+            vault.catch_up(ending.is_set, installation.former())
         except (KeyFault, WrappingFault) as fault:
             log.error("%s", fault)
         except Exception:

@@ -16,6 +16,7 @@ from directory.keys import pairs, recovery
 from directory.pki.certificates import ENCRYPTION
 from directory.tables import account_key, escrowed_key, key_pair, private_key
 from security.keys.escrow import bound_in_escrow
+from security.keys.installation import Succession
 from security.keys.sealing import Pair, new_pair, seal
 from security.keys.wrapping import Wrapper, WrappingKey
 
@@ -62,6 +63,27 @@ def _take_over(conn: Writing, installation: Wrapper, account_id: str, own: Wrapp
         sealed = seal(public, secret, *bound)
         conn.execute(update(private_key).where(private_key.c.id == each.id).values(wrapped=sealed))
     conn.execute(delete(account_key).where(account_key.c.account_id == account_id))
+
+
+def succeed(directory: Directory, succession: Succession, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Pairs that lie under the installation's former key go over to the new one; how many.
+
+    Raises WrappingFault, KeyFault.
+    """
+    count, after = 0, ""
+    while not is_over():
+        with directory.read() as conn:
+            lot = pairs.managed_after(conn, after, _LOT)
+        if not lot:
+            break
+        after = lot[-1].account_id
+        with directory.write() as writing:
+            for row in lot:
+                wrapped, bound = row.by_installation or b"", pairs.bound(row.account_id)
+                if succession.is_behind(wrapped, *bound):
+                    anew = succession.wrap(succession.unwrap(wrapped, *bound), *bound)
+                    count += pairs.change_pair(writing, row, by_installation=anew)
+    return count
 
 
 def escrow_all(directory: Directory, installation: Wrapper, is_over: Callable[[], bool] = lambda: False) -> int:

@@ -33,6 +33,12 @@ _COLUMNS = (
 )
 _FIND = Question(select(*_COLUMNS).where(key_pair.c.account_id == bindparam("account")))
 
+_MANAGED = Question(
+    select(*_COLUMNS)
+    .where(key_pair.c.account_id > bindparam("account"), key_pair.c.by_installation.is_not(None))
+    .order_by(key_pair.c.account_id)
+    .limit(bindparam("most"))
+)
 _ANY = Question(
     select(key_pair.c.account_id, key_pair.c.by_installation)
     .where(key_pair.c.by_installation.is_not(None))
@@ -43,6 +49,11 @@ _ANY = Question(
 def find_pair(conn: Reading | Writing, account_id: str) -> PairRow | None:
     row = conn.row(_FIND, account=account_id)
     return PairRow(*row) if row else None
+
+
+def managed_after(conn: Reading | Writing, account_id: str, most: int) -> list[PairRow]:
+    """Pairs that the installation's key opens, in the order of accounts."""
+    return [PairRow(*row) for row in conn.rows(_MANAGED, account=account_id, most=most)]
 
 
 def bound(account_id: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ from security.authority.key_kinds import unpack
 from security.cms.keys import MemoryKey
 from security.keys import under_password
 from security.keys.client import Opened
+from security.keys.installation import Succession
 from security.keys.sealing import Pair
 from security.keys.wire import Refusal
 from security.keys.wrapping import Wrapper, WrappingFault
@@ -209,9 +210,10 @@ class Vault:
             found.until = now + self._unlocked
             return found.pair
 
-    def catch_up(self, is_over: Callable[[], bool]) -> None:
+    def catch_up(self, is_over: Callable[[], bool], succession: Succession | None = None) -> None:
         """See ``directory.keys.catching_up``.  Raises WrappingFault, KeyFault."""
         for done, told in (
+            (catching_up.succeed(self.directory, succession, is_over) if succession else 0, "pairs under the new key"),
             (catching_up.take_over(self.directory, self.installation, is_over), "accounts' keys taken over"),
             (catching_up.escrow_all(self.directory, self.installation, is_over), "decryption keys put into escrow"),
         ):

@@ -29,7 +29,7 @@ from mailserver.cli.ca_options import (
 from mailserver.cli.certificates import certificate_commands
 from mailserver.cli.escrow import group as escrow
 from mailserver.config import Config
-from mailserver.key_process import key_process
+from mailserver.key_process import key_process, make_installation_key
 from security.authority import offline_root
 from security.authority.issuing import RequestFault, make_request, serial_from
 from security.authority.key_kinds import KeyFault
@@ -195,7 +195,7 @@ def _with_passphrase(config: Config, safe: Safe) -> Safe:
 @acting_command
 def install(cli: CliContext, certificate: Path, root_file: Path, crl_file: Path, place: str) -> None:
     config = config_of(cli)
-    certifying.make_wrapping_key(config)
+    make_installation_key(config)
     with cli.write() as conn:
         row = issuers.install(
             conn,

@@ -41,6 +41,14 @@ class Pki:
         "be at public addresses.",
         form=DOMAIN,
     )
+    wrapping_key: str = option(
+        "file:wrapping.key",
+        "Where the key lies under which people's keys are wrapped, and which the key process alone opens: file:NAME\n"
+        "in the data folder, or pkcs11:token=TOKEN;object=NAME in the token.",
+    )
+    former_wrapping_key: str = option(
+        "", "Where it lay before: what is wrapped under that one goes over to the new one while the server runs."
+    )
     unlocked_minutes: int = option(
         30,
         "Minutes after its last use that a sealed key, once its owner has signed in with his password, is shut again.",

@@ -37,12 +37,18 @@ def is_place(place: str) -> bool:
     return bool(_FILE.fullmatch(place) or _TOKEN.fullmatch(place))
 
 
+def in_token(place: str) -> tuple[str, str] | None:
+    """Token and object, of a place that is in one."""
+    found = _TOKEN.fullmatch(place)
+    return (unquote(found[1]), unquote(found[2])) if found else None
+
+
 def open_key(safe: Safe, place: str) -> CertificateIssuerPrivateKeyTypes:
     """Raises KeyFault."""
-    if found := _TOKEN.fullmatch(place):
+    if token := in_token(place):
         from security.authority.tokens import open_token_key
 
-        return open_token_key(safe.module, safe.pin, unquote(found[1]), unquote(found[2]))
+        return open_token_key(safe.module, safe.pin, *token)
     path = _path(safe, place)
     try:
         octets = path.read_bytes()
@@ -53,10 +59,10 @@ def open_key(safe: Safe, place: str) -> CertificateIssuerPrivateKeyTypes:
 
 def make_key_at(safe: Safe, place: str, kind: str) -> CertificateIssuerPrivateKeyTypes:
     """A new key where none is.  Raises KeyFault."""
-    if found := _TOKEN.fullmatch(place):
+    if token := in_token(place):
         from security.authority.tokens import make_token_key
 
-        return make_token_key(safe.module, safe.pin, unquote(found[1]), unquote(found[2]), kind)
+        return make_token_key(safe.module, safe.pin, *token, kind)
     path = _path(safe, place)
     if path.exists():
         raise KeyFault(f"{path} is there already")

@@ -85,7 +85,7 @@ def open_token_key(module: str, pin: str, token: str, label: str) -> Certificate
     """Raises KeyFault."""
     import pkcs11
 
-    session = _session(module, pin, token)
+    session = open_session(module, pin, token)
     try:
         private = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=label)
         public = session.get_key(object_class=pkcs11.ObjectClass.PUBLIC_KEY, label=label)
@@ -99,7 +99,7 @@ def make_token_key(module: str, pin: str, token: str, label: str, kind: str) -> 
     import pkcs11
     from pkcs11.util.ec import encode_named_curve_parameters
 
-    session = _session(module, pin, token)
+    session = open_session(module, pin, token)
     if list(session.get_objects({pkcs11.Attribute.LABEL: label})):
         raise KeyFault(f"the token {token} has a key {label} already")
     kept = {
@@ -128,7 +128,7 @@ def make_token_key(module: str, pin: str, token: str, label: str, kind: str) -> 
 
 
 @cache
-def _session(module: str, pin: str, token: str) -> Any:
+def open_session(module: str, pin: str, token: str) -> Any:
     try:
         import pkcs11
     except ImportError:

@@ -9,6 +9,31 @@ from security.authority.key_kinds import KeyFault
 from security.keys.wrapping import Wrapper, WrappingFault
 
 
+class Succession:
+    """A Wrapper whose key took another's place: it opens what lies under either."""
+
+    def __init__(self, new: Wrapper, former: Wrapper) -> None:
+        self._new, self._former = new, former
+
+    def wrap(self, secret: bytes, *bound: str) -> bytes:
+        return self._new.wrap(secret, *bound)
+
+    def unwrap(self, wrapped: bytes, *bound: str) -> bytes:
+        """Raises WrappingFault."""
+        try:
+            return self._new.unwrap(wrapped, *bound)
+        except WrappingFault:
+            return self._former.unwrap(wrapped, *bound)
+
+    def is_behind(self, wrapped: bytes, *bound: str) -> bool:
+        """Whether it lies under the former one still."""
+        try:
+            self._new.unwrap(wrapped, *bound)
+        except WrappingFault:
+            return True
+        return False
+
+
 class InstallationKey:
     """A Wrapper, which ``open_it`` makes; what cannot be opened is tried again the next time.  Raises KeyFault."""
 
@@ -22,6 +47,11 @@ class InstallationKey:
 
     def unwrap(self, wrapped: bytes, *bound: str) -> bytes:
         return self._wrapper().unwrap(wrapped, *bound)
+
+    def former(self) -> Succession | None:
+        """Where the key took another's place, and something may lie under that one still."""
+        opened = self._wrapper()
+        return opened if isinstance(opened, Succession) else None
 
     def _wrapper(self) -> Wrapper:
         with self._lock:

@@ -15,9 +15,16 @@ from directory.pki import certificates, enrolment, fetched_crls, issuers, ocsp_r
 from directory.pki.certificates import SIGNING
 from directory.pki.fetched_crls import FetchFault
 from directory.tables import account, certificate
-from mailserver.certifying import Keeper, fetcher, folder_of, make_wrapping_key, practice_of, responder_key
+from mailserver.certifying import Keeper, fetcher, folder_of, practice_of, responder_key
 from mailserver.config import Config
-from mailserver.key_process import build, build_vault, installation_key_of, key_process, socket_path
+from mailserver.key_process import (
+    build,
+    build_vault,
+    installation_key_of,
+    key_process,
+    make_installation_key,
+    socket_path,
+)
 from mailserver.servers.keys import KeyServer
 from security.authority.key_kinds import KeyFault
 from security.keys.wire import Refusal
@@ -45,7 +52,8 @@ def pki(hall: TownHall) -> Pki:
 
 @pytest.fixture(autouse=True)
 def key_server(hall: TownHall) -> Iterator[KeyServer]:
-    server = build(build_vault(config_of(hall), hall.services.directory), socket_path(config_of(hall)))
+    key = installation_key_of(config_of(hall), hall.services.directory)
+    server = build(build_vault(config_of(hall), hall.services.directory, key), socket_path(config_of(hall)))
     running = threading.Thread(target=server.run)
     running.start()
     yield server
@@ -57,7 +65,7 @@ def installed(hall: TownHall, folder: Path) -> Pki:
     """As ``citymail ca`` would leave it."""
     pki = found_pki(hall.services.directory, folder)
     (folder / "passphrase").write_bytes(pki.safe.passphrase)
-    make_wrapping_key(hall.services.config)
+    make_installation_key(hall.services.config)
     return pki
 
 
@@ -156,7 +164,7 @@ def test_a_wrapping_key_that_was_lost_is_told_and_not_made_up(hall: TownHall, pk
     with pytest.raises(KeyFault, match=r"wrapping\.key"):
         key.wrap(b"a secret")
     assert not path.exists()
-    make_wrapping_key(config_of(hall))  # somebody helps himself
+    make_installation_key(config_of(hall))  # somebody helps himself
     with pytest.raises(KeyFault, match="wrapped under another key"):
         key.wrap(b"a secret")
 

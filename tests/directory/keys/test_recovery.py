@@ -15,6 +15,7 @@ from directory.faults import Fault
 from directory.keys import catching_up, pairs, recovery
 from directory.keys.levels import SEALED
 from directory.keys.recovery import DONE, Recovery
+from directory.keys.vault import Vault
 from directory.mail.accounts import find_account
 from directory.pki import enrolment
 from directory.pki.certificates import ENCRYPTION
@@ -24,9 +25,11 @@ from security.cms.verdicts import Verdict
 from security.keys import escrow
 from security.keys.client import KeyProcess, KeyRefused, Opened
 from security.keys.escrow import bring_back, read_answer, read_errand, write
+from security.keys.installation import Succession
 from security.keys.shares import Share, ShareFault
 from security.keys.wire import Refusal
 from security.keys.wrapping import WrappingFault, new_key
+from tests.directory.conftest import Clock
 from tests.directory.keys.conftest import PASSWORD, Staff
 from tests.directory.keys.test_vault import audited, encrypted_for, login_of, read_by, set_level, signed_by
 
@@ -275,3 +278,16 @@ def test_who_looks_after_a_leavers_mail_reads_what_was_sealed(
             private_key.c.account_id == person
         )
         assert {tuple(row) for row in conn.execute(chosen)} == {("signing", True), ("encryption", False)}
+
+
+def test_pairs_go_over_to_another_key_of_the_installation(staff: Staff, clock: Clock) -> None:
+    person = staff.join()
+    new = new_key()
+    succession = Succession(new, staff.pki.installation)
+    assert catching_up.succeed(staff.directory, succession) == 1
+    assert catching_up.succeed(staff.directory, succession) == 0
+    vault = Vault(staff.directory, new, monotonic=clock)
+    session = staff.sign_in(person)
+    found = vault.keys(session, person, ENCRYPTION)
+    assert not isinstance(found, Refusal)
+    assert not isinstance(vault.decrypter(session, person, found[0][0]), Refusal)

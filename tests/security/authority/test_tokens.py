@@ -6,6 +6,7 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
+import pkcs11
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,6 +17,10 @@ from security.authority.key_places import Safe, is_place, make_key_at, open_key
 from security.authority.names import subject
 from security.authority.profiles import ISSUING
 from security.authority.revocation_lists import full_list
+from security.keys.installation import Succession
+from security.keys.token import make_token_key as make_wrapping_key
+from security.keys.token import open_token_key as open_wrapping_key
+from security.keys.wrapping import WrappingFault, new_key
 from tests.security.authority.making import NOW, der, end
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
@@ -94,3 +99,33 @@ def test_a_file_is_opened_by_its_passphrase_only(tmp_path: Path) -> None:
     with pytest.raises(KeyFault, match="needs a passphrase"):
         make_key_at(Safe(safe.folder), "file:other.key", "p256")
     assert b"passphrase" not in repr(safe).encode() or "many words" not in repr(safe)
+
+
+def test_a_token_wraps_and_lets_nothing_out(safe: Safe) -> None:
+    made = make_wrapping_key(safe.module, safe.pin, "city", "wrapping")
+    wrapped = made.wrap(b"a secret", "pair", "one")
+    again = open_wrapping_key(safe.module, safe.pin, "city", "wrapping")
+    assert again.unwrap(wrapped, "pair", "one") == b"a secret"
+    assert make_wrapping_key(safe.module, safe.pin, "city", "wrapping").unwrap(wrapped, "pair", "one")
+    for octets, bound in ((wrapped, ("pair", "two")), (wrapped[:-1] + b"x", ("pair", "one")), (b"", ()), (b"x", ())):
+        with pytest.raises(WrappingFault):
+            again.unwrap(octets, *bound)
+    other = make_wrapping_key(safe.module, safe.pin, "city", "other")
+    with pytest.raises(WrappingFault):
+        other.unwrap(wrapped, "pair", "one")
+    with pytest.raises(KeyFault, match="no key"):
+        open_wrapping_key(safe.module, safe.pin, "city", "nowhere")
+    with pytest.raises(pkcs11.exceptions.PKCS11Error):
+        made._key[pkcs11.Attribute.VALUE]  # it shows its octets to nobody
+
+
+def test_what_lay_under_a_file_goes_over_to_a_token(safe: Safe) -> None:
+    former = new_key()
+    token = make_wrapping_key(safe.module, safe.pin, "city", "successor")
+    succession = Succession(token, former)
+    of_old = former.wrap(b"a secret", "pair", "one")
+    assert succession.unwrap(of_old, "pair", "one") == b"a secret"
+    assert succession.is_behind(of_old, "pair", "one")
+    anew = succession.wrap(b"a secret", "pair", "one")
+    assert not succession.is_behind(anew, "pair", "one")
+    assert token.unwrap(anew, "pair", "one") == b"a secret"
