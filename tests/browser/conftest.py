@@ -79,12 +79,13 @@ def open_browser(
     """A page of a fresh profile.  At the end: no complaint was made and nothing was asked of anybody else."""
     contexts: list[tuple[BrowserContext, Witness]] = []
 
-    def opened(*, width: int = 1366, height: int = 820, **settings: Any) -> Page:
+    def opened(*, width: int = 1366, height: int = 820, host: str = "127.0.0.1", **settings: Any) -> Page:
+        url = webmail.url.replace("127.0.0.1", host)
         context = chromium.new_context(
-            viewport={"width": width, "height": height}, base_url=webmail.url, locale="vi-VN", **settings
+            viewport={"width": width, "height": height}, base_url=url, locale="vi-VN", **settings
         )
         context.set_default_timeout(PATIENCE)
-        contexts.append((context, Witness(context, webmail.url)))
+        contexts.append((context, Witness(context, url)))
         return context.new_page()
 
     yield opened

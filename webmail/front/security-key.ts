@@ -86,9 +86,13 @@ if ("PublicKeyCredential" in window) {
       try {
         if (!form.reportValidity()) return;
         const answer = await proof(button.dataset.securityKey ?? "", form);
+        code.type = "password"; // nothing to read
         code.maxLength = answer.length;
         code.value = answer;
-        form.requestSubmit();
+        button.disabled = true;
+        const ways = form.querySelectorAll<HTMLButtonElement>("button:not([type=button])");
+        if (ways.length === 1) form.requestSubmit(ways[0]);
+        else ways[0]?.focus();
       } catch (why) {
         complain(form, button, why);
       } finally {
