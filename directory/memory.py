@@ -32,6 +32,11 @@ class Memory:
         self.born = born
         self._shelves: dict[str, dict[Any, Any]] = {}
 
+    @property
+    def state(self) -> tuple[int, float]:
+        """The same as long as what is remembered holds, more once it does not."""
+        return self.version, self.born
+
     def shelf(self, name: str) -> dict[Any, Any]:
         shelf = self._shelves.get(name)
         if shelf is None:

@@ -7,7 +7,7 @@ Standards: RFC 4511 §4; RFC 2696 (paged results), RFC 2891 (server-side sorting
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 
@@ -17,6 +17,9 @@ from directory.ldap.filters import Filter, read_filter
 
 # Attributes of one search, controls of one message, keys of one sort.
 MAX_ATTRIBUTES, MAX_CONTROLS, MAX_SORT_KEYS = 200, 20, 10
+# Longer names of attributes are nobody's.
+_LONGEST_NAME = 100
+_NO_ATTRIBUTE = "1.1"  # RFC 4511 §4.5.1.8
 
 _CONTROLS = context(0, constructed=True)
 PAGED = "1.2.840.113556.1.4.319"
@@ -143,6 +146,7 @@ class Message:
     id: int
     operation: Operation
     controls: tuple[Control, ...] = ()
+    octets: int = field(default=0, compare=False)  # as many as it had
 
 
 _ENTRY = application(Answer.ENTRY)
@@ -165,7 +169,7 @@ def read_message(content: bytes) -> Message:
     controls: tuple[Control, ...] = ()
     if reader.tag == _CONTROLS:
         controls = _read_controls(reader.inside(_CONTROLS))
-    return Message(number, operation, controls)
+    return Message(number, operation, controls, len(content))
 
 
 def _read_operation(reader: Reader) -> Operation:
@@ -220,7 +224,8 @@ def _read_search(reader: Reader) -> Search:
     while inside.tag is not None:
         if len(attributes) == MAX_ATTRIBUTES:
             raise BerFault("too many attributes")
-        attributes.append(inside.text())
+        name = inside.text()
+        attributes.append(name if len(name) <= _LONGEST_NAME else _NO_ATTRIBUTE)
     return Search(base, scope, size_limit, time_limit, types_only, wanted, tuple(attributes))
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from directory.database import Directory
 from directory.ldap import root
-from directory.ldap.answers import Answers
+from directory.ldap.answers import LONGEST, Answers
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
 from directory.ldap.filling import FILLED_IN, LARGE, fill_in
@@ -54,7 +54,6 @@ from directory.ldap.sorting import Order, SortRefused, order_of
 from directory.ldap.steps import Look, Send, Steps
 from directory.ldap.viewing import EverybodyByName, SortedEntries, SortedList, ViewRefused, view
 from directory.ldap.walking import Walk
-from directory.memory import Memory
 
 SORTABLE = 2000
 MOST_PAGED = 4
@@ -114,16 +113,16 @@ class _Begun:
     left: int = 0  # entries that may be given still
     has_more: bool = False  # than may be given
     entries: Sequence[bytes] = ()  # written, and not sent yet
-    memory: Memory | None = None  # where the whole answer may be kept, under this key
-    key: object = None
+    keep: Callable[[Sequence[bytes], Result], None] | None = None  # the whole answer
 
 
 class Searches:
     """The searches of one connection."""
 
-    def __init__(self, directory: Directory, finder: Finder, monotonic: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, finder: Finder, answers: Answers, monotonic: Callable[[], float]) -> None:
         self._directory = directory
         self._finder = finder
+        self._answers = answers
         self._monotonic = monotonic
         self._paged: OrderedDict[bytes, _Paged] = OrderedDict()
         self._pages = 0
@@ -159,11 +158,14 @@ class Searches:
                 raise BerFault("This scope is not known here")
             wanted = _read_controls(message.controls)
             begun: _Begun | None = None
-            is_light = self._is_light(search)
-            if about(search).is_everybodys and not message.controls:
-                begun = yield Look(partial(self._plain, search, who, goes_on=is_light), is_light=True)
+            is_short = message.octets <= LONGEST
+            found = about(search) if is_short else looked_into(search)
+            is_light = found.is_quick and (not found.asks_words or self._finder.is_ready(self._directory.clock()))
+            if is_short and found.is_everybodys and not message.controls:
+                plain = partial(self._plain, search, found.keys, message.octets, who)
+                begun = yield Look(partial(plain, goes_on=is_light), is_light=True)
                 if begun is None:
-                    begun = yield Look(partial(self._plain, search, who, goes_on=True))
+                    begun = yield Look(partial(plain, goes_on=True))
             else:
                 begun = yield Look(partial(self._begun, search, wanted, who), is_light=is_light)
             assert begun is not None
@@ -177,24 +179,22 @@ class Searches:
             done = write_result(operation.id, Answer.DONE, begun.result, controls=begun.controls)
             yield Send(numbered(operation.id, begun.entries) + done)
 
-    def _is_light(self, search: Search) -> bool:
-        found = about(search)
-        return found.is_quick and (not found.asks_words or self._finder.is_ready(self._directory.clock()))
-
-    def _plain(self, search: Search, who: Callable[[], Asker | None], *, goes_on: bool) -> _Begun | None:
+    def _plain(
+        self, search: Search, keys: frozenset[str], octets: int, who: Callable[[], Asker | None], *, goes_on: bool
+    ) -> _Begun | None:
         """The answer that was given lately, or the search begun; None: it was not, and this ``goes_on`` no further."""
         with self._directory.read() as conn:
             asker = who()
             if asker is None or not asker.may_search:
                 return _refused(asker)
-            key = asker.view(about(search).keys), search
-            known = Answers.of(conn.memory).recall(key)
+            state, key = conn.memory.state, (asker.view(keys), search)
+            known = self._answers.recall(state, key)
             if known is not None:
                 return _Begun(known.result, entries=known.operations)
             if not goes_on:
                 return None
             begun = self._begin(search, _Wanted(), asker)
-            begun.memory, begun.key = conn.memory, key
+            begun.keep = partial(self._answers.keep, state, key, octets)
             return begun
 
     def _begun(self, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
@@ -330,7 +330,7 @@ class Searches:
                 break
             if begun.entries:
                 yield Send(numbered(operation.id, begun.entries))
-                begun.entries, begun.memory = (), None
+                begun.entries, begun.keep = (), None
             yield Look(partial(self._next, search, begun))
         cookie = b""
         if result is SUCCESS:
@@ -343,8 +343,8 @@ class Searches:
                 result = Result(Code.ADMIN_LIMIT_EXCEEDED, "Ask for less: no index helps with this filter")
         if page is not None:
             begun.controls.append(page_control(cookie))
-        if begun.memory is not None and result.code in (Code.SUCCESS, Code.SIZE_LIMIT_EXCEEDED):
-            Answers.of(begun.memory).keep(begun.key, tuple(begun.entries), result)
+        if begun.keep is not None and result.code in (Code.SUCCESS, Code.SIZE_LIMIT_EXCEEDED):
+            begun.keep(begun.entries, result)
         if not operation.is_abandoned:
             done = write_result(operation.id, Answer.DONE, result, controls=begun.controls)
             yield Send(numbered(operation.id, begun.entries) + done)
@@ -378,14 +378,16 @@ class About(NamedTuple):
     asks_words: bool
 
 
-@lru_cache(2000)
-def about(search: Search) -> About:
+def looked_into(search: Search) -> About:
     keys = Selection.of(search.attributes).keys.union(asked_for(search.filter))
     hint = narrow(search.filter)
     asks_words = hint is not None and any(isinstance(each, ByWords) for each in hint)
     finds_at_once = search.scope == BASE or (is_quick(hint) and unit_ids(search.filter) is not None)
     is_everybodys = FILLED_IN.isdisjoint(keys)
     return About(keys, is_everybodys, is_everybodys and finds_at_once, asks_words)
+
+
+about = lru_cache(1000)(looked_into)
 
 
 def _is_large(search: Search) -> bool:

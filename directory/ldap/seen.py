@@ -189,7 +189,7 @@ class Selection:
     keys: frozenset[str]
 
     @classmethod
-    @lru_cache(1000)
+    @lru_cache(300)
     def of(cls, attributes: tuple[str, ...]) -> Selection:
         # RFC 4511 §4.5.1.8: an empty list is *; 1.1 alone is nothing
         all_user, all_operational = not attributes or "*" in attributes, "+" in attributes

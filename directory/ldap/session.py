@@ -23,6 +23,7 @@ from typing import Any
 
 from directory.database import Directory
 from directory.ldap import dn, root
+from directory.ldap.answers import Answers
 from directory.ldap.ber import BerFault, Framer
 from directory.ldap.comparing import compare
 from directory.ldap.entries import NAMED_BY, leaf_text, suffix
@@ -51,7 +52,6 @@ from directory.ldap.policy import Asker, Policy
 from directory.ldap.searching import NOT_YOU, OVER, Operation, Searches
 from directory.ldap.steps import Close, Look, Send, StartTls, Steps
 from directory.mail.accounts import Account
-from directory.memory import Memory
 from directory.signing_in.admission import Admission
 from directory.signing_in.login import Gate, LoginRefused
 from directory.signing_in.sasl_login import Conversation, admit, converse
@@ -87,6 +87,7 @@ class Services:
     policy: Policy
     offers_tls: bool = False  # StartTLS
     finder: Finder = field(default_factory=Finder)
+    answers: Answers = field(default_factory=Answers)
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -104,9 +105,9 @@ class Session:
         self._running: Operation | None = None
         self._broken: Steps | None = None
         self._admission: Admission | None = None
-        self._known: tuple[Memory, Asker] | None = None  # who he is, as long as the directory does not change
+        self._known: tuple[tuple[int, float], Asker] | None = None  # who he is, in this state of the directory
         self._sasl: tuple[str, Conversation] | None = None
-        self._searches = Searches(services.directory, services.finder, services.monotonic)
+        self._searches = Searches(services.directory, services.finder, services.answers, services.monotonic)
 
     @property
     def account(self) -> Account | None:
@@ -217,12 +218,13 @@ class Session:
         if self._admission is None:
             return Asker(None, self._services.policy)
         with self._services.directory.read() as conn:
-            if self._known is None or self._known[0] is not conn.memory:
+            state = conn.memory.state
+            if self._known is None or self._known[0] != state:
                 account = self._services.gate.still_holds(self._admission)
                 if account is None:
                     self._become(None)
                     return None
-                self._known = conn.memory, Asker(account, self._services.policy)
+                self._known = state, Asker(account, self._services.policy)
             return self._known[1]
 
     def _compare(self, message_id: int, request: Compare) -> Steps:

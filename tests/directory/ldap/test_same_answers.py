@@ -248,19 +248,43 @@ def test_each_is_given_his_own(asking: dict[str, Client], staffed: City) -> None
 
 
 def test_answers_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MOST_OCTETS", 1000)
-    monkeypatch.setattr(answers, "LARGEST", 400)
-    kept = answers.Answers()
-    kept.keep("large", [b"x" * 300], SUCCESS)
-    assert kept.recall("large") is None
+    monkeypatch.setattr(answers, "MOST_OCTETS", 3600)
+    monkeypatch.setattr(answers, "LARGEST", 1500)
+    kept, state = answers.Answers(), (3, 0.5)
+
+    def known() -> list[int]:
+        return [number for number in range(5) if kept.recall(state, number) is not None]
+
+    kept.keep(state, "large", 10, [b"x" * 2000], SUCCESS)
+    kept.keep(state, "asked at length", 200, [], SUCCESS)
+    assert kept.recall(state, "large") is kept.recall(state, "asked at length") is None
     for number in range(4):
-        kept.keep(number, [b"x" * 100], SUCCESS)
-        assert kept.recall(0) == ([b"x" * 100], SUCCESS)
-        kept.keep(number, [b"x" * 100], SUCCESS)
-    assert [number for number in range(5) if kept.recall(number) is not None] == [0, 1, 2, 3]
-    kept.recall(0)
-    kept.keep(4, [b"x" * 100, b"y" * 100], SUCCESS)
-    assert [number for number in range(5) if kept.recall(number) is not None] == [0, 3, 4]
+        for _ in range(2):
+            kept.keep(state, number, 20, [b"x" * 100], SUCCESS)
+            assert kept.recall(state, 0) == ([b"x" * 100], SUCCESS)
+    assert known() == [0, 1, 2, 3]
+    kept.recall(state, 0)
+    kept.keep(state, 4, 20, [b"x" * 500, b"y" * 100], SUCCESS)
+    assert known() == [0, 3, 4]
+
+
+def test_answers_are_of_the_newest_state() -> None:
+    kept = answers.Answers()
+    for old, new in (((3, 0.5), (4, 0.2)), ((5, 0.2), (5, 60.3))):
+        kept.keep(old, "key", 20, [b"old"], SUCCESS)
+        assert kept.recall(old, "key") == ([b"old"], SUCCESS)
+        assert kept.recall(new, "key") is None
+        kept.keep(old, "key", 20, [b"old"], SUCCESS)  # by a thread that had begun before
+        assert kept.recall(new, "key") is kept.recall(old, "key") is None
+        kept.keep(new, "key", 20, [b"new"], SUCCESS)
+        assert kept.recall(new, "key") == ([b"new"], SUCCESS)
+
+
+def test_what_is_asked_at_length_is_not_remembered(member: Client) -> None:
+    for text, count in ((f"(|(cn=*hùng*)(cn={'x' * 1200}))", 0), ("(cn=*hùng*)", 1)):
+        for _ in range(2):
+            assert member.search(TOP, text, attributes=["cn"]).names == ["Võ Hùng"]
+        assert len(member.session._services.answers._kept) == count
 
 
 @pytest.mark.parametrize(
