@@ -328,6 +328,16 @@ _TEXTS: Texts = {
         "{official} already goes elsewhere by line {line}",
         "{official} đã được chuyển ở dòng {line}",
     ),
+    "removals-many": (
+        "invalid",
+        "{count} of {meant} officials are not in the file and would leave: if that is right, say --yes-remove {count}",
+        "{count} trên {meant} cán bộ không có trong tệp và sẽ thôi việc: nếu đúng, thêm --yes-remove {count}",
+    ),
+    "removals-broken": (
+        "invalid",
+        "nobody leaves by a file of which line {line} cannot be read: {why}",
+        "không cho ai thôi việc theo tệp có dòng {line} không đọc được: {why}",
+    ),
     "groups-later": (
         "invalid",
         "{official} moves on {day}: memberships of groups have no dates and can be ended on the day only",

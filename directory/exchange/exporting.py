@@ -1,4 +1,7 @@
-"""Records read out of the directory, as of today, some hundred at a time: memory does not grow with the city.
+"""Records read out of the directory, some hundred at a time: memory does not grow with the city.
+
+Officials and units have versions and are told as of any day: who held or will hold which posts, in which units.  What
+else is told of them (names, addresses, telephones) is of today.
 
 Who reads them back into the same directory changes nothing; into an empty one with the same domains, kinds of units
 and positions, he gets the same units, people, mailboxes and groups, if he takes them in in this order.
@@ -33,13 +36,25 @@ _PAGE = 500
 _YES = "yes"
 
 
-def records(conn: Reading, kind: KindName, *, within: Collection[str] | None = None) -> Iterator[Record]:
-    """All of a kind; ``within``: officials who hold a post in one of these units, these units, their mailboxes.
+# What is told as of another day than today.
+DATED: frozenset[KindName] = frozenset(("official", "unit"))
+
+
+def records(
+    conn: Reading, kind: KindName, *, within: Collection[str] | None = None, on: str | None = None
+) -> Iterator[Record]:
+    """All of a kind; ``within``: officials who hold a post in one of these units, these units, their mailboxes; ``on``:
+    as of this day.
 
     Beside the columns a row has what other programs are shown (``shown_title``), and what kind each member is of.
     """
     suffix = dn.write(dn.suffix_of(primary_domain(conn)))
-    found = {"official": _officials, "unit": _units, "mailbox": _mailboxes, "group": _groups}[kind](conn, within)
+    if kind == "official":
+        found = _officials(conn, within) if on is None else _officials_on(conn, within, on)
+    elif kind == "unit":
+        found = _units(conn, within, on)
+    else:
+        found = {"mailbox": _mailboxes, "group": _groups}[kind](conn, within)
     for record in found:
         # what a line cannot hold is in nobody's name
         yield tuple({name: _tidied(value) for name, value in row.items()} | {"suffix": suffix} for row in record)
@@ -51,7 +66,7 @@ def _tidied(value: Any) -> Any:
 
 # --- officials --------------------------------------------------------------------------------------------------------
 
-_PEOPLE = (
+_EVERYBODY = (
     select(
         person.c.sort_key,
         person.c.id,
@@ -69,56 +84,83 @@ _PEOPLE = (
         account.c.language,
     )
     .join(account, account.c.person_id == person.c.id)
-    .where(account.c.status != "closed")
     .order_by(person.c.sort_key, person.c.id)
     .limit(_PAGE)
 )
 
 
 def _officials(conn: Reading, within: Collection[str] | None) -> Iterator[Record]:
+    """Who is here, with the posts that last or are to come."""
     keys = _UnitKeys(conn)
-    statement = _PEOPLE
+    statement = _EVERYBODY.where(account.c.status != "closed")
     if within is not None:
-        holders = select(appointment.c.person_id).where(
-            appointment.c.unit_id.in_(within), appointment.c.valid_from <= conn.today, _lasts(conn)
-        )
-        statement = statement.where(person.c.id.in_(holders))
-    page = conn.execute(statement).all()
-    while page:
-        posts = _posts(conn, keys, [row.id for row in page])
+        statement = statement.where(person.c.id.in_(_holders(within, conn.today)))
+    for page in _pages(conn, statement):
+        posts = _posts(conn, keys, [row.id for row in page], _lasts(conn.today))
         other = _aliases(conn, address.c.account_id, {row.account: row.login for row in page})
         for row in page:
-            told = {
-                "employee_code": row.employee_code or "",
-                "full_name": row.full_name,
-                "family_name": row.family_name,
-                "middle_name": row.middle_name,
-                "given_name": row.given_name,
-                "address": row.login,
-                "aliases": other.get(row.account, []),
-                "phone": row.phone,
-                "quota": written_size(row.quota_bytes),
-                "language": row.language,
-                "shown_title": row.title,
-                "shown_unit": row.unit_name,
-            }
+            told = _told(row) | {"aliases": other.get(row.account, [])}
+            told |= {"shown_title": row.title, "shown_unit": row.unit_name}
             yield tuple(told | post for post in posts.get(row.id, [{}]))
+
+
+def _officials_on(conn: Reading, within: Collection[str] | None, on: str) -> Iterator[Record]:
+    """Who held, or will hold, a post on a day, whatever became of him; with the posts of that day."""
+    keys, tree = _UnitKeys(conn, on), units.tree(conn, on)
+    titles = {position.code: position.title for position in postings.positions(conn).values()}
+    for page in _pages(conn, _EVERYBODY.where(person.c.id.in_(_holders(within, on)))):
+        of_day = (appointment.c.valid_from <= on) & _lasts(on)
+        posts = _posts(conn, keys, [row.id for row in page], of_day)
+        for row in page:
+            first = posts[row.id][0]
+            told = _told(row) | {
+                "aliases": [],
+                "shown_title": postings.written_title(first["title"], first["kind"], titles[first["position"]]),
+                "shown_unit": tree.find(first["unit"]).name,
+            }
+            yield tuple(told | post for post in posts[row.id])
+
+
+def _told(row: Any) -> Row:
+    """What is the person's own, of today."""
+    return {
+        "employee_code": row.employee_code or "",
+        "full_name": row.full_name,
+        "family_name": row.family_name,
+        "middle_name": row.middle_name,
+        "given_name": row.given_name,
+        "address": row.login,
+        "phone": row.phone,
+        "quota": written_size(row.quota_bytes),
+        "language": row.language,
+    }
+
+
+def _holders(within: Collection[str] | None, on: str) -> Any:
+    held = select(appointment.c.person_id).where(appointment.c.valid_from <= on, _lasts(on))
+    return held if within is None else held.where(appointment.c.unit_id.in_(within))
+
+
+def _pages(conn: Reading, statement: Any) -> Iterator[Any]:
+    page = conn.execute(statement).all()
+    while page:
+        yield page
         last = page[-1]
         behind = tuple_(person.c.sort_key, person.c.id) > tuple_(last.sort_key, last.id)
         # PostgreSQL has an index of the first alone
         page = conn.execute(statement.where(person.c.sort_key >= last.sort_key, behind)).all()
 
 
-def _lasts(conn: Reading) -> Any:
-    return or_(appointment.c.valid_until.is_(None), appointment.c.valid_until >= conn.today)
+def _lasts(on: str) -> Any:
+    return or_(appointment.c.valid_until.is_(None), appointment.c.valid_until >= on)
 
 
-def _posts(conn: Reading, keys: _UnitKeys, person_ids: list[str]) -> dict[str, list[Row]]:
-    """By person, the primary one first, which the import takes for that; those to come too, not those that ended."""
+def _posts(conn: Reading, keys: _UnitKeys, person_ids: list[str], wanted: Any) -> dict[str, list[Row]]:
+    """By person, the primary one first, which the import takes for that."""
     known = postings.positions(conn)
     rows = conn.execute(
         select(appointment)
-        .where(appointment.c.person_id.in_(person_ids), _lasts(conn))
+        .where(appointment.c.person_id.in_(person_ids), wanted)
         .order_by(appointment.c.is_primary.desc(), appointment.c.valid_from, appointment.c.rank, appointment.c.id)
     )
     found: dict[str, list[Row]] = {}
@@ -156,8 +198,8 @@ def _aliases(conn: Reading, owner: Any, primary: dict[str, str]) -> dict[str, li
 class _UnitKeys:
     """By what the import finds each unit: short name, else agency code, else full name; else its id."""
 
-    def __init__(self, conn: Reading) -> None:
-        self._tree = units.tree(conn)
+    def __init__(self, conn: Reading, on: str | None = None) -> None:
+        self._tree = units.tree(conn, on)
         self._known: dict[str, str] = {}
 
     def of(self, unit_id: str) -> str:
@@ -183,9 +225,9 @@ class _UnitKeys:
 # --- units ------------------------------------------------------------------------------------------------------------
 
 
-def _units(conn: Reading, within: Collection[str] | None) -> Iterator[Record]:
+def _units(conn: Reading, within: Collection[str] | None, on: str | None) -> Iterator[Record]:
     """Parents before their children."""
-    keys, tree = _UnitKeys(conn), units.tree(conn)
+    keys, tree = _UnitKeys(conn, on), units.tree(conn, on)
     for top in tree.children(None):
         for unit in tree.subtree(top.id):
             if within is None or unit.id in within:

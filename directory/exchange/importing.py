@@ -35,7 +35,7 @@ BATCH = 1000
 # Problems and differences kept for the summary; all of them are in the rejects file, and told to ``tell``.
 _SHOWN = 20
 
-Verb = Literal["added", "updated", "unchanged"]
+Verb = Literal["added", "updated", "unchanged", "left"]
 
 
 @dataclass(frozen=True, slots=True)

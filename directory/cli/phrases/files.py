@@ -23,6 +23,41 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Write officials to a file that the import reads back; without FILE to standard output.",
         "Xuất cán bộ ra tệp mà lệnh nhập đọc lại được; không có FILE thì ra đầu ra chuẩn.",
     ),
+    "import.removing": (
+        "Whoever holds a post today and is not in the file leaves; --dry-run shows who.",
+        "Ai đang giữ chức vụ mà không có trong tệp thì thôi việc; --dry-run cho xem trước.",
+    ),
+    "import.removing-in": (
+        "Only of this unit and what lies below it.  [default: the whole city]",
+        "Chỉ trong đơn vị này và các đơn vị trực thuộc.  [mặc định: toàn thành phố]",
+    ),
+    "import.yes-remove": (
+        "That so many leave is right; needed where it is more than one in twenty.",
+        "Xác nhận đúng số người thôi việc; cần khi vượt quá một phần hai mươi.",
+    ),
+    "import.removing-first": (
+        "--removing-in and --yes-remove go with --removing",
+        "--removing-in và --yes-remove đi cùng --removing",
+    ),
+    "import.nobody-leaves": (
+        "Lines were refused, so nobody leaves ({count} would have); correct them and take the whole file in again.",
+        "Có dòng bị từ chối nên không cho ai thôi việc (lẽ ra {count}); hãy sửa và nhập lại cả tệp.",
+    ),
+    "import.stays": ("{login} stays: {why}", "{login} vẫn ở lại: {why}"),
+    "import.would-leave": ("- {subject}: {what} would leave", "- {subject}: {what} sẽ thôi việc"),
+    "import.would-leave-all": ("{count} would leave.", "{count} người sẽ thôi việc."),
+    "import.left": (
+        "{count} left; each can be taken back: citymail official undo-remove.",
+        "{count} người đã thôi việc; có thể hủy từng trường hợp: citymail official undo-remove.",
+    ),
+    "export.on": (
+        "As of this day, past or to come: who held which posts, which units there were.  [default: today]",
+        "Theo một ngày, trước hoặc sau hôm nay: ai giữ chức vụ nào, có những đơn vị nào.  [mặc định: hôm nay]",
+    ),
+    "export.no-day": (
+        "mailboxes and groups are known as of today only",
+        "hộp thư và nhóm chỉ xuất được theo ngày hôm nay",
+    ),
     "unit.import": (
         "Take units in from a file, parents before what lies below them; a second run changes nothing.\n\n"
         "Columns: name (tên đơn vị), type (loại), short_name (tên tắt), parent (cấp trên), agency_code (mã cơ quan), "
