@@ -32,9 +32,9 @@ _INTERIOR_INDEX, _INTERIOR_TABLE = 2, 5
 _GAP = 4
 # Inner pages that are read at most: of a file that is torn, they might have no end.
 _MOST = 10_000
-# Octets that are asked for at most, for a client may be slow; and in one step.
+# Octets that are asked for at most, for a client may be slow; and in one step, behind which others' reads wait.
 _LIMIT = 512 << 20
-_STEP = 2 << 20
+_STEP = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,10 @@ class ReadAhead:
         (size,) = struct.unpack(">H", os.pread(self._file, 2, 16))
         self._page_size = 65_536 if size == 1 else size
         self._busy = threading.Lock()
+        self._ends = False
 
     def close(self) -> None:
+        self._ends = True
         with self._busy:  # a thread is at it
             os.close(self._file)
 
@@ -109,12 +111,19 @@ class ReadAhead:
             self._busy.release()
 
     def ask_all(self, stretch: Stretch) -> None:
-        """For all pages of a stretch, whosesoever they are, if there is memory that nobody uses."""
+        """For all pages of a stretch, whosesoever they are, if there is memory that nobody uses.
+
+        Nobody waits for these, so each step is awaited: all asked for at once, half a gigabyte would stand in the disk's
+        queue before the one body that somebody opens meanwhile.
+        """
         if stretch.size > os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
             return
         start = (stretch.first - 1) * self._page_size
         for place in range(start, start + min(stretch.size, 2 * _LIMIT), _STEP):
+            if self._ends:
+                break
             os.posix_fadvise(self._file, place, _STEP, os.POSIX_FADV_WILLNEED)
+            os.pread(self._file, 1, place + _STEP - 1)
 
     def _want(self, pages: Sequence[int]) -> None:
         size = self._page_size
