@@ -113,7 +113,7 @@ class ReadAhead:
     def ask_all(self, stretch: Stretch) -> None:
         """For all pages of a stretch, whosesoever they are, if there is memory that nobody uses.
 
-        Nobody waits for these, so each step is awaited: all asked for at once, half a gigabyte would stand in the disk's
+        Nobody waits for these, so each step is awaited: all asked for at once, half a gigabyte would stand in its
         queue before the one body that somebody opens meanwhile.
         """
         if stretch.size > os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
