@@ -8,6 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from mailserver.refusals import TryLater
-from mailserver.store import Store, messages, open_store, reading
+from mailserver.store import Store, changes, messages, open_store, reading
 from mailserver.store.messages import Target
 
 
@@ -255,3 +256,42 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(
         store.close()
         line.close()
         shutil.rmtree(folder)
+
+
+def test_flags_that_a_crash_may_take_deceive_nobody(own_server: Any, tmp_path: Path, hire: Any) -> None:
+    """The server ends without a word while flags are on their way to its disk.  Whether they got there or not, whoever
+    was told of them hears how things are."""
+    store = open_store(own_server.url, tmp_path)
+    clerk = hire(store, "binh")
+    box = clerk.inbox.id
+    clerk.fill(30)
+    admin = create_engine(own_server.url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("ALTER SYSTEM SET wal_writer_delay = '10s'"))  # so that something is lost, mostly
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
+    told: dict[int, int] = {}
+
+    def mark(tx: Any, uid: int, flag: str) -> messages.FlagsResult:
+        return messages.set_flags(tx, box, [(uid, uid)], "replace", [flag])
+
+    for _ in range(2):
+        for uid in clerk.uids():
+            flag = f"lan{len(told)}"
+            done = store.write(partial(mark, uid=uid, flag=flag), [box], lasting=False).result(30)
+            ((_, flags, modseq),) = done.changed
+            assert modseq not in told
+            told[modseq] = flags
+            if len(told) % 10 == 0:
+                break
+        known = {row.uid: row.flags for row in clerk.ask(reading.placements, box)}
+        own_server.crash()
+        own_server.start()
+        store.close()
+        store = Store(own_server.url, tmp_path)
+        clerk = hire(store, "binh")
+        heard = {uid: flags for uid, flags, _ in clerk.ask(changes.changed_since, box, max(told))}
+        assert known | heard == {row.uid: row.flags for row in clerk.ask(reading.placements, box)}
+        assert clerk.mailbox().highest_modseq > max(told)  # taken up, or it would be the same
+    assert store.check_consistency() == []
+    store.close()
