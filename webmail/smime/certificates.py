@@ -26,6 +26,12 @@ class Facts:
     not_after: float
     fingerprint: str
 
+    @property
+    def signer(self) -> str:
+        """In a line: what people are called, where, and the address that counts."""
+        name = " · ".join(each for each in (self.name, self.unit or self.organization) if each)
+        return f"{name} <{self.addresses[0]}>" if self.addresses else name
+
 
 def facts_of(der: bytes) -> Facts | None:
     """None for what nobody can read."""

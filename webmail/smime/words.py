@@ -11,6 +11,7 @@ from typing import Literal
 from security.cms import Reason, Remark, Signature, Verdict
 from security.keys.wire import Refusal
 from webmail.languages import _
+from webmail.smime.certificates import facts_of
 from webmail.smime.contents import Contents
 from webmail.smime.refusals import refusal_text
 
@@ -27,6 +28,7 @@ class Saying:
     reason: str
     advice: str = ""
     opens: bool = False  # a password would open it
+    signer: str = ""  # whom the certificate names
 
     @property
     def icon(self) -> str:
@@ -95,7 +97,15 @@ def of_signature(signature: Signature) -> Saying:
         advice = _("Whoever signed it need not have written or read it.")
     if signature.reason is Reason.REVOKED_SINCE:
         tone, advice = "caution", _("Ask the sender whether it is from before that.")
-    return Saying(verdict.value, tone, title, reason_text(signature.reason), advice)  # type: ignore[arg-type]
+    facts = facts_of(signature.certificate) if signature.certificate is not None else None
+    return Saying(
+        verdict.value,
+        tone,  # type: ignore[arg-type]
+        title,
+        reason_text(signature.reason),
+        advice,
+        signer=facts.signer if facts is not None else "",
+    )
 
 
 def reason_text(reason: Reason | None) -> str:
