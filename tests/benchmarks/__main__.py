@@ -43,6 +43,7 @@ from tests.benchmarks.store_level import StoreLevel
 from tests.benchmarks.sync import Sync
 from tests.benchmarks.web_live import WebLive
 from tests.benchmarks.web_pages import WebPages
+from tests.benchmarks.web_screen import WebScreen
 from tests.directory.plans.synthetic import Sizes
 
 NAMES = (
@@ -112,7 +113,7 @@ FULL = Plan(
             Pages(_CITY, 200),
         ),
         "reorganisation": (Reorganisation(_REORGANISED),),
-        "webmail": (WebPages(50_000, tries=50, browsers=4),),
+        "webmail": (WebPages(50_000, tries=50, browsers=4), WebScreen(100_000, tries=20)),
         "live": (WebLive(500, 300),),
     },
 )
@@ -144,7 +145,7 @@ QUICK = Plan(
             Pages(_TOWN, 20),
         ),
         "reorganisation": (Reorganisation(_REORGANISED_TOWN),),
-        "webmail": (WebPages(5_000, tries=5, browsers=4),),
+        "webmail": (WebPages(5_000, tries=5, browsers=4), WebScreen(6_000, tries=3)),
         "live": (WebLive(500, 60),),
     },
 )

@@ -1,0 +1,222 @@
+"""The webmail on the screen: Debian's Chromium on a mailbox of many messages, from the click to what was asked for.
+
+Times are the browser's own (Navigation Timing, Paint Timing) where it has them; else from the action until what was
+asked for can be seen, looked at as often as the browser paints.  The driver runs on the same two cores.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.benchmarks import corpus
+from tests.benchmarks.citymail import CityMail
+from tests.benchmarks.contender import COLLECTOR, PASSWORD, REVERSE_PATH, Contender
+from tests.benchmarks.figures import Figure, Values, percentile
+from tests.benchmarks.metering import Meter
+from tests.benchmarks.roundcube import Roundcube
+from tests.benchmarks.series import Series
+from tests.benchmarks.smtp_session import open_session
+from tests.benchmarks.web_pages import fill
+
+_CHROMIUM = "/usr/bin/chromium"
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+_PATIENCE = 60_000
+_SIZE = {"width": 1440, "height": 900}
+_TIMINGS = """() => [performance.getEntriesByType('navigation')[0].responseStart,
+    performance.getEntriesByName('first-contentful-paint')[0].startTime]"""
+# As with the scroll bar; and whether there is a row in the middle of what is in sight.
+_SCROLL = """(share) => {
+    const rows = document.querySelector("[data-rows]");
+    rows.scrollTop = share * (rows.scrollHeight - rows.clientHeight);
+}"""
+_ROW_IN_SIGHT = """() => {
+    const at = document.querySelector("[data-rows]").getBoundingClientRect();
+    return document.elementFromPoint(at.left + at.width / 2, at.top + at.height / 2)?.closest("[data-item]");
+}"""
+_FIRST_ROW_HAS = "document.querySelector('[data-item]')?.textContent.includes(mark)"
+_STEPS = {
+    "first_byte": "first byte of the mail screen",
+    "first_paint": "first paint of the mail screen",
+    "open": "open a message",
+    "row": "any row of the list",
+    "search": "search",
+    "arrival": "new mail on the screen",
+}
+
+
+@dataclass(frozen=True)
+class WebScreen(Series):
+    count: int  # of messages
+    tries: int
+
+    figures = tuple(
+        Figure(f"{step}_ms_{share}", f"{name}: {share}, ms", "less")
+        for step, name in _STEPS.items()
+        for share in ("p50", "p95")
+    )
+
+    @property
+    def title(self) -> str:
+        return f"webmail in Chromium, {self.count:,} messages"
+
+    @property
+    def settings(self) -> str:
+        return f"{self.tries} times each, {_SIZE['width']} × {_SIZE['height']}"
+
+    def prepare(self, contender: Contender) -> Values:
+        fill(contender, self.count)
+        return {}
+
+    def measure(self, contender: Contender, run: int) -> Values:
+        times: dict[str, list[float]] = {}
+        with Meter(contender.roots) as meter, _page() as page:
+            screen = _screen(contender, page, random.Random(run))
+            screen.sign_in()
+            for number in range(self.tries + 1):  # the first of everything pays for what the others find
+                for step, spent in screen.walk().items():
+                    if number:
+                        times.setdefault(step, []).append(spent)
+        return {
+            f"{step}_ms_p{share}": percentile(found, share) for step, found in times.items() for share in (50, 95)
+        } | meter.figures()
+
+
+@contextmanager
+def _page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
+        page = browser.new_page(viewport=_SIZE)  # type: ignore[arg-type]
+        page.set_default_timeout(_PATIENCE)
+        yield page
+        browser.close()
+
+
+def _screen(contender: Contender, page: Page, chance: random.Random) -> Screen:
+    if isinstance(contender, CityMail):
+        return CityMailScreen(page, contender.live.ports["http"], chance, contender.smtp_port)
+    assert isinstance(contender, Roundcube)
+    return RoundcubeScreen(page, contender.web_port, chance)
+
+
+class Screen(abc.ABC):
+    def __init__(self, page: Page, port: int, chance: random.Random) -> None:
+        self.page = page
+        self.origin = f"http://127.0.0.1:{port}"
+        self.chance = chance
+
+    @abc.abstractmethod
+    def sign_in(self) -> None: ...
+
+    @abc.abstractmethod
+    def walk(self) -> dict[str, float]:
+        """Every step once, in milliseconds."""
+
+    def _loaded(self, path: str, row: str) -> dict[str, float]:
+        self.page.goto(f"{self.origin}{path}")
+        self.page.wait_for_selector(row)
+        first_byte, first_paint = self.page.evaluate(_TIMINGS)
+        return {"first_byte": first_byte, "first_paint": first_paint}
+
+    def _watch_frames(self) -> None:
+        """Count the frames that have loaded: a message's text is in one, and nobody else can look into it."""
+        self.page.evaluate(
+            """() => {
+                window.framesLoaded = 0;
+                document.addEventListener("load", (event) => {
+                    if (event.target.tagName === "IFRAME") window.framesLoaded += 1;
+                }, true);
+            }"""
+        )
+
+    def _until(self, action: Callable[[], object], seen: str, given: object = None) -> float:
+        """Milliseconds from before ``action`` until ``seen``, a function of the page's, holds."""
+        start = time.perf_counter()
+        action()
+        self.page.wait_for_function(seen, arg=given, polling="raf")
+        return 1e3 * (time.perf_counter() - start)
+
+    def _open(self, row: str) -> float:
+        before = self.page.evaluate("window.framesLoaded")
+        return self._until(lambda: self.page.click(row), "(before) => window.framesLoaded > before", before)
+
+
+class CityMailScreen(Screen):
+    def __init__(self, page: Page, port: int, chance: random.Random, smtp_port: int) -> None:
+        super().__init__(page, port, chance)
+        self._smtp_port = smtp_port
+        self._inbox = ""
+        self._sent = 0
+
+    def sign_in(self) -> None:
+        self.page.goto(f"{self.origin}/login")
+        self.page.fill("input[name=login]", COLLECTOR)
+        self.page.fill("input[name=password]", PASSWORD)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_selector("[data-item]")
+        self._inbox = self.page.url.removeprefix(self.origin)
+
+    def walk(self) -> dict[str, float]:
+        found = self._loaded(self._inbox, "[data-item]")
+        self._watch_frames()
+        found["open"] = self._open(f"[data-item]:nth-child({self.chance.randint(2, 10)}) .subject")
+        found["arrival"] = self._arrival()
+        found["row"] = self._row()
+        box = "input[name=q]"
+        self.page.fill(box, corpus.SUBJECT_MARK)
+        found["search"] = self._until(
+            lambda: self.page.press(box, "Enter"),
+            f"(mark) => location.pathname === '/search' && {_FIRST_ROW_HAS}",
+            corpus.SUBJECT_MARK,
+        )
+        return found
+
+    def _row(self) -> float:
+        """Scrolled to some place far away, as with the bar, until the rows there can be read."""
+        return self._until(lambda: self.page.evaluate(_SCROLL, self.chance.random()), _ROW_IN_SIGHT)
+
+    def _arrival(self) -> float:
+        self._sent += 1
+        mark = f"moi-{self._sent}-{self.chance.randrange(10**9)}"
+        letter = f"From: <{REVERSE_PATH}>\r\nTo: <{COLLECTOR}>\r\nSubject: {mark}\r\n\r\nx\r\n.\r\n".encode()
+
+        async def hand_in() -> None:
+            session = await open_session(self._smtp_port)
+            await session.send(REVERSE_PATH, [COLLECTOR], letter)
+            await session.quit()
+
+        with ThreadPoolExecutor(1) as pool:
+            return self._until(
+                lambda: pool.submit(asyncio.run, hand_in()).result(),
+                f"(mark) => {_FIRST_ROW_HAS}",
+                mark,
+            )
+
+
+class RoundcubeScreen(Screen):
+    def sign_in(self) -> None:
+        self.page.goto(f"{self.origin}/")
+        self.page.fill("#rcmloginuser", COLLECTOR)
+        self.page.fill("#rcmloginpwd", PASSWORD)
+        self.page.press("#rcmloginpwd", "Enter")
+        self.page.wait_for_selector("#messagelist tbody tr")
+
+    def walk(self) -> dict[str, float]:
+        found = self._loaded("/?_task=mail&_mbox=INBOX", "#messagelist tbody tr")
+        self._watch_frames()
+        found["open"] = self._open(f"#messagelist tbody tr:nth-child({self.chance.randint(2, 10)}) span.subject")
+        self.page.fill("#mailsearchform", corpus.SUBJECT_MARK)
+        found["search"] = self._until(
+            lambda: self.page.press("#mailsearchform", "Enter"),
+            "(mark) => document.querySelector('#messagelist tbody tr')?.textContent.includes(mark)",
+            corpus.SUBJECT_MARK,
+        )
+        return found
