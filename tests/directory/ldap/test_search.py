@@ -129,6 +129,8 @@ def test_units_and_groups(member: Client, staffed: City) -> None:
             },
         ),
         (["userCertificate;binary", "cn;lang-vi", "mail"], {"mail"}),
+        (["y" * 5000], set()),
+        (["y" * 5000, "sn"], {"sn"}),
     ],
 )
 def test_selection(member: Client, attributes: list[str], keys: set[str] | None) -> None:
