@@ -19,7 +19,9 @@ from webmail.published import mta_sts, pki
 from webmail.reading import (
     actions,
     attachments,
+    exporting,
     handling,
+    importing,
     labels,
     listing,
     mailboxes,
@@ -75,7 +77,7 @@ def create_app(services: WebmailServices) -> Flask:
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
-        search_form, saved_searches, pictures, previews, snoozing, handling,
+        search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
         choices, details, unlocking,
     ):  # fmt: skip

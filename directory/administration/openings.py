@@ -18,7 +18,15 @@ from directory.record import search
 
 # Actions that let somebody into a mailbox, or are a hand in it.
 OPENING = (
-    *("mailbox.act", "mailbox.grant", "mailbox.share", "mailbox.restore", "mailbox.import", "mailbox.passwd"),
+    *(
+        "mailbox.act",
+        "mailbox.grant",
+        "mailbox.share",
+        "mailbox.restore",
+        "mailbox.import",
+        "mailbox.export",
+        "mailbox.passwd",
+    ),
     *("mailbox.entrust", "mailbox.read", "mailbox.attach", "app-password.add"),
 )
 

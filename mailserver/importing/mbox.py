@@ -68,7 +68,7 @@ class MboxSource:
                 continue
             if path.is_dir():
                 self._look_into(path, [*levels, name.removesuffix(".sbd")])
-            elif path.suffix.lower() not in _NOT_MAIL and _is_mbox(path):
+            elif path.suffix.lower() not in _NOT_MAIL and is_mbox(path):
                 self._files.setdefault(joined([*levels, name.removesuffix(".mbox")]), path)
 
     def folders(self) -> list[Folder]:
@@ -87,7 +87,7 @@ class MboxSource:
         """Files are closed as they are read."""
 
 
-def _is_mbox(path: Path) -> bool:
+def is_mbox(path: Path) -> bool:
     try:
         with open_regular(path) as file:
             beginning = os.pread(file, _LONGEST_FROM_LINE, 0)

@@ -25,6 +25,8 @@ Send = Callable[[Message], Awaitable[None]]
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 IN_MEMORY = 512 * 1024
+IN_ANSWER = 8 * 1024 * 1024  # octets of an answer that are held in memory; what follows goes through a file
+_PIECE = 256 * 1024
 BODY_TIMEOUT = 60.0
 LONGEST_PAUSE = 30.0
 # The application's word for "give this answer out after so many seconds" (a login that is being slowed).
@@ -66,7 +68,7 @@ class Bridge:
             environ = _environ(scope, body, size)
             zipped = b"gzip" in headers.get(b"accept-encoding", b"")
             loop = asyncio.get_running_loop()
-            status, given, content = await loop.run_in_executor(self._executor, self._think, environ, zipped)
+            status, given, content, more = await loop.run_in_executor(self._executor, self._think, environ, zipped)
         pause = 0.0
         kept = []
         for name, value in given:
@@ -77,7 +79,12 @@ class Bridge:
         if pause > 0:
             await asyncio.sleep(pause)
         await send({"type": "http.response.start", "status": status, "headers": kept})
-        await send({"type": "http.response.body", "body": content})
+        await send({"type": "http.response.body", "body": content, "more_body": more is not None})
+        if more is not None:
+            with more:
+                while piece := more.read(_PIECE):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
         return None
 
     async def _take_in(self, receive: Receive, body: tempfile.SpooledTemporaryFile[bytes]) -> int:
@@ -95,8 +102,10 @@ class Bridge:
             if not message.get("more_body", False):
                 return size
 
-    def _think(self, environ: dict[str, Any], zipped: bool) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Run the application to its end; on a thread."""
+    def _think(
+        self, environ: dict[str, Any], zipped: bool
+    ) -> tuple[int, list[tuple[str, str]], bytes, IO[bytes] | None]:
+        """Run the application to its end; on a thread.  What is too much for the memory comes back as a file."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
         written: list[bytes] = []
 
@@ -105,17 +114,32 @@ class Bridge:
             return written.append
 
         chunks = self._application(environ, start_response)
+        more: IO[bytes] | None = None
+        size = 0
         try:
-            written.extend(chunks)
+            for chunk in chunks:
+                size += len(chunk)
+                if size > IN_ANSWER and more is None:
+                    more = tempfile.TemporaryFile()  # noqa: SIM115  (whoever gives it out closes it)
+                if more is None:
+                    written.append(chunk)
+                else:
+                    more.write(chunk)
+        except BaseException:
+            if more is not None:
+                more.close()
+            raise
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
         status, headers = started[0]
         content = b"".join(written)
-        if zipped and len(content) >= _SMALLEST_COMPRESSED:
+        if more is not None:
+            more.seek(0)
+        elif zipped and len(content) >= _SMALLEST_COMPRESSED:
             headers, content = _compress(headers, content)
-        return int(status.split(" ", 1)[0]), headers, content
+        return int(status.split(" ", 1)[0]), headers, content, more
 
 
 def _compress(headers: list[tuple[str, str]], content: bytes) -> tuple[list[tuple[str, str]], bytes]:

@@ -31,6 +31,7 @@ def show() -> Answer:
         "mailbox.attach": _("Gave the holders of a position a right to the mailbox"),
         "mailbox.restore": _("Looked for deleted mail, or brought it back"),
         "mailbox.import": _("Brought mail in"),
+        "mailbox.export": _("Took mail along"),
         "mailbox.passwd": _("Set another password"),
         "app-password.add": _("Made an app password"),
     }

@@ -31,7 +31,7 @@ POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>")
 def download(mailbox_id: int, uid: int, index: int) -> Response:
     _, part, octets = load_part(mailbox_id, uid, index)
-    return _as_download(octets, part_name(part), part.media_type)
+    return as_download(octets, part_name(part), part.media_type)
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>/inline")
@@ -39,7 +39,7 @@ def inline(mailbox_id: int, uid: int, index: int) -> Response:
     contents, part, octets = load_part(mailbox_id, uid, index)
     kind = picture_type(octets)
     if kind is None:
-        return _as_download(octets, part_name(part), part.media_type)
+        return as_download(octets, part_name(part), part.media_type)
     response = _guarded(octets, kind, "inline", part_name(part))
     if not contents.is_encrypted:
         response.headers["Cache-Control"] = "private, max-age=3600"
@@ -65,7 +65,7 @@ def all_in_one(mailbox_id: int, uid: int) -> Response:
                 archive.writestr(_free_name(each.name, taken), octets)
     if not hanging:
         abort(404)
-    return _as_download(packed.getvalue(), f"{_plain_name(row.subject)}.zip", "application/zip")
+    return as_download(packed.getvalue(), f"{file_name(row.subject)}.zip", "application/zip")
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -80,7 +80,7 @@ def _free_name(name: str, taken: set[str]) -> str:
     return found
 
 
-def _plain_name(subject: str) -> str:
+def file_name(subject: str) -> str:
     return "".join(c for c in subject if c.isalnum() or c in " -_.,()").strip()[:80] or "message"
 
 
@@ -95,7 +95,7 @@ def original(mailbox_id: int, uid: int) -> Response:
         octets = services().store.octets(conn, row.message_id)
     if request.args.get("view") == "1":
         return _guarded(octets[:500_000], "text/plain; charset=utf-8", "inline", "message.txt")
-    return _as_download(octets, f"{_plain_name(row.subject)}.eml", "message/rfc822")
+    return as_download(octets, f"{file_name(row.subject)}.eml", "message/rfc822")
 
 
 def load_part(mailbox_id: int, uid: int, index: int) -> tuple[Contents, Part, bytes]:
@@ -112,7 +112,7 @@ def load_part(mailbox_id: int, uid: int, index: int) -> tuple[Contents, Part, by
     return contents, part, decoded(part, octets)
 
 
-def _as_download(octets: bytes, name: str, media_type: str) -> Response:
+def as_download(octets: bytes, name: str, media_type: str) -> Response:
     # A type that a browser would open by itself is not named; the name's ending tells programs what it is.
     harmless = not media_type.startswith(("text/", "image/svg", "application/xhtml", "application/xml", "multipart/"))
     kind = media_type if harmless and media_type.isascii() else "application/octet-stream"
