@@ -9,6 +9,7 @@ import pytest
 
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.grammar.syntax import Cursor
+from mailserver.store import messages
 from tests.mailserver.imap.talk import Direct, make_services
 
 # What the office's clock shows when a message comes without a date.
@@ -59,7 +60,7 @@ def test_what_came_without_a_date_is_dated_in_the_city(client_in, zone, shown, d
     ],
 )
 def test_a_date_is_shown_and_found_as_it_was_given(client_in, written, day, others):
-    """Also after a copy, a move, and a return from the dead (RFC 9051 §6.4.4, §6.4.7, §7.5.2)."""
+    """Also after a copy and a move (RFC 9051 §6.4.4, §6.4.7, §7.5.2)."""
     client = client_in()
     client.ok(b'APPEND INBOX "%b" {6+}\r\na: b\r\n' % written.encode())
     client.ok("SELECT INBOX")
@@ -88,6 +89,18 @@ def test_a_copy_by_rows_keeps_the_zone(client_in):
     client.ok("SELECT Archive")
     line = '* 2 FETCH (FLAGS (\\Recent mine) INTERNALDATE "01-Feb-2026 23:59:59 -1200")'
     assert client.ok("FETCH 2 (FLAGS INTERNALDATE)")[0] == line
+
+
+def test_what_is_brought_back_keeps_its_zone(client_in):
+    client = client_in()
+    client.ok(b'APPEND INBOX (\\Deleted) "01-Feb-2026 23:59:59 -1200" {6+}\r\na: b\r\n')
+    client.ok("SELECT INBOX")
+    client.ok("EXPUNGE")
+    inbox = client.session.view.mailbox_id
+    client.services.store.write(lambda tx: messages.restore(tx, inbox, [1], inbox)).result()
+    assert "* 1 EXISTS" in client.ok("NOOP")
+    line = '* 1 FETCH (UID 2 INTERNALDATE "01-Feb-2026 23:59:59 -1200")'
+    assert client.ok("FETCH 1 (UID INTERNALDATE)")[0] == line
 
 
 @pytest.mark.parametrize(

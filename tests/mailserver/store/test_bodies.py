@@ -296,7 +296,8 @@ def test_broken_promises_are_found_by_the_check(tmp_path: Path) -> None:
         "UPDATE sequence SET value = 1 WHERE name = 'uid_validity'",
         "INSERT INTO expunged SELECT mailbox_id, modseq, uid, message_id, flags, internal_date, 0, zone"
         " FROM placement WHERE uid = 2",
-        "INSERT INTO expunged SELECT mailbox_id, modseq + 1, uid, message_id, flags, internal_date, 0, zone FROM expunged",
+        "INSERT INTO expunged"
+        " SELECT mailbox_id, modseq + 1, uid, message_id, flags, internal_date, 0, zone FROM expunged",
         "UPDATE expunged SET message_id = 99",
         "UPDATE placement SET message_id = 99 WHERE uid = 2",
         "UPDATE placement SET size = size + 1 WHERE uid = 2",
