@@ -22,12 +22,12 @@ from directory.keys.answering import Answering
 from directory.keys.using import SessionRules
 from directory.keys.vault import Vault
 from mailserver.config import Config
-from mailserver.servers.keys import KeyServer, die_with_parent, harden, listen
+from mailserver.servers.keys import HANDED, KeyServer, die_with_parent, handed_key, harden, listen
 from security.authority.key_kinds import KeyFault
 from security.authority.key_places import in_token
 from security.keys.client import KeyProcess
 from security.keys.installation import InstallationKey, Succession
-from security.keys.wrapping import Wrapper, WrappingFault, installation_key
+from security.keys.wrapping import KEY_OCTETS, Wrapper, WrappingFault, installation_key, key_of_octets
 from security.keys.wrapping import make_installation_key as make_key_file
 
 log = logging.getLogger("citymail.keys")
@@ -66,6 +66,8 @@ def make_installation_key(config: Config) -> None:
     Raises KeyFault, OSError, WrappingFault.
     """
     place = config.pki.wrapping_key
+    if place == HANDED:
+        return  # whoever hands it has made it
     if token := in_token(place):
         from security.keys.token import make_token_key
 
@@ -76,6 +78,8 @@ def make_installation_key(config: Config) -> None:
 
 def _open(config: Config, place: str) -> Wrapper:
     """Raises KeyFault, OSError, WrappingFault."""
+    if place == HANDED:
+        return key_of_octets(handed_key(KEY_OCTETS), "the standard input")
     if token := in_token(place):
         from security.keys.token import open_token_key  # carries a library that nobody else needs
 

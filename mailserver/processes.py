@@ -30,6 +30,7 @@ from mailserver.config import Config, ConfigFault, load
 from mailserver.delivery import approval_notices, recovery_notices
 from mailserver.forgetting import forget
 from mailserver.imap.recent import RecentMail
+from mailserver.servers.keys import guard_handed_key, leave_handed_key
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Bell, Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
@@ -94,6 +95,7 @@ def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
 
     _raise_file_limit()
     listeners = bind_all(config)
+    guard_handed_key(config.pki.wrapping_key)
     _share_memory(config)
     Supervisor(
         make_roles(config, listeners),
@@ -378,7 +380,7 @@ def key_holder(config: Config, listeners: Listeners, ready: Ready) -> None:
     """Private keys of people and mailboxes: signs and decrypts with them, for those who may."""
     from mailserver.key_process import run
 
-    _adopt_process(listeners, ())
+    _adopt_process(listeners, (), holds_keys=True)
     run(config, ready)
 
 
@@ -438,8 +440,10 @@ def _keep_certificates(system: System, ending: threading.Event) -> None:
 # What every child does
 
 
-def _adopt_process(listeners: Listeners, mine: Sequence[str]) -> None:
+def _adopt_process(listeners: Listeners, mine: Sequence[str], *, holds_keys: bool = False) -> None:
     """Make a forked process its own: only its sockets, and a quick hand-over between threads."""
+    if not holds_keys:
+        leave_handed_key()
     for name, listener in listeners.items():
         if name not in mine:
             listener.close()

@@ -44,7 +44,7 @@ class Pki:
     wrapping_key: str = option(
         "file:wrapping.key",
         "Where the key lies under which people's keys are wrapped, and which the key process alone opens: file:NAME\n"
-        "in the data folder, or pkcs11:token=TOKEN;object=NAME in the token.",
+        "in the data folder, pkcs11:token=TOKEN;object=NAME in the token, or stdin: a file that systemd opens for it.",
     )
     former_wrapping_key: str = option(
         "", "Where it lay before: what is wrapped under that one goes over to the new one while the server runs."

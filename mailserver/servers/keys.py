@@ -28,6 +28,9 @@ from security.keys.wire import Refusal, WireFault
 
 log = logging.getLogger("citymail.keys")
 
+# The installation's key comes in a file that somebody else has opened, as systemd does, and may belong to root alone
+HANDED = "stdin"
+_STANDARD_INPUT = 0
 MOST_LINES = 512
 PATIENCE = 10.0
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -40,16 +43,42 @@ Answering = Callable[[list[bytes]], list[bytes] | Refusal]
 
 def harden() -> None:
     """Keep memory to oneself: no tracing, no core, no privileges by way of a file that gives them."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_NO_NEW_PRIVS, 1)):
-        if libc.prctl(option, value, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "the key process cannot keep its memory to itself")
+    let_trace(False)
+    _control(_PR_SET_NO_NEW_PRIVS, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def guard_handed_key(place: str) -> None:
+    """Of the supervisor, before it forks: no process of its own user takes the file out of its hands."""
+    if place == HANDED:
+        let_trace(False)
+
+
+def leave_handed_key() -> None:
+    """Of every child but the key process."""
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), _STANDARD_INPUT)
+    let_trace(True)
+
+
+def handed_key(length: int) -> bytes:
+    """What lies in the file that was handed over; more than there should be is not cut off."""
+    return os.pread(_STANDARD_INPUT, length + 1, 0)
+
+
+def let_trace(others: bool) -> None:
+    """Whether processes of the same user may look into this one, and take its open files."""
+    _control(_PR_SET_DUMPABLE, int(others))
+
+
+def _control(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the process cannot keep its memory to itself")
 
 
 def die_with_parent() -> None:
     """For a process that serves no one but the one that forked it."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    _control(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def listen(path: Path) -> socket.socket:

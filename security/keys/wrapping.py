@@ -69,9 +69,13 @@ def context(bound: tuple[str, ...]) -> bytes:
 
 def installation_key(path: Path) -> WrappingKey:
     """An installation's key, from its file.  Raises OSError, WrappingFault."""
-    octets = path.read_bytes()
+    return key_of_octets(path.read_bytes(), str(path))
+
+
+def key_of_octets(octets: bytes, source: str) -> WrappingKey:
+    """Raises WrappingFault."""
     if len(octets) != KEY_OCTETS:
-        raise WrappingFault(f"{path} is no key of {KEY_OCTETS} octets")
+        raise WrappingFault(f"{source} is no key of {KEY_OCTETS} octets")
     return WrappingKey(octets)
 
 

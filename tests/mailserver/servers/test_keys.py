@@ -135,6 +135,30 @@ def test_nobody_may_trace_what_has_hardened_itself() -> None:
     assert done.stdout == "0\n"  # PR_GET_DUMPABLE
 
 
+def test_a_key_that_is_handed_over_is_there_for_the_key_process_alone(hall: TownHall, tmp_path: Path) -> None:
+    key = tmp_path / "handed"
+    key.write_bytes(bytes(32))
+    asked = """
+import dataclasses, sys
+from mailserver import key_process
+from mailserver.config import Config
+from mailserver.servers import keys
+config = Config(pki=dataclasses.replace(Config().pki, wrapping_key="stdin"))
+def opened():
+    return key_process._open(config, config.pki.wrapping_key).octets
+keys.guard_handed_key(config.pki.wrapping_key)
+assert opened() == opened() == bytes(32)
+keys.leave_handed_key()
+try:
+    opened()
+except Exception as fault:
+    print(fault)
+"""
+    with key.open("rb") as handed:
+        done = subprocess.run([sys.executable, "-c", asked], stdin=handed, capture_output=True, text=True, check=True)
+    assert "no key of 32 octets" in done.stdout
+
+
 def _children() -> list[int]:
     found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     names = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in found}
