@@ -74,13 +74,13 @@ def take_up(raw: Any, mark: str) -> None:
 
 # Now and then
 
-_OUTSTANDING = text("SELECT id FROM mailbox WHERE promised_modseq > highest_modseq ORDER BY id")
+_OUTSTANDING = text("SELECT id FROM mailbox WHERE promised_modseq > highest_modseq AND id % :parts = :part ORDER BY id")
 _WITHDRAW = Prepared(text("UPDATE mailbox SET promised_modseq = 0 WHERE id = :id"))
 
 
-def outstanding(connection: Connection) -> list[int]:
-    """Mailboxes that a power cut would leave in doubt."""
-    return [row[0] for row in connection.execute(_OUTSTANDING)]
+def outstanding(connection: Connection, part: int = 0, parts: int = 1) -> list[int]:
+    """Mailboxes that a power cut would leave in doubt; one part of so many, counted from 0."""
+    return [row[0] for row in connection.execute(_OUTSTANDING, {"part": part, "parts": parts})]
 
 
 def withdraw(tx: Transaction, mailbox_ids: Sequence[int]) -> None:

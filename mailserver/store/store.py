@@ -142,8 +142,9 @@ class Store:
         with self.read() as connection:
             ranges = marking.empty_ranges(connection)
         self.write(lambda tx: marking.forget_ranges(tx, ranges), heavy=True).result()
+        hour = int(self._clock()) // 3600 % 24
         with self.read() as connection:
-            promised = promises.outstanding(connection)
+            promised = promises.outstanding(connection, hour, 24)  # each once a day, not all at once
         for start in range(0, len(promised), _AT_ONCE):
             some = promised[start : start + _AT_ONCE]
             self.write(lambda tx, some=some: promises.withdraw(tx, some), heavy=True).result()  # type: ignore[misc]

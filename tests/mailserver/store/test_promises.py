@@ -216,19 +216,33 @@ def test_nothing_is_lost_with_the_process_and_nothing_is_in_doubt(machine: Machi
     assert hire(store).flags() == {1: {"\\Flagged"}, 2: {"\\Flagged"}}
 
 
-def test_after_the_housekeeper_nothing_is_in_doubt(machine: Machine, hire: Any) -> None:
+def test_what_is_withdrawn_is_not_in_doubt(machine: Machine, hire: Any) -> None:
     clerk = hire(machine.store)
     box = clerk.inbox.id
     clerk.fill(2)
     mark(machine.store, box, 1)
     assert clerk.ask(promises.outstanding) == [box]
-    machine.store.housekeep()
+    clerk.do(promises.withdraw, [box])
     assert clerk.ask(promises.outstanding) == []
     machine.sync()
     known = highest(machine.store, box)
     store = machine.cut()
     assert highest(store, box) == known
     assert mark(store, box, 2) == known + 1
+
+
+def test_the_housekeeper_withdraws_each_promise_once_a_day(timed_store: Store, clock: Any, hire: Any) -> None:
+    clerk = hire(timed_store)
+    for number in range(5):
+        clerk.fill(1, clerk.create(f"M{number}"))
+    left = [len(clerk.ask(promises.outstanding))]
+    for _ in range(24):
+        timed_store.housekeep()
+        left.append(len(clerk.ask(promises.outstanding)))
+        clock.now += 3600
+    assert left[0] == 5
+    assert len(set(left)) == 6  # one after the other
+    assert left[-1] == 0
 
 
 # What waits for the disk
