@@ -59,7 +59,8 @@ def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Le
         letter = _reply(head, moment, text, html, own, key, everybody=kind == "reply_all")
     if contents.is_encrypted and not quotes:
         return replace(letter, subject=reply_subject(""), text="", html="", enclosures=())
-    return replace(letter, encrypt=contents.is_encrypted, secret=contents.is_encrypted)
+    is_quoted = contents.opened is not None and contents.opened.is_encrypted
+    return replace(letter, encrypt=contents.is_encrypted, secret=is_quoted)
 
 
 def from_mailto(link: str) -> Letter:
