@@ -9,9 +9,9 @@ Standards: RFC 4511 §4.4.1 (notice of disconnection), §5.3 (TCP), RFC 4513 §3
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import ssl
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -38,8 +38,8 @@ STALLED_TIME = 60.0
 # Seconds of silence of somebody who has not logged in; for answers and farewells when the server stops.
 STRANGER_TIME = 120.0
 FAREWELL = 3.0
-# Operations that one client has done before others have their turn.
-_IN_A_ROW = 5
+# Seconds in which one client's operations are done before others have their turn.
+_TURN = 0.002
 # Octets that may wait for a client to read them before no more are made.
 _HIGH_WATER = 256 * 1024
 
@@ -234,13 +234,13 @@ class LdapConnection(asyncio.Protocol, Timed):
         session = self._session
         assert session is not None and self._transport is not None
         try:
-            for number in itertools.count(1):
-                if self._is_lost or (steps := session.next()) is None:
-                    break
+            turn = time.monotonic()
+            while not self._is_lost and (steps := session.next()) is not None:
                 self._regulate()
                 await self._run(steps)
-                if number % _IN_A_ROW == 0:  # what is done in place gives nobody else his turn
+                if time.monotonic() - turn > _TURN:  # what is done in place gives nobody else his turn
                     await asyncio.sleep(0)
+                    turn = time.monotonic()
                 if self._services.is_ending:
                     self._end("Shutting down")
                     break
