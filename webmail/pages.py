@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
+from flask import Flask, Response, flash, g, jsonify, make_response, redirect, render_template, request
 from flask_login import current_user
 from sqlalchemy import Connection
 
 from directory.mail import accounts, recipients
 from directory.mail.accounts import Account
 from directory.mail.labels import Label
+from directory.mail.preferences import LIST_WIDTH, SIDEBAR_WIDTH, preferences_of
 from mailserver import access, handling
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota
@@ -33,6 +34,7 @@ FRAGMENTS = {
     "sidebar": "_sidebar.html",
     "notices": "_notices.html",
 }
+WIDTHS = {LIST_WIDTH: "37", SIDEBAR_WIDTH: "238"}  # of panes, as long as nobody moved the line between them
 THEMES = ("auto", "light", "dark")
 _ORDER = ("\\Flagged", "\\Snoozed", "\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "\\All")
 _HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Snoozed", "\\Junk", "\\Trash"})
@@ -79,8 +81,17 @@ class Sidebar:
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
-        theme=theme, signed_in=lambda: current_user, other_mailboxes=other_mailboxes, own_labels=own_labels
+        theme=theme, signed_in=lambda: current_user, other_mailboxes=other_mailboxes, own_labels=own_labels, widths=widths
     )
+
+
+def widths() -> dict[str, str]:
+    """Of the panes, as the person likes them."""
+    if "widths" not in g:
+        with services().directory.read() as conn:
+            chosen = preferences_of(conn, current_user.person.id)
+        g.widths = {name: chosen.get(name, usual) for name, usual in WIDTHS.items()}
+    return dict(g.widths)
 
 
 def own_labels() -> list[Label]:

@@ -14,7 +14,15 @@ from directory.tables import preference
 # Seconds for which what was sent may be taken back.
 UNDO_SEND = "undo_send"
 
-CHOICES: dict[str, tuple[str, ...]] = {UNDO_SEND: ("0", "5", "10", "20", "30")}
+# How wide the list is beside the open message (percent), and the mailboxes (pixels).
+LIST_WIDTH = "list-width"
+SIDEBAR_WIDTH = "sidebar-width"
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    UNDO_SEND: ("0", "5", "10", "20", "30"),
+    LIST_WIDTH: tuple(map(str, range(25, 66))),
+    SIDEBAR_WIDTH: tuple(map(str, range(180, 401))),
+}
 
 
 def preferences_of(conn: Reading | Writing, account_id: str) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, request, session
+from flask import Blueprint, abort, flash, make_response, request, session
 from flask_login import current_user, login_user
 
 from directory.faults import Fault
 from directory.mail import picture_senders, signatures
 from directory.mail.account_changes import set_language, set_password
 from directory.mail.accounts import Account, credentials_by_login
-from directory.mail.preferences import CHOICES, UNDO_SEND
+from directory.mail.preferences import CHOICES, UNDO_SEND, prefer
 from directory.signing_in import sessions
 from directory.signing_in.password_policy import refuse_weak
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
@@ -66,6 +66,17 @@ def choose_signature() -> Answer:
         signatures.choose(conn, account().id, text)
     flash(_("Saved."), "success")
     return see_other("/settings#signature")
+
+
+@blueprint.post("/settings/widths")
+def choose_width() -> Answer:
+    """How wide somebody likes a pane: asked by the line between them, as it is moved."""
+    name, width = request.form.get("name", ""), request.form.get("width", "")
+    if name not in pages.WIDTHS or width not in CHOICES[name]:
+        abort(400)
+    with services().directory.write(origin=request.remote_addr or "") as conn:
+        prefer(conn, person().id, name, width)
+    return make_response("", 204)
 
 
 @blueprint.post("/language")

@@ -9,6 +9,8 @@ export interface Choice {
 
 const form = (): HTMLFormElement | null => at("[data-list]");
 const boxes = (): HTMLInputElement[] => all('.row:not([hidden]) input[type="checkbox"]');
+// Chosen rows that the reader scrolled away from.
+const elsewhere = (): HTMLInputElement[] => all("[data-list] > input[data-elsewhere]");
 const whole = (): HTMLInputElement | null => at('[data-list] input[name="all"]');
 let lastBox: HTMLInputElement | null = null; // where a range begins
 let onNone = (): void => {};
@@ -27,16 +29,29 @@ export const isChoosing = (): boolean => form()?.classList.contains("selecting")
 
 // What no newer list may take away: the rows that are chosen, and that everything is.
 export const isChosen = (element: HTMLElement): boolean =>
-  element === whole() || (element.matches(".row") && at('input[name="item"]:checked', element) !== null);
+  element === whole() ||
+  element.matches("[data-elsewhere]") ||
+  (element.matches(".row") && at('input[name="item"]:checked', element) !== null);
 
 // What is chosen, to choose it again.
 export function chosen(): Choice {
-  const items = new Set(all<HTMLInputElement>('.row input[name="item"]:checked').map((box) => box.value));
-  return { items, everything: whole() };
+  const boxes = [...all<HTMLInputElement>('.row input[name="item"]:checked'), ...elsewhere()];
+  return { items: new Set(boxes.map((box) => box.value)), everything: whole() };
 }
 
 export function choose({ items, everything }: Choice): void {
-  for (const box of all<HTMLInputElement>('.row input[name="item"]')) box.checked = items.has(box.value);
+  const away = new Set(items);
+  for (const box of all<HTMLInputElement>('.row input[name="item"]')) {
+    box.checked = items.has(box.value);
+    away.delete(box.value);
+  }
+  for (const field of elsewhere()) field.remove();
+  for (const item of away) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "item", value: item });
+    field.dataset.elsewhere = "";
+    form()?.append(field);
+  }
   whole()?.remove();
   if (everything) form()?.append(everything);
   count();
@@ -47,6 +62,7 @@ function select(event: Event): void {
   if (!(box instanceof HTMLInputElement) || !box.matches("[data-select-all], .row input")) return;
   if (box.matches("[data-select-all]")) {
     for (const each of boxes()) each.checked = box.checked;
+    for (const field of elsewhere()) if (!box.checked) field.remove();
   }
   whole()?.remove();
   count();
@@ -80,7 +96,8 @@ export function count(): void {
   const list = form();
   if (!list) return;
   const every = boxes();
-  const number = every.filter((box) => box.checked).length;
+  const here = every.filter((box) => box.checked).length;
+  const number = here + elsewhere().length;
   const none = isChoosing() && number === 0;
   list.classList.toggle("selecting", number > 0);
   if (!number) whole()?.remove();
@@ -89,8 +106,8 @@ export function count(): void {
     words.hidden = number === 0;
     words.textContent = (words.dataset.text ?? "").replace("{count}", whole()?.dataset.total ?? String(number));
     const box = at<HTMLInputElement>("[data-select-all]", list)!;
-    box.checked = number > 0 && number === every.length;
-    box.indeterminate = number > 0 && number < every.length;
+    box.checked = here > 0 && here === every.length;
+    box.indeterminate = number > 0 && !box.checked;
     const more = at("[data-select-everything]", list)!;
     const total = Number(list.dataset.total ?? 0);
     more.hidden = Boolean(whole()) || !box.checked || total <= every.length || location.search.includes("show=");

@@ -2,16 +2,20 @@
 // says when somebody else went on with it in the meantime, and nothing is overwritten.
 
 import { all, at, closest } from "./dom";
-import { fill, isFormatted, startEditor } from "./editor";
+import { fill, isFormatted, rebuild, startEditor } from "./editor";
+import { claim, forget, type Kept, keep, leftOver } from "./local";
 import { completes } from "./people";
 import { post, Refused, renew } from "./server";
 import "./protecting";
 import { toast } from "./toasts";
 import { parse } from "./trusted";
 
+const AT_ONCE = 250;
 const PAUSE = 2500;
 const SHORTEST = 8000;
 const SHORTEST_WITH_FILES = 30000;
+
+const KEPT = ["author", "to", "cc", "bcc", "subject", "mode", "text", "html", "in_reply_to", "references", "answers"];
 
 interface Saved {
   draft: string | null;
@@ -27,6 +31,9 @@ class MailComposer extends HTMLElement {
   private readonly richText = at("[data-rich-text]", this)!;
   private readonly tools = at("[data-format]", this)!;
   private readonly state = at("[data-saved]", this)!;
+  private readonly owner = `${document.body.dataset.account} ${this.dataset.mailbox}`;
+  private readonly tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  private keeping = 0;
   private dirty = false;
   private saving: Promise<boolean> | null = null;
   private savedAt = 0;
@@ -61,6 +68,8 @@ class MailComposer extends HTMLElement {
       if (document.hidden && this.dirty && !this.leaving) this.save({ keepalive: true });
     });
     this.start();
+    claim(this.tab);
+    this.offerLeftOver();
   }
 
   private field(name: string): HTMLInputElement {
@@ -106,9 +115,67 @@ class MailComposer extends HTMLElement {
 
   private changed(): void {
     this.dirty = true;
+    if (!this.keeping) this.keeping = window.setTimeout(() => this.keepHere(), AT_ONCE);
     window.clearTimeout(this.timer);
     const shortest = this.enclosed() > 1e6 ? SHORTEST_WITH_FILES : SHORTEST;
     this.timer = window.setTimeout(() => this.save(), Math.max(PAUSE, this.savedAt + shortest - Date.now()));
+  }
+
+  // Not what nobody but its readers shall have in clear.
+  private get isSecret(): boolean {
+    return this.field("secret")?.value === "1" || Boolean(this.field("encrypt")?.checked);
+  }
+
+  private keepHere(): void {
+    this.keeping = 0;
+    if (!this.dirty) return;
+    if (this.isSecret) {
+      forget(this.owner, this.tab);
+      return;
+    }
+    this.fill();
+    const fields = KEPT.map((name) => [name, this.field(name)?.value ?? ""]);
+    keep(this.owner, this.tab, this.field("draft").value, Object.fromEntries(fields));
+  }
+
+  // Text that no server has, of a window that is gone: of this draft, or of any where nothing is written yet.
+  private async offerLeftOver(): Promise<void> {
+    const draft = this.field("draft").value;
+    const isBlank =
+      !draft && !this.field("to").value && !this.field("in_reply_to").value && !this.field("subject").value;
+    const [found] = (await leftOver(this.owner)).filter(([, kept]) => (draft ? kept.draft === draft : isBlank));
+    if (!found) return;
+    const [id, kept] = found;
+    const box = at("[data-left-over]", this)!;
+    const time = new Date(kept.at).toLocaleString(document.documentElement.lang, {
+      dateStyle: "short",
+      timeStyle: "short",
+    });
+    at("span", box)!.textContent = this.text("textLeftOver")
+      .replace("{time}", time)
+      .replace("{subject}", kept.fields.subject || "…");
+    box.hidden = false;
+    box.addEventListener("click", (event) => {
+      const button = closest<HTMLButtonElement>(event, "button");
+      if (!button) return;
+      if (button.value === "restore") this.restore(kept);
+      forget(this.owner, id);
+      box.hidden = true;
+    });
+  }
+
+  private restore({ draft, fields }: Kept): void {
+    for (const [name, value] of Object.entries(fields)) {
+      const field = this.field(name);
+      if (field && KEPT.includes(name)) field.value = value;
+    }
+    this.field("draft").value = draft;
+    this.richText.replaceChildren(rebuild(parse(fields.html ?? "")));
+    this.setRich(fields.mode === "rich");
+    for (const button of all("[data-unfold]", this)) {
+      if (this.field(button.dataset.unfold!).value) button.click();
+    }
+    this.changed();
   }
 
   private enclosed(): number {
@@ -142,6 +209,7 @@ class MailComposer extends HTMLElement {
     try {
       const done = await post<Saved>("/compose", data, keepalive ? { keepalive } : {});
       this.savedAt = Date.now();
+      if (!this.dirty) forget(this.owner, this.tab);
       this.field("draft").value = done.draft ?? "";
       if (done.enclosures !== undefined) at("[data-enclosures]", this.form)!.replaceChildren(parse(done.enclosures));
       if (done.draft) history.replaceState(null, "", `/compose/${done.draft}`);
@@ -267,6 +335,8 @@ class MailComposer extends HTMLElement {
     }
     if (action === "discard") {
       this.leaving = true;
+      this.dirty = false;
+      forget(this.owner, this.tab);
       return;
     }
     if (this.sending) {

@@ -1,8 +1,9 @@
 // The keyboard: one letter, one thing, as people know it from elsewhere.  Never while something is being typed.
 
+import { chosen as choice } from "./choosing";
 import { all, at, target } from "./dom";
 import { rowOf } from "./foreseeing";
-import { focusedRow, perform } from "./mail";
+import { focusedRow, perform, reveal } from "./mail";
 import { undoLast } from "./toasts";
 
 type Key = (event: KeyboardEvent) => boolean; // false: nothing was done with it
@@ -38,6 +39,12 @@ const KEYS = new Map<string, Key>(
     "/": () => search(),
     "?": () => help(),
     Escape: () => closeMenus(),
+    ArrowDown: () => inList() && step(1),
+    ArrowUp: () => inList() && step(-1),
+    ArrowRight: () => inList() && sideways(1),
+    ArrowLeft: () => inList() && sideways(-1),
+    Home: () => inList() && reveal(0),
+    End: () => inList() && reveal(Number.POSITIVE_INFINITY),
   } satisfies Record<string, Key>),
 );
 
@@ -55,6 +62,17 @@ function step(by: number): boolean {
   at(".row-link", next)!.focus();
   next.scrollIntoView({ block: "nearest" });
   return true;
+}
+
+// Within the list, as in a grid: the row's box, star and message.
+const inList = (): boolean => focusedRow() !== null;
+
+function sideways(by: number): boolean {
+  const here = focusedRow();
+  const controls = here ? all("input, button, a", here) : [];
+  const next = controls[controls.indexOf(document.activeElement as HTMLElement) + by];
+  next?.focus();
+  return Boolean(next);
 }
 
 function open(): boolean {
@@ -90,7 +108,7 @@ function closeMenus(): boolean {
 
 // The messages that a letter is about: those chosen, the one with the focus, the one being read.
 function items(): { chosen: string[]; inReading: boolean } {
-  const chosen = all<HTMLInputElement>('.row input[name="item"]:checked').map((box) => box.value);
+  const chosen = [...choice().items];
   if (chosen.length) return { chosen, inReading: false };
   const focused = focusedRow();
   if (focused && !focused.classList.contains("current")) return { chosen: [focused.dataset.item!], inReading: false };

@@ -6,6 +6,7 @@ import { all, at, closest, setIcon } from "./dom";
 import { foresee, foreseeAgain, fulfilled, isLeaving, removes, rowOf, takeBack } from "./foreseeing";
 import { watchFrames } from "./frames";
 import { morph } from "./morph";
+import { asked as askedFor, inSight, lacking, makeRoom, scrollingList, scrollTo, scrollToLoaded } from "./scrolling";
 import { type Done, fragments, type Parts, post, Refused, reason } from "./server";
 import { toast } from "./toasts";
 import { parse } from "./trusted";
@@ -36,8 +37,12 @@ export function startMail(keyHandler: (event: KeyboardEvent) => void): void {
   document.addEventListener("click", followLink);
   document.addEventListener("submit", act);
   window.addEventListener("popstate", () => show(location.href, ["list", "reading", "sidebar"], { push: false }));
+  document.addEventListener("scroll", fill, { capture: true, passive: true });
+  window.addEventListener("resize", fill);
+  document.addEventListener("focusin", rove);
   startChoosing(catchUp);
   settle();
+  if (location.search.includes("page=")) scrollToLoaded();
 }
 
 // Showing
@@ -51,10 +56,12 @@ export async function show(url: string, names: string[], { push = true, focus = 
   going = names;
   ways += 1;
   part("reading").setAttribute("aria-busy", "true");
+  const { pathname, search } = new URL(url, location.href);
+  const stays = names.includes("list") && isSameList(pathname, search) && (isMessage(pathname) || !push);
   try {
-    const found = await fragments(url, names, mine.signal);
+    const found = await fragments(stays ? inWindow(url) : url, names, mine.signal);
     put(found, order);
-    const { pathname } = new URL(url, location.href);
+    if (names.includes("list") && !stays) scrollToLoaded();
     document.body.classList.toggle("has-thread", isMessage(pathname));
     if (push) history.pushState(null, "", url);
     title(found.title);
@@ -91,7 +98,7 @@ export async function refresh(names: string[] = ["list", "sidebar"]): Promise<vo
     // The open message may be gone by now; its list is not.
     const here = at("[data-list]")?.dataset.here ?? "/mailboxes";
     const marked = at(".mailboxes [aria-current]")?.getAttribute("href");
-    const found = await fragments(wanted.includes("reading") ? location.href : here, wanted);
+    const found = await fragments(inWindow(wanted.includes("reading") ? location.href : here), wanted);
     put(found, order);
     if (marked) at(`.mailboxes a[href="${marked}"]`)?.setAttribute("aria-current", "page");
     if (wanted.includes("list")) markCurrent(location.pathname);
@@ -109,6 +116,77 @@ export async function refresh(names: string[] = ["list", "sidebar"]): Promise<vo
   }
 }
 
+// The address of this list with the rows that the reader sees.
+function inWindow(url: string): string {
+  const span = inSight();
+  return span ? askedFor(url, span) : url;
+}
+
+// A whole mailbox, or a message beside it: the list that is scrolled through here.
+function isSameList(path: string, search: string): boolean {
+  const plain = !/[?&](show|q)=/.test(search);
+  return plain && scrollingList() === path.replace(/^(\/mail\/\d+)\/\d+$/, "$1");
+}
+
+// The reader scrolled: rows that lack are asked for, once at a time.
+let filling = false;
+
+async function fill(): Promise<void> {
+  const name = scrollingList();
+  const span = lacking();
+  if (filling || !name || !span) return;
+  filling = true;
+  const order = ++asking;
+  try {
+    const found = await fragments(askedFor(name, span), ["rows"]);
+    if (scrollingList() === name) put(found, order);
+  } catch (fault) {
+    if (fault instanceof Refused) toast(fault.message, { error: true });
+    await new Promise((done) => window.setTimeout(done, 1000));
+  } finally {
+    filling = false;
+  }
+  fill();
+}
+
+// The row at this place gets the focus, wherever in the mailbox it is.
+export function reveal(place: number): boolean {
+  const rows = at("[data-rows]");
+  if (!rows) return false;
+  const last = Number(rows.dataset.total ?? rows.children.length) - 1;
+  const wanted = Math.min(place, last);
+  scrollTo(wanted);
+  const focus = (): boolean => {
+    const link = at(`.row[aria-rowindex="${wanted + 1}"] .row-link`);
+    link?.focus({ preventScroll: true });
+    link?.scrollIntoView({ block: "nearest" });
+    return Boolean(link);
+  };
+  if (focus()) return true;
+  const watching = new MutationObserver(() => {
+    if (focus()) watching.disconnect();
+  });
+  watching.observe(rows, { childList: true });
+  window.setTimeout(() => watching.disconnect(), 5000);
+  return true;
+}
+
+// One row of the list can be reached by Tab: that with the focus, the open one, or the first in sight.
+function rove(): void {
+  const rows = at("[data-rows]");
+  if (!rows) return;
+  const top = rows.getBoundingClientRect().top;
+  const every = all(".row:not([hidden])", rows);
+  const active =
+    focusedRow() ?? at(".row.current", rows) ?? every.find((row) => row.getBoundingClientRect().top >= top) ?? every[0];
+  for (const row of every) {
+    for (const control of all("input, button, a", row)) {
+      if (row === active) control.removeAttribute("tabindex");
+      else control.tabIndex = -1;
+    }
+  }
+}
+
 function catchUp(): void {
   const names = [...late];
   late.clear();
@@ -122,26 +200,49 @@ function put({ fragments: found }: Parts, order: number): void {
     if (!place || (shown.get(name) ?? 0) > order) continue;
     shown.set(name, order);
     const fresh = parse(text);
-    if (whatIn(place) !== whatIn(fresh)) {
+    if (name === "rows") {
+      putRows(place, fresh, order);
+    } else if (whatIn(place) !== whatIn(fresh)) {
       place.replaceChildren(fresh);
       if (name !== "list") continue;
       place.setAttribute("aria-label", at("h1", place)?.firstChild?.textContent?.trim() ?? "");
       foreseeAgain(order);
     } else if (name === "list") {
       if (isChoosing()) late.add("list"); // what is chosen stays even where it should go
+      const elsewhere = beginning(place) !== beginning(fresh);
+      const choice = chosen();
       still(place, () => {
-        morph(place, fresh, isChosen);
+        morph(place, fresh, elsewhere ? () => false : isChosen);
+        makeRoom();
         foreseeAgain(order);
       });
+      if (elsewhere) choose(choice);
     } else {
       morph(place, fresh);
     }
   }
 }
 
+// Other rows of the same list; what was chosen stays chosen out of sight.
+function putRows(place: HTMLElement, fresh: DocumentFragment, order: number): void {
+  const rows = at("[data-fragment]", fresh);
+  if (!rows || (shown.get("list") ?? 0) > order) return;
+  const choice = chosen();
+  still(place, () => {
+    morph(place, rows);
+    makeRoom();
+    foreseeAgain(order);
+  });
+  choose(choice);
+  markCurrent(location.pathname);
+  rove();
+}
+
+const beginning = (root: ParentNode): string | undefined => at("[data-rows]", root)?.dataset.first;
+
 // The list or the message that a part shows.
 const whatIn = (root: ParentNode): string | undefined =>
-  at("[data-list]", root)?.dataset.here ?? at("[data-reading-tools]", root)?.dataset.item;
+  at("[data-list]", root)?.dataset.list ?? at("[data-reading-tools]", root)?.dataset.item;
 
 // Rows come and go, and those before the reader's eyes do not move; nor does the keyboard lose its place.
 function still<T>(place: HTMLElement, change: () => T): T {
@@ -191,8 +292,11 @@ function markCurrent(path: string): void {
 
 function settle(): void {
   watchFrames(document, onKey);
+  makeRoom();
   markRead();
   count();
+  rove();
+  fill();
 }
 
 async function markRead(): Promise<void> {

@@ -1,9 +1,12 @@
 // The script layer.  Everything here is comfort: each page and each form works without it.
 
 import { all, at, closest } from "./dom";
+import { startDragging } from "./dragging";
 import { onKey } from "./keys";
 import { startLive } from "./live";
+import { forgetAll } from "./local";
 import { startMail } from "./mail";
+import { startPanes } from "./panes";
 import { retireOffers } from "./toasts";
 
 document.addEventListener("keydown", onKey);
@@ -19,6 +22,11 @@ document.addEventListener("click", (event) => {
     help.closest("details")?.removeAttribute("open");
     at<HTMLDialogElement>("#keys")?.showModal();
   }
+});
+
+// What was being written is nobody else's at this desk.
+document.addEventListener("submit", (event) => {
+  if ((event.target as HTMLFormElement).getAttribute("action") === "/logout") forgetAll();
 });
 
 // On a phone the mailboxes slide in; without script the same happens by the address (:target).
@@ -45,4 +53,6 @@ document.addEventListener("keydown", (event) => {
 
 startMail(onKey);
 startLive();
+startPanes();
+startDragging();
 retireOffers();

@@ -221,6 +221,8 @@ def _neighbours(shown: MessageList, mailbox_id: int, uid: int) -> tuple[str, str
     at = places.index((mailbox_id, uid))
 
     def link(index: int) -> str:
-        return f"/mail/{places[index][0]}/{places[index][1]}{shown.suffix}" if 0 <= index < len(places) else ""
+        if not 0 <= index < len(places):
+            return ""
+        return f"/mail/{places[index][0]}/{places[index][1]}{shown.suffix_of(index)}"
 
     return link(at - 1), link(at + 1)

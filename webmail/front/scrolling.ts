@@ -1,0 +1,100 @@
+// The list of a whole mailbox, a hundred thousand rows high: only those about the reader's eyes are on the page, the
+// others are room above and below.  What comes into sight is asked for by its place.  Lists whose length nobody counted
+// are shown by pages, as without script.
+
+import { at } from "./dom";
+
+const BLOCK = 100; // rows that are asked for at once
+const MARGIN = 20; // rows beyond each edge that are there before they are seen
+const HIGHEST = 15_000_000; // pixels that every browser can scroll
+
+export interface Span {
+  first: number;
+  count: number;
+}
+
+const list = (): HTMLElement | null => at("[data-rows][data-first]");
+
+// What a list is called at all its places; of no other can it be asked for the rows at a place.
+export const scrollingList = (): string | null => (list() ? (at("[data-list]")?.dataset.list ?? null) : null);
+
+const loaded = (rows: HTMLElement): Span => ({ first: Number(rows.dataset.first), count: rows.children.length });
+const total = (rows: HTMLElement): number => Number(rows.dataset.total);
+
+function heightOf(rows: HTMLElement): number {
+  const row = at(".row:not([hidden])", rows);
+  return row ? row.getBoundingClientRect().height : 45;
+}
+
+// Room for the rows that are not on the page.
+export function makeRoom(): void {
+  const rows = list();
+  if (!rows) return;
+  const height = heightOf(rows);
+  const { first, count } = loaded(rows);
+  if (total(rows) * height > HIGHEST) {
+    rows.removeAttribute("data-first");
+    return;
+  }
+  // On what is never morphed: without its room the list would be short for a moment, and lose its place.
+  const { style } = rows.closest<HTMLElement>("#list")!;
+  style.setProperty("--above", `${first * height}px`);
+  style.setProperty("--below", `${Math.max(0, total(rows) - first - count) * height}px`);
+  tellPlace(rows, height);
+}
+
+export function scrollToLoaded(): void {
+  const rows = list();
+  if (rows) scrollTo(loaded(rows).first);
+}
+
+export function scrollTo(place: number): void {
+  const rows = list();
+  if (rows) rows.scrollTop = place * heightOf(rows);
+}
+
+// The rows that lack where the reader looks; null where none do.
+export function lacking(): Span | null {
+  const rows = list();
+  if (!rows) return null;
+  const height = heightOf(rows);
+  tellPlace(rows, height);
+  const { first, count } = loaded(rows);
+  const top = Math.max(0, Math.floor(rows.scrollTop / height) - MARGIN);
+  const bottom = Math.min(total(rows), Math.ceil((rows.scrollTop + rows.clientHeight) / height) + MARGIN);
+  if (top >= first && bottom <= first + count) return null;
+  return around(rows, height);
+}
+
+// The rows about where the reader looks, as many as are shown.
+export function inSight(): Span | null {
+  const rows = list();
+  if (!rows) return null;
+  const { first, count } = loaded(rows);
+  const near = around(rows, heightOf(rows));
+  return near.first < first || near.first + near.count > first + count ? near : { first, count: Math.max(count, 50) };
+}
+
+function around(rows: HTMLElement, height: number): Span {
+  const seen = Math.ceil(rows.clientHeight / height);
+  const count = Math.max(BLOCK, seen + 2 * MARGIN);
+  const middle = Math.floor(rows.scrollTop / height + seen / 2);
+  return { first: Math.max(0, Math.min(middle - Math.floor(count / 2), total(rows) - count)), count };
+}
+
+export const asked = (address: string, { first, count }: Span): string =>
+  `${address}${address.includes("?") ? "&" : "?"}from=${first}&rows=${Math.min(count, 200)}`;
+
+// Which rows of how many are in sight, in words.
+function tellPlace(rows: HTMLElement, height: number): void {
+  const words = at("[data-range]");
+  if (!words) return;
+  const first = Math.min(Math.floor(rows.scrollTop / height) + 1, total(rows));
+  const last = Math.min(Math.max(first, Math.floor((rows.scrollTop + rows.clientHeight) / height)), total(rows));
+  const spelled = (value: number): string => value.toLocaleString(document.documentElement.lang);
+  const text = (words.dataset.range ?? "")
+    .replace("{first}", spelled(first))
+    .replace("{last}", spelled(last))
+    .replace("{total}", spelled(total(rows)));
+  if (words.textContent !== text) words.textContent = text;
+}
