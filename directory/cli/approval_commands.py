@@ -6,6 +6,7 @@ what they do (``directory.administration.approvals``).
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from contextlib import redirect_stdout
@@ -46,7 +47,8 @@ def list_approvals(cli: CliContext, everything: bool) -> None:
             ("id", "operation", "subject", "reason", "asked_by", "expires", "state", "decided_by"),
             [
                 (
-                    *(each.id, each.operation, each.subject, each.reason, each.login, _moment(each.expires_at)),
+                    *(each.id, each.operation, each.subject, _printable(each.reason)),
+                    *(each.login, _moment(each.expires_at)),
                     *(text(f"state.{each.state}", cli.language), each.decided_by),
                 )
                 for each in found
@@ -67,10 +69,15 @@ def show(cli: CliContext, request: str) -> None:
         cli.sheet(
             (
                 *(("id", found.id), ("operation", found.operation), ("subject", found.subject)),
-                ("details", [f"{name}={value}" for name, value in found.details.items()]),
-                *(("reason", found.reason), ("asked_by", found.login), ("expires", _moment(found.expires_at))),
+                ("details", [_printable(f"{name}={value}") for name, value in found.details.items()]),
+                *(
+                    ("reason", _printable(found.reason)),
+                    ("asked_by", found.login),
+                    ("expires", _moment(found.expires_at)),
+                ),
                 ("state", text(f"state.{found.state}", cli.language)),
-                *(("decided_by", found.decided_by), ("command", shlex.join(found.command))),
+                ("decided_by", found.decided_by),
+                ("command", _printable(shlex.join(found.command))),
                 ("to_do", _to_do(found)),
             )
         )
@@ -83,6 +90,11 @@ def _to_do(found: Request) -> list[str]:
     if found.state == "approved" and found.command:
         return [f"citymail --as {found.login} {shlex.join(found.command)}"]
     return []
+
+
+def _printable(text: str) -> str:
+    """What somebody else typed must not steer the terminal of who is to approve it, nor look like a further line."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
 
 
 def _moment(at: int) -> str:
@@ -113,6 +125,8 @@ def approve(cli: CliContext, request: str, later: bool) -> None:
 def _carry_out(cli: CliContext, found: Request) -> None:
     root = click.get_current_context().find_root()
     assert isinstance(root.command, click.Group)
+    if cli.config_path is not None:  # of this installation, whichever command it is
+        os.environ["CITYMAIL_CONFIG"] = str(cli.config_path)
     name, command, rest = root.command.resolve_command(root, list(found.command))
     assert command is not None
     # what they say is for people: the answer in JSON is the request

@@ -194,7 +194,7 @@ class CliContext:
                 is_of_here = isinstance(parameter.type, (click.Path, click.File)) or "password" in name
                 if is_of_here and name != "config_path" and context.params.get(name):
                     return ()
-        return self.words
+        return _without_config(self.words)
 
     def close(self) -> None:
         if self._directory is not None:
@@ -234,6 +234,17 @@ class CliContext:
             click.echo(f"{name}{' ' * (width - _width(name))}  {lines[0]}")
             for line in lines[1:]:
                 click.echo(f"{' ' * width}  {line}")
+
+
+def _without_config(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the installation is, is said by whoever types them again."""
+    kept, left = [], iter(words)
+    for word in left:
+        if word == "--config":
+            next(left, None)
+        elif not word.startswith("--config="):
+            kept.append(word)
+    return tuple(kept)
 
 
 def _plain(value: Any) -> Any:

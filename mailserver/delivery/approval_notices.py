@@ -38,15 +38,15 @@ def _notice(office: PostOffice, request: Request, told: list[str]) -> Report:
     vietnamese, english = _WAITS if request.state == "asked" else _DECIDED
     if request.state == "approved":
         vietnamese, english = vietnamese + _REPEAT[0], english + _REPEAT[1]
-    details = "\n".join(f"  {name}: {value}" for name, value in request.details.items())
+    details = "\n".join(f"  {name}: {_one_line(value)}" for name, value in request.details.items())
     values = {
         "id": request.id,
         "login": request.login,
         "operation": request.operation,
         "subject": request.subject,
-        "reason": request.reason or "–",
+        "reason": _one_line(request.reason) or "–",
         "details": details or "  –",
-        "command": shlex.join(request.command) if request.command else "…",
+        "command": _one_line(shlex.join(request.command)) if request.command else "…",
         "by": request.decided_by,
         "state_vi": _STATES[request.state][0],
         "state_en": _STATES[request.state][1],
@@ -54,6 +54,11 @@ def _notice(office: PostOffice, request: Request, told: list[str]) -> Report:
     to = f"postmaster@{office.config.city.domain}" if request.state == "asked" else request.login
     subject = _SUBJECTS[request.state == "asked"].format(**values)
     return notice(office, told, to, subject, f"{vietnamese}\n{english}".format(**values))
+
+
+def _one_line(value: object) -> str:
+    """What somebody typed must not look like what we say."""
+    return " ".join("".join(each if each.isprintable() else " " for each in str(value)).split())
 
 
 _STATES = {

@@ -213,6 +213,8 @@ def _turn_away(office: PostOffice, item: spool.Item, status: str, said: str) -> 
     words = [LastWord(each.forward_path, "failed", "", said) for each in item.recipients]
 
     def job(tx: Transaction) -> bool:
+        if not spool.is_held(tx, item.id):  # a moderator has let it pass meanwhile
+            return False
         record_last_words(tx, ((item.message_id, word) for word in words))
         bounce.deliver(tx, reports)
         return spool.remove_item(tx, item.id)

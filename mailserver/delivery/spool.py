@@ -262,6 +262,12 @@ def remove_item(tx: Transaction, item_id: int) -> bool:
     return tx.connection.execute(delete(spool_item).where(spool_item.c.id == item_id)).rowcount == 1
 
 
+def is_held(tx: Transaction, item_id: int) -> bool:
+    """Whether it waits until somebody releases it; nobody does before this transaction ends."""
+    held = select(spool_item.c.held).where(spool_item.c.id == item_id).with_for_update()
+    return bool(tx.connection.execute(held).scalar())
+
+
 def mark_reminded(tx: Transaction, ids: Sequence[int]) -> None:
     """Of messages about which the moderators were told that they still wait."""
     for start in range(0, len(ids), 500):

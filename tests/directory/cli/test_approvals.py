@@ -127,3 +127,26 @@ def test_secrets_and_files_stay_with_who_asked(
     assert bao.json("admin", "approval", "approve", request)["state"] == "done"
     assert citymail.json("official", "search", "Lý Thị Mới")
     assert hash_of(directory, office["an"]) == before
+
+
+def test_it_is_carried_out_where_the_second_one_is_and_cannot_hide_what_it_does(
+    citymail: Terminal, office: dict[str, str], directory: Directory
+) -> None:
+    lan, khoa = (Officer(citymail, office[name]) for name in ("lan", "khoa"))
+    citymail("admin", "approval", "require", "mailbox.lock")
+    request = _asked(
+        khoa,
+        "official",
+        "lock",
+        "--config",
+        "/nowhere/a.toml",
+        office["an"],
+        "--config=/nowhere/b",
+        "--reason",
+        "a\x1b[2Kb",
+    )
+    shown = lan("admin", "approval", "show", request)
+    assert "\x1b" not in shown and "a\\x1b[2Kb" in shown
+    assert "nowhere" not in shown
+    lan("admin", "approval", "approve", request)
+    assert _status(directory, office["an"]) == "locked"
