@@ -29,7 +29,8 @@ from mailserver.store import Store, threads
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import ensure_maildrop
 from mailserver.store.reading import newest_id
-from mailserver.store.tables import handled_thread, handling_event, mailbox, message, placement
+from mailserver.store.tables import mailbox, message, placement
+from mailserver.store.work_tables import handled_thread, handling_event
 
 ASSIGNED, NOTED, FINISHED, REOPENED = "assign", "note", "done", "reopen"
 MOST_EVENTS = 1000

@@ -10,9 +10,10 @@ Standards: RFC 4155 Appendix A; asctime(3) in UTC.
 from __future__ import annotations
 
 import re
-import time
+from datetime import UTC, datetime
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
+_LATEST = 253_402_300_799  # the end of the year 9999
 _SENDER = re.compile(r"[!-~]+@[!-~]+")
 
 
@@ -22,5 +23,5 @@ def as_mbox(octets: bytes, sender: str, received_at: int) -> bytes:
     text = _FROM.sub(rb">\1", octets.replace(b"\r\n", b"\n"))
     if not text.endswith(b"\n"):
         text += b"\n"
-    # Not strftime: the names of days and months are English, whatever the locale.
-    return f"From {shown} {time.asctime(time.gmtime(max(received_at, 0)))}\n".encode() + text + b"\n"
+    then = datetime.fromtimestamp(min(max(received_at, 0), _LATEST), UTC).ctime()  # in English, whatever the locale
+    return f"From {shown} {then}\n".encode() + text + b"\n"

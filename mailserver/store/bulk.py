@@ -25,7 +25,7 @@ from mailserver.store import messages
 from mailserver.store.database import Transaction
 from mailserver.store.reading import Ranges, as_ranges
 from mailserver.store.store import Store
-from mailserver.store.tables import undo_step
+from mailserver.store.work_tables import undo_step
 
 STEP = 2000
 KEPT = 86_400

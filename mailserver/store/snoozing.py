@@ -25,7 +25,8 @@ from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import INBOX, create_mailbox, ensure_maildrop, get_mailbox, special_mailbox
 from mailserver.store.reading import as_ranges
 from mailserver.store.store import Store
-from mailserver.store.tables import mailbox, message, placement, snoozed
+from mailserver.store.tables import mailbox, message, placement
+from mailserver.store.work_tables import snoozed
 
 USE = "\\Snoozed"
 LONGEST = 366 * 86_400
