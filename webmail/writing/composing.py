@@ -33,7 +33,7 @@ from webmail.pages import Answer
 from webmail.reading import listing
 from webmail.services import services
 from webmail.smime import choices
-from webmail.writing import letters, postponed, quoting
+from webmail.writing import letters, picker, postponed, quoting
 from webmail.writing.letters import Enclosure, Letter
 
 blueprint = Blueprint("composing", __name__)
@@ -85,6 +85,9 @@ def submit() -> Answer:
     try:
         if action == "send":
             return _send(letter, postponed.release_after_thought(), conflict=conflict)
+        if action == "choose":
+            saved = letters.save(replace(letter, draft=0) if conflict else letter)
+            return pages.see_other(f"{picker.HERE}?draft={saved.uid}")
         if action == "check":
             return form(letter)
         if action == "later":

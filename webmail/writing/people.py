@@ -22,6 +22,7 @@ from directory.faults import Fault
 from directory.finding import tree as staff
 from directory.finding.search import Suggestion
 from directory.ldap.policy import Asker, Policy, attribute_keys
+from directory.staff.postings import Position
 from webmail.account.login import person
 from webmail.contents.heads import Person
 from webmail.formatting import hue, initials
@@ -50,7 +51,7 @@ def answering(view: Callable[Concatenate[Reading, Asker, P], Any]) -> Callable[P
             refusal = make_response({"error": _("Please wait a moment and try again.")}, 429)
             refusal.headers["Retry-After"] = str(ceil(wait))
             return refusal
-        asker = Asker(person(), Policy(private=attribute_keys(services().config.ldap.private_attributes)))
+        asker = asking()
         with services().directory.read() as conn:
             tag = _tag(conn, asker)
             if request.if_none_match.contains_weak(tag):
@@ -66,6 +67,11 @@ def answering(view: Callable[Concatenate[Reading, Asker, P], Any]) -> Callable[P
         return response
 
     return answer
+
+
+def asking() -> Asker:
+    """Whoever is signed in, and what he may see of others."""
+    return Asker(person(), Policy(private=attribute_keys(services().config.ldap.private_attributes)))
 
 
 def _tag(conn: Reading, asker: Asker) -> str:
@@ -173,11 +179,15 @@ def _page(found: staff.Page) -> dict[str, Any]:
 @blueprint.get("/people/positions")
 @answering
 def all_positions(conn: Reading, asker: Asker) -> Any:
-    name = "title_en" if choose() == "en" else "title"
     return [
-        {"id": each.id, "code": each.code, "title": getattr(each, name) or each.title, "posts": posts}
+        {"id": each.id, "code": each.code, "title": title_of(each), "posts": posts}
         for each, posts in staff.held_positions(conn)
     ]
+
+
+def title_of(position: Position) -> str:
+    """In the reader's language, if it has one there."""
+    return (choose() == "en" and position.title_en) or position.title
 
 
 @blueprint.get("/people/positions/<position>")
