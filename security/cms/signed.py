@@ -232,21 +232,23 @@ def _is_set_of_attributes(octets: bytes | memoryview) -> bool:
 def _fits(certificate: Certificate, scheme: SignatureScheme, signer: SignerInfo, content: Content) -> bool:
     if not signer.attributes:
         if scheme.kind == "ed25519":
-            return _verify(certificate, scheme, signer.signature, bytes(content.octets))
+            return signature_fits(certificate, scheme, signer.signature, bytes(content.octets))
         digest = scheme.digest.name
         return any(
-            _verify(certificate, scheme, signer.signature, form.hash(digest), is_hash=True) for form in content.forms
+            signature_fits(certificate, scheme, signer.signature, form.hash(digest), is_hash=True)
+            for form in content.forms
         )
-    if _verify(certificate, scheme, signer.signature, signer.attributes):
+    if signature_fits(certificate, scheme, signer.signature, signer.attributes):
         return True
     # RFC 5652 §5.4: what counts is their DER, whose order senders do not always keep
     ordered = der.set_of([part.octets for part in der.one(signer.attributes, der.SET).parts()])
-    return ordered != signer.attributes and _verify(certificate, scheme, signer.signature, ordered)
+    return ordered != signer.attributes and signature_fits(certificate, scheme, signer.signature, ordered)
 
 
-def _verify(
+def signature_fits(
     certificate: Certificate, scheme: SignatureScheme, signature: bytes, octets: bytes, *, is_hash: bool = False
 ) -> bool:
+    """Whether a certificate's key has signed these octets, or that they hash to (``is_hash``)."""
     key = certificate.public_key
     digest = scheme.digest.hash()
     hashed = utils.Prehashed(digest) if is_hash else digest
