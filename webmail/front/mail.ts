@@ -351,7 +351,7 @@ async function act(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     return;
   }
-  if (form.getAttribute("action") !== "/actions" || !button) return;
+  if (form.getAttribute("action") !== "/actions" || !button || button.hasAttribute("formaction")) return;
   event.preventDefault();
   const data = new FormData(form, button);
   if (form.matches("[data-list]") && !button.value.includes(" ") && !data.getAll("item").length && !data.get("all")) {
