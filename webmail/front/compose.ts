@@ -7,6 +7,7 @@ import { claim, forget, type Kept, keep, leftOver } from "./local";
 import { completes } from "./people";
 import { post, Refused, renew } from "./server";
 import "./protecting";
+import "./remarks";
 import { toast } from "./toasts";
 import { parse } from "./trusted";
 

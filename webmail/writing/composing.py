@@ -35,6 +35,7 @@ from webmail.services import services
 from webmail.smime import choices
 from webmail.writing import letters, picker, postponed, quoting
 from webmail.writing.letters import Enclosure, Letter
+from webmail.writing.remarks import remarks_on
 
 blueprint = Blueprint("composing", __name__)
 log = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = Non
         current=current,
         fault=fault,
         faults=faults or {},
+        remarks=remarks_on(letter),
         senders=_senders(),
         later=postponed.offers() if postponed.may_send_later() else None,
         limit=services().config.smtp.max_message_size,
