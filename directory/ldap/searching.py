@@ -1,6 +1,7 @@
 """The search operation: limits, pages, order, and what is said at the end.
 
-A generator of steps, as every operation is (``session``): the look-ups are for a thread, the octets for the client.
+A generator of steps, as every operation is (``session``): the look-ups are for a thread, or in place where they take
+less time than the way to it; the octets are for the client.  What is plain may have been answered lately (``answers``).
 
 Standards: RFC 4511 §4.5; RFC 2696 (paged results); RFC 2891 (sorting); draft-ietf-ldapext-ldapv3-vlv-09 (views).
 Limits: more than ``SORTABLE`` entries are sorted by name only; a connection has ``MOST_PAGED`` searches whose next page
@@ -151,7 +152,7 @@ class Searches:
         yield Send(write_result(message.id, Answer.DONE, SUCCESS, controls=controls))
 
     def run(self, operation: Operation, message: Message, search: Search, who: Callable[[], Asker | None]) -> Steps:
-        """``who``: asks, on a thread, in whose name; None: in nobody's any more."""
+        """``who``: tells, within a snapshot, in whose name; None: in nobody's any more."""
         began = self._monotonic()
         try:
             if search.scope not in (BASE, ONE_LEVEL, SUBTREE):
@@ -159,7 +160,7 @@ class Searches:
             wanted = _read_controls(message.controls)
             begun: _Begun | None = None
             is_short = message.octets <= LONGEST
-            found = about(search) if is_short else looked_into(search)
+            found = _about(search) if is_short else _look_into(search)
             is_light = found.is_quick and (not found.asks_words or self._finder.is_ready(self._directory.clock()))
             if is_short and found.is_everybodys and not message.controls:
                 plain = partial(self._plain, search, found.keys, message.octets, who)
@@ -205,7 +206,7 @@ class Searches:
             return self._begin(search, wanted, asker)
 
     def _begin(self, search: Search, wanted: _Wanted, asker: Asker) -> _Begun:
-        """On a thread: as much as most searches want."""
+        """As much as most searches want."""
         page = wanted.page
         if page is not None and page.cookie:
             return self._continued(search, wanted, page, asker)
@@ -262,7 +263,7 @@ class Searches:
         return min(most, search.size_limit) if search.size_limit else most
 
     def _next(self, search: Search, begun: _Begun) -> None:
-        """On a thread: the next entries, written; and whether there is one more, where no more are wanted."""
+        """The next entries, written; and whether there is one more, where no more are wanted."""
         paged, asker = begun.paged, begun.asker
         assert paged is not None and asker is not None
         entries = paged.walk.more(min(BATCH_OF_LARGE if _is_large(search) else BATCH, begun.left + 1))
@@ -367,7 +368,7 @@ def _refused(asker: Asker | None) -> _Begun:
     return _Begun(OVER if asker is None else NOT_YOU)
 
 
-class About(NamedTuple):
+class _About(NamedTuple):
     """What a search looks at.  ``is_everybodys``: who sees the same of these attributes is given the same;
     ``is_quick``: the first is found in less time than the way to a thread takes; ``asks_words``: once these were read.
     """
@@ -378,16 +379,16 @@ class About(NamedTuple):
     asks_words: bool
 
 
-def looked_into(search: Search) -> About:
+def _look_into(search: Search) -> _About:
     keys = Selection.of(search.attributes).keys.union(asked_for(search.filter))
     hint = narrow(search.filter)
     asks_words = hint is not None and any(isinstance(each, ByWords) for each in hint)
     finds_at_once = search.scope == BASE or (is_quick(hint) and unit_ids(search.filter) is not None)
     is_everybodys = FILLED_IN.isdisjoint(keys)
-    return About(keys, is_everybodys, is_everybodys and finds_at_once, asks_words)
+    return _About(keys, is_everybodys, is_everybodys and finds_at_once, asks_words)
 
 
-about = lru_cache(1000)(looked_into)
+_about = lru_cache(1000)(_look_into)
 
 
 def _is_large(search: Search) -> bool:

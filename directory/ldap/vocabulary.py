@@ -2,9 +2,10 @@
 
 The index finds words by their beginning only.  All distinct words of a city are one text of some hundred kilobytes
 (names are few, and mail addresses short): looking through it takes less than a millisecond, and the words found are
-looked up in the index.  A new word is found by its beginning at once, in its middle after ``LIFETIME`` seconds at most.
+looked up in the index.  A new word is found by its beginning at once, in its middle after ``LIFETIME`` seconds at most,
+or twice that where an answer from before is remembered (``answers``).
 
-Limits: two megabytes of memory a process for 200,000 people.
+Limits: two megabytes of memory a process for 200,000 people, and four at most for what was found among the words.
 """
 
 from __future__ import annotations
