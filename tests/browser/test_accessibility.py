@@ -102,7 +102,7 @@ def test_every_screen(
     screens["app passwords"] = faults(page)
     page.goto("/compose")
     page.keyboard.type("quoc", delay=15)
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.locator(".suggestion").first).to_be_visible()
     screens["completing"] = faults(page)
     page.goto("/settings")
     page.keyboard.press("?")

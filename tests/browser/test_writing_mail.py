@@ -43,7 +43,7 @@ def test_completion_writes_the_address(sign_in: Callable[..., Page], hall: TownH
     page.keyboard.press("Enter")
     expect(to).to_have_value("Trần Quốc Bình <binh@thanhpho.example>, ")
     page.keyboard.type("so noi vu", delay=20)
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.locator(".suggestion").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     page.get_by_role("option", name=re.compile("Văn thư")).click()
@@ -163,7 +163,7 @@ def test_attachments_by_choosing_and_removing(sign_in: Callable[..., Page], hall
     reader = sign_in("binh")
     reader.locator(".row-link").click()
     with reader.expect_download() as download:
-        reader.get_by_role("link", name=re.compile("tờ trình.pdf")).click()
+        reader.get_by_role("link", name=re.compile("^tờ trình.pdf")).click()
     assert download.value.suggested_filename == "tờ trình.pdf"
     path = download.value.path()
     assert path.read_bytes() == b"%PDF-1.4 x"

@@ -1,0 +1,107 @@
+"""The panes' widths by mouse and keyboard, messages dragged away, and text that no window loses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.webmail.town_hall import TownHall, letter
+
+pytestmark = pytest.mark.browser
+
+
+def width(page: Page, selector: str) -> float:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    return box["width"]
+
+
+def test_panes_are_as_wide_as_one_likes_and_stay_so(sign_in: Callable[..., Page]) -> None:
+    page = sign_in()
+    divider = page.get_by_role("separator", name="Bề rộng danh sách")
+    before = width(page, "#list")
+    divider.focus()
+    with page.expect_response(re.compile("/settings/widths")):
+        page.keyboard.press("ArrowRight")
+    expect(divider).to_have_attribute("aria-valuenow", "39")
+    assert width(page, "#list") > before
+    with page.expect_response(re.compile("/settings/widths")):
+        page.keyboard.press("End")
+    expect(divider).to_have_attribute("aria-valuenow", "65")
+    mailboxes = page.get_by_role("separator", name="Bề rộng cột hộp thư")
+    box = mailboxes.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, 400)
+    page.mouse.down()
+    page.mouse.move(300, 400)
+    with page.expect_response(re.compile("/settings/widths")):
+        page.mouse.up()
+    assert width(page, "#sidebar") == pytest.approx(300, abs=2)
+    page.reload()
+    expect(divider).to_have_attribute("aria-valuenow", "65")
+    assert width(page, "#sidebar") == pytest.approx(300, abs=2)
+
+
+def test_messages_are_dragged_to_a_mailbox_and_come_back(sign_in: Callable[..., Page], hall: TownHall) -> None:
+    for number in range(4):
+        hall.put("an", letter(subject=f"thư {number}"))
+    page = sign_in()
+    page.locator(".row input").nth(1).check()
+    page.locator(".row input").nth(2).check()
+    page.locator(".row-link").nth(2).drag_to(page.locator(".mailboxes").get_by_role("link", name="Lưu trữ"))
+    expect(page.locator(".row:visible")).to_have_count(2)
+    expect(page.locator("#toasts")).to_contain_text("2")
+    assert len(hall.rows("an", "Archive")) == 2
+    page.get_by_role("button", name="Hoàn tác").click()
+    expect(page.locator(".row:visible")).to_have_count(4)
+    page.locator(".row-link", has_text="thư 3").drag_to(
+        page.locator(".mailboxes").get_by_role("link", name="Thùng rác")
+    )
+    expect(page.locator(".row:visible")).to_have_count(3)
+    expect(page.locator("#toasts")).to_contain_text("Thùng rác")
+    assert [subject for _, _, subject in hall.rows("an", "Trash")] == ["thư 3"]
+
+
+def until(page: Page, condition: str) -> None:
+    """``wait_for_function`` would need a policy that allows eval."""
+    while not page.evaluate(condition):
+        page.wait_for_timeout(20)
+
+
+def write(page: Page, text: str) -> None:
+    page.goto("/compose")
+    page.get_by_role("textbox", name="Tiêu đề").fill("dở dang")
+    page.get_by_role("textbox", name="Nội dung").click()
+    page.keyboard.type(text)
+    until(page, f"() => Object.values(localStorage).some((each) => each.includes('{text}'))")
+
+
+def test_what_no_server_has_is_there_again(sign_in: Callable[..., Page], expected_complaints: list[str]) -> None:
+    expected_complaints.append("error: Failed to load resource")
+    page = sign_in()
+    page.route("**/compose", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    write(page, "chữ chưa ai có")
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto("/compose")
+    expect(again.locator("[data-left-over]")).to_contain_text("dở dang")
+    again.get_by_role("button", name="Khôi phục").click()
+    expect(again.get_by_role("textbox", name="Tiêu đề")).to_have_value("dở dang")
+    expect(again.get_by_role("textbox", name="Nội dung")).to_contain_text("chữ chưa ai có")
+    expect(again.locator("[data-saved]")).to_contain_text("Đã lưu lúc")
+    until(again, "() => Object.keys(localStorage).length === 0")
+
+
+def test_signing_out_leaves_nothing_behind(sign_in: Callable[..., Page], expected_complaints: list[str]) -> None:
+    expected_complaints.append("error: Failed to load resource")
+    page = sign_in()
+    page.route("**/compose", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    write(page, "không để lại")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("Tài khoản của").click()
+    page.get_by_role("button", name="Đăng xuất").click()
+    expect(page.get_by_role("button", name="Đăng nhập")).to_be_visible()
+    assert page.evaluate("Object.keys(localStorage)") == []
