@@ -26,6 +26,7 @@ def send(who: Visitor, **form: Any) -> Any:
 
 def field(page: str, name: str) -> str:
     """What stands in a field of the composer's form."""
+    page = page.partition("<mail-composer")[2]
     found = re.search(rf'name="{name}"[^>]*value="([^"]*)"|<textarea[^>]*name="{name}"[^>]*>([^<]*)</textarea>', page)
     assert found is not None, name
     return unescape(found[1] if found[1] is not None else found[2])
