@@ -13,20 +13,33 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from directory.database import Reading
+from sqlalchemy import bindparam, select
+
+from directory.database import Question, Reading
 from directory.mail.accounts import find_account
+from directory.mail.addresses import normalise, owner_row
 from directory.mail.recipients import Recipients
 from directory.pki.certificates import ENCRYPTION, holding
 from directory.pki.correspondents import correspondent_at
 from directory.pki.trust import judge_certificate
+from directory.tables import group_nested, mail_group
 from security.cms import Recipient
 from security.paths import Purpose, State
+
+_within = select(mail_group.c.id).where(mail_group.c.id == bindparam("group")).cte("within", recursive=True)
+_within = _within.union(select(group_nested.c.member_id).where(group_nested.c.group_id == _within.c.id))
+_HIDING = Question(
+    select(mail_group.c.id)
+    .where(mail_group.c.id.in_(select(_within.c.id)), mail_group.c.hides_members.is_(True))
+    .limit(1)
+)
 
 
 class Lack(enum.StrEnum):
     NO_CERTIFICATE = "no-certificate"
     NOT_BELIEVED = "not-believed"  # the judge refuses the one that is known
     MODERATED = "moderated"  # nobody knows who will be in the group when it is let pass
+    HIDDEN = "hidden"  # a group that hides its members: the envelope would name them to one another
     NOBODY = "nobody"
 
 
@@ -59,11 +72,19 @@ def readers_of(people: Reading, writer: str, address: str, found: Recipients | N
         return Readers(address, lacking=1, lack=Lack.NOBODY)
     if found.held:
         return Readers(address, lacking=1, lack=Lack.MODERATED)
+    if _hides_members(people, address):
+        return Readers(address, lacking=1, lack=Lack.HIDDEN)
     every = list(_each(people, writer, found))
     able = tuple(one for one in every if isinstance(one, Recipient))
     unable = [one for one in every if isinstance(one, _Lacking)]
     first = unable[0] if unable else None
     return Readers(address, able, len(unable), first.lack if first else None, first.state if first else None)
+
+
+def _hides_members(people: Reading, address: str) -> bool:
+    """Whether it is a group that hides its members, or has one within."""
+    row = owner_row(people, normalise(address))
+    return row is not None and row.group_id is not None and people.row(_HIDING, group=row.group_id) is not None
 
 
 def own_reader(people: Reading, account_id: str) -> Recipient | None:

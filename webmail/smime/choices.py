@@ -54,7 +54,7 @@ def choices_for(letter: Letter) -> Choices:
     with services().directory.read() as people:
         return Choices(
             _has_certificate(people, letter.author),
-            own_reader(people, account().id) is not None,
+            services().keys is not None and own_reader(people, account().id) is not None,
             _must(people, letter),
             tuple((each, reader_text(each)) for each in _readers(people, letter)) if letter.encrypt else (),
         )
@@ -144,5 +144,6 @@ def _owner(people: Reading, address: str) -> str | None:
 
 
 def _has_certificate(people: Reading, address: str) -> bool:
+    """And an installation that uses keys."""
     owner = _owner(people, address or account().login)
-    return owner is not None and bool(holding(people, owner, SIGNING))
+    return services().keys is not None and owner is not None and bool(holding(people, owner, SIGNING))

@@ -6,7 +6,7 @@ from mailserver.delivery.protecting import CannotProtect, Obstacle
 from mailserver.delivery.readers import Lack, Readers
 from security.keys.wire import Refusal
 from security.paths import State
-from webmail.languages import _, ngettext
+from webmail.languages import _
 
 _SHOWN = 5
 
@@ -62,15 +62,12 @@ def reader_text(readers: Readers) -> str:
     """Why these cannot read it, and what to do; empty for who can."""
     if not readers.lacking:
         return ""
-    if readers.count > 1:
-        return ngettext(
-            "%(num)s of %(count)s in this group cannot read it",
-            "%(num)s of %(count)s in this group cannot read it",
-            readers.lacking,
-            count=readers.count,
-        )
+    if readers.count > 1:  # how many there are in it is not for everybody
+        return _("not everybody in this group can read it; write to single people, or ask your administrator")
     if readers.lack is Lack.MODERATED:
         return _("a group whose moderators read before cannot get encrypted mail")
+    if readers.lack is Lack.HIDDEN:
+        return _("a group that hides its members cannot get encrypted mail, which names its readers")
     if readers.lack is Lack.NOBODY:
         return _("there is no such mailbox")
     if readers.lack is Lack.NO_CERTIFICATE:

@@ -16,6 +16,7 @@ from directory.mail import accounts, recipients
 from directory.mail.signatures import signature_of
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import postponing
+from mailserver.delivery.protecting import CannotProtect
 from mailserver.delivery.submission import Submission, Submitted
 from mailserver.delivery.submission import submit as hand_in
 from mailserver.message.html_text import html_to_text
@@ -111,7 +112,10 @@ def show_kept(kept: dict[str, str]) -> Answer:
     """After signing in again: the letter as it was when the session ended."""
     letter = _letter_of(kept)
     with services().store.read() as conn:
-        stored = letters.load(conn, letter.draft) if letter.draft else None
+        try:
+            stored = letters.load(conn, letter.draft) if letter.draft else None
+        except CannotProtect:  # its keys are shut: what was written goes on as a letter of its own
+            stored = None
     if stored is not None:
         letter = replace(letter, enclosures=stored.enclosures)
     return form(replace(letter, draft=letter.draft if stored else 0))
