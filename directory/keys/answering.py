@@ -62,7 +62,10 @@ class Answering:
             if len(arguments) != count:
                 return Refusal.NOT_UNDERSTOOD
             return operation(*arguments)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError) as fault:
+            log.warning(
+                "a request is not understood: %s", type(fault).__name__
+            )  # not its octets: they may be a password
             return Refusal.NOT_UNDERSTOOD
         except CmsFault:
             return Refusal.NOT_DONE

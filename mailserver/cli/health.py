@@ -1,4 +1,4 @@
-"""Whether each service of an installation answers: its greeting, or for HTTP its port."""
+"""Whether each service of an installation answers: its greeting, or for HTTP its port; and the key process."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def ask_all(config: Config, timeout: float = 3.0) -> dict[str, str]:
             _ask(host, port, tls, greeting, timeout)
         except OSError as fault:
             silent[name] = str(fault) or type(fault).__name__
+    if config.pki.enrol:
+        from mailserver.key_process import key_process  # who has no certificates needs none of this
+
+        if not key_process(config).is_there():
+            silent["keys"] = "nothing is signed or decrypted"
     return silent
 
 

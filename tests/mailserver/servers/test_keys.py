@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from directory.keys.answering import Answering
 from directory.keys.vault import Vault
 from directory.pki import consistency, enrolment
+from mailserver.cli.health import ask_all
 from mailserver.key_process import at_hand, key_process, make_installation_key, socket_path
 from mailserver.servers import keys as key_servers
 from mailserver.servers.keys import KeyServer, listen
@@ -127,6 +128,17 @@ def test_its_process_keeps_its_memory_to_itself(hall: TownHall) -> None:
         assert status["NoNewPrivs"].strip() == "1"
     assert _children() == []
     assert not socket_path(config).exists()
+
+
+def test_health_tells_whether_it_answers(hall: TownHall) -> None:
+    config = hall.services.config
+    assert ask_all(config)["keys"] == "nothing is signed or decrypted"
+    server = KeyServer(listen(socket_path(config)), lambda fields: [])
+    running = threading.Thread(target=server.run)
+    running.start()
+    assert "keys" not in ask_all(config)
+    server.end()
+    running.join()
 
 
 def test_nobody_may_trace_what_has_hardened_itself() -> None:
