@@ -66,6 +66,7 @@ _QUIET = {
         *(tables.security_key_use, tables.security_key_challenge),
         tables.signature,
         tables.label,
+        tables.letter_template,
     )
 }
 # Answers for what is done on the machine without an administrator (directory.administration.authority).

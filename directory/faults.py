@@ -57,6 +57,13 @@ _TEXTS: Texts = {
     "search-empty": ("invalid", "a search says what to look for", "chưa nêu điều cần tìm"),
     "search-exists": ("exists", "there already is a saved search {name}", "đã có tìm kiếm được lưu tên {name}"),
     "search-unknown": ("unknown", "there is no saved search {name}", "không có tìm kiếm được lưu tên {name}"),
+    "template-exists": ("exists", "there already is a template {name}", "đã có mẫu thư {name}"),
+    "template-unknown": ("unknown", "there is no template {name}", "không có mẫu thư {name}"),
+    "templates-many": (
+        "invalid",
+        "there are {limit} templates already, the most there may be",
+        "đã có {limit} mẫu thư, mức tối đa",
+    ),
     "searches-many": (
         "invalid",
         "there are {limit} saved searches already, the most there may be",

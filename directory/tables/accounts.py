@@ -132,6 +132,17 @@ saved_search = Table(
     sqlite_with_rowid=False,
 )
 
+# Texts that letters begin with (directory.mail.letter_templates).
+letter_template = Table(
+    "letter_template",
+    metadata,
+    fk("account.id", primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Senders whose pictures are shown without asking (directory.mail.picture_senders).
 picture_sender = Table(
     "picture_sender",

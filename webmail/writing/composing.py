@@ -13,6 +13,7 @@ from typing import Any, Literal
 from flask import Blueprint, abort, flash, jsonify, make_response, render_template, request
 
 from directory.mail import accounts, recipients
+from directory.mail.letter_templates import find_template
 from directory.mail.signatures import signature_of
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import postponing
@@ -90,6 +91,8 @@ def submit() -> Answer:
         if action == "choose":
             saved = letters.save(replace(letter, draft=0) if conflict else letter)
             return pages.see_other(f"{picker.HERE}?draft={saved.uid}")
+        if action == "template":
+            return _begin_with(which, letter, conflict=conflict)
         if action == "check":
             return form(letter)
         if action == "later":
@@ -101,6 +104,15 @@ def submit() -> Answer:
         if pages.wants_json():
             return make_response({"error": text}, 409)
         return form(letter, fault=text, status=409)
+
+
+def _begin_with(name: str, letter: Letter, *, conflict: bool) -> Answer:
+    with services().directory.read() as conn:
+        template = find_template(conn, account().id, name)
+    if template is None:
+        return form(letter, fault=_("This template is no longer there."), status=422)
+    saved = letters.save(letters.begun_with(replace(letter, draft=0) if conflict else letter, template))
+    return pages.see_other(f"/compose/{saved.uid}")
 
 
 def _why_not_sent(refusal: Refusal) -> str:

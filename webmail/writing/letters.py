@@ -18,6 +18,7 @@ from html import escape
 from sqlalchemy import Connection
 
 from directory.mail import accounts
+from directory.mail.letter_templates import LetterTemplate
 from mailserver.delivery.protecting import CannotProtect, Obstacle, seal_draft
 from mailserver.message.compose import Draft, compose
 from mailserver.message.entity import Attachment, Correspondent
@@ -105,6 +106,19 @@ def signed(letter: Letter, signature: str) -> Letter:
         letter,
         text=f"\n\n-- \n{signature}\n{letter.text}",
         html=f"<p><br></p><p>-- <br>{lines}</p>{letter.html}",
+    )
+
+
+def begun_with(letter: Letter, template: LetterTemplate) -> Letter:
+    """With a text of one's own above what is there; its subject where the letter has none."""
+    paragraphs = "".join(
+        f"<p>{'<br>'.join(escape(line) for line in each.split(chr(10)))}</p>" for each in template.text.split("\n\n")
+    )
+    return replace(
+        letter,
+        subject=letter.subject or template.subject,
+        text=f"{template.text}\n{letter.text}",
+        html=paragraphs + letter.html if letter.rich else letter.html,
     )
 
 
