@@ -8,7 +8,10 @@ Limits: ``largest`` octets for a message, ``MOST_MEMBERS`` in an archive, ``UNPA
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +32,11 @@ from mailserver.message.headers import find_field, header_end
 MOST_MEMBERS = 20_000
 UNPACKED = 2 << 30
 _SEEN = frozenset({"\\Seen"})
+# What zipfile and its decompressors say of archives that are broken, locked, or packed in a way nobody knows.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(RuntimeError, NotImplementedError, OSError, EOFError, ValueError),
+)
 
 
 class FilesSource:
@@ -72,7 +80,7 @@ class FilesSource:
                         yield Unreadable(name, "the message is too large")
                     else:
                         yield self._one(name, octets, known)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as fault:
+        except _DAMAGED as fault:
             yield Unreadable(label, f"the archive cannot be read: {fault}")
 
     def _one(self, label: str, octets: bytes, known: Known) -> Item:

@@ -139,7 +139,7 @@ class Fetcher:
         for _ in range(REDIRECTS + 1):
             answer = await self._ask(place_of(url))
             if answer.status in _MOVED and answer.location:
-                url = urljoin(url, answer.location)
+                url = _joined(url, answer.location)
                 continue
             kind = picture_type(answer.body)
             if answer.status != 200 or kind is None:
@@ -180,6 +180,13 @@ class Fetcher:
         while self._remembered > MEMORY:
             _, (_, gone) = self._memory.popitem(last=False)
             self._remembered -= _weight(gone)
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise NotFetched("it moved to what is no URL") from None
 
 
 def _weight(picture: Picture | None) -> int:

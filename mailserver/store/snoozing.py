@@ -12,13 +12,14 @@ message that is put off.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from mailserver.refusals import CannotDo
+from mailserver.refusals import CannotDo, Refusal, TryLater
 from mailserver.store import bulk, mailboxes, messages, reading
 from mailserver.store.bulk import Places
 from mailserver.store.database import Transaction
@@ -27,6 +28,8 @@ from mailserver.store.reading import as_ranges
 from mailserver.store.store import Store
 from mailserver.store.tables import mailbox, message, placement
 from mailserver.store.work_tables import snoozed
+
+log = logging.getLogger("citymail.store")
 
 USE = "\\Snoozed"
 LONGEST = 366 * 86_400
@@ -128,9 +131,32 @@ def _answered(connection: Connection) -> set[tuple[int, int]]:
 def _wake(store: Store, places: Sequence[tuple[int, int]]) -> int:
     woken = 0
     for start in range(0, len(places), _AT_ONCE):
-        job = partial(_wake_some, places=places[start : start + _AT_ONCE])
-        woken += store.write(job, heavy=True).result(bulk.PATIENCE)
+        some = places[start : start + _AT_ONCE]
+        try:
+            woken += _woken(store, some)
+        except Refusal:  # somebody's message cannot come back, and nobody else's shall wait for it
+            woken += sum(_wake_one(store, each) for each in some)
     return woken
+
+
+def _woken(store: Store, places: Sequence[tuple[int, int]]) -> int:
+    return store.write(partial(_wake_some, places=places), heavy=True).result(bulk.PATIENCE)
+
+
+def _wake_one(store: Store, place: tuple[int, int]) -> int:
+    try:
+        return _woken(store, [place])
+    except TryLater:
+        raise
+    except Refusal as refusal:
+        log.warning("mailbox=%d uid=%d stays snoozed: %s", *place, refusal)
+        mailbox_id, uid = place
+        store.write(partial(_forget, mailbox_id=mailbox_id, uid=uid)).result(bulk.PATIENCE)
+        return 0
+
+
+def _forget(tx: Transaction, mailbox_id: int, uid: int) -> None:
+    tx.connection.execute(delete(snoozed).where(snoozed.c.mailbox_id == mailbox_id, snoozed.c.uid == uid))
 
 
 def _wake_some(tx: Transaction, places: Iterable[tuple[int, int]]) -> int:

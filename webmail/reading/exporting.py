@@ -35,7 +35,7 @@ blueprint = Blueprint("exporting", __name__)
 
 FORMATS = {"mbox": "application/mbox", "zip": "application/zip"}
 WITHOUT_PROOF = 50
-LARGEST = 2 << 30
+LARGEST = 1 << 30
 _COLUMNS = ("uid", "message_id", "internal_date", "author_address", "subject", "size")
 _AT_A_TIME = 100
 

@@ -47,7 +47,7 @@ def ok(body: bytes, kind: str = "image/png") -> bytes:
 
 
 def moved(to: str) -> bytes:
-    return f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
+    return f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
 
 
 async def only_here(_host: str) -> Sequence[str]:
@@ -104,6 +104,8 @@ def test_a_picture_comes_without_a_word_about_who_asks(monkeypatch: pytest.Monke
         moved("http://pic.example:22/"),
         moved("//169.254.169.254/latest"),
         moved("http://[::ffff:10.0.0.1]/"),
+        moved("//[::1"),
+        moved("http://a b\xff/"),
         b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + PNG,
         b"SSH-2.0-OpenSSH\r\n",
         b"",

@@ -100,6 +100,22 @@ def test_home_is_gone(clerk: Any, clock: Any) -> None:
     assert clerk.uids() == [1]
 
 
+def test_one_that_cannot_come_back_holds_up_nobody(clerk: Any, clock: Any) -> None:
+    project = clerk.create("Project")
+    clerk.fill(1, project)
+    clerk.fill(1)
+    snooze(clerk, [1], box=project)
+    snooze(clerk, [1, 99])
+    keywords = [f"k{number}" for number in range(57)]
+    clerk.do(messages.set_flags, project.id, [(1, 1)], "add", keywords)  # no room for another
+    clerk.do(messages.set_flags, snoozed_box(clerk).id, [(1, 1)], "add", ["another"])
+    clock.now += HOUR
+    assert snoozing.wake_due(clerk.store, int(clock.now)) == 1
+    assert len(clerk.uids()) == 1
+    assert clerk.uids(snoozed_box(clerk)) == [1]
+    assert snoozing.wake_due(clerk.store, int(clock.now)) == 0
+
+
 def test_only_from_snoozed_mailboxes(clerk: Any) -> None:
     clerk.fill(1)
     assert snoozing.wake(clerk.store, {clerk.inbox.id: [1]}) == 0
