@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, true
+from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, or_, true
 from sqlalchemy import not_ as sql_not
 
 from mailserver.imap import relevance
@@ -242,7 +242,7 @@ def _stored(key: Day, utc_offset: int) -> Test:
     # As it is shown, whatever the zone (RFC 9051 §6.4.4).
     return _between(
         key,
-        placement.c.internal_date + func.coalesce(placement.c.zone * 60, utc_offset),
+        placement.c.internal_date + func.coalesce(placement.c.zone * literal(60, BigInteger), utc_offset),
         lambda row: row.internal_date + (utc_offset if row.zone is None else row.zone * 60),
         *("internal_date", "zone"),
     )
