@@ -81,7 +81,11 @@ class Sidebar:
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
-        theme=theme, signed_in=lambda: current_user, other_mailboxes=other_mailboxes, own_labels=own_labels, widths=widths
+        theme=theme,
+        signed_in=lambda: current_user,
+        other_mailboxes=other_mailboxes,
+        own_labels=own_labels,
+        widths=widths,
     )
 
 

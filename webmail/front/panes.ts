@@ -15,7 +15,7 @@ class PaneDivider extends HTMLElement {
     });
     this.addEventListener("pointermove", (event) => {
       if (!this.hasPointerCapture(event.pointerId)) return;
-      const { left, width } = this.parentElement!.getBoundingClientRect();
+      const { left, width } = this.offsetParent!.getBoundingClientRect();
       const along = event.clientX - left;
       this.widen(this.unit === "%" ? (along * 100) / width : along);
     });

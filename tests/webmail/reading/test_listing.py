@@ -29,7 +29,7 @@ def test_newest_first_with_everything_one_wants_to_know(an: Visitor, hall: TownH
     hall.put("an", letter("Ông Khách <khach@ngoai.example>", subject="Mới", text="Xin chào"), flags=("\\Flagged",))
     page = an.page(f"/mail/{hall.mailbox('an').id}")
     assert subjects(page) == ["Mới", "Cũ"]
-    new, old = re.findall(r'<li role="row".*?</li>', page, re.DOTALL)
+    new, old = re.findall(r'<div role="row".*?</time>', page, re.DOTALL)
     assert "Ông Khách" in new
     assert "Chưa đọc:" in new
     assert 'aria-pressed="true"' in new
