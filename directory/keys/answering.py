@@ -63,9 +63,8 @@ class Answering:
                 return Refusal.NOT_UNDERSTOOD
             return operation(*arguments)
         except (KeyError, ValueError) as fault:
-            log.warning(
-                "a request is not understood: %s", type(fault).__name__
-            )  # not its octets: they may be a password
+            # not its octets: they may be a password
+            log.warning("a request is not understood: %s", type(fault).__name__)
             return Refusal.NOT_UNDERSTOOD
         except CmsFault:
             return Refusal.NOT_DONE
