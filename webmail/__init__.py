@@ -78,7 +78,8 @@ def create_app(services: WebmailServices) -> Flask:
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
-        events, recovering, picker, remarks, templates, postponed, settings, labels, two_steps, app_passwords, openings, mta_sts,
+        events, recovering, picker, remarks, templates, postponed, settings, labels, two_steps, app_passwords,
+        openings, mta_sts,
         choices, details, unlocking,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)

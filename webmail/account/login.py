@@ -34,7 +34,14 @@ blueprint = Blueprint("login", __name__)
 ANSWER_AFTER = "X-Answer-After"
 OPEN = frozenset(
     {
-        *("assets.show", "login.show", "login.sign_in", "login.check_code", "login.ask_key", "settings.switch_language"),
+        *(
+            "assets.show",
+            "login.show",
+            "login.sign_in",
+            "login.check_code",
+            "login.ask_key",
+            "settings.switch_language",
+        ),
         *("mta_sts.show", "pki.show", "pki.answer_get", "pki.answer_post"),
     }
 )
