@@ -19,7 +19,7 @@ class Row:
         self.header = octets.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         self.octets = octets
         self.parts = encode_parts(scan(octets))
-        for name, value in {"uid": 1, "flags": 0, "modseq": 1, "internal_date": 0, "size": 1, "sent_at": None,
+        for name, value in {"uid": 1, "flags": 0, "modseq": 1, "internal_date": 0, "zone": None, "size": 1, "sent_at": None,
                             "subject": "", "author_name": "", "author_address": "",
                             "author_is_plain": False, "to_text": "", "message_id": 1,
                             "thread_key": "", "envelope": b'("" NIL)', **values}.items():  # fmt: skip
@@ -70,6 +70,8 @@ def test_internal_days_begin_where_we_live():
     row = Row(internal_date=1_772_640_000)  # 2026-03-04T16:00Z, 23:00 at home
     assert outcome("ON 4-Mar-2026", row) == (True, True)
     assert outcome("ON 5-Mar-2026", Row(internal_date=1_772_643_600)) == (True, True)
+    # or where it was given, if it says so
+    assert outcome("ON 4-Mar-2026", Row(internal_date=1_772_643_600, zone=0)) == (True, True)
 
 
 def test_keywords_in_any_case():
