@@ -67,6 +67,7 @@ _QUIET = {
         tables.signature,
         tables.label,
         tables.letter_template,
+        *(tables.contact, tables.contact_group),
     )
 }
 # Answers for what is done on the machine without an administrator (directory.administration.authority).

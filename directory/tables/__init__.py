@@ -37,6 +37,7 @@ from directory.tables.certificates import (
     trust_anchor,
 )
 from directory.tables.columns import metadata
+from directory.tables.contacts import contact, contact_group
 from directory.tables.correspondents import correspondent
 from directory.tables.groups import (
     group_account,
@@ -78,6 +79,8 @@ __all__ = [
     "audit_record",
     "certificate",
     "certificate_address",
+    "contact",
+    "contact_group",
     "correspondent",
     "custody",
     "delegation",
