@@ -183,7 +183,7 @@ def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
     if chosen in filters():
         return _filtered(conn, mailbox, chosen, number)
     number = min(number, max(1, -(-mailbox.messages // PAGE)))
-    start, count = _window() or (None, PAGE)
+    start, count = _window(mailbox.messages) or (None, PAGE)
     offset = (number - 1) * PAGE if start is None else start
     found = store_reading.page(conn, mailbox.id, COLUMNS, offset=offset, limit=count)
     rows = make_rows(((mailbox, row) for row in found), is_outside())
@@ -197,12 +197,13 @@ def _with_remarks(conn: Connection, mailbox: Mailbox, rows: list[Row]) -> list[R
     return [replace(row, place=found.get(row.uid, "")) for row in rows] if found else rows
 
 
-def _window() -> tuple[int, int] | None:
-    """Where the rows begin that are asked for by their place, and how many they are."""
+def _window(total: int) -> tuple[int, int] | None:
+    """Where the rows begin that are asked for by their place, and how many they are; the last ones, past the end."""
     start = request.args.get("from", type=int)
     if start is None:
         return None
-    return min(max(start, 0), 2**40), min(max(request.args.get("rows", PAGE, type=int), 1), MOST_ROWS)
+    count = min(max(request.args.get("rows", PAGE, type=int), 1), MOST_ROWS)
+    return max(min(start, total - count), 0), count
 
 
 def _filtered(conn: Connection, mailbox: Mailbox, chosen: str, number: int) -> MessageList:

@@ -141,6 +141,20 @@ def test_parts_of_pages_come_from_the_same_templates(an: Visitor, hall: TownHall
     assert "X-Fragments" in answer.headers["Vary"]
 
 
+@pytest.mark.parametrize(
+    ("start", "count", "first"),
+    [(0, 20, 1), (37, 20, 38), (110, 20, 101), (10**12, 20, 101), (-5, 20, 1), (0, 10**9, 1), (5, 0, 6)],
+)
+def test_rows_by_their_place(an: Visitor, hall: TownHall, start: int, count: int, first: int) -> None:
+    """Past the end, the last ones: messages may have gone meanwhile."""
+    fill(hall, 120)
+    path = f"/mail/{hall.mailbox('an').id}?from={start}&rows={count}"
+    rows = an.get(path, headers={"X-Fragments": "rows"}).get_json()["fragments"]["rows"]
+    places = [int(each) for each in re.findall(r'aria-rowindex="(\d+)"', rows)]
+    assert places == list(range(first, first + min(max(count, 1), 120)))
+    assert 'aria-rowcount="120"' in rows
+
+
 def test_what_strangers_write_is_text(an: Visitor, hall: TownHall) -> None:
     """Names, subjects, previews and file names come from anybody."""
     evil = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
