@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
+from tests.browser.laboratory import Laboratory
 from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, live_webmail
 
 CHROMIUM = "/usr/bin/chromium"
@@ -25,6 +26,14 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def laboratory(chromium: Browser) -> Iterator[Laboratory]:
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(30_000)
+    yield Laboratory(context)
+    context.close()
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ every request that left the origin.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.laboratory import ORIGIN, Laboratory, document
 from tests.webmail import hostile
 from tests.webmail.town_hall import TownHall, letter, raw
 from webmail.contents.plain_text import text_to_html
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.browser
 HTML = hostile.html_payloads()
 RUNNING = hostile.running_payloads()
 TEXT = hostile.text_payloads()
-ORIGIN = "http://webmail.test"
 BATCH = 40
 HEADER_POLICY = "; ".join(
     (
@@ -39,67 +39,8 @@ HEADER_POLICY = "; ".join(
 )  # fmt: skip
 
 
-class Laboratory:
-    """Serves whatever a test puts at a path of a made-up origin; records what ran and what was asked for."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.page: Page = context.new_page()
-        self.ran: list[str] = []
-        self.asked: list[str] = []
-        self.bodies: dict[str, tuple[str, dict[str, str]]] = {}
-        context.route("**/*", self._serve)
-        context.on("console", lambda message: self._hear(message.text))
-        context.on("page", lambda page: self.asked.append(f"popup {page.url}") if page != self.page else None)
-
-    def _hear(self, text: str) -> None:
-        # A policy's own complaint quotes the code it stopped; the canary itself stands alone.
-        if text.strip() == hostile.CANARY:
-            self.ran.append(text)
-
-    def _serve(self, route: Route) -> None:
-        # What a policy forbade never comes this far.
-        path = route.request.url.removeprefix(ORIGIN)
-        if not route.request.url.startswith(ORIGIN):
-            self.asked.append(route.request.url)
-        if path not in self.bodies:
-            route.abort()
-            return
-        body, headers = self.bodies[path]
-        route.fulfill(body=body, headers={"Content-Type": "text/html; charset=utf-8", **headers})
-
-    def put(self, path: str, body: str, policy: str = "") -> None:
-        self.bodies[path] = (body, {"Content-Security-Policy": policy} if policy else {})
-
-    def visit(self, path: str) -> None:
-        self.page.goto(ORIGIN + path, wait_until="load")
-        self.page.mouse.move(20, 20)
-        self.page.wait_for_timeout(40)
-
-    def frames(self, sources: list[str], *, sandbox: str | None) -> None:
-        """Several documents at once, each in a frame of its own."""
-        attribute = "" if sandbox is None else f' sandbox="{sandbox}"'
-        self.put(
-            "/",
-            "<!doctype html>"
-            + "".join(f'<iframe src="{each}"{attribute} width=300 height=60></iframe>' for each in sources),
-        )
-        self.visit("/")
-
-
-@pytest.fixture
-def laboratory(chromium: Browser) -> Iterator[Laboratory]:
-    context = chromium.new_context(viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(30_000)
-    yield Laboratory(context)
-    context.close()
-
-
 def batches(payloads: list[str]) -> list[list[str]]:
     return [payloads[start : start + BATCH] for start in range(0, len(payloads), BATCH)]
-
-
-def document(inner: str, styles: str = "") -> str:
-    return f"<!doctype html><html><head><meta charset=utf-8><style>{styles}</style></head><body>{inner}</body></html>"
 
 
 def test_the_oracle_sees_what_runs_and_what_fetches(laboratory: Laboratory) -> None:
