@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify, make_response, request
+from flask_login import current_user
 
 from directory.database import Reading
 from directory.mail import recipients
@@ -106,6 +107,8 @@ def protection_of(letter: Letter) -> Protection:
 @blueprint.post("/compose/readers")
 def tell() -> Answer:
     """For the script layer: who could not read the letter in the form if it were encrypted, and what to do."""
+    if services().look_ups.wait(current_user.get_id()):
+        return make_response({"error": _("Please wait a moment and try again.")}, 429)
     letter = _addressed()
     with services().directory.read() as people:
         found = _readers(people, letter)
