@@ -141,11 +141,12 @@ async function fill(): Promise<void> {
     const found = await fragments(askedFor(name, span), ["rows"]);
     if (scrollingList() === name) put(found, order);
   } catch (fault) {
-    if (fault instanceof Refused) toast(fault.message, { error: true });
-    await new Promise((done) => window.setTimeout(done, 1000));
-  } finally {
     filling = false;
+    if (fault instanceof Refused) toast(fault.message, { error: true });
+    else window.setTimeout(fill, 1000); // the line is down
+    return;
   }
+  filling = false;
   fill();
 }
 
