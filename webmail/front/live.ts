@@ -25,7 +25,8 @@ function catchUp(state: string): void {
   if (waiting) return;
   waiting = window.setTimeout(() => {
     waiting = 0;
-    if (all("[data-state]").some((part) => part.dataset.state !== latest)) refresh();
+    if (all("[data-state]").some((part) => part.dataset.state !== latest))
+      refresh(all(".handling").length ? ["list", "sidebar", "reading"] : undefined);
   }, 120);
 }
 
