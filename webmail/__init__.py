@@ -38,7 +38,7 @@ from webmail.reading import (
 from webmail.services import EXTENSION, WebmailServices
 from webmail.smime import choices, details, unlocking
 from webmail.templating import Environment
-from webmail.writing import composing, people, picker, postponed, remarks, templates
+from webmail.writing import composing, contacts, people, picker, postponed, remarks, templates
 
 __all__ = ["WebmailServices", "create_app"]
 
@@ -78,7 +78,7 @@ def create_app(services: WebmailServices) -> Flask:
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
-        events, recovering, picker, remarks, templates, postponed, settings, labels, two_steps, app_passwords,
+        events, recovering, picker, remarks, templates, contacts, postponed, settings, labels, two_steps, app_passwords,
         openings, mta_sts,
         choices, details, unlocking,
     ):  # fmt: skip

@@ -91,6 +91,7 @@ def test_every_screen(
         "/mailboxes",
         "/settings/two-steps",
         "/labels",
+        "/contacts",
     ):
         page.goto(path)
         screens[path] = faults(page)

@@ -35,7 +35,7 @@ from webmail.pages import Answer
 from webmail.reading import listing
 from webmail.services import services
 from webmail.smime import choices
-from webmail.writing import letters, picker, postponed, quoting
+from webmail.writing import contacts, letters, picker, postponed, quoting
 from webmail.writing.letters import Enclosure, Letter
 from webmail.writing.remarks import remarks_on
 
@@ -59,6 +59,8 @@ def show() -> Answer:
         letter = quoting.from_mailto(request.args["mailto"])
     elif "to" in request.args:
         letter = replace(letter, to=" ".join(request.args["to"].split())[:2000])
+    elif "group" in request.args:
+        letter = replace(letter, to=contacts.everybody_in(request.args["group"]))
     letter = replace(letter, sign=services().config.smime.sign)
     with services().directory.read() as people:
         letter = letters.signed(letter, signature_of(people, account().id))

@@ -1,4 +1,5 @@
-"""The city's people as JSON: completing addresses while they are typed, and the tree to choose from.
+"""The city's people as JSON: completing addresses while they are typed, one's own contacts among them, and the tree to
+choose from.
 
 Described for whoever writes a client in docs/people-api.md.  Every answer has an ETag that changes with the directory,
 so that a branch which was opened before is asked for again at the cost of a line.  Nobody who is not signed in gets
@@ -22,17 +23,21 @@ from directory.faults import Fault
 from directory.finding import tree as staff
 from directory.finding.search import Suggestion
 from directory.ldap.policy import Asker, Policy, attribute_keys
+from directory.mail.contacts import Contact, ContactGroup
 from directory.staff.postings import Position
 from webmail.account.login import person
 from webmail.contents.heads import Person
 from webmail.formatting import hue, initials
-from webmail.languages import _, choose
+from webmail.languages import _, choose, ngettext
 from webmail.services import services
+from webmail.writing import contacts
 from webmail.writing.letters import write_people
 
 blueprint = Blueprint("people", __name__)
 
 MOST = 8
+# Of one's own contacts and groups of contacts, each, which come before the city's people.
+OWN = 3
 # Of one page.
 _PAGE, _LARGEST_PAGE = 50, 100
 P = ParamSpec("P")
@@ -75,9 +80,10 @@ def asking() -> Asker:
 
 
 def _tag(conn: Reading, asker: Asker) -> str:
-    """Of the question, who asks it, and the directory as it is today."""
+    """Of the question, who asks it, his contacts that it may mean, and the directory as it is today."""
     assert asker.account is not None
-    told = (request.full_path, asker.account.id, asker.account.is_admin, choose(), conn.memory.version, conn.today)
+    who = asker.account.id, asker.account.is_admin, choose(), contacts.fitting(conn, _text(), OWN)
+    told = (request.full_path, *who, conn.memory.version, conn.today)
     return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
 
@@ -107,8 +113,11 @@ def _start() -> int:
 def show(conn: Reading, asker: Asker) -> Any:
     """``[{name, address, detail, picture, insert}]``; ``insert`` is what goes into the field."""
     text = _text()
+    groups, own = contacts.fitting(conn, text, OWN)
     found = staff.find_people(conn, asker, text, MOST, services().vocabulary) if text else []
-    return [_completion(each) for each in found]
+    # of a contact who works here the city knows more: it stays in its place
+    people = {each.address: _own(each) for each in own} | {each.address: _completion(each) for each in found}
+    return [*map(_own_group, groups), *people.values()][:MOST]
 
 
 @blueprint.get("/people/find")
@@ -139,6 +148,18 @@ def _completion(found: Suggestion) -> dict[str, Any]:
     kinds = {"group": _("Group"), "unit": _("Unit mailbox")}
     detail = " · ".join(part for part in (kinds.get(found.kind, ""), found.title, found.unit) if part)
     return {"name": found.name, "address": found.address, "detail": detail} | _ways_to_show(found.name, found.address)
+
+
+def _own(found: Contact) -> dict[str, Any]:
+    detail = " · ".join(part for part in (_("Contact"), found.note) if part)
+    return {"name": found.name, "address": found.address, "detail": detail} | _ways_to_show(found.name, found.address)
+
+
+def _own_group(found: ContactGroup) -> dict[str, Any]:
+    """Without an address: everybody in it is put into the field."""
+    detail = " · ".join((_("Group of contacts"), ngettext("%(num)s contact", "%(num)s contacts", len(found.members))))
+    shown = _ways_to_show(found.name, "") | {"insert": contacts.typed(found.members)}
+    return {"name": found.name, "address": "", "detail": detail} | shown
 
 
 # --- the tree ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,111 @@
+"""People and groups of people that somebody writes to and keeps for himself: listed, found, changed, offered.
+
+Those of the mailbox that is open: a unit's mailbox has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, request
+
+from directory.database import Reading, Writing
+from directory.faults import Fault
+from directory.mail import contacts
+from directory.mail.contacts import Contact, ContactGroup, contacts_of, groups_of
+from directory.words.names import words
+from webmail import languages, pages
+from webmail.account.login import account, local_path, may_send
+from webmail.contents.heads import Person, parse_people
+from webmail.languages import _
+from webmail.pages import Answer
+from webmail.services import services
+from webmail.writing.letters import write_people
+
+blueprint = Blueprint("contacts", __name__)
+
+HERE = "/contacts"
+ON_PAGE = 50
+
+
+def fitting(conn: Reading, text: str, limit: int) -> tuple[list[ContactGroup], list[Contact]]:
+    """What the first letters of a name may mean, so many of each."""
+    if not words(text):
+        return [], []
+    return groups_of(conn, account().id, text)[:limit], contacts_of(conn, account().id, text)[:limit]
+
+
+@blueprint.app_template_filter("typed")
+def typed(people: Sequence[Contact]) -> str:
+    """As a person would type them into an address field."""
+    return write_people([Person(each.name, each.address) for each in people])
+
+
+def everybody_in(group: str) -> str:
+    """As it goes into an address field; empty if there is no such group."""
+    with services().directory.read() as conn:
+        return next((typed(each.members) for each in groups_of(conn, account().id) if each.name == group), "")
+
+
+@blueprint.get(HERE)
+def show() -> Answer:
+    return _page()
+
+
+@blueprint.post(HERE)
+def change() -> Answer:
+    back = local_path(request.form.get("next", HERE))
+    if not may_send():
+        return pages.refused(_("You may read this mailbox, but not change it."), back)
+    try:
+        with services().directory.write(origin=request.remote_addr or "") as conn:
+            said = _carry_out(conn)
+    except Fault as fault:
+        told = fault.text(languages.choose())
+        told = told[:1].upper() + told[1:] + "."
+        return pages.refused(told, back, 422) if "next" in request.form else _page(told)
+    return pages.done(said, back)
+
+
+def _carry_out(conn: Writing) -> str:
+    """What the form asks for, and how it is told.  Raises Fault."""
+    owner, form = account().id, request.form
+    action, name, old = (form.get(each, "") for each in ("action", "name", "old"))
+    if action == "remove":
+        contacts.remove(conn, owner, old)
+        return _("The contact was taken away.")
+    if action == "remove-group":
+        contacts.remove_group(conn, owner, old)
+        return _("The group was taken away. Its contacts are still here.")
+    if action == "keep-group":
+        members = [Contact(each.address, each.name) for each in parse_people(form.get("members", ""))]
+        contacts.keep_group(conn, owner, name, members, old)
+        return _("Saved.")
+    contacts.keep(conn, owner, Contact(form.get("address", ""), name, form.get("note", "")), old)
+    return _("Saved.") if old else _("%(name)s is among your contacts now.", name=name or form.get("address", ""))
+
+
+def _page(fault: str = "") -> Answer:
+    """What was typed and could not be kept stays in its form."""
+    text, start = request.args.get("q", "").strip()[:100], request.args.get("from", "")
+    first = int(start) if start.isascii() and start.isdecimal() and len(start) < 6 else 0
+    with services().directory.read() as conn:
+        found, groups = contacts_of(conn, account().id, text), groups_of(conn, account().id, text)
+    with services().store.read() as conn_of_store:
+        side = pages.sidebar(conn_of_store)
+    response = pages.render(
+        "contacts.html",
+        _("Contacts"),
+        sidebar=side,
+        current=None,
+        fault=fault,
+        given=request.form,
+        q=text,
+        groups=groups,
+        contacts=found[first : first + ON_PAGE],
+        count=len(found),
+        earlier=max(0, first - ON_PAGE) if first else None,
+        later=first + ON_PAGE if first + ON_PAGE < len(found) else None,
+    )
+    response.status_code = 422 if fault else 200
+    return response
