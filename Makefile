@@ -16,7 +16,7 @@ TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libne
 BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd slapd \
 	roundcube-core roundcube-sqlite3 php-fpm apache2
 
-.PHONY: run test check format fuzz bench scripts constraints translations image clean
+.PHONY: run test check format fuzz bench scripts pictures constraints translations image clean
 
 run: $(VENV)/.run
 	@$(BIN)/citymail demo --data "$(DATA)" --port-base "$(PORT_BASE)" --host "$(HOST)"
@@ -68,6 +68,11 @@ scripts: node_modules/.ready
 	rm -rf build/static && npm run --silent build -- --outdir=build/static
 	cp build/static/* webmail/static/
 	cd webmail/static && for file in *; do test -e ../../build/static/$$file || rm $$file; done
+
+# After changing a screen: take the pictures of the help pages anew.
+pictures: $(VENV)/.test
+	@tools/debian-packages $(TEST_PACKAGES)
+	$(BIN)/python -m tests.browser.help_pictures
 
 # After changing a text: gather, and compile what is translated.  A test fails until both languages are complete.
 translations: $(VENV)/.test

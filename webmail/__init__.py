@@ -12,7 +12,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.routing import IntegerConverter, ValidationError
 
-from webmail import assets, errors, events, formatting, languages, pages, security_headers
+from webmail import assets, errors, events, formatting, help, languages, pages, security_headers
 from webmail.account import app_passwords, custody, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
 from webmail.published import mta_sts, pki
@@ -80,7 +80,7 @@ def create_app(services: WebmailServices) -> Flask:
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, picker, remarks, templates, contacts, postponed, settings, labels, two_steps, app_passwords,
         openings, mta_sts,
-        choices, details, unlocking,
+        choices, details, unlocking, help,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)
