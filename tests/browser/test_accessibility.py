@@ -12,6 +12,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
+from directory.mail import contacts
+from directory.mail.contacts import Contact
 from tests.webmail.town_hall import PASSWORD, TownHall, letter
 
 pytestmark = pytest.mark.browser
@@ -57,6 +59,8 @@ def test_every_screen(
     )
     hall.put("an", outside, flags=("\\Answered",))
     hall.make_mailbox("an", "Dự án/Con")
+    with hall.services.directory.write() as conn:
+        contacts.keep_group(conn, hall.account("an").id, "Nhà thầu", [Contact("a@ngoai.example", "Lý Mai", "Ghi chú")])
     screens: dict[str, list[str]] = {}
 
     login = open_browser(**settings)
@@ -91,10 +95,16 @@ def test_every_screen(
         "/mailboxes",
         "/settings/two-steps",
         "/labels",
+        "/help",
         "/contacts",
     ):
         page.goto(path)
         screens[path] = faults(page)
+    page.goto("/contacts")
+    for each in page.locator(".sheet summary").all():
+        each.click()
+    expect(page.locator("#g1-members")).to_be_visible()
+    screens["contacts opened"] = faults(page)
     page.goto("/settings/app-passwords")
     for field, text in (("name", "Điện thoại"), ("password", PASSWORD)):
         page.locator(f"input[name={field}]").fill(text)
