@@ -119,10 +119,11 @@ def _in_order(found: Iterable[Contact]) -> list[Contact]:
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def groups_of(conn: Reading | Writing, account_id: str, text: str = "") -> list[ContactGroup]:
+def groups_of(conn: Reading | Writing, account_id: str, text: str = "", limit: int = MOST_GROUPS) -> list[ContactGroup]:
     """All, or those whose names have words beginning as the words of ``text`` do; by name."""
     typed = words(fold(text))
-    fitting = [name for name in _group_names(conn, account_id) if _fits(words(fold(name)), typed)]
+    names = sorted(_group_names(conn, account_id), key=collation_key)
+    fitting = [name for name in names if _fits(words(fold(name)), typed)][:limit]
     chosen = (
         select(contact_group.c.name.label("of"), contact.c.address, contact.c.name, contact.c.note)
         .join(contact, _same_contact)
@@ -131,7 +132,7 @@ def groups_of(conn: Reading | Writing, account_id: str, text: str = "") -> list[
     members: dict[str, list[Contact]] = {name: [] for name in fitting}
     for row in conn.execute(chosen):
         members[row.of].append(Contact(row.address, row.name, row.note))
-    return [ContactGroup(name, tuple(_in_order(members[name]))) for name in sorted(fitting, key=collation_key)]
+    return [ContactGroup(name, tuple(_in_order(members[name]))) for name in fitting]
 
 
 _same_contact = (contact.c.account_id == contact_group.c.account_id) & (contact.c.address == contact_group.c.address)

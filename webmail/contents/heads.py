@@ -94,7 +94,7 @@ def people(header: bytes, name: str) -> list[Person]:
 
 def parse_people(text: str) -> list[Person]:
     """Everybody in what was typed into an address field; semicolons are taken for commas, as people use both."""
-    separated = re.sub(r'[;\n](?=(?:[^"]*"[^"]*")*[^"]*\Z)', ",", text)
+    separated = re.sub(r'"[^"]*"|[;\n]', lambda found: "," if found[0] in ";\n" else found[0], text)
     return [_typed(entry) for entry in mailboxes(parse_addresses(separated)) if entry.local or entry.name]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Blueprint, request
+from flask import Blueprint, g, request
 
 from directory.database import Reading, Writing
 from directory.faults import Fault
@@ -26,13 +26,21 @@ blueprint = Blueprint("contacts", __name__)
 
 HERE = "/contacts"
 ON_PAGE = 50
+# While one types: before the city's people, and not in their place.
+OFFERED = 3
 
 
-def fitting(conn: Reading, text: str, limit: int) -> tuple[list[ContactGroup], list[Contact]]:
-    """What the first letters of a name may mean, so many of each."""
-    if not words(text):
-        return [], []
-    return groups_of(conn, account().id, text)[:limit], contacts_of(conn, account().id, text)[:limit]
+def fitting(conn: Reading, text: str) -> tuple[list[ContactGroup], list[Contact]]:
+    """What the first letters of a name may mean, ``OFFERED`` of each; looked up once a request."""
+    if "fitting_contacts" not in g:
+        owner = account().id
+        g.fitting_contacts = (
+            (groups_of(conn, owner, text, OFFERED), contacts_of(conn, owner, text)[:OFFERED])
+            if words(text)
+            else ([], [])
+        )
+    groups, people = g.fitting_contacts
+    return groups, people
 
 
 @blueprint.app_template_filter("typed")

@@ -36,8 +36,6 @@ from webmail.writing.letters import write_people
 blueprint = Blueprint("people", __name__)
 
 MOST = 8
-# Of one's own contacts and groups of contacts, each, which come before the city's people.
-OWN = 3
 # Of one page.
 _PAGE, _LARGEST_PAGE = 50, 100
 P = ParamSpec("P")
@@ -82,7 +80,7 @@ def asking() -> Asker:
 def _tag(conn: Reading, asker: Asker) -> str:
     """Of the question, who asks it, his contacts that it may mean, and the directory as it is today."""
     assert asker.account is not None
-    who = asker.account.id, asker.account.is_admin, choose(), contacts.fitting(conn, _text(), OWN)
+    who = asker.account.id, asker.account.is_admin, choose(), contacts.fitting(conn, _text())
     told = (request.full_path, *who, conn.memory.version, conn.today)
     return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
@@ -113,7 +111,7 @@ def _start() -> int:
 def show(conn: Reading, asker: Asker) -> Any:
     """``[{name, address, detail, picture, insert}]``; ``insert`` is what goes into the field."""
     text = _text()
-    groups, own = contacts.fitting(conn, text, OWN)
+    groups, own = contacts.fitting(conn, text)
     found = staff.find_people(conn, asker, text, MOST, services().vocabulary) if text else []
     # of a contact who works here the city knows more: it stays in its place
     people = {each.address: _own(each) for each in own} | {each.address: _completion(each) for each in found}

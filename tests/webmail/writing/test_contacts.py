@@ -7,6 +7,8 @@ from collections.abc import Callable
 from html import unescape
 from typing import Any
 
+import pytest
+
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
 from webmail.contents.heads import parse_people
@@ -138,3 +140,19 @@ def test_a_units_mailbox_has_its_own_and_others_see_none(
     clerk.post("/open", {})
     assert offered(clerk, "toasoan") == []
     assert "Đặng Thành" not in clerk.page("/contacts")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Mai <a@x.example>; Lý <b@x.example>\nC <c@x.example>", ["Mai", "Lý", "C"]),
+        ('"Mai; Lý" <a@x.example>;b@x.example', ["Mai; Lý", ""]),
+        ('a@x.example; b@x.example, "', ["", ""]),
+    ],
+)
+def test_semicolons_and_lines_part_people_but_not_names(text: str, names: list[str]) -> None:
+    assert [each.name for each in parse_people(text) if each.address] == names
+
+
+def test_a_field_of_many_quotes_is_read_in_one_go() -> None:
+    assert parse_people('";' * 100_000 + "a@x.example") is not None  # which took hours
