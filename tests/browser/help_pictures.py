@@ -20,7 +20,8 @@ from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, letter, liv
 from webmail.help import PICTURES
 from webmail.languages import LANGUAGES
 
-SIZE = {"width": 960, "height": 600}
+SIZE = {"width": 1280, "height": 800}  # wide enough for all three panes
+SCALE = 0.8
 QUALITY = 45
 UNIT = "vanthu.snv"
 MORNING = 1_790_000_000
@@ -81,7 +82,8 @@ def writing(page: Page, hall: TownHall) -> None:
 def choosing(page: Page, hall: TownHall) -> None:
     page.goto("/compose")
     page.locator("button[value=choose]").click()
-    expect(page.locator(".picker-units, .picker-people").first).to_be_visible()
+    page.locator(".picker-units a").first.click()
+    expect(page.locator(".picker-path")).to_be_visible()
 
 
 def two_steps(page: Page, hall: TownHall) -> None:
@@ -111,7 +113,10 @@ SCREENS: tuple[Callable[[Page, TownHall], None], ...] = (
 def take(page: Page, file: Path) -> None:
     page.wait_for_timeout(500)  # what moves has come to rest
     session = page.context.new_cdp_session(page)
-    shot = session.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
+    shot = session.send(
+        "Page.captureScreenshot",
+        {"format": "webp", "quality": QUALITY, "clip": {"x": 0, "y": 0, "scale": SCALE, **SIZE}},
+    )
     file.write_bytes(base64.b64decode(shot["data"]))
 
 
