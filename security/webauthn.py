@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CHALLENGE_OCTETS = 32
 MAX_ANSWER = 16_384
+# What a key's answer holds, once made and once proving (§5.2.1, §5.2.2).
+_RESPONSE = frozenset(("clientDataJSON", "attestationObject", "authenticatorData", "signature"))
 # What a parser of strangers' JSON and CBOR raises.
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error, OverflowError, RecursionError)
 
@@ -113,7 +115,17 @@ def _state(challenge: bytes) -> dict[str, Any]:
     return {"challenge": websafe_encode(challenge), "user_verification": None}
 
 
-def _read(answer: str) -> Any:
+def _read(answer: str) -> dict[str, Any]:
+    """Nothing but texts goes on to the library, which would make as many octets of a number as it says."""
     if len(answer) > MAX_ANSWER:
         raise ValueError("too long")
-    return json.loads(answer)
+    given = json.loads(answer)
+    response = {name: _text(given["response"], name) for name in given["response"] if name in _RESPONSE}
+    return {**{name: _text(given, name) for name in ("id", "rawId", "type")}, "response": response}
+
+
+def _text(given: Any, name: str) -> str:
+    found = given[name]
+    if not isinstance(found, str):
+        raise TypeError(f"{name} is no text")
+    return found

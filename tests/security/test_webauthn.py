@@ -113,6 +113,14 @@ def test_an_endless_answer_is_not_read() -> None:
         judge_creation(SITE, CHALLENGE, "{" + " " * MAX_ANSWER + "}")
 
 
+@pytest.mark.parametrize("name", ["id", "rawId", "type", "clientDataJSON", "authenticatorData", "signature"])
+def test_a_number_is_not_taken_for_so_many_octets(name: str) -> None:
+    response = {**PROOF["response"], **({name: 10**12} if name in PROOF["response"] else {})}
+    damaged = {**PROOF, **({name: 10**12} if name in PROOF else {}), "response": response}
+    with pytest.raises(KeyRefused, match="no text"):
+        judge_proof(SITE, CHALLENGE, [KNOWN], json.dumps(damaged))
+
+
 KNOWN = kept(SoftKey())
 PROOF = json.loads(SoftKey().get(proof_request(SITE, [KNOWN], CHALLENGE), SITE.origin))
 JSON = st.recursive(
