@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from playwright.sync_api import Browser
 
 from directory.mail import groups, mailboxes
@@ -29,10 +29,11 @@ from tests.webmail import town_hall
 from tests.webmail.certified_hall import certified_hall, signed
 from tests.webmail.conftest import Visitor
 from tests.webmail.hostile import JS, URL
-from tests.webmail.town_hall import DOMAIN, TownHall, letter
-from webmail import create_app
+from tests.webmail.town_hall import DOMAIN, TownHall, letter, raw
+from webmail import create_app, formatting
 from webmail.contents import plain_text
-from webmail.reading import message_body, previews
+from webmail.reading import attachments, message_body, previews
+from webmail.writing import quoting
 
 pytestmark = pytest.mark.browser
 
@@ -59,11 +60,13 @@ def harm(bare: Laboratory, visitor: Visitor, path: str) -> list[str]:
     """What came of a page without its policy."""
     answer = visitor.get(path)
     assert answer.status_code == 200, path
-    headers = {name: answer.headers[name] for name in ("Content-Type", "X-Content-Type-Options")}
+    told = ("Content-Type", "Content-Disposition", "X-Content-Type-Options")
+    headers = {name: answer.headers[name] for name in told if name in answer.headers}
     bare.ran.clear()
     bare.asked.clear()
     bare.bodies = {"/": (answer.get_data(as_text=True), headers)}
-    bare.visit("/")
+    if not headers.get("Content-Disposition", "").startswith("attachment"):  # which no browser shows
+        bare.visit("/")
     return [*bare.ran, *bare.asked]
 
 
@@ -147,6 +150,33 @@ def test_files_looked_at(city: TownHall, bare: Laboratory, monkeypatch: pytest.M
     if rule == "clean_message":
         without = lambda html, **_more: type("Raw", (), {"html": html, "styles": ""})  # noqa: E731
     monkeypatch.setattr(module, rule, without)
+    assert harm(bare, an, path) != []
+
+
+def shown_as_page(octets: bytes, *_more: str) -> Response:
+    return Response(octets, mimetype="text/html")
+
+
+RAW = raw(f"From: x@ngoai.example\nSubject: {PAGE}\nContent-Type: text/html", PAGE)
+OPENED = {
+    "the original": ("original?view=1", (attachments, "_guarded", shown_as_page)),
+    "a page that calls itself a picture": ("part/2/inline", (attachments, "as_download", shown_as_page)),
+    "a drawing that runs": ("part/3/inline", (attachments, "as_download", shown_as_page)),
+    "quoted in the editor": ("", (quoting, "clean_composed", str), (formatting, "clean_composed", str)),
+}
+
+
+@pytest.mark.parametrize("kind", OPENED)
+def test_what_opens(city: TownHall, bare: Laboratory, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    place, *rules = OPENED[kind]
+    an = Visitor(create_app(city.services), city).sign_in("an")
+    files = [("a.png", "image/png", PAGE.encode()), ("a.svg", "image/svg+xml", f"<svg>{PAGE}</svg>".encode())]
+    uid = city.put("an", letter(files=files) if place.startswith("part") else RAW)
+    box = city.mailbox("an").id
+    path = f"/mail/{box}/{uid}/{place}" if place else f"/compose?reply={box}:{uid}"
+    assert harm(bare, an, path) == []
+    for module, rule, without in rules:
+        monkeypatch.setattr(module, rule, without)
     assert harm(bare, an, path) != []
 
 
