@@ -79,6 +79,8 @@ def told(city: TownHall, app: Flask) -> dict[str, tuple[Visitor, str]]:
     an.post("/labels", {"action": "add", "name": SHORT, "colour": "2"})
     an.post("/searches", {"action": "keep", "name": SHORT, "query": WORD})
     an.post("/templates", {"action": "keep", "name": SHORT, "subject": WORD, "text": WORD})
+    an.post("/contacts", {"action": "keep", "name": SHORT, "address": "x@ngoai.example", "note": WORD})
+    an.post("/contacts", {"action": "keep-group", "name": SHORT, "members": "x@ngoai.example"})
     city.make_mailbox("an", WORD.replace("/", "⁄"))
     name = WORD.replace('"', "")
     for number in (1, 2):
@@ -104,6 +106,7 @@ def told(city: TownHall, app: Flask) -> dict[str, tuple[Visitor, str]]:
         "labels": (an, "/labels"),
         "saved searches": (an, "/searches"),
         "templates": (an, "/templates"),
+        "contacts": (an, "/contacts"),
         "mailboxes": (an, "/mailboxes"),
         "answer": (an, f"/compose?reply={here.rpartition('/')[2]}:{uid}"),
         "draft": (an, f"/compose/{draft}"),
