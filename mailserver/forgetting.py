@@ -1,5 +1,5 @@
-"""What the steward forgets every hour: removed mail, old traces, strangers, reports, quarantine, mail left behind; and
-what waited too long for a moderator.
+"""What the steward forgets every hour: removed mail, old traces, strangers, reports, quarantine, mail left behind,
+links to files; and what waited too long for a moderator.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mailserver.delivery import (
     tracing,
 )
 from mailserver.delivery.queue import QUARANTINED, Choice
-from mailserver.store import bulk
+from mailserver.store import bulk, links
 from mailserver.wiring import System
 
 log = logging.getLogger("citymail.processes")
@@ -26,7 +26,10 @@ log = logging.getLogger("citymail.processes")
 
 def forget(system: System, now: int) -> None:
     """Whatever nobody needs any longer; in steps, so that nobody's acknowledgement waits long."""
-    gone = system.store.housekeep()
+    links_gone = 0
+    while count := system.store.write(lambda tx: links.sweep(tx, now)).result():
+        links_gone += count
+    gone = system.store.housekeep() | {"links": links_gone}  # after the links, whose files go with it
     system.store.write(allowance.sweep).result()
     system.store.write(bulk.sweep).result()
     system.store.write(lambda tx: moved.sweep(tx, now)).result()

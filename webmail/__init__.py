@@ -12,7 +12,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.routing import IntegerConverter, ValidationError
 
-from webmail import assets, errors, events, formatting, help, languages, pages, security_headers
+from webmail import assets, errors, events, formatting, help_pages, languages, pages, security_headers
 from webmail.account import app_passwords, custody, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
 from webmail.published import mta_sts, pki
@@ -38,7 +38,7 @@ from webmail.reading import (
 from webmail.services import EXTENSION, WebmailServices
 from webmail.smime import choices, details, unlocking
 from webmail.templating import Environment
-from webmail.writing import composing, contacts, people, picker, postponed, remarks, templates
+from webmail.writing import composing, contacts, links, people, picker, postponed, remarks, templates
 
 __all__ = ["WebmailServices", "create_app"]
 
@@ -73,14 +73,14 @@ def create_app(services: WebmailServices) -> Flask:
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    for topic in (security_headers, languages, formatting, login, custody, errors, pages):
+    for topic in (links, security_headers, languages, formatting, login, custody, errors, pages):
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, picker, remarks, templates, contacts, postponed, settings, labels, two_steps, app_passwords,
         openings, mta_sts,
-        choices, details, unlocking, help,
+        choices, details, unlocking, help_pages, links,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

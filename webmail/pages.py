@@ -138,8 +138,7 @@ def wants_json() -> bool:
 def sidebar(conn: Connection) -> Sidebar:
     owner = current_user.account
     found = sorted(store_mailboxes.list_mailboxes(conn, owner.id), key=_place)
-    used = sum(each.size for each in found) if found else quota.usage(conn, owner.id).size
-    return Sidebar(found, used, owner.quota_bytes, work_version(conn, owner))
+    return Sidebar(found, quota.usage(conn, owner.id).size, owner.quota_bytes, work_version(conn, owner))
 
 
 def work_version(conn: Connection, owner: Account) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailserver.config.options import DATABASE, DOMAIN, Network, option
+from mailserver.config.options import DATABASE, DOMAIN, MEBIBYTE, Network, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,10 @@ class Webmail:
     remote_pictures: bool = option(
         True,
         "Whether readers may have pictures of messages fetched from elsewhere: only when they ask, and by this server.",
+    )
+    link_days: int = option(14, "Days for which a file that was sent as a link can be fetched.", low=1, high=365)
+    link_size: int = option(
+        500 * MEBIBYTE, "Largest file that is sent as a link, octets. 0: none can be.", low=0, high=16 * 1024 * MEBIBYTE
     )
 
 

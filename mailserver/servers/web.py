@@ -18,19 +18,22 @@ import socket
 import ssl
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 
 import uvicorn
 import uvloop
 
 from mailserver.config import Config
-from mailserver.servers.web_bridge import Bridge, Receive, Scope, Send, answer
+from mailserver.servers.web_bridge import Bridge, Receive, Scope, Send, answer, cookies_of
 from mailserver.servers.web_events import Streams
 from mailserver.servers.web_pictures import Pictures
 from security.networks import is_within
 from webmail import create_app
 from webmail.events import PATH as EVENTS_PATH
+from webmail.events import look
 from webmail.reading.pictures import PATH as PICTURES_PATH
 from webmail.services import WebmailServices
+from webmail.writing.links import PATH as LINKS_PATH
 
 log = logging.getLogger("citymail.web")
 
@@ -112,6 +115,8 @@ class _Site:
         self.streams = Streams(app, services, looks)
         self.pictures = Pictures(app, services, looks)
         self._bridge = Bridge(app, pages, max_body=services.config.smtp.max_message_size + _FORM_OVERHEAD)
+        self._large = Bridge(app, pages, max_body=services.config.webmail.link_size + _FORM_OVERHEAD)
+        self._who = partial(look, app, services)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -120,8 +125,14 @@ class _Site:
             await self.streams.serve(scope, receive, send)
         elif scope["path"].startswith(PICTURES_PATH) and scope["method"] == "GET":
             await self.pictures.serve(scope, receive, send)
+        elif scope["path"] == LINKS_PATH and scope["method"] == "POST" and await self._is_signed_in(scope):
+            await self._large(scope, receive, send)  # nobody else fills our disk
         else:
             await self._bridge(scope, receive, send)
+
+    async def _is_signed_in(self, scope: Scope) -> bool:
+        secure = scope.get("scheme") == "https"
+        return await asyncio.to_thread(self._who, cookies_of(scope), secure=secure) is not None
 
     async def plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Without TLS: the site itself for networks that may, for others the way to HTTPS."""

@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
 from typing import IO, Any
 
+from werkzeug.wsgi import FileWrapper
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,6 +39,10 @@ _SMALLEST_COMPRESSED = 1024
 
 class _Gone(Exception):
     pass
+
+
+class HandedOver(FileWrapper):
+    """A file of the application's that is given out as it lies on the disk (PEP 3333, wsgi.file_wrapper)."""
 
 
 class Bridge:
@@ -82,7 +88,8 @@ class Bridge:
         await send({"type": "http.response.body", "body": content, "more_body": more is not None})
         if more is not None:
             with more:
-                while piece := more.read(_PIECE):
+                # off the loop: a disk may be slow, and a client that is gone holds up no reading
+                while piece := await asyncio.to_thread(more.read, _PIECE):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         return None
@@ -114,6 +121,9 @@ class Bridge:
             return written.append
 
         chunks = self._application(environ, start_response)
+        if isinstance(chunks, HandedOver):
+            status, headers = started[0]
+            return int(status.split(" ", 1)[0]), headers, b"", chunks.file
         more: IO[bytes] | None = None
         size = 0
         try:
@@ -170,6 +180,7 @@ def _environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": io.BytesIO() if size == 0 else body,
         "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": HandedOver,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,

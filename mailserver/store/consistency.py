@@ -131,6 +131,7 @@ _UNNAMED_FLAGS = """
 _FILES = """
     SELECT o.message_id, o.digest, m.size - o.prefix_size FROM message_octets o
     JOIN message m ON m.id = o.message_id WHERE o.format = 1"""
+_LINKED = "SELECT account_id, digest, size FROM linked_file"
 _SHOWN = 5
 
 
@@ -145,4 +146,6 @@ def problems(connection: Connection, has_file: Callable[[bytes, int], bool]) -> 
             found.append(f"a flag has no keyword: mailbox {mailbox_id}, flags {flags:#x}")
     files = connection.execute(text(_FILES))
     found += [f"a body's file is missing or cut: message {row[0]}" for row in files if not has_file(row[1], row[2])]
+    linked = connection.execute(text(_LINKED))
+    found += [f"a linked file is missing or cut: of {row[0]}" for row in linked if not has_file(row[1], row[2])]
     return found

@@ -15,6 +15,7 @@ from mailserver.store.tables import (
     reader_seen,
     spool_item,
 )
+from mailserver.store.work_tables import linked_file
 
 # Rows that one transaction may remove, so that nobody's acknowledgement waits long.
 _BATCH = 2000
@@ -69,7 +70,8 @@ def purge_messages(tx: Transaction) -> int:
 
 
 def is_file_needed(connection: Connection, digest: bytes) -> bool:
-    count = connection.execute(
-        select(func.count()).select_from(message_octets).where(message_octets.c.digest == digest)
-    ).scalar_one()
-    return bool(count)
+    counts = (
+        select(func.count()).select_from(table).where(table.c.digest == digest)
+        for table in (message_octets, linked_file)
+    )
+    return any(connection.execute(each).scalar_one() for each in counts)

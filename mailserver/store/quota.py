@@ -1,4 +1,5 @@
-"""How much of its quota an account uses.  Counted over its mailboxes, whose counters are exact.
+"""How much of its quota an account uses.  Counted over its mailboxes, whose counters are exact, and the
+files that it has links to.
 
 Standards: RFC 9208 (STORAGE is in units of 1024 octets there; here everything is in octets).
 """
@@ -7,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, union_all
 
 from mailserver.store.prepared import Prepared
 from mailserver.store.tables import mailbox
+from mailserver.store.work_tables import linked_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,14 @@ class Usage:
     mailboxes: int
 
 
+_LINKED = (
+    select(func.coalesce(func.sum(linked_file.c.size), 0))
+    .where(linked_file.c.account_id == bindparam("account_id"))
+    .scalar_subquery()
+)
 _USAGE = Prepared(
     select(
-        func.coalesce(func.sum(mailbox.c.size), 0),
+        func.coalesce(func.sum(mailbox.c.size), 0) + _LINKED,
         func.coalesce(func.sum(mailbox.c.messages), 0),
         func.count() - func.count(mailbox.c.removed_at),
     ).where(mailbox.c.account_id == bindparam("account_id"))
@@ -42,6 +49,9 @@ def room_for(connection: Connection, account_id: str, quota: int, size: int) -> 
 
 
 def using_more_than(connection: Connection, size: int) -> set[str]:
-    """Accounts whose mailboxes hold more than so many octets; asked at once, not one by one."""
-    statement = select(mailbox.c.account_id).group_by(mailbox.c.account_id).having(func.sum(mailbox.c.size) > size)
+    """Accounts that use more than so many octets; asked at once, not one by one."""
+    held = union_all(
+        select(mailbox.c.account_id, mailbox.c.size), select(linked_file.c.account_id, linked_file.c.size)
+    ).subquery()
+    statement = select(held.c.account_id).group_by(held.c.account_id).having(func.sum(held.c.size) > size)
     return set(connection.execute(statement).scalars())

@@ -1,8 +1,10 @@
-"""Tables of what people do with their mail: changes that can be taken back, what is put off, who answers what."""
+"""Tables of what people do with their mail: changes that can be taken back, what is put off, who answers what, files
+that letters have links to.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
 
 from mailserver.store.columns import Id, metadata
 
@@ -60,5 +62,23 @@ handling_event = Table(
     Column("whom", Text, nullable=False),
     Column("text", Text, nullable=False),
     Index(None, "account_id", "thread_key"),
+    sqlite_with_rowid=False,
+)
+
+# Files that letters have links to (store.links).
+linked_file = Table(
+    "linked_file",
+    metadata,
+    Column("token_digest", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("downloads", Integer, nullable=False),
+    Index(None, "account_id"),
+    Index(None, "digest"),
+    Index(None, "expires_at"),
     sqlite_with_rowid=False,
 )

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from directory.mail import mailboxes
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, letter, live_webmail
-from webmail.help import PICTURES
+from webmail.help_pages import PICTURES
 from webmail.languages import LANGUAGES
 
 SIZE = {"width": 1280, "height": 800}  # wide enough for all three panes

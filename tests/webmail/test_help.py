@@ -10,7 +10,7 @@ import pytest
 
 from tests.webmail.conftest import Visitor
 from webmail.catalogues import load
-from webmail.help import PICTURES
+from webmail.help_pages import PICTURES
 from webmail.languages import LANGUAGES
 
 FOLDER = Path(__file__).parents[2] / "webmail" / "templates" / "help"

@@ -42,6 +42,7 @@ OPEN = frozenset(
             "login.ask_key",
             "settings.switch_language",
         ),
+        "links.download",
         *("mta_sts.show", "pki.show", "pki.answer_get", "pki.answer_post"),
     }
 )

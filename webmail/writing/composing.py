@@ -35,13 +35,14 @@ from webmail.pages import Answer
 from webmail.reading import listing
 from webmail.services import services
 from webmail.smime import choices
-from webmail.writing import contacts, letters, picker, postponed, quoting
+from webmail.writing import contacts, letters, links, picker, postponed, quoting
 from webmail.writing.letters import Enclosure, Letter
 from webmail.writing.remarks import remarks_on
 
 blueprint = Blueprint("composing", __name__)
 log = logging.getLogger(__name__)
 
+PLACES = {"choose": picker.HERE, "link": links.PATH}  # where the letter waits as a draft meanwhile
 MAX_ENCLOSURES = 200
 PATIENCE = 120
 MAX_FIELD = 50_000  # characters of one address field
@@ -90,9 +91,9 @@ def submit() -> Answer:
     try:
         if action == "send":
             return _send(letter, postponed.release_after_thought(), conflict=conflict)
-        if action == "choose":
+        if action in PLACES:
             saved = letters.save(replace(letter, draft=0) if conflict else letter)
-            return pages.see_other(f"{picker.HERE}?draft={saved.uid}")
+            return pages.see_other(f"{PLACES[action]}?draft={saved.uid}")
         if action == "template":
             return _begin_with(which, letter, conflict=conflict)
         if action == "check":
@@ -184,7 +185,9 @@ def _from_form() -> tuple[Letter, bool]:
     for upload in request.files.getlist("files")[:MAX_ENCLOSURES]:
         if upload.filename:
             octets = upload.stream.read()
-            enclosures.append(Enclosure(_file_name(upload.filename), _file_type(upload.mimetype), len(octets), octets))
+            enclosures.append(
+                Enclosure(letters.file_name(upload.filename), _file_type(upload.mimetype), len(octets), octets)
+            )
     return replace(letter, enclosures=tuple(enclosures[:MAX_ENCLOSURES])), bool(letter.draft) and stored is None
 
 
@@ -214,11 +217,6 @@ def _letter_of(form: Any) -> Letter:
         encrypt="encrypt" in form,
         secret=form.get("secret", "") == "1",
     )
-
-
-def _file_name(name: str) -> str:
-    name = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(character for character in name if character.isprintable())[:150].strip() or "file"
 
 
 def _file_type(given: str) -> str:

@@ -122,6 +122,26 @@ def begun_with(letter: Letter, template: LetterTemplate) -> Letter:
     )
 
 
+def with_paragraph(letter: Letter, text: str, html: str) -> Letter:
+    """With some words more, above the signature if there is one."""
+
+    def put(whole: str, words: str, signature: str) -> str:
+        written, mark, rest = whole.partition(signature)
+        return written + words + mark + rest
+
+    return replace(
+        letter,
+        text=put(letter.text, f"\n\n{text}", "\n-- \n"),
+        html=put(letter.html, html, "<p>-- <br>") if letter.rich else letter.html,
+    )
+
+
+def file_name(name: str) -> str:
+    """What a file is called that was handed in; never a path."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(character for character in name if character.isprintable())[:150].strip() or "file"
+
+
 def drafts_mailbox(conn: Connection) -> Mailbox | None:
     return store_mailboxes.special_mailbox(conn, account().id, "\\Drafts")
 

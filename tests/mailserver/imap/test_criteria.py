@@ -19,8 +19,8 @@ class Row:
         self.header = octets.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         self.octets = octets
         self.parts = encode_parts(scan(octets))
-        for name, value in {"uid": 1, "flags": 0, "modseq": 1, "internal_date": 0, "zone": None, "size": 1, "sent_at": None,
-                            "subject": "", "author_name": "", "author_address": "",
+        for name, value in {"uid": 1, "flags": 0, "modseq": 1, "internal_date": 0, "zone": None, "size": 1,
+                            "sent_at": None, "subject": "", "author_name": "", "author_address": "",
                             "author_is_plain": False, "to_text": "", "message_id": 1,
                             "thread_key": "", "envelope": b'("" NIL)', **values}.items():  # fmt: skip
             setattr(self, name, value)

@@ -109,6 +109,34 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(live: LiveWebmail
         assert line.recv(4096).startswith(b"HTTP/1.1 413")
 
 
+def test_a_large_file_comes_in_from_whoever_is_signed_in_and_goes_out_to_anybody(live: LiveWebmail) -> None:
+    client = Client(live.port)
+    client.sign_in()
+    client.ask("GET", "/compose")
+    _, headers, _ = client.post("/compose", action="link", text="Kính gửi", author="")
+    draft = headers["location"].rpartition("=")[2]
+    octets = b"\0\1\2\3" * 3_000_000  # more than the bridge holds in memory, and than any other form may bring
+    parts = (("csrf_token", client.token.encode()), ("draft", draft.encode()), ('file"; filename="a.bin', octets))
+    body = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), value)
+        for name, value in parts
+    )
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    stranger = Client(live.port)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as line:
+        line.sendall(b"POST /links HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert line.recv(4096).startswith(b"HTTP/1.1 413")
+    status, headers, _ = client.ask("POST", "/links", body + b"--x--\r\n", form)
+    assert status == 303
+    page = client.ask("GET", headers["location"])[2].decode()
+    found = re.search(r"/files/[\w-]{43}", page)
+    assert found
+    status, headers, content = stranger.ask("GET", found[0])
+    assert (status, headers["content-length"], content == octets) == (200, str(len(octets)), True)
+    status, headers, content = stranger.ask("HEAD", found[0])
+    assert (status, headers["content-length"], content) == (200, str(len(octets)), b"")
+
+
 def test_a_body_without_a_length_is_cut_off_at_the_limit(live: LiveWebmail) -> None:
     with socket.create_connection(("127.0.0.1", live.port), timeout=20) as line:
         line.sendall(b"POST /compose HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")

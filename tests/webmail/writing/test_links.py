@@ -1,0 +1,174 @@
+"""Files sent as links: kept, fetched by whoever has the link, counted, ended; and nobody else's business."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from directory.mail import account_changes
+from directory.tables import account as account_table
+from mailserver.store import links, quota
+from mailserver.store.blobs import ORPHAN_AGE
+from tests.webmail.conftest import Visitor
+from tests.webmail.town_hall import TownHall
+from webmail import create_app
+
+DAY = 86_400
+OCTETS = os.urandom(400_000)  # more than a letter may hold there
+
+
+def draft(visitor: Visitor, **values: str) -> str:
+    visitor.get("/compose")
+    answer = visitor.post("/compose", {"action": "link", "text": "Kính gửi chị\n\n-- \nAn", "author": "", **values})
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    place = answer.headers["Location"]
+    assert place.startswith("/links?draft=")
+    visitor.page(place)
+    return place.rpartition("=")[2]
+
+
+def upload(visitor: Visitor, number: str, octets: bytes = OCTETS, name: str = "../Bản đồ.zip") -> Any:
+    return visitor.post("/links", {"draft": number, "file": (io.BytesIO(octets), name)})
+
+
+def link(visitor: Visitor, octets: bytes = OCTETS, name: str = "../Bản đồ.zip") -> str:
+    answer = upload(visitor, draft(visitor), octets, name)
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    page = unescape(visitor.page(answer.headers["Location"]))
+    found = re.search(r"http://localhost(/files/[\w-]{43})\n", page)
+    assert found, page
+    assert page.index("Kính gửi chị") < found.start() < page.index("-- \nAn")
+    return found[1]
+
+
+@pytest.fixture
+def stranger(app: Flask, hall: TownHall) -> Visitor:
+    return Visitor(app, hall)
+
+
+def test_a_stranger_fetches_it_and_that_is_counted(an: Visitor, stranger: Visitor, hall: TownHall) -> None:
+    path = link(an)
+    answer = stranger.get(path, buffered=True)
+    assert answer.get_data() == OCTETS
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert answer.headers["Content-Disposition"].endswith("B%E1%BA%A3n%20%C4%91%E1%BB%93.zip")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    head = stranger.client.head(path)
+    assert (head.status_code, head.content_length, head.get_data()) == (200, len(OCTETS), b"")
+    with hall.services.store.read() as conn:
+        [kept] = links.links_of(conn, hall.account("an").id)
+    assert (kept.downloads, kept.size) == (1, len(OCTETS))
+    assert path.rpartition("/")[2] not in repr(kept)  # only its digest is kept
+    assert stranger.get(path[:-1] + "_").status_code == 404
+    assert stranger.get("/files/" + kept.id).status_code == 404
+    assert stranger.get("/links").status_code == 303  # to sign in
+
+
+def test_it_ends_by_its_owners_hand_alone(an: Visitor, stranger: Visitor, hall: TownHall, app: Flask) -> None:
+    path = link(an)
+    with hall.services.store.read() as conn:
+        [kept] = links.links_of(conn, hall.account("an").id)
+    binh = Visitor(app, hall).sign_in("binh")
+    assert "Bản đồ.zip" not in binh.page("/links")
+    binh.post("/links", {"end": kept.id})
+    assert stranger.get(path, buffered=True).status_code == 200
+    assert "Bản đồ.zip" in an.page("/links")
+    assert an.get(f"/links?end={kept.id}").status_code == 200  # no GET changes anything
+    assert stranger.get(path, buffered=True).status_code == 200
+    assert an.post("/links", {"end": kept.id}).status_code == 303
+    assert stranger.get(path, buffered=True).status_code == 404
+    assert "Bản đồ.zip" not in an.page("/links")
+
+
+def test_it_ends_at_its_time_and_its_file_goes(an: Visitor, stranger: Visitor, hall: TownHall) -> None:
+    path, again = link(an), link(an)
+    store = hall.services.store
+    [digest] = {each.digest for each in _kept(hall)}
+    store.housekeep()
+    assert stranger.get(again, buffered=True).status_code == 200
+    hall.clock.pass_by(14 * DAY + 1)
+    assert stranger.get(path, buffered=True).status_code == 404
+    assert store.write(lambda tx: links.sweep(tx, int(hall.clock()))).result(30) == 2
+    assert _kept(hall) == []
+    os.utime(store.blobs.path(digest), (0, 0))
+    assert store.housekeep()["files"] >= 1
+    assert not store.blobs.path(digest).exists()
+
+
+def test_a_file_that_is_linked_is_not_swept(an: Visitor, stranger: Visitor, hall: TownHall) -> None:
+    path = link(an)
+    [kept] = _kept(hall)
+    os.utime(hall.services.store.blobs.path(kept.digest), (0, 0))
+    hall.clock.pass_by(ORPHAN_AGE + 1)
+    hall.services.store.housekeep()
+    assert stranger.get(path, buffered=True).get_data() == OCTETS
+
+
+def test_it_counts_in_the_quota(an: Visitor, hall: TownHall) -> None:
+    owner = hall.account("an").id
+    link(an)
+    with hall.services.store.read() as conn:
+        used = quota.usage(conn, owner).size
+        assert used > len(OCTETS)
+        assert owner in quota.using_more_than(conn, len(OCTETS))
+    with hall.services.directory.write() as conn:
+        conn.execute(account_table.update().where(account_table.c.id == owner).values(quota_bytes=used + 100_000))
+    answer = upload(an, draft(an))
+    assert answer.status_code == 409
+    assert len(_kept(hall)) == 1
+
+
+def test_it_ends_with_the_account(an: Visitor, stranger: Visitor, hall: TownHall) -> None:
+    path = link(an)
+    with hall.services.directory.write() as conn:
+        account_changes.lock(conn, "test", hall.account("an").id)
+    assert stranger.get(path, buffered=True).status_code == 404
+
+
+def test_there_is_a_largest_and_there_may_be_none(hall: TownHall) -> None:
+    config = hall.services.config
+    for most, status in ((1000, 409), (0, 409)):
+        given = replace(hall.services, config=replace(config, webmail=replace(config.webmail, link_size=most)))
+        visitor = Visitor(create_app(given), hall).sign_in("an")
+        assert ("/links" in visitor.page("/compose")) is False
+        assert ('value="link"' in visitor.page("/compose")) is (most > 0)
+        number = draft(visitor)
+        assert upload(visitor, number, b"x" * 1001).status_code == status
+    assert _kept(hall) == []
+    assert list(hall.services.store.blobs.incoming.iterdir()) == []
+
+
+def test_a_full_disk_is_said(an: Visitor, hall: TownHall, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = draft(an)
+    nowhere = hall.services.store.blobs.folder / "nowhere" / "x"
+    monkeypatch.setattr(type(hall.services.store.blobs), "new_file", lambda _self: nowhere)
+    assert upload(an, number).status_code == 409
+    assert _kept(hall) == []
+
+
+def test_without_a_letter_or_a_file_there_is_no_link(an: Visitor, hall: TownHall) -> None:
+    assert upload(an, "999").status_code == 404
+    number = draft(an)
+    assert an.post("/links", {"draft": number}).status_code == 422
+    assert _kept(hall) == []
+
+
+def test_so_many_and_no_more(an: Visitor, hall: TownHall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "MOST", 1)
+    link(an)
+    assert upload(an, draft(an)).status_code == 409
+
+
+def _kept(hall: TownHall) -> list[links.Link]:
+    with hall.services.store.read() as conn:
+        return links.links_of(conn, hall.account("an").id)
