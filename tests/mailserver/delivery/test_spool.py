@@ -424,7 +424,7 @@ def citymail(store, tmp_path):
     """The command line on an installation whose store is ``store``."""
     from directory.database import open_directory
     from directory.record import entries
-    from mailserver.cli.queue import queue as group
+    from mailserver.cli import main
 
     folder = store.blobs.folder.parent
     config = tmp_path / "citymail.toml"
@@ -432,7 +432,9 @@ def citymail(store, tmp_path):
 
     def run(*arguments, code=0):
         done = CliRunner().invoke(
-            group, [arguments[0], "--config", str(config), "--lang", "en", *arguments[1:]], catch_exceptions=False
+            main,
+            ["queue", arguments[0], "--config", str(config), "--lang", "en", *arguments[1:]],
+            catch_exceptions=False,
         )
         assert done.exit_code == code, done.output
         return done.output

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from directory.database import open_directory
 from directory.dkim import keys as dkim_keys
 from mailserver import processes
-from mailserver.cli.reports import reports as reports_command
+from mailserver.cli import main
 from mailserver.config import load, render
 from mailserver.delivery import dmarc_outcomes, received_reports, reporting, tls_outcomes, tls_reports
 from mailserver.delivery.post_office import PostOffice
@@ -525,7 +525,7 @@ def test_the_command_shows_who_sends_in_our_name(make_office, tmp_path):
     )
 
     def run(*arguments, status=0):
-        done = CliRunner().invoke(reports_command, [*arguments, "--config", str(config), "--lang", "en"])
+        done = CliRunner().invoke(main, ["reports", *arguments, "--config", str(config), "--lang", "en"])
         assert done.exit_code == status, done.output
         return done.output
 
