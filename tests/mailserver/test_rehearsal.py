@@ -41,7 +41,9 @@ def rows(config: Config) -> dict[str, int]:
 
 
 def test_it_leaves_nothing_behind(config: Config, caplog: pytest.LogCaptureFixture) -> None:
-    build(config).close()  # whoever opens the store first since the machine was started says so in it
+    system = build(config)
+    system.store.check_consistency()  # whoever looks first since the machine was started says so in the store
+    system.close()
     before = rows(config)
     threads, files = threading.enumerate(), os.listdir("/proc/self/fd")
     rehearse(config)
