@@ -123,6 +123,7 @@ class Screen(abc.ABC):
     def _loaded(self, path: str, row: str) -> dict[str, float]:
         self.page.goto(f"{self.origin}{path}")
         self.page.wait_for_selector(row)
+        self.page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
         first_byte, first_paint = self.page.evaluate(_TIMINGS)
         return {"first_byte": first_byte, "first_paint": first_paint}
 
