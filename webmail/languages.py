@@ -14,6 +14,7 @@ from flask import Flask, request
 from flask_login import current_user
 from markupsafe import Markup
 
+from directory.faults import Fault
 from webmail.services import services
 
 LANGUAGES = ("vi", "en")
@@ -53,3 +54,9 @@ def _(message: str, **values: object) -> str:
 def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
     text: str = catalogue(choose()).ngettext(singular, plural, num)
     return text % {"num": num, **values}
+
+
+def sentence(fault: Fault) -> str:
+    """Why the directory refuses, in the reader's language."""
+    text = fault.text(choose())
+    return text[:1].upper() + text[1:] + "."

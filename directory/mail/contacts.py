@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.mail.addresses import normalise
+from directory.mail.own_names import checked_name
 from directory.tables import contact, contact_group
 from directory.words.names import collation_key, fold, tidy, words
 
@@ -140,11 +141,7 @@ _same_contact = (contact.c.account_id == contact_group.c.account_id) & (contact.
 
 def keep_group(conn: Writing, account_id: str, name: str, members: Sequence[Contact], old: str = "") -> None:
     """A new one, or in the place of the one that was called ``old``, with these members alone.  Raises Fault."""
-    name = tidy(name)
-    if not name:
-        raise Fault("name-empty")
-    if len(name) > LONGEST_GROUP_NAME:
-        raise Fault("text-long", what="name", limit=LONGEST_GROUP_NAME)
+    name = checked_name(name, LONGEST_GROUP_NAME)
     if old:
         remove_group(conn, account_id, old)
     others = _group_names(conn, account_id)

@@ -15,8 +15,9 @@ from sqlalchemy import delete, insert, select, update
 
 from directory.database import Reading, Writing
 from directory.faults import Fault
+from directory.mail.own_names import checked_name
 from directory.tables import label
-from directory.words.names import fold, tidy
+from directory.words.names import fold
 
 COLOURS = 8
 MOST = 40
@@ -38,7 +39,7 @@ def labels_of(conn: Reading | Writing, account_id: str) -> list[Label]:
 
 def add(conn: Writing, account_id: str, name: str, colour: int) -> Label:
     """Raises Fault."""
-    name = _checked(name)
+    name = checked_name(name, LONGEST_NAME)
     mine = labels_of(conn, account_id)
     if any(each.name.casefold() == name.casefold() for each in mine):
         raise Fault("label-exists", name=name)
@@ -51,7 +52,7 @@ def add(conn: Writing, account_id: str, name: str, colour: int) -> Label:
 
 def change(conn: Writing, account_id: str, keyword: str, name: str, colour: int) -> None:
     """Another name or colour; the keyword stays.  Raises Fault."""
-    name = _checked(name)
+    name = checked_name(name, LONGEST_NAME)
     if any(each.name.casefold() == name.casefold() and each.keyword != keyword for each in labels_of(conn, account_id)):
         raise Fault("label-exists", name=name)
     mine = label.c.account_id == account_id, label.c.keyword == keyword
@@ -63,15 +64,6 @@ def remove(conn: Writing, account_id: str, keyword: str) -> None:
     """Raises Fault."""
     if not conn.execute(delete(label).where(label.c.account_id == account_id, label.c.keyword == keyword)).rowcount:
         raise Fault("label-unknown", name=keyword)
-
-
-def _checked(name: str) -> str:
-    name = tidy(name)
-    if not name:
-        raise Fault("name-empty")
-    if len(name) > LONGEST_NAME:
-        raise Fault("text-long", what="name", limit=LONGEST_NAME)
-    return name
 
 
 def _keyword(name: str, taken: set[str]) -> str:

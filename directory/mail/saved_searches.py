@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from directory.database import Reading, Writing
 from directory.faults import Fault
+from directory.mail.own_names import checked_name
 from directory.tables import saved_search
 from directory.words.names import fold, tidy
 
@@ -35,7 +36,7 @@ def searches_of(conn: Reading | Writing, account_id: str) -> list[SavedSearch]:
 
 def keep(conn: Writing, account_id: str, name: str, query: str) -> None:
     """Raises Fault."""
-    name, query = _checked(name), tidy(query)
+    name, query = checked_name(name, LONGEST_NAME), tidy(query)
     if not query:
         raise Fault("search-empty")
     if len(query) > LONGEST_QUERY:
@@ -49,7 +50,7 @@ def keep(conn: Writing, account_id: str, name: str, query: str) -> None:
 
 def rename(conn: Writing, account_id: str, old: str, name: str) -> None:
     """Raises Fault."""
-    name = _checked(name)
+    name = checked_name(name, LONGEST_NAME)
     _refuse_double([each for each in searches_of(conn, account_id) if each.name != old], name)
     mine = saved_search.c.account_id == account_id, saved_search.c.name == old
     if not conn.execute(update(saved_search).where(*mine).values(name=name)).rowcount:
@@ -61,15 +62,6 @@ def remove(conn: Writing, account_id: str, name: str) -> None:
     mine = saved_search.c.account_id == account_id, saved_search.c.name == name
     if not conn.execute(delete(saved_search).where(*mine)).rowcount:
         raise Fault("search-unknown", name=name)
-
-
-def _checked(name: str) -> str:
-    name = tidy(name)
-    if not name:
-        raise Fault("name-empty")
-    if len(name) > LONGEST_NAME:
-        raise Fault("text-long", what="name", limit=LONGEST_NAME)
-    return name
 
 
 def _refuse_double(mine: list[SavedSearch], name: str) -> None:

@@ -12,7 +12,7 @@ from directory.signing_in import app_passwords
 from webmail import languages, pages
 from webmail.account.login import person
 from webmail.account.proving import has_second_factor, prove
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
 
@@ -36,8 +36,7 @@ def make() -> Answer:
         with services().directory.write(origin=client) as conn:
             made, letters = app_passwords.add(conn, owner.login, owner.id, name, scope)
     except Fault as fault_found:
-        text = fault_found.text(languages.choose())
-        return make_response(_page(fault=text[:1].upper() + text[1:] + "."), 422)
+        return make_response(_page(fault=sentence(fault_found)), 422)
     # In the answer itself and nowhere else: what was shown cannot be asked for again.
     return _page(made=made, letters=letters)
 

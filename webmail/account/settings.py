@@ -17,7 +17,7 @@ from security.scram import new_verifier
 from webmail import languages, pages
 from webmail.account.login import MUST_CHANGE, SignedIn, account, local_path, may_send, person
 from webmail.account.proving import has_second_factor, prove
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer, see_other
 from webmail.services import services
 from webmail.writing import postponed
@@ -148,8 +148,7 @@ def _fault_of(owner: Account, old: str, new: str, again: str) -> str:
     try:
         refuse_weak(new, (owner.login, owner.name))
     except Fault as weak:
-        text = weak.text(languages.choose())
-        return text[:1].upper() + text[1:] + "."
+        return sentence(weak)
     return ""
 
 

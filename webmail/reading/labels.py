@@ -10,9 +10,9 @@ from directory.faults import Fault
 from directory.mail import labels as directory_labels
 from directory.mail.labels import COLOURS, Label, labels_of
 from directory.words.names import fold
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import account, may_send
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
 
@@ -70,7 +70,6 @@ def change() -> Answer:
             else:
                 directory_labels.change(conn, owner, keyword, name, colour)
     except Fault as fault:
-        text = fault.text(languages.choose())
-        return pages.refused(text[:1].upper() + text[1:] + ".", HERE, 422)
+        return pages.refused(sentence(fault), HERE, 422)
     g.pop("labels", None)
     return pages.done(_("The label was taken away; the messages stay.") if action == "remove" else _("Saved."), HERE)

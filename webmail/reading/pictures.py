@@ -19,10 +19,10 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from directory.faults import Fault
 from directory.mail import accounts
 from directory.mail.picture_senders import distrust, senders_of, trust
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import ACTING, account, acting_for, find_session, local_path, person
 from webmail.cookies import TOKEN_KEY, read_cookies
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer, see_other
 from webmail.services import WebmailServices, services
 
@@ -93,8 +93,7 @@ def change() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             (trust if trusts else distrust)(conn, person().id, address)
     except Fault as fault:
-        text = fault.text(languages.choose())
-        return pages.refused(text[:1].upper() + text[1:] + ".", back, 422)
+        return pages.refused(sentence(fault), back, 422)
     told = _("Pictures of %(address)s will be shown.") if trusts else _("Pictures of %(address)s will not be shown.")
     flash(told % {"address": address}, "success")
     return see_other(back)

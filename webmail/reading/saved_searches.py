@@ -7,9 +7,9 @@ from flask import Blueprint, g, request
 from directory.faults import Fault
 from directory.mail import saved_searches as directory_searches
 from directory.mail.saved_searches import SavedSearch, searches_of
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import account, local_path, may_send
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
 
@@ -51,6 +51,5 @@ def change() -> Answer:
             else:
                 directory_searches.rename(conn, owner, old, name)
     except Fault as fault:
-        text = fault.text(languages.choose())
-        return pages.refused(text[:1].upper() + text[1:] + ".", back, 422)
+        return pages.refused(sentence(fault), back, 422)
     return pages.done(_("The search was taken away.") if action == "remove" else _("Saved."), back)

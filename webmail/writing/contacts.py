@@ -14,10 +14,10 @@ from directory.faults import Fault
 from directory.mail import contacts
 from directory.mail.contacts import Contact, ContactGroup, contacts_of, groups_of
 from directory.words.names import words
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import account, local_path, may_send
 from webmail.contents.heads import Person, parse_people
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
 from webmail.writing.letters import write_people
@@ -69,8 +69,7 @@ def change() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             said = _carry_out(conn)
     except Fault as fault:
-        told = fault.text(languages.choose())
-        told = told[:1].upper() + told[1:] + "."
+        told = sentence(fault)
         return pages.refused(told, back, 422) if "next" in request.form else _page(told)
     return pages.done(said, back)
 

@@ -7,9 +7,9 @@ from flask import Blueprint, g, request
 from directory.faults import Fault
 from directory.mail import letter_templates
 from directory.mail.letter_templates import LetterTemplate, templates_of
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import account, may_send
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
 
@@ -48,8 +48,7 @@ def change() -> Answer:
             else:
                 letter_templates.keep(conn, account().id, given, old)
     except Fault as fault:
-        told = fault.text(languages.choose())
-        return _page(fault=told[:1].upper() + told[1:] + ".", given=given, old=old)
+        return _page(fault=sentence(fault), given=given, old=old)
     return pages.done(_("The template was taken away.") if action == "remove" else _("Saved."), HERE)
 
 
