@@ -1,14 +1,15 @@
 """The key process in processor time, its own and its asker's: ``python -m tests.benchmarks.keys [PEOPLE]``.
 
-So many people are enrolled with P-256 keys, stopped half way and gone on with, and a fiftieth of them with RSA-2048;
-what 200,000 cost is reckoned from these.  Then one who is signed in signs, decrypts and opens a sealed key, through
-the socket.
+So many people, 200,000 if nothing is said, are enrolled with P-256 keys, stopped half way and gone on with, and a
+fiftieth of them with RSA-2048, telling how far they have come; from fewer than 200,000 is reckoned what these cost.
+Then one who is signed in signs, decrypts and opens a sealed key, through the socket.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -38,11 +39,17 @@ from tests.directory.conftest import City, found_city
 CITY_SIZE = 200_000
 PASSWORD = "tám con trâu vàng"
 _TICK = os.sysconf("SC_CLK_TCK")
+_LOT = 5000  # people of one transaction
 
 
 def child_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def peak_kilobytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def measured(pid: int, work: Callable[[], object]) -> tuple[float, float]:
@@ -53,14 +60,38 @@ def measured(pid: int, work: Callable[[], object]) -> tuple[float, float]:
 
 
 def join(city: City, count: int, prefix: str) -> list[str]:
-    with city.directory.write() as conn:
-        return [city.join(conn, f"Nguyễn Văn {prefix}{number}").account_id for number in range(count)]
+    joined: list[str] = []
+    for start in range(0, count, _LOT):
+        with city.directory.write() as conn:
+            numbers = range(start, min(start + _LOT, count))
+            joined += [city.join(conn, f"Nguyễn Văn {prefix}{number}").account_id for number in numbers]
+    return joined
+
+
+def progress(what: str, people: int) -> Callable[[enrolment.Tally], None]:
+    """Tells of every twentieth part."""
+    started, shown = time.monotonic(), 0
+
+    def told(tally: enrolment.Tally) -> None:
+        nonlocal shown
+        if (part := tally.issued * 20 // (2 * people)) > shown:
+            shown = part
+            print(f"  {what}: {tally.issued} certificates, {time.monotonic() - started:.0f} s", flush=True)
+
+    return told
 
 
 def enrol(directory: Directory, pki: Pki, pid: int, people: int, kind: str) -> None:
     pki.use(kind)
     half = people * 2 // 4
-    tallies: list[enrolment.Tally] = []
+    reached = enrolment.Tally()
+
+    def first_told(tally: enrolment.Tally) -> None:
+        nonlocal reached
+        reached = tally
+        first_shown(tally)
+
+    first_shown, rest_shown = progress(f"{kind}, first", people), progress(f"{kind}, gone on with", people)
 
     def work() -> None:
         certifier = pki.open(directory)
@@ -69,19 +100,23 @@ def enrol(directory: Directory, pki: Pki, pid: int, people: int, kind: str) -> N
             certifier,
             threads=2,
             urgent_only=True,
-            told=tallies.append,
-            is_over=lambda: sum(each.issued for each in tallies[-1:]) >= half,
+            told=first_told,
+            is_over=lambda: reached.issued >= half,
         )
-        rest = enrolment.reconcile(directory, certifier, threads=2, urgent_only=True)
+        rest = enrolment.reconcile(directory, certifier, threads=2, urgent_only=True, told=rest_shown)
         assert first.issued + rest.issued == 2 * people, (first, rest)
 
     started = time.monotonic()
     ours, theirs = measured(pid, work)
     clock = time.monotonic() - started
     hours = (ours + theirs) / people * CITY_SIZE / 3600
+    reckoned = "" if people == CITY_SIZE else f"; 200,000: {hours:.1f} h of processor, half on two cores"
     print(
         f"enrolment, {kind}, {people} people: {1000 * ours / people:.1f} ms asker, {1000 * theirs / people:.1f} ms key"
-        f" process for each person; {clock:.1f} s by the clock; 200,000: {hours:.1f} h of processor, half on two cores"
+        f" process for each person; {clock:.1f} s by the clock; at most"
+        f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB asker,"
+        f" {peak_kilobytes(pid) // 1024} MB key process{reckoned}",
+        flush=True,
     )
 
 
@@ -108,7 +143,7 @@ def use(directory: Directory, keys: KeyProcess, pid: int, person: str, times: in
 
 
 def main() -> None:
-    people = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    people = int(sys.argv[1]) if len(sys.argv) > 1 else CITY_SIZE
     with tempfile.TemporaryDirectory() as folder:
         storage = dataclasses.replace(Config().storage, data=folder)
         config = dataclasses.replace(Config(), storage=storage)
