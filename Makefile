@@ -85,8 +85,10 @@ constraints:
 	build/constraints/bin/pip freeze --exclude citymail | sed '/ @ /d' > constraints.txt
 	rm -rf build/constraints
 
+# With podman: make image IMAGE_BUILDER="podman build --format docker"
+IMAGE_BUILDER ?= docker build
 image:
-	docker build -t citymail .
+	$(IMAGE_BUILDER) -t citymail .
 
 clean:
 	rm -rf $(VENV) build node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
