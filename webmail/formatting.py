@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from mailserver.store.mailboxes import INBOX, Mailbox
 from webmail.assets import asset, shared_scripts
-from webmail.contents.sanitize import clean_composed
+from webmail.contents.composed import clean_composed
 from webmail.languages import _
 from webmail.services import services
 from webmail.templating import compiled_in

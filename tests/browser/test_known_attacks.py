@@ -53,7 +53,7 @@ def allowing(**elements: str) -> Change:
     """These elements, with these attributes, are no longer taken out."""
 
     def change(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(sanitize, "_REMOVED_WHOLE", sanitize._REMOVED_WHOLE - set(elements))
+        patch.setattr(sanitize, "REMOVED_WHOLE", sanitize.REMOVED_WHOLE - set(elements))
         patch.setattr(sanitize, "_TEXT_TAGS", sanitize._TEXT_TAGS | set(elements))
         known = sanitize._ATTRIBUTES
         more = {tag: known.get(tag, set()) | set(names.split()) for tag, names in elements.items()}

@@ -1,8 +1,8 @@
 """Other people's HTML made harmless: the first of the walls round a message.
 
 ``clean_message`` prepares a message for its own sandboxed response (``webmail.reading.message_body``), where a header
-forbids scripts and every request as a second wall.  ``clean_composed`` prepares what a person wrote, or quotes, for
-the editor, which lives in the application's own page: it keeps structure only, neither style, nor id, nor picture.
+forbids scripts and every request as a second wall.  What a person writes or quotes is cleaned far more strictly
+(``webmail.contents.composed``).
 
 nh3 (html5ever, the parser that browsers agree with) takes out what is not allowed.  Foreign content (svg, math) goes
 with all that is in it, because parsers disagree about what follows it.  Nothing edits the text after nh3 has
@@ -40,7 +40,7 @@ _TEXT_TAGS = {
     "tr", "tt", "u", "ul", "var", "wbr",
 }  # fmt: skip
 # Removed together with everything inside.  <form> and its like are only unwrapped: newsletters put text into them.
-_REMOVED_WHOLE = {
+REMOVED_WHOLE = {
     "applet", "audio", "base", "canvas", "datalist", "embed", "frame", "frameset", "iframe", "input", "isindex",
     "link", "map", "math", "meta", "meter", "noembed", "noframes", "object", "optgroup", "option", "output",
     "param", "plaintext", "progress", "script", "select", "slot", "source", "style", "svg", "template", "textarea",
@@ -76,17 +76,7 @@ _COLOURS = {"bgcolor", "color"}
 _SIZE = re.compile(r"\s*[+-]?\d{1,5}(?:\.\d{1,4})?\s*(?:%|px|pt|em)?\s*\Z", re.IGNORECASE)
 _COLOUR = re.compile(r"\s*#?[0-9A-Za-z]{1,24}\s*\Z")
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|bmp);base64,[A-Za-z0-9+/=\s]+\Z", re.IGNORECASE)
-_IGNORED_IN_URLS = re.compile(r"[\t\n\r]")  # WHATWG URL: a browser removes them before it reads the scheme
-
-_COMPOSED_TAGS = {
-    "a", "b", "blockquote", "br", "code", "div", "em", "h2", "h3", "hr", "i", "li", "ol", "p", "pre", "s", "strong",
-    "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul",
-}  # fmt: skip
-_COMPOSED_ATTRIBUTES: dict[str, set[str]] = {
-    "a": {"href"},
-    "td": {"colspan", "rowspan"},
-    "th": {"colspan", "rowspan"},
-}
+IGNORED_IN_URLS = re.compile(r"[\t\n\r]")  # WHATWG URL: a browser removes them before it reads the scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +96,9 @@ def clean_message(
     html = html.replace("\0", "")
     rules = _MessageRules(inline_image, remote_image)
     cleaned = nh3.clean(
-        _shallow(html[:MAX_HTML]),
+        shallow(html[:MAX_HTML]),
         tags=_TEXT_TAGS,
-        clean_content_tags=_REMOVED_WHOLE,
+        clean_content_tags=REMOVED_WHOLE,
         attributes=_ATTRIBUTES,
         attribute_filter=rules.judge,
         url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
@@ -119,22 +109,9 @@ def clean_message(
     return CleanHtml(cleaned, styles, rules.remote_images, len(html) > MAX_HTML)
 
 
-def clean_composed(html: str) -> str:
-    """Structure and words only, fit for the editor and for sending."""
-    return nh3.clean(
-        _shallow(html.replace("\0", "")[:MAX_HTML]),
-        tags=_COMPOSED_TAGS,
-        clean_content_tags=_REMOVED_WHOLE,
-        attributes=_COMPOSED_ATTRIBUTES,
-        attribute_filter=_judge_composed,
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener noreferrer",
-    )
-
-
 def safe_link(address: str) -> str | None:
     """The address of a link as it may stay: http, https and tel; mailto: opens our own composer; else None."""
-    address = _IGNORED_IN_URLS.sub("", address).strip()
+    address = IGNORED_IN_URLS.sub("", address).strip()
     if address.startswith("#"):
         return f"#{ID_PREFIX}{address[1:]}" if len(address) > 1 else None
     if address.startswith("//"):
@@ -167,7 +144,7 @@ class _MessageRules:
         if name == "href":
             return safe_link(value)
         if name == "src":
-            return self._picture(_IGNORED_IN_URLS.sub("", value).strip())
+            return self._picture(IGNORED_IN_URLS.sub("", value).strip())
         if name in ("id", "name", "headers"):
             # Prefixed, so that no element of a message can take a name that a page's own code looks for.
             return f"{ID_PREFIX}{value}" if len(value) <= 100 else None
@@ -191,14 +168,8 @@ class _MessageRules:
         return self._remote_image(address) if self._remote_image and len(address) <= MAX_REMOTE else None
 
 
-def _judge_composed(tag: str, name: str, value: str) -> str | None:
-    if name == "href":
-        value = _IGNORED_IN_URLS.sub("", value).strip()
-        return value if re.match(r"(?:https?://[^\s/]|mailto:[^\s])", value, re.IGNORECASE) else None
-    return value if re.fullmatch(r"\d{1,3}", value) else None
-
-
-def _shallow(html: str) -> str:
+def shallow(html: str) -> str:
+    """The same, with a text of many tags nested no deeper than libxml2 does."""
     if html.count("<") <= MANY_TAGS:
         return html
     parser = etree.HTMLParser(remove_comments=True, remove_pis=True, encoding="utf-8")

@@ -26,8 +26,8 @@ from mailserver.store import messages
 from mailserver.store.database import Transaction
 from webmail import pages
 from webmail.account.login import account, may_send, person
+from webmail.contents.composed import clean_composed
 from webmail.contents.heads import parse_people
-from webmail.contents.sanitize import clean_composed
 from webmail.errors import refusal_text
 from webmail.formatting import full_time, local_time, readable_size
 from webmail.languages import _, ngettext

@@ -34,8 +34,8 @@ from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import Mailbox
 from webmail.account.login import account
 from webmail.contents.body_parts import decoded, part_by_index, part_name
+from webmail.contents.composed import clean_composed
 from webmail.contents.heads import Person, parse_people, read_head
-from webmail.contents.sanitize import clean_composed
 from webmail.services import services
 from webmail.smime.contents import COLUMNS, contents_of
 

@@ -20,8 +20,8 @@ from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
 from webmail.account.login import account
 from webmail.contents.body_parts import MAX_PART, readable_text
+from webmail.contents.composed import clean_composed
 from webmail.contents.heads import Head, Person, read_head, without
-from webmail.contents.sanitize import clean_composed
 from webmail.formatting import full_time
 from webmail.languages import _
 from webmail.reading import listing
