@@ -64,7 +64,7 @@ _QUIET = {
         tables.recovery_code,
         tables.second_factor_use,
         *(tables.security_key_use, tables.security_key_challenge),
-        tables.signature,
+        tables.identity,
         tables.label,
         tables.letter_template,
         *(tables.contact, tables.contact_group),

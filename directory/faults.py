@@ -54,6 +54,18 @@ _TEXTS: Texts = {
         "there are {limit} labels already, the most there may be",
         "đã có {limit} nhãn, mức tối đa",
     ),
+    "identity-not-own": (
+        "invalid",
+        "you may not write from {address}",
+        "bạn không được viết thư từ địa chỉ {address}",
+    ),
+    "identity-name-address": ("invalid", "a name shows no address", "tên hiển thị không được chứa địa chỉ thư"),
+    "identity-name-taken": ("invalid", "{name} is a colleague's name", "{name} là tên của một đồng nghiệp"),
+    "identity-reply-to": (
+        "invalid",
+        "answers stay in the city: {address} is none of its addresses",
+        "thư trả lời phải về thành phố: {address} không phải là địa chỉ của thành phố",
+    ),
     "contact-exists": ("exists", "{address} is among the contacts already", "{address} đã có trong danh bạ"),
     "contact-unknown": ("unknown", "{address} is not among the contacts", "{address} không có trong danh bạ"),
     "contacts-many": (

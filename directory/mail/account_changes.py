@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, update
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.keys.pairs import keep_password_wrap
+from directory.mail import identities
 from directory.mail.accounts import Account, find_account
 from directory.mail.addresses import address_row, check_issuable, spelled_out
 from directory.record import record
@@ -127,6 +128,7 @@ def set_primary_address(conn: Writing, owner: Account, text: str) -> str:
     elif row.account_id != owner.id or row.state != "active":
         raise Fault("address-taken", address=wanted)
     conn.execute(update(account).where(account.c.id == owner.id).values(login=wanted))
+    identities.carry_over(conn, owner.id, owner.login, wanted)
     return wanted
 
 

@@ -13,6 +13,7 @@ from directory.tables.accounts import (
     app_password,
     app_password_use,
     hidden_capability,
+    identity,
     label,
     letter_template,
     mailbox_post,
@@ -24,7 +25,6 @@ from directory.tables.accounts import (
     scram_verifier,
     second_factor,
     second_factor_use,
-    signature,
 )
 from directory.tables.administration import approval_request, approval_rule, delegation
 from directory.tables.certificates import (
@@ -98,6 +98,7 @@ __all__ = [
     "group_poster_unit",
     "group_rule",
     "hidden_capability",
+    "identity",
     "issuer",
     "issuer_crl",
     "key_level",
@@ -129,7 +130,6 @@ __all__ = [
     "security_key",
     "security_key_challenge",
     "security_key_use",
-    "signature",
     "stale_person",
     "state",
     "trust_anchor",

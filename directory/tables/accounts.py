@@ -102,12 +102,18 @@ hidden_capability = Table(
     sqlite_with_rowid=False,
 )
 
-# What stands below what an account writes; empty: what the directory says of it.  No row: nothing.
-signature = Table(
-    "signature",
+# What goes with an address that an account writes from (directory.mail.identities); signature: none for what the
+# directory says, empty for nothing.
+identity = Table(
+    "identity",
     metadata,
     fk("account.id", primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("address", AddressText, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("reply_to", AddressText, nullable=False),
+    Column("signature", Text),
+    Column("names_writer", Boolean, nullable=False),
+    Column("is_default", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -94,6 +94,7 @@ class Submission:
     opinions: tuple[Opinion, ...] | None = None  # the scanners', where they were asked already
     release_at: int = 0  # nobody is to have it before; 0: at once.  Over SMTP, ``mail`` says so
     protection: protecting.Protection | None = None  # what the webmail's writer wishes of S/MIME
+    writer: Account | None = None  # the person who acts for the submitter, where these are two
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def send(
         _refuse_bare_line_ends(submission.octets)
     refuse_loops(header, office.config.smtp.max_hops)
     _check_author(office, submitter, header)
+    _check_sender_field(office, submission, header)
     reference = office.new_reference()
     mail = submission.mail or MailCommand(
         submission.reverse_path, smtputf8=not header.isascii(), hold_until=submission.release_at
@@ -363,6 +365,21 @@ def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None
                     "The From field shows an address that does not belong to your login",
                     reason=f"{submitter.login} may not show {shown!r} as the author",
                 )
+
+
+def _check_sender_field(office: PostOffice, submission: Submission, header: bytes) -> None:
+    """Sender names who really sent it (RFC 5322 §3.6.2): the login, or the person who acts for it; RFC 6409 §8.1."""
+    fields = find_all(header, "Sender")
+    if not fields:
+        return
+    entries = [utf8_text(address_text(entry)) for field in fields for entry in mailboxes(parse_addresses(field))]
+    known = [each for each in (submission.submitter, submission.writer) if each is not None]
+    with office.directory.read() as people:
+        if len(entries) != 1 or not any(may_send_as(people, each.id, entries[0]) for each in known):
+            raise NotPermitted(
+                "The Sender address does not belong to your login",
+                reason=f"{submission.submitter.login} may not name {entries!r} as the sender",
+            )
 
 
 def _complete(

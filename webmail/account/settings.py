@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, make_response, request, session
 from flask_login import current_user, login_user
 
 from directory.faults import Fault
-from directory.mail import picture_senders, signatures
+from directory.mail import picture_senders
 from directory.mail.account_changes import set_language, set_password
 from directory.mail.accounts import Account, credentials_by_login
 from directory.mail.preferences import CHOICES, UNDO_SEND, prefer
@@ -15,7 +15,7 @@ from directory.signing_in.password_policy import refuse_weak
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from security.scram import new_verifier
 from webmail import languages, pages
-from webmail.account.login import MUST_CHANGE, SignedIn, account, local_path, may_send, person
+from webmail.account.login import MUST_CHANGE, SignedIn, local_path, person
 from webmail.account.proving import has_second_factor, prove
 from webmail.languages import _, sentence
 from webmail.pages import Answer, see_other
@@ -33,9 +33,7 @@ def show() -> Answer:
         side = pages.sidebar(conn)
     with services().directory.read() as people:
         mine = sessions.sessions_of(people, person().id)
-        signature = signatures.chosen_text(people, account().id)
         trusted = picture_senders.senders_of(people, person().id)
-        known = signatures.from_directory(people, account().id)
     this = current_user.session.token_hash
     return pages.render(
         "settings.html",
@@ -43,8 +41,6 @@ def show() -> Answer:
         sidebar=side,
         current=None,
         sessions=mine,
-        signature=signature,
-        known=known,
         picture_senders=trusted,
         this=this,
         must_change=must_change_password(),
@@ -53,19 +49,6 @@ def show() -> Answer:
         undo_seconds=postponed.seconds_to_think(),
         shortest=MIN_PASSWORD,
     )
-
-
-@blueprint.post("/settings/signature")
-def choose_signature() -> Answer:
-    """Of the mailbox that is open: one's own, or a unit's, for which one may send."""
-    kind = request.form.get("kind", "none")
-    text = {"none": None, "directory": ""}.get(kind, request.form.get("text", "").strip())
-    if not may_send():
-        return pages.refused(_("You may read this mailbox, but not send for it."), "/settings#signature")
-    with services().directory.write(origin=request.remote_addr or "") as conn:
-        signatures.choose(conn, account().id, text)
-    flash(_("Saved."), "success")
-    return see_other("/settings#signature")
 
 
 @blueprint.post("/settings/widths")

@@ -9,7 +9,6 @@ Standards: RFC 5322 §3.6.2, §3.6.3.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.message.addresses import Entry, address_text, mailboxes, parse_addresses
@@ -96,11 +95,6 @@ def parse_people(text: str) -> list[Person]:
     """Everybody in what was typed into an address field; semicolons are taken for commas, as people use both."""
     separated = re.sub(r'"[^"]*"|[;\n]', lambda found: "," if found[0] in ";\n" else found[0], text)
     return [_typed(entry) for entry in mailboxes(parse_addresses(separated)) if entry.local or entry.name]
-
-
-def without(everyone: Iterable[Person], addresses: Iterable[str]) -> list[Person]:
-    mine = {address.lower() for address in addresses}
-    return [person for person in everyone if person.address.lower() not in mine]
 
 
 def _person(entry: Entry) -> Person:

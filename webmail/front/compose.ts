@@ -8,6 +8,7 @@ import { completes } from "./people";
 import { post, Refused, renew } from "./server";
 import "./protecting";
 import "./remarks";
+import "./signatures";
 import { toast } from "./toasts";
 import { parse } from "./trusted";
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from flask import Blueprint, abort, flash, jsonify, make_response, render_template, request
 
-from directory.mail import accounts, recipients
+from directory.mail import recipients
+from directory.mail.identities import fitting
 from directory.mail.letter_templates import find_template
-from directory.mail.signatures import signature_of
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import postponing
 from mailserver.delivery.protecting import CannotProtect
@@ -63,8 +63,8 @@ def show() -> Answer:
     elif "group" in request.args:
         letter = replace(letter, to=contacts.everybody_in(request.args["group"]))
     letter = replace(letter, sign=services().config.smime.sign)
-    with services().directory.read() as people:
-        letter = letters.signed(letter, signature_of(people, account().id))
+    if identity := letters.identity_for(letter.author):
+        letter = letters.signed(replace(letter, author=identity.address), identity.signature)
     return form(letter)
 
 
@@ -98,6 +98,8 @@ def submit() -> Answer:
             return _begin_with(which, letter, conflict=conflict)
         if action == "check":
             return form(letter)
+        if action == "author":
+            return form(_signed_by_its_author(letter))
         if action == "later":
             moment, fault = postponed.chosen_moment(which, request.form.get("send_at", ""))
             return form(letter, fault=fault, status=422) if fault else _send(letter, moment, conflict=conflict)
@@ -150,7 +152,7 @@ def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = Non
         fault=fault,
         faults=faults or {},
         remarks=remarks_on(letter),
-        senders=_senders(),
+        senders=letters.own_identities(),
         later=postponed.offers() if postponed.may_send_later() else None,
         limit=services().config.smtp.max_message_size,
         protecting=choices.choices_for(letter),
@@ -159,15 +161,11 @@ def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = Non
     return response
 
 
-def _senders() -> list[tuple[str, str]]:
-    """The addresses one may write from, with the name that goes with each."""
-    with services().directory.read() as conn:
-        addresses = recipients.addresses_of(conn, account().id)
-        out = []
-        for address in addresses:
-            found = accounts.account_by_login(conn, address)
-            out.append((address, found.name if found is not None else account().name))
-    return out or [(account().login, account().name)]
+def _signed_by_its_author(letter: Letter) -> Letter:
+    """With the signature that goes with the address that was chosen, instead of another one's."""
+    own = letters.own_identities()
+    chosen = fitting(own, letter.author)
+    return letters.signed_anew(letter, [each.signature for each in own], chosen.signature) if chosen else letter
 
 
 def _from_form() -> tuple[Letter, bool]:
@@ -277,6 +275,7 @@ def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
         release_at=release_at,
         protection=choices.protection_of(letter),
         replaces_draft=(drafts.id, letter.draft) if letter.draft and drafts is not None else None,
+        writer=person(),
     )
     submitted = hand_in(services().office, submission).result(PATIENCE)
     if account().id != person().id:

@@ -11,13 +11,14 @@ Standards: RFC 9051 §2.3.2 (\\Draft), RFC 5322 §3.6.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 
 from sqlalchemy import Connection
 
-from directory.mail import accounts
+from directory.mail import identities
+from directory.mail.identities import Identity
 from directory.mail.letter_templates import LetterTemplate
 from mailserver.delivery.protecting import CannotProtect, Obstacle, seal_draft
 from mailserver.message.compose import Draft, compose
@@ -32,7 +33,7 @@ from mailserver.store import messages, quota
 from mailserver.store import reading as store_reading
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import Mailbox
-from webmail.account.login import account
+from webmail.account.login import account, person
 from webmail.contents.body_parts import decoded, part_by_index, part_name
 from webmail.contents.composed import clean_composed
 from webmail.contents.heads import Person, parse_people, read_head
@@ -107,6 +108,20 @@ def signed(letter: Letter, signature: str) -> Letter:
         text=f"\n\n-- \n{signature}\n{letter.text}",
         html=f"<p><br></p><p>-- <br>{lines}</p>{letter.html}",
     )
+
+
+def signed_anew(letter: Letter, known: Iterable[str], signature: str) -> Letter:
+    """With another signature in the place of the one of ``known`` that it bears, or below what is written.
+
+    In the plain text alone: formatted text is changed by the script that made it so.
+    """
+    for each in filter(None, known):
+        written, mark, rest = letter.text.partition(f"-- \n{each}\n")
+        if mark:
+            return replace(letter, text=f"{written}-- \n{signature}\n{rest}" if signature else written + rest)
+    if letter.text.strip() and not letter.text.startswith("\n"):
+        return replace(letter, text=f"{letter.text}\n\n-- \n{signature}\n") if signature else letter
+    return replace(letter, text=signed(letter, signature).text)
 
 
 def begun_with(letter: Letter, template: LetterTemplate) -> Letter:
@@ -244,8 +259,11 @@ def write(letter: Letter, *, as_draft: bool = False, date: int = 0) -> bytes:
     """
     if letter.size * 4 // 3 > services().config.smtp.max_message_size:
         raise TooLarge
+    shown = identity_for(letter.author)
     draft = Draft(
-        author=Correspondent(letter.author or account().login, _author_name(letter.author)),
+        author=Correspondent(letter.author or account().login, shown.name if shown else account().name),
+        reply_to=(Correspondent(shown.chosen.reply_to),) if shown and shown.chosen.reply_to else (),
+        submitter=Correspondent(person().login, person().name) if shown and shown.names_writer else None,
         to=_correspondents(letter.to),
         cc=_correspondents(letter.cc),
         bcc=_correspondents(letter.bcc),
@@ -317,9 +335,13 @@ def _correspondents(text: str) -> tuple[Correspondent, ...]:
     return tuple(Correspondent(each.address, each.name) for each in parse_people(text) if each.address)
 
 
-def _author_name(address: str) -> str:
-    if not address or address.lower() == account().login.lower():
-        return account().name
-    with services().directory.read() as conn:
-        found = accounts.account_by_login(conn, address)
-    return found.name if found is not None else account().name
+def own_identities() -> list[Identity]:
+    """Those of the mailbox that is open, what new letters are written from first."""
+    with services().directory.read() as people:
+        return identities.identities_of(people, account().id)
+
+
+def identity_for(author: str) -> Identity | None:
+    """What goes with an address, or with what new letters are written from."""
+    own = own_identities()
+    return identities.fitting(own, author) if author else next(iter(own), None)

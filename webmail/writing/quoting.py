@@ -14,20 +14,18 @@ from urllib.parse import parse_qsl, unquote
 from flask import abort
 from sqlalchemy import Connection
 
-from directory.mail import recipients
+from directory.mail.identities import Identity, fitting
 from mailserver.message.subject import forward_subject, reply_subject
 from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
-from webmail.account.login import account
 from webmail.contents.body_parts import MAX_PART, readable_text
 from webmail.contents.composed import clean_composed
-from webmail.contents.heads import Head, Person, read_head, without
+from webmail.contents.heads import Head, Person, read_head
 from webmail.formatting import full_time
 from webmail.languages import _
 from webmail.reading import listing
-from webmail.services import services
 from webmail.smime.contents import COLUMNS, Contents, contents_of
-from webmail.writing.letters import Enclosure, Letter, safe_type, write_people
+from webmail.writing.letters import Enclosure, Letter, own_identities, safe_type, write_people
 
 Kind = Literal["reply", "reply_all", "forward"]
 MAX_QUOTE = 200_000
@@ -48,8 +46,7 @@ def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Le
         abort(404)
     contents = contents_of(conn, row)
     head = read_head(contents.header)
-    with services().directory.read() as people:
-        own = recipients.addresses_of(people, account().id)
+    own = own_identities()
     text, html = _quoted_text(contents)
     moment = row.sent_at or row.internal_date
     key = f"{mailbox.id}:{uid}"
@@ -81,14 +78,14 @@ def _clean_line(text: str) -> str:
     return " ".join(text.split())[:2000]
 
 
-def _reply(head: Head, moment: int, text: str, html: str, own: list[str], key: str, *, everybody: bool) -> Letter:
-    sent_by_us = head.author.address.lower() in {address.lower() for address in own}
+def _reply(head: Head, moment: int, text: str, html: str, own: list[Identity], key: str, *, everybody: bool) -> Letter:
+    sent_by_us = fitting(own, head.author.address) is not None
     to = head.to if sent_by_us else (head.reply_to or [head.author])
     cc: list[Person] = []
     if everybody:
         named = {each.address.lower() for each in to}
         others = [*head.to, *head.cc] if not sent_by_us else head.cc
-        cc = [each for each in without(others, own) if each.address.lower() not in named]
+        cc = [each for each in others if fitting(own, each.address) is None and each.address.lower() not in named]
     line = _("On %(when)s, %(who)s wrote:", when=full_time(moment), who=head.author.full)
     return Letter(
         author=_answer_from(head, own),
@@ -147,13 +144,13 @@ def text_as_html(text: str) -> str:
     return "".join(f"<p>{escape(each).replace(chr(10), '<br>')}</p>" for each in paragraphs if each.strip())
 
 
-def _answer_from(head: Head, own: list[str]) -> str:
-    """The own address that the message was sent to, so that a unit's mail is answered by the unit."""
-    mine = {address.lower(): address for address in own}
-    for each in (*head.to, *head.cc):
-        if each.address.lower() in mine:
-            return mine[each.address.lower()]
-    return own[0] if own else ""
+def _answer_from(head: Head, own: list[Identity]) -> str:
+    """The own address that the message was sent to, so that a unit's mail is answered by the unit; or that it was sent
+    from.
+    """
+    named = (fitting(own, each.address) for each in (head.author, *head.to, *head.cc))
+    found = next(filter(None, named), None) or next(iter(own), None)
+    return found.address if found is not None else ""
 
 
 def _references(head: Head) -> str:

@@ -333,7 +333,7 @@ def test_a_link_to_an_address_opens_the_composer_and_sets_four_fields_only(an: V
     assert field(page, "to") == "binh@thanhpho.example"
     assert field(page, "cc") == "chi@thanhpho.example"
     assert field(page, "subject") == "Chào"
-    assert field(page, "text") == "x\ny"
+    assert field(page, "text").endswith("\nx\ny")
     for name in ("to", "cc", "subject", "text", "author"):
         assert "passwd" not in field(page, name)
     assert "carry" not in page
