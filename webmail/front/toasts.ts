@@ -14,9 +14,11 @@ interface Offer {
 }
 
 const QUIET_AFTER_ACTING = 3000;
+const LONGER = 2000; // for whoever is about to press the button
 const timers = new Map<Kind, number>();
 let undoing: (() => void) | null = null;
 let actedAt = Number.NEGATIVE_INFINITY;
+let cameFrom: EventTarget | null = null; // where the keyboard was before it came to a notice
 
 export function toast(
   text: string,
@@ -45,11 +47,16 @@ export function toast(
     box.append(button);
   }
   clear(kind, false);
+  box.addEventListener("focusin", ({ relatedTarget }) => {
+    cameFrom = relatedTarget ?? cameFrom;
+  });
   at("#toasts")?.append(box);
-  timers.set(
-    kind,
-    window.setTimeout(() => clear(kind), error ? 12000 : undo ? 9000 : 4500),
-  );
+  expire(box, kind, error ? 12000 : undo ? 9000 : 4500);
+}
+
+function expire(box: HTMLElement, kind: Kind, after: number): void {
+  const end = (): void => (box.matches(":hover, :focus-within") ? expire(box, kind, LONGER) : clear(kind));
+  timers.set(kind, window.setTimeout(end, after));
 }
 
 // Mail arrived.  Right after one's own doing it is most likely that doing: a message put back into the inbox.
@@ -60,7 +67,17 @@ export function tellNews(text: string): void {
 function clear(kind: Kind, forget = true): void {
   window.clearTimeout(timers.get(kind));
   if (forget && kind === "act") undoing = null;
-  for (const box of all(`#toasts [data-kind="${kind}"]`)) box.remove();
+  for (const box of all(`#toasts [data-kind="${kind}"]`)) {
+    const focused = box.contains(document.activeElement);
+    box.remove();
+    if (focused) goBack();
+  }
+}
+
+// The button is gone: the keyboard goes on where it was.
+function goBack(): void {
+  const before = cameFrom instanceof HTMLElement && cameFrom.getClientRects().length ? cameFrom : at("#content");
+  before?.focus({ preventScroll: true });
 }
 
 // What can be taken back for some seconds says so for as long and no longer.
