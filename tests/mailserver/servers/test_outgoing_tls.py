@@ -19,7 +19,7 @@ from mailserver.servers import relay_destination, sts
 from security.authority import ensure_certificate
 from security.tls import server_context
 from tests.mailserver.servers.far_away import FarServer, NameServer
-from tests.mailserver.servers.test_relay import items, submit, until
+from tests.mailserver.servers.relaying import items, submit, until
 
 HOST = "mx.far.example"
 

@@ -21,8 +21,7 @@ from mailserver.store.messages import insert_message
 from security.authority import ensure_certificate
 from security.tls import client_context, server_context
 from tests.mailserver.mailroom import mails
-from tests.mailserver.servers.far_away import FarServer
-from tests.mailserver.servers.test_relay import items, lane_rows, move_time, until, waiting
+from tests.mailserver.servers.relaying import is_empty, lane_rows, move_time, until, waiting
 
 MESSAGE = b"From: An <an@city.vn>\r\nSubject: hop\r\n\r\nbody\r\n"
 EIGHT_BIT = (
@@ -34,19 +33,6 @@ EIGHT_BIT = (
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(relay_destination, "LINGER", 0.2)
-
-
-@pytest.fixture
-def make_far():
-    servers = []
-
-    def make(*arguments, **more):
-        servers.append(FarServer(*arguments, **more))
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        server.close()
 
 
 @pytest.fixture
@@ -69,10 +55,6 @@ def put(room, *paths, octets=MESSAGE, notify="", reverse_path="an@city.vn", held
             tx, insert_message(tx, content), spool.Envelope(reverse_path, **envelope), recipients, held=held
         )
     ).result()
-
-
-def is_empty(room):
-    return not items(room)
 
 
 def reports(room):

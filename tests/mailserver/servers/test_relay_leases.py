@@ -15,7 +15,7 @@ from mailserver.servers import relay as relay_server
 from mailserver.servers.relay_leases import Presence
 from mailserver.store.tables import spool_lane
 from tests.mailserver.servers.far_away import FarServer
-from tests.mailserver.servers.test_relay import submit, until
+from tests.mailserver.servers.relaying import submit, until
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from mailserver.store.mailboxes import special_mailbox
 from mailserver.store.reading import placements
 from tests.mailserver.delivery.test_delivery import account
 from tests.mailserver.mailroom import Talk, mails
+from tests.mailserver.servers.relaying import submit, until
 from tests.mailserver.servers.test_mx import deliver
-from tests.mailserver.servers.test_relay import submit, until
 
 VIRUS, SPAM, ODD = b"test-virus", b"test-spam", b"test-odd"
 
