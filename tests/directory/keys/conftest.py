@@ -19,9 +19,14 @@ from mailserver.servers.keys import KeyServer, listen
 from security.keys.client import KeyProcess
 from security.passwords import hash_password
 from tests.directory.authorities import Pki, found_pki
-from tests.directory.conftest import City, Clock
+from tests.directory.conftest import City, Clock, found_city
 
 PASSWORD = "tám con trâu vàng"
+
+
+@pytest.fixture
+def city(any_directory: Directory) -> City:
+    return found_city(any_directory)
 
 
 @pytest.fixture
