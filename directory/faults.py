@@ -90,6 +90,12 @@ _TEXTS: Texts = {
         "there are {limit} groups of contacts already, the most there may be",
         "đã có {limit} nhóm liên hệ, mức tối đa",
     ),
+    "card-without-address": ("invalid", "{name} has no address", "{name} không có địa chỉ thư"),
+    "cards-many": (
+        "invalid",
+        "a file brings {limit} contacts at most",
+        "một tệp đưa vào nhiều nhất {limit} liên hệ",
+    ),
     "search-empty": ("invalid", "a search says what to look for", "chưa nêu điều cần tìm"),
     "search-exists": ("exists", "there already is a saved search {name}", "đã có tìm kiếm được lưu tên {name}"),
     "search-unknown": ("unknown", "there is no saved search {name}", "không có tìm kiếm được lưu tên {name}"),

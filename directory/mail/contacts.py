@@ -90,6 +90,15 @@ def remove(conn: Writing, account_id: str, address: str) -> None:
         raise Fault("contact-unknown", address=address)
 
 
+def namesakes(people: Iterable[Contact]) -> list[list[Contact]]:
+    """Those who are there twice, it seems: under one name, whatever its marks, at several addresses."""
+    by_name: dict[str, list[Contact]] = {}
+    for each in people:
+        if name := " ".join(words(fold(each.name))):
+            by_name.setdefault(name, []).append(each)
+    return [found for found in by_name.values() if len(found) > 1]
+
+
 def _is(account_id: str, address: str) -> tuple[ColumnElement[bool], ...]:
     return contact.c.account_id == account_id, contact.c.address == address
 

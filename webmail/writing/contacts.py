@@ -1,15 +1,19 @@
-"""People and groups of people that somebody writes to and keeps for himself: listed, found, changed, offered.
+"""People and groups of people that somebody writes to and keeps for himself: listed, found, changed, offered,
+brought in and taken along as vCards.
 
 Those of the mailbox that is open: a unit's mailbox has its own.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
-from flask import Blueprint, g, request
+from flask import Blueprint, abort, g, make_response, request
 
 from directory.database import Reading, Writing
+from directory.exchange import contacts as cards
+from directory.exchange.contacts import Report
 from directory.faults import Fault
 from directory.mail import contacts
 from directory.mail.contacts import Contact, ContactGroup, contacts_of, groups_of
@@ -17,6 +21,7 @@ from directory.words.names import words
 from webmail import pages
 from webmail.account.login import account, local_path, may_send
 from webmail.contents.heads import Person, parse_people
+from webmail.formatting import readable_size
 from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
@@ -26,6 +31,8 @@ blueprint = Blueprint("contacts", __name__)
 
 HERE = "/contacts"
 ON_PAGE = 50
+LARGEST = 16 << 20  # octets of a file of contacts, which may hold photos
+TOLD = 20  # cards of it that were refused
 # While one types: before the city's people, and not in their place.
 OFFERED = 3
 
@@ -60,6 +67,42 @@ def show() -> Answer:
     return _page()
 
 
+@blueprint.get(f"{HERE}/contacts.vcf")
+def take_along() -> Answer:
+    """All of them as vCards."""
+    wanted = request.args.get("version", cards.VERSIONS[0])
+    version = next((each for each in cards.VERSIONS if each == wanted), None)
+    if version is None:
+        abort(404)
+    out = io.StringIO(newline="")
+    with services().directory.read() as conn:
+        owner = account().id
+        cards.write(contacts_of(conn, owner), groups_of(conn, owner), version, out)
+    headers = {
+        "Content-Type": "text/vcard; charset=utf-8",
+        "Content-Disposition": 'attachment; filename="contacts.vcf"',
+    }
+    return make_response(out.getvalue().encode(), headers)
+
+
+@blueprint.post(f"{HERE}/import")
+def bring() -> Answer:
+    if not may_send():
+        return pages.refused(_("You may read this mailbox, but not change it."), HERE)
+    given = request.files.get("file")
+    octets = given.stream.read(LARGEST + 1) if given is not None else b""
+    if not octets:
+        return pages.refused(_("Choose at least one file first."), HERE, 400)
+    if len(octets) > LARGEST:
+        return pages.refused(_("The file is too large: at most %(size)s.", size=readable_size(LARGEST)), HERE, 422)
+    try:
+        with services().directory.write(origin=request.remote_addr or "") as conn:
+            report = cards.bring_in(conn, account().id, io.BytesIO(octets))
+    except Fault as fault:
+        return _page(sentence(fault))
+    return _page(report=report)
+
+
 @blueprint.post(HERE)
 def change() -> Answer:
     back = local_path(request.form.get("next", HERE))
@@ -92,12 +135,13 @@ def _carry_out(conn: Writing) -> str:
     return _("Saved.") if old else _("%(name)s is among your contacts now.", name=name or form.get("address", ""))
 
 
-def _page(fault: str = "") -> Answer:
+def _page(fault: str = "", report: Report | None = None) -> Answer:
     """What was typed and could not be kept stays in its form."""
     text, start = request.args.get("q", "").strip()[:100], request.args.get("from", "")
     first = int(start) if start.isascii() and start.isdecimal() and len(start) < 6 else 0
     with services().directory.read() as conn:
         found, groups = contacts_of(conn, account().id, text), groups_of(conn, account().id, text)
+        twice = contacts.namesakes(contacts_of(conn, account().id) if text else found)
     with services().store.read() as conn_of_store:
         side = pages.sidebar(conn_of_store)
     response = pages.render(
@@ -109,6 +153,10 @@ def _page(fault: str = "") -> Answer:
         given=request.form,
         q=text,
         groups=groups,
+        twice=twice,
+        report=report,
+        refused=[(line, sentence(fault)) for line, fault in report.refused[:TOLD]] if report else [],
+        versions=cards.VERSIONS,
         contacts=found[first : first + ON_PAGE],
         count=len(found),
         earlier=max(0, first - ON_PAGE) if first else None,

@@ -1,4 +1,5 @@
-"""Choosing recipients from the city's tree: a unit's people, all who hold a position, groups, mailboxes of units.
+"""Choosing recipients from the city's tree: a unit's people, all who hold a position, groups, mailboxes of units, and
+one's own contacts.
 
 The letter is kept as a draft meanwhile; whoever is ticked is added to it at once, so that one may go from unit to
 unit and come back with all of them.  No script is needed.
@@ -20,12 +21,16 @@ from directory.finding import tree
 from directory.finding.search import Suggestion
 from directory.finding.tree import Branch, Colleague, Node
 from directory.ldap.policy import Asker
+from directory.mail.contacts import contacts_of, groups_of
+from directory.words.names import words
 from webmail import pages
+from webmail.account.login import account
 from webmail.contents.heads import Person, parse_people
 from webmail.languages import _, ngettext
 from webmail.pages import Answer
 from webmail.services import services
 from webmail.writing import letters
+from webmail.writing.contacts import typed
 from webmail.writing.letters import write_people
 from webmail.writing.people import asking, title_of
 
@@ -33,8 +38,10 @@ blueprint = Blueprint("picker", __name__)
 
 HERE = "/people/choose"
 FIELDS = ("to", "cc", "bcc")
+ASKED = ("unit", "position", "q", "groups", "contacts", "from")
 ON_PAGE = 100
 FOUND = 30
+LONGEST = 100_000  # characters of one that is ticked: a group brings its members
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,7 @@ class Choice:
     name: str
     address: str
     detail: str
-
-    @property
-    def insert(self) -> str:
-        return write_people([Person(self.name, self.address)])
+    insert: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +108,30 @@ def add() -> Answer:
         abort(404)
     there = parse_people(getattr(letter, name))
     known = {each.address.lower() for each in there}
-    chosen = [each for text in request.form.getlist("person") for each in parse_people(text[:1000])]
+    chosen = [each for text in request.form.getlist("person") for each in parse_people(text[:LONGEST])]
     added = [each for each in chosen if each.address.lower() not in known]
     if added:
         changed: Any = {name: write_people([*there, *added])}
         letter = letters.save(replace(letter, **changed)).letter
     text = ngettext("%(num)s recipient added.", "%(num)s recipients added.", len(added))
-    wanted = {key: request.form.get(key, "") for key in ("unit", "position", "q", "groups", "from")}
+    wanted = {key: request.form.get(key, "") for key in ASKED}
     return pages.done(text, Offer("", wanted={"draft": str(letter.draft), **wanted}).link())
 
 
 def _offer(conn: Reading, asker: Asker) -> Offer:
     """For the query: a search, a position, the groups, or a unit.  Raises Fault where there is no such thing."""
-    asked = {name: request.args.get(name, "")[:100] for name in ("draft", "unit", "position", "q", "groups", "from")}
+    asked = {name: request.args.get(name, "")[:100] for name in (*ASKED, "draft")}
     given = asked["from"]
     start = int(given) if given.isascii() and given.isdecimal() and len(given) < 9 else 0
+    if asked["contacts"]:
+        own = _own(conn)[start : start + ON_PAGE + 1]
+        more = str(start + ON_PAGE) if len(own) > ON_PAGE else ""
+        return Offer(_("Contacts"), choices=own[:ON_PAGE], more=more, wanted=asked)
     if text := asked["q"].strip():
+        own = _own(conn, text)[:FOUND] if words(text) else []
         found = tree.find_people(conn, asker, text, FOUND, services().vocabulary)
         heading = _("Found for “%(text)s”", text=text)
-        return Offer(heading, tree.find_units(conn, text, FOUND), _suggested(found), wanted=asked)
+        return Offer(heading, tree.find_units(conn, text, FOUND), [*own, *_suggested(found)], wanted=asked)
     if asked["groups"]:
         groups = tree.groups_after(conn, given, ON_PAGE + 1)
         more = groups[ON_PAGE - 1].address if len(groups) > ON_PAGE else ""
@@ -144,10 +153,24 @@ def _offer(conn: Reading, asker: Asker) -> Offer:
 def _suggested(found: Sequence[Suggestion]) -> list[Choice]:
     kinds = {"group": _("Group"), "unit": _("Unit mailbox")}
     return [
-        Choice(each.name, each.address, " · ".join(filter(None, (kinds.get(each.kind), each.title, each.unit))))
+        _somebody(each.name, each.address, kinds.get(each.kind, ""), each.title or "", each.unit or "")
         for each in found
     ]
 
 
 def _colleagues(found: Sequence[Colleague]) -> list[Choice]:
-    return [Choice(each.name, each.address, " · ".join(filter(None, (each.title, each.unit)))) for each in found]
+    return [_somebody(each.name, each.address, each.title, each.unit) for each in found]
+
+
+def _somebody(name: str, address: str, *details: str) -> Choice:
+    return Choice(name, address, " · ".join(filter(None, details)), write_people([Person(name, address)]))
+
+
+def _own(conn: Reading, text: str = "") -> list[Choice]:
+    """Groups of contacts, whose members go into the field, and contacts."""
+    owner = account().id
+    groups = [
+        Choice(each.name, "", ngettext("%(num)s contact", "%(num)s contacts", len(each.members)), typed(each.members))
+        for each in groups_of(conn, owner, text)
+    ]
+    return groups + [_somebody(each.name, each.address, each.note) for each in contacts_of(conn, owner, text)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from html import unescape
@@ -156,3 +157,36 @@ def test_semicolons_and_lines_part_people_but_not_names(text: str, names: list[s
 
 def test_a_field_of_many_quotes_is_read_in_one_go() -> None:
     assert parse_people('";' * 100_000 + "a@x.example") is not None  # which took hours
+
+
+def test_taken_along_and_brought_in_elsewhere(an: Visitor, sign_in: Callable[[str], Visitor]) -> None:
+    sent(an, **THANH)
+    answer = an.get("/contacts/contacts.vcf?version=3.0")
+    assert answer.mimetype == "text/vcard"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="contacts.vcf"'
+    assert an.get("/contacts/contacts.vcf?version=2.1").status_code == 404
+    binh = sign_in("binh")
+    for told in ("Đã đưa vào 1 liên hệ", "1 liên hệ đã có sẵn"):
+        page = binh.post("/contacts/import", {"file": (io.BytesIO(answer.data), "contacts.vcf")}).get_data(as_text=True)
+        assert told in page
+    assert "Đặng Thành" in page
+
+
+@pytest.mark.parametrize(
+    ("octets", "status", "told"),
+    [(b"", 303, "Hãy chọn"), (b"\x89PNG\r\n", 200, "Dòng 1"), (b"BEGIN:VCARD\r\n" * 9, 303, "quá lớn")],
+)
+def test_a_file_that_is_none(
+    an: Visitor, octets: bytes, status: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webmail.writing.contacts.LARGEST", 100)
+    answer = an.post("/contacts/import", {"file": (io.BytesIO(octets), "x.vcf")})
+    assert answer.status_code == status
+    assert told in (answer.get_data(as_text=True) if status == 200 else an.page("/contacts"))
+
+
+def test_namesakes_are_pointed_out(an: Visitor) -> None:
+    sent(an, **THANH)
+    assert "Có thể bị trùng" not in an.page("/contacts")
+    sent(an, name="dang thanh", address="thanh@khac.example")
+    assert "Có thể bị trùng" in an.page("/contacts")

@@ -7,6 +7,8 @@ from html import unescape
 
 import pytest
 
+from directory.mail import contacts
+from directory.mail.contacts import Contact
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall
 
@@ -99,3 +101,15 @@ def test_a_field_that_there_is_not(an: Visitor, start: str) -> None:
 def test_look_ups_have_a_pace(an: Visitor, start: str) -> None:
     answers = [an.get(start).status_code for _ in range(70)]
     assert 429 in answers
+
+
+def test_contacts_and_groups_of_them_are_offered_too(an: Visitor, start: str, hall: TownHall) -> None:
+    members = [Contact(f"nguoi.thu.{number:03}@nhathau.example", f"Người thứ {number}") for number in range(60)]
+    with hall.services.directory.write() as conn:
+        contacts.keep_group(conn, hall.account("an").id, "Nhà thầu", members)
+    page = an.page(f"{start}&contacts=1")
+    group, first = ticks(page)[:2]
+    assert first == "Người thứ 0 <nguoi.thu.000@nhathau.example>"
+    assert ticks(an.page(f"{start}&q=nha thau"))[0] == group
+    answer = an.post("/people/choose", {**hidden(page), "person": group, "field": "bcc"})
+    assert "Đã thêm 60 người nhận" in an.page(answer.headers["Location"])
