@@ -29,7 +29,7 @@ from typing import Any
 
 from mailserver.imap.grammar.fetch import Attribute, Section
 from mailserver.imap.grammar.responses import quoted
-from mailserver.imap.sections import header_selector
+from mailserver.imap.sections import column_of, header_selector
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -115,7 +115,7 @@ Render = Callable[[Iterable[int], Iterable[Sequence[Any]], Any, int], list[bytes
 def columns_of(items: Iterable[RowItem]) -> tuple[str, ...]:
     """The columns that a list of items needs, the UID first."""
     items = tuple(items)
-    needed = [_FORMS[item][0] if isinstance(item, Attribute) else "header" for item in items]
+    needed = [_FORMS[item][0] if isinstance(item, Attribute) else column_of(item) for item in items]
     zone = ["zone"] if Attribute.INTERNALDATE in items else []
     return tuple(dict.fromkeys(["uid", *needed, *zone]))
 
@@ -147,7 +147,7 @@ def renderer(
         else:
             scope[f"select{place}"] = header_selector(item)
             scope[f"label{place}"] = item.label
-            prepared.append(f"s{place} = select{place}({names['header']})")
+            prepared.append(f"s{place} = select{place}({names[column_of(item)]})")
             forms.append("%b {%d}\\r\\n%b")
             arguments.append(f"label{place}, len(s{place}), s{place}")
     verb = "UIDFETCH" if uid_only else "FETCH"

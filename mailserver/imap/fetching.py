@@ -181,8 +181,8 @@ def _rows(
         except KeywordsGrew:
             told = view.keywords_changed(connection)
             lines = render(numbers, view.marked(rows, columns), view.flags, offset)
-    read = sum(map(len, map(itemgetter(columns.index("header")), rows))) if "header" in columns else 0
-    return told, lines, read
+    headers = [columns.index(name) for name in ("header", "fields") if name in columns]
+    return told, lines, sum(sum(map(len, map(itemgetter(place), rows))) for place in headers)
 
 
 def _uids(view: SelectedMailbox, spans: Spans) -> tuple[bytes, list[bytes] | list[str], int]:

@@ -46,7 +46,7 @@ from mailserver.store.fulltext import Wanted
 from mailserver.store.prepared import SPACE, Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.reading import as_ranges, slice_octets
-from mailserver.store.tables import message, placement
+from mailserver.store.tables import message, message_listing, placement
 
 # Messages whose text is read at a time.
 BATCH = 200
@@ -201,6 +201,8 @@ class _Finder:
             statement = statement.where(test.sql)
         if _asks_message(test) and (by_row or test.sql is not None):
             statement = statement.join_from(placement, message, message.c.id == placement.c.message_id)
+        if by_row and "envelope" in test.columns:
+            statement = statement.join(message_listing, message_listing.c.message_id == placement.c.message_id)
         with self.store.read() as connection:
             rows = connection.execute(as_read(statement, view.mailbox_id))
             if test.exact:
@@ -294,7 +296,8 @@ def _first_column(result: CursorResult[Any]) -> list[int]:
 _PLACEMENT_COLUMNS = frozenset(("uid", "flags", "modseq", "internal_date", "zone", "saved_at", "message_id"))
 _COLUMNS: dict[str, Any] = {
     **{name: placement.c[name] for name in _PLACEMENT_COLUMNS},
-    **{name: message.c[name] for name in ("size", "sent_at", "envelope", "thread_key")},
+    **{name: message.c[name] for name in ("size", "sent_at", "thread_key")},
+    "envelope": message_listing.c.envelope,
     **{name: message.c[name] for name in ("subject", "author_name", "author_address", "author_is_plain", "to_text")},
 }
 

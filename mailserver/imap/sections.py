@@ -16,6 +16,7 @@ from mailserver.imap.grammar.fetch import Piece, Section
 from mailserver.imap.grammar.responses import UnknownEncoding
 from mailserver.message.headers import select_fields
 from mailserver.message.structure import Part, part_at
+from mailserver.message.trace import TRACE_FIELDS
 from mailserver.message.transfer import decode_transfer
 
 _LINE_END = b"\r\n"
@@ -25,6 +26,12 @@ _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 def is_of_header(section: Section) -> bool:
     """Whether the section is found in the message's own header alone."""
     return not section.part and not section.binary and section.piece in (Piece.HEADER, Piece.FIELDS, Piece.FIELDS_NOT)
+
+
+def column_of(section: Section) -> str:
+    """Of a section of the header alone, the store's column that it is found in."""
+    below = section.piece is Piece.FIELDS and TRACE_FIELDS.isdisjoint(section.fields)
+    return "fields" if below else "header"
 
 
 def is_whole(item: object) -> bool:

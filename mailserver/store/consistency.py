@@ -64,6 +64,12 @@ _INVARIANTS: dict[str, str] = {
     "a message has no place in the order": """
         SELECT id FROM message
         WHERE NOT EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id)""",
+    "a message cannot be listed": """
+        SELECT id FROM message
+        WHERE NOT EXISTS (SELECT 1 FROM message_listing l WHERE l.message_id = message.id)""",
+    "a message has no header": """
+        SELECT id FROM message
+        WHERE NOT EXISTS (SELECT 1 FROM message_header h WHERE h.message_id = message.id)""",
     "octets have no message": """
         SELECT message_id FROM message_octets o
         WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = o.message_id)""",
@@ -82,10 +88,11 @@ _INVARIANTS: dict[str, str] = {
         SELECT m.id FROM mailbox m JOIN placement p ON p.mailbox_id = m.id WHERE m.removed_at IS NOT NULL""",
     "a message's size differs from its octets": """
         SELECT m.id, m.size FROM message m JOIN message_octets o ON o.message_id = m.id
-        WHERE o.format = 0 AND m.size <> length(o.header) + length(o.text)""",
+        WHERE o.format = 0 AND m.size <> m.header_size + length(o.text)""",
     "a header's size differs from its octets": """
         SELECT m.id, m.header_size FROM message m JOIN message_octets o ON o.message_id = m.id
-        WHERE m.header_size <> length(o.header)""",
+        JOIN message_header h ON h.message_id = m.id
+        WHERE m.header_size <> length(o.trace) + length(h.fields)""",
     "a sequence is behind what it numbered": """
         SELECT name, value FROM sequence
         WHERE (name = 'message' AND value < (SELECT coalesce(max(id), 0) FROM message))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from directory.words.names import fold
+from mailserver.message.trace import trace_end
 from mailserver.store.content import Content
 
 
@@ -15,9 +16,7 @@ def message_row(now: int, message_id: int, content: Content) -> tuple[object, ..
         now,
         summary.sent_at,
         summary.has_attachments,
-        summary.envelope,
         summary.body,
-        summary.bodystructure,
         summary.subject,
         summary.author_name,
         summary.author_address,
@@ -44,14 +43,17 @@ def order_row(message_id: int, content: Content) -> tuple[object, ...]:
     )
 
 
-def octets_row(message_id: int, content: Content) -> tuple[object, ...]:
+def listing_row(message_id: int, content: Content) -> tuple[object, ...]:
+    return message_id, content.summary.envelope, content.summary.bodystructure
+
+
+def octets_rows(message_id: int, content: Content) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """Of ``message_header`` and of ``message_octets``."""
+    end = trace_end(content.header)
+    trace, fields = content.header[:end], content.header[end:]
     return (
-        message_id,
-        content.format,
-        content.prefix_size,
-        content.digest,
-        content.header,
-        content.text,
+        (message_id, fields),
+        (message_id, content.format, content.prefix_size, content.digest, trace, content.text),
     )
 
 

@@ -9,6 +9,8 @@ from mailserver.store.tables import (
     expunged,
     mailbox,
     message,
+    message_header,
+    message_listing,
     message_octets,
     message_order,
     placement,
@@ -63,7 +65,7 @@ def purge_messages(tx: Transaction) -> int:
         statement = statement.where(~reference)
     doomed = list(tx.connection.execute(statement.limit(_BATCH)).scalars())
     if doomed:
-        for table in (message_octets, message_order):
+        for table in (message_octets, message_header, message_listing, message_order):
             tx.connection.execute(delete(table).where(table.c.message_id.in_(doomed)))
         tx.connection.execute(delete(message).where(message.c.id.in_(doomed)))
     return len(doomed)

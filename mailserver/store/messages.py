@@ -33,7 +33,16 @@ from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Prepared, Rows
 from mailserver.store.readers import ReadersMailbox
 from mailserver.store.reading import EVERYTHING, Ranges, as_ranges, merged, tuples
-from mailserver.store.tables import expunged, mailbox, message, message_octets, message_order, placement
+from mailserver.store.tables import (
+    expunged,
+    mailbox,
+    message,
+    message_header,
+    message_listing,
+    message_octets,
+    message_order,
+    placement,
+)
 
 # What ``set_flags`` is to say of the messages; with "nothing" it need not look at each.
 Tell = Literal["nothing", "rows", "earlier"]
@@ -85,7 +94,8 @@ _GROW = Prepared(
         " WHERE id = :id AND removed_at IS NULL RETURNING uid_next, highest_modseq, uid_validity"
     )
 )
-_MESSAGES, _ORDERS, _OCTETS, _PLACEMENTS = Rows(message), Rows(message_order), Rows(message_octets), Rows(placement)
+_MESSAGES, _ORDERS, _LISTINGS = Rows(message), Rows(message_order), Rows(message_listing)
+_HEADERS, _OCTETS, _PLACEMENTS = Rows(message_header), Rows(message_octets), Rows(placement)
 
 
 def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list[Appended]:
@@ -148,7 +158,10 @@ def _insert_messages(tx: Transaction, contents: Sequence[Content]) -> int:
     numbered = list(enumerate(contents, first))
     _MESSAGES.add(tx.connection, [content_rows.message_row(tx.now, *each) for each in numbered])
     _ORDERS.add(tx.connection, [content_rows.order_row(*each) for each in numbered])
-    _OCTETS.add(tx.connection, [content_rows.octets_row(*each) for each in numbered])
+    _LISTINGS.add(tx.connection, [content_rows.listing_row(*each) for each in numbered])
+    headers, octets = zip(*(content_rows.octets_rows(*each) for each in numbered), strict=True)
+    _HEADERS.add(tx.connection, headers)
+    _OCTETS.add(tx.connection, octets)
     return first
 
 

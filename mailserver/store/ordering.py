@@ -18,7 +18,7 @@ from sqlalchemy.sql import ColumnElement
 
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import Ranges, as_ranges, placement_where
-from mailserver.store.tables import message, message_order, placement
+from mailserver.store.tables import message_listing, message_order, placement
 
 _SENT = func.coalesce(message_order.c.sent_at, placement.c.internal_date)
 KEYS: dict[str, ColumnElement[Any]] = {
@@ -26,7 +26,7 @@ KEYS: dict[str, ColumnElement[Any]] = {
     "internal_date": placement.c.internal_date,
     "sent": _SENT,
     "size": placement.c.size,
-    "envelope": message.c.envelope,
+    "envelope": message_listing.c.envelope,
     **{name: message_order.c[name] for name in ("base_subject", "sort_from", "sort_to", "sort_cc")},
 }
 
@@ -59,7 +59,7 @@ _STRETCH_OF_UIDS = (
 def _joined(statement: Select[Any], names: Sequence[str]) -> Select[Any]:
     source: Any = placement
     if "envelope" in names:
-        source = source.join(message, message.c.id == placement.c.message_id)
+        source = source.join(message_listing, message_listing.c.message_id == placement.c.message_id)
     if not {"uid", "internal_date", "size", "envelope"}.issuperset(names):
         source = source.join(message_order, message_order.c.message_id == placement.c.message_id)
     return statement.select_from(source)

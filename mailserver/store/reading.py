@@ -11,13 +11,21 @@ from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, LargeBinary, Select, Table, and_, bindparam, case, cast, func, or_, select
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from mailserver.refusals import NoSuchMessage
 from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
-from mailserver.store.tables import message, message_octets, message_order, placement, sequence
+from mailserver.store.tables import (
+    message,
+    message_header,
+    message_listing,
+    message_octets,
+    message_order,
+    placement,
+    sequence,
+)
 
 # Inclusive UID pairs, [(1, 5), (9, 9)].
 Ranges = Sequence[tuple[int, int]]
@@ -73,17 +81,18 @@ def placements(connection: Connection, mailbox_id: int, ranges: Ranges | None = 
 
 
 _rendered = message.alias()
+# The whole header.  SQLite takes what it has joined for text.
+HEADER = cast(message_octets.c.trace.concat(message_header.c.fields), LargeBinary).label("header")
 _FETCHABLE: dict[str, ColumnElement[Any]] = {
     **{column.name: column for column in message.c if column.name != "id"},
+    **{column.name: column for column in message_order.c if column.name != "sent_at"},
+    **{column.name: column for table in (message_listing, message_header, message_octets) for column in table.c},
     **{column.name: column for column in placement.c if column.name not in ("mailbox_id", "touched")},
-    **{column.name: column for column in message_order.c if column.name not in ("message_id", "sent_at")},
-    "header": message_octets.c.header,
-    "text": message_octets.c.text,
-    "format": message_octets.c.format,
-    "prefix_size": message_octets.c.prefix_size,
-    "digest": message_octets.c.digest,
+    "header": HEADER,
     # Octets in the tables.
-    "kept_size": func.length(message_octets.c.header) + func.coalesce(func.length(message_octets.c.text), 0),
+    "kept_size": func.length(message_octets.c.trace)
+    + func.length(message_header.c.fields)
+    + func.coalesce(func.length(message_octets.c.text), 0),
     # The size of a message whose octets are in a file.  Of others the octets tell it, and the wide row is left alone.
     "file_size": case(
         (
@@ -92,22 +101,42 @@ _FETCHABLE: dict[str, ColumnElement[Any]] = {
         )
     ),
 }
-_OCTETS_COLUMNS = frozenset({"header", "text", "format", "prefix_size", "digest", "file_size", "kept_size"})
-_ORDER_COLUMNS = frozenset(column.name for column in message_order.c) - {"message_id", "sent_at"}
-_PLACEMENT_ONLY = frozenset(column.name for column in placement.c)
+
+
+def _names(table: Table, *more: str) -> frozenset[str]:
+    return frozenset((*(column.name for column in table.c), *more))
+
+
+# Beside ``placement``, which columns are to be found in which tables.
+_TABLES: dict[Table, frozenset[str]] = {
+    message: _names(message) - _names(placement),
+    message_order: _names(message_order) - {"message_id", "sent_at"},
+    message_listing: _names(message_listing) - {"message_id"},
+    message_header: _names(message_header, "header", "kept_size") - {"message_id"},
+    message_octets: _names(message_octets, "header", "kept_size", "file_size") - {"message_id"},
+}
 
 
 def tables_of(columns: Sequence[str]) -> list[str]:
     """The large tables that these columns are in."""
-    wide = _PLACEMENT_ONLY | _ORDER_COLUMNS | _OCTETS_COLUMNS
-    return ["message"] * (not wide.issuperset(columns)) + ["message_octets"] * (not _OCTETS_COLUMNS.isdisjoint(columns))
+    return [
+        table.name for table, names in _TABLES.items() if table is not message_order and not names.isdisjoint(columns)
+    ]
+
+
+def _join(source: FromClause, columns: Sequence[str]) -> FromClause:
+    """``placement``, or what was chosen of it, with the tables that these columns are in."""
+    for table, names in _TABLES.items():
+        if not names.isdisjoint(columns):
+            key = table.c.id if table is message else table.c.message_id
+            source = source.join(table, key == placement.c.message_id)
+    return source
 
 
 def fetch(connection: Connection, mailbox_id: int, ranges: Ranges, columns: Sequence[str]) -> Generator[Any]:
     """Rows of the named columns, in UID order, as tuples with the columns as attributes.
 
-    Any column of ``placement``, ``message`` and ``message_order``, and ``header text format prefix_size digest
-    file_size kept_size``.
+    Any column of ``placement`` and of the messages' tables, and ``header file_size kept_size``.
     """
     columns = tuple(columns)
     if isinstance(mailbox_id, ReadersMailbox):
@@ -202,15 +231,8 @@ def _joined_range(columns: tuple[str, ...]) -> Prepared:
 
 @lru_cache(maxsize=256)
 def _fetch_columns(columns: tuple[str, ...]) -> Select[Any]:
-    source: FromClause = placement
-    if not (_PLACEMENT_ONLY | _ORDER_COLUMNS | _OCTETS_COLUMNS).issuperset(columns):
-        source = source.join(message, message.c.id == placement.c.message_id)
-    if not _ORDER_COLUMNS.isdisjoint(columns):
-        source = source.join(message_order, message_order.c.message_id == placement.c.message_id)
-    if not _OCTETS_COLUMNS.isdisjoint(columns):
-        source = source.join(message_octets, message_octets.c.message_id == placement.c.message_id)
     wanted = [_FETCHABLE[name].label(name) for name in columns]
-    return select(*wanted).select_from(source).order_by(placement.c.uid)
+    return select(*wanted).select_from(_join(placement, columns)).order_by(placement.c.uid)
 
 
 @lru_cache(maxsize=256)
@@ -237,16 +259,10 @@ def page(
         .limit(limit)
         .subquery()
     )
-    statement = (
-        select(*wanted)
-        .select_from(
-            chosen.join(
-                placement,
-                and_(placement.c.mailbox_id == chosen.c.mailbox_id, placement.c.uid == chosen.c.uid),
-            ).join(message, message.c.id == placement.c.message_id)
-        )
-        .order_by(placement.c.uid.desc())
+    places = chosen.join(
+        placement, and_(placement.c.mailbox_id == chosen.c.mailbox_id, placement.c.uid == chosen.c.uid)
     )
+    statement = select(*wanted).select_from(_join(places, columns)).order_by(placement.c.uid.desc())
     return list(connection.execute(statement))
 
 
@@ -273,9 +289,11 @@ _OCTETS = Prepared(
         message_octets.c.format,
         message_octets.c.prefix_size,
         message_octets.c.digest,
-        message_octets.c.header,
+        HEADER,
         message_octets.c.text,
-    ).where(message_octets.c.message_id == bindparam("message_id")),
+    )
+    .join_from(message_octets, message_header, message_header.c.message_id == message_octets.c.message_id)
+    .where(message_octets.c.message_id == bindparam("message_id")),
     ("format", "prefix_size", "digest", "header", "text"),
 )
 

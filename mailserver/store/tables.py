@@ -106,9 +106,7 @@ message = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),
     Column("has_attachments", Boolean, nullable=False),
-    Column("envelope", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("bodystructure", LargeBinary, nullable=False),
     Column("subject", Text, nullable=False),
     Column("author_name", Text, nullable=False),
     Column("author_address", Text, nullable=False),
@@ -137,8 +135,24 @@ message_order = Table(
     Column("ancestry", LargeBinary, nullable=False),  # message.ancestry
 )
 
-# Where a message's octets are.  format 0: header + text, both here.  format 1: the octets as received are a file
-# named by their SHA-256; header holds our trace header fields (the first prefix_size octets) and theirs.
+# What mail clients ask of all messages when they make a list, apart for the same reason: ENVELOPE and BODYSTRUCTURE as
+# they are sent, and the header below its trace (message.trace), from which they have fields chosen.
+message_listing = Table(
+    "message_listing",
+    metadata,
+    Column("message_id", Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("bodystructure", LargeBinary, nullable=False),
+)
+message_header = Table(
+    "message_header",
+    metadata,
+    Column("message_id", Id, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("fields", LargeBinary, nullable=False),
+)
+
+# Where a message's octets are.  format 0: trace + message_header.fields + text.  format 1: the octets as received are a
+# file named by their SHA-256, header included; the first prefix_size octets of trace are ours.
 FORMAT_INLINE, FORMAT_FILE = 0, 1
 message_octets = Table(
     "message_octets",
@@ -147,7 +161,7 @@ message_octets = Table(
     Column("format", SmallInteger, nullable=False),
     Column("prefix_size", Integer, nullable=False),
     Column("digest", LargeBinary),
-    Column("header", LargeBinary, nullable=False),
+    Column("trace", LargeBinary, nullable=False),
     Column("text", LargeBinary),
     Index(
         "ix_message_octets_digest",

@@ -22,8 +22,8 @@ from mailserver.message.transfer import decode_transfer
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile, draw_up
 from mailserver.store.prepared import Prepared
-from mailserver.store.reading import slice_octets
-from mailserver.store.tables import mailbox, message, message_octets, placement, sequence
+from mailserver.store.reading import HEADER, slice_octets
+from mailserver.store.tables import mailbox, message, message_header, message_octets, placement, sequence
 
 OpenRead = Callable[[], AbstractContextManager[Connection]]
 ReadFile = Callable[[bytes, int, int | None], bytes]
@@ -50,7 +50,7 @@ _COLUMNS = (
     message.c.author_name,
     message.c.author_address,
     message.c.to_text,
-    message_octets.c.header,
+    HEADER,
     message_octets.c.text,
     message_octets.c.format,
     message_octets.c.prefix_size,
@@ -161,7 +161,10 @@ def _few(sizes: Iterator[int]) -> int:
 
 def _rows(connection: Connection, ids: Sequence[int]) -> Any:
     return connection.execute(
-        select(*_COLUMNS).join(message_octets, message_octets.c.message_id == message.c.id).where(message.c.id.in_(ids))
+        select(*_COLUMNS)
+        .join(message_octets, message_octets.c.message_id == message.c.id)
+        .join(message_header, message_header.c.message_id == message.c.id)
+        .where(message.c.id.in_(ids))
     )
 
 

@@ -20,10 +20,11 @@ from mailserver.imap.grammar.fetch import Attribute, Piece, Section
 from mailserver.imap.selected import FlagLists, KeywordsGrew
 
 SUBJECT = Section(b"BODY[HEADER.FIELDS (SUBJECT)]", piece=Piece.FIELDS, fields=(b"subject",), peek=True)
+RECEIVED = Section(b"BODY[HEADER.FIELDS (RECEIVED)]", piece=Piece.FIELDS, fields=(b"received",), peek=True)
 
 
 def test_one_of_each():
-    items = (*Attribute, SUBJECT)
+    items = (*Attribute, SUBJECT, RECEIVED)
     columns = columns_of(items)
     values = {
         "uid": 7,
@@ -39,7 +40,8 @@ def test_one_of_each():
         "thread_key": "<x@y>",
         "preview": 'Xin "chào"',
         "saved_at": 1_767_225_660,
-        "header": b"From: a\r\nSubject: b\r\n\r\n",
+        "fields": b"From: a\r\nSubject: b\r\n\r\n",
+        "header": b"Received: c\r\nFrom: a\r\nSubject: b\r\n\r\n",
     }
     assert sorted(columns) == sorted(values)
     row = tuple(values[column] for column in columns)
@@ -48,7 +50,8 @@ def test_one_of_each():
         '* 5 FETCH (UID 7 FLAGS (\\Seen $K) INTERNALDATE "01-Jan-2026 07:00:00 +0700" RFC822.SIZE 9'
         f" ENVELOPE (E) BODY (B) BODYSTRUCTURE (S) MODSEQ (12) EMAILID (M3) THREADID ({thread_id('<x@y>').decode()})"
         ' PREVIEW {11}\r\nXin "chào" SAVEDATE "01-Jan-2026 07:01:00 +0700"'
-        " BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n)\r\n"
+        " BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: b\r\n\r\n"
+        " BODY[HEADER.FIELDS (RECEIVED)] {15}\r\nReceived: c\r\n\r\n)\r\n"
     )
 
 

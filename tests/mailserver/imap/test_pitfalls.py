@@ -356,7 +356,6 @@ def test_a_fault_of_ours_has_a_reference(office, caplog):
     client.ok("SELECT INBOX")
     with office.store.database.engine.sql.connect() as connection:
         connection.exec_driver_sql("DELETE FROM message_octets")
-        connection.exec_driver_sql("UPDATE message SET envelope = NULL WHERE 0")
     try:
         assert client.ask("FETCH 1 BODY.PEEK[]")[-1].startswith("t NO")
         client.ok("FETCH 1 ENVELOPE")
@@ -364,8 +363,8 @@ def test_a_fault_of_ours_has_a_reference(office, caplog):
         client.close()
         with office.store.database.engine.sql.connect() as connection:
             connection.exec_driver_sql(
-                "INSERT INTO message_octets (message_id, format, prefix_size, header, text) "
-                "SELECT id, 0, 0, CAST('a: b' || char(13, 10) AS BLOB), CAST('' AS BLOB) FROM message"
+                "INSERT INTO message_octets (message_id, format, prefix_size, trace, text) "
+                "SELECT id, 0, 0, CAST('' AS BLOB), CAST('' AS BLOB) FROM message"
             )
 
 

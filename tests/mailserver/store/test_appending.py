@@ -108,6 +108,8 @@ def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -
         "has_attachments",
         "search_text",
         "header",
+        "fields",
+        "trace",
     ]
     (row,) = clerk.ask(lambda connection: list(reading.fetch(connection, clerk.inbox.id, [(1, 1)], columns)))
     assert row._fields == tuple(columns)
@@ -116,6 +118,7 @@ def test_every_column_can_be_fetched_in_the_order_asked(clerk: Any, mail: Any) -
     assert row.message_id_header == row.thread_key == "<1@thanhpho.example>"
     assert row.sent_at == int(datetime(2025, 4, 1, 1, tzinfo=UTC).timestamp())
     assert row.header + octets[row.header_size :] == octets
+    assert row.trace + row.fields == row.header
     assert isinstance(row.envelope, bytes)
     assert isinstance(row.header, bytes)
     assert not row.has_attachments

@@ -302,6 +302,8 @@ def test_broken_promises_are_found_by_the_check(tmp_path: Path) -> None:
         "UPDATE placement SET message_id = 99 WHERE uid = 2",
         "UPDATE placement SET size = size + 1 WHERE uid = 2",
         "DELETE FROM message_octets WHERE message_id = 2",
+        "DELETE FROM message_header WHERE message_id = 2",
+        "DELETE FROM message_listing WHERE message_id = 2",
         "DELETE FROM mailbox_keyword",
     ):
 

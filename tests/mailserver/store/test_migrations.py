@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from directory.database import migrate as migrate_directory
-from mailserver.store import messages, open_store
+from mailserver.store import messages, open_store, reading
 from mailserver.store.messages import Target
 from mailserver.store.migrate import VERSION_TABLE, migrate
 from mailserver.store.tables import metadata
@@ -197,6 +197,36 @@ def test_messages_that_are_there_get_their_order(url: str, tmp_path: Path) -> No
         ]
     engine.dispose()
     store = open_store(url, tmp_path)
+    assert store.check_consistency() == []
+    store.close()
+
+
+def test_messages_that_are_there_get_what_lists_ask(url: str, tmp_path: Path) -> None:
+    """The migration that divided headers, there and back: all that is read of messages is as delivery wrote it."""
+    store = open_store(url, tmp_path)
+    inbox = store.maildrop("an")
+    for each in (b"Received: a\r\n b\r\nReturn-Path: <>\r\nFrom: an@city.vn\r\n\r\nx\r\n", b"\r\n", b""):
+        content = store.prepare(each, prefix=b"Received: here\r\n")
+        store.write(lambda tx, content=content: messages.append(tx, content, [Target(inbox.id)])).result()
+    columns = ("envelope", "bodystructure", "trace", "fields", "header", "text")
+
+    def read() -> list[Any]:
+        with store.read() as connection:
+            return reading.tuples(connection, inbox.id, reading.EVERYTHING, columns)
+
+    before = read()
+    store.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0028")
+        headers = connection.execute(text("SELECT header FROM message_octets ORDER BY message_id")).scalars()
+        assert [bytes(each) for each in headers] == [row[4] for row in before]
+    engine.dispose()
+    store = open_store(url, tmp_path)
+    assert read() == before
     assert store.check_consistency() == []
     store.close()
 

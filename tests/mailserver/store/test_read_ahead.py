@@ -185,7 +185,7 @@ def test_a_mailbox_is_read_ahead(clerk: Any, mail: Any, asked: Asked) -> None:
     store = clerk.store
     store.checkpoint()
     before = len(asked)
-    for columns in (("uid", "flags"), ("uid", "envelope"), ("uid", "header"), ("uid", "header", "size")):
+    for columns in (("uid", "flags"), ("uid", "envelope"), ("uid", "header"), ("uid", "fields", "preview")):
         store.read_ahead(clerk.inbox.id, (1, 300), columns)
         assert len(clerk.ask(reading.tuples, clerk.inbox.id, [(1, 300)], columns)) == 300
     store.read_ahead(clerk.inbox.id, (5000, 6000), ("uid", "envelope"))  # where there is nothing
@@ -215,8 +215,10 @@ def test_the_log_that_begins_anew_is_kept_in_memory(clerk: Any, asked: Asked) ->
         (("uid", "flags", "modseq"), []),
         (("uid", "base_subject"), []),
         (("uid", "size"), []),
-        (("uid", "header"), ["message_octets"]),
-        (("uid", "envelope", "text"), ["message", "message_octets"]),
+        (("uid", "header"), ["message_header", "message_octets"]),
+        (("uid", "fields"), ["message_header"]),
+        (("uid", "envelope", "text"), ["message_listing", "message_octets"]),
+        (("uid", "preview"), ["message"]),
     ],
 )
 def test_tables_of_columns(columns: tuple[str, ...], tables: list[str]) -> None:
