@@ -227,6 +227,14 @@ def _search(conn: Reading) -> Iterator[str]:
     )
     for row in conn.execute(stale):
         yield f"search entry {row.address} is out of date"
+    renamed = (
+        select(search_entry.c.address, search_word.c.word)
+        .join(search_word, search_word.c.entry_id == search_entry.c.id)
+        .where(search_word.c.name != "", search_word.c.name != search_entry.c.name)
+        .limit(_SHOWN)
+    )
+    for row in conn.execute(renamed):
+        yield f"search entry {row.address} has another name beside the word {row.word}"
 
 
 def _units(conn: Reading) -> Iterator[str]:

@@ -141,6 +141,10 @@ class Reader:
         if tag is not None:
             self._take(tag)
 
+    def rest(self) -> bytes:
+        """All that has not been read."""
+        return self._octets[self._at : self._end]
+
     def end(self) -> None:
         if self._at != self._end:
             raise BerFault("more than was expected")
@@ -195,6 +199,8 @@ def header_of(tag: int, length: int) -> bytes:
     """What stands before a content of this length."""
     if length < 0x80:
         return bytes((tag, length))
+    if 0x100 <= length < 0x10000:  # as most entries
+        return bytes((tag, 0x82, length >> 8, length & 0xFF))
     size = (length.bit_length() + 7) // 8
     return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big")
 

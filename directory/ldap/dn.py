@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 MAX_RDNS = 64
 
@@ -25,6 +26,8 @@ _HEX = re.compile(r"#((?:[0-9A-Fa-f]{2})+)")
 _PLAIN = re.compile(r'[^"+,;<>\\\x00]+')
 _PAIR = re.compile(r'\\(?:([ "#+,;<=>\\])|([0-9A-Fa-f]{2}))')
 _SPECIAL = re.compile(r'["+,;<>\\\x00]')
+# Logins and ids: nothing in them is escaped.
+_ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*")
 
 
 def parse(text: str) -> Dn:
@@ -96,6 +99,8 @@ def _from_hex(digits: str) -> str:
 
 def escape(value: str) -> str:
     """RFC 4514 §2.4."""
+    if _ORDINARY.fullmatch(value):
+        return value
     text = _SPECIAL.sub(lambda found: "\\00" if found[0] == "\x00" else "\\" + found[0], value)
     if text.startswith(("#", " ")):
         text = "\\" + text
@@ -113,6 +118,19 @@ def folded(name: Sequence[Rdn]) -> Dn:
     return tuple(
         tuple(sorted((kind.lower(), " ".join(value.casefold().split())) for kind, value in rdn)) for rdn in name
     )
+
+
+_REMEMBERED, _SHORT = 1000, 200
+
+
+@lru_cache(_REMEMBERED)
+def _recurring(text: str) -> Dn:
+    return folded(parse(text))
+
+
+def key(text: str) -> Dn:
+    """What a name is compared by.  Raises DnFault."""
+    return _recurring(text) if len(text) <= _SHORT else folded(parse(text))
 
 
 def suffix_of(domain: str) -> Dn:

@@ -61,9 +61,8 @@ HELD: dict[Kind, tuple[str, ...]] = {
     "group": ("cn", "mail", "member", "createtimestamp", *COMMON_KEYS),
 }
 
-Value = str | bytes | None
-# From what an entry is made of to the values of one attribute.
-Makers = Mapping[str, Callable[[Any], Sequence[Value]]]
+# From what an entry is made of to the one value of an attribute, or to all of them, none where it is empty.
+Makers = Mapping[str, Callable[[Any], str | Sequence[str | None] | None]]
 
 
 class Entry:
@@ -107,7 +106,8 @@ class Entry:
         if made is None:
             make = self._makers.get(key)
             if make is not None:
-                made = _octets(make(self._source))
+                found = make(self._source)
+                made = ((found.encode("utf-8"),) if found else ()) if isinstance(found, str) else _octets(found or ())
             elif key == "entrydn":
                 made = [self.dn.encode("utf-8")]
             else:
@@ -124,13 +124,9 @@ class Entry:
             self._made.pop(key, None)
 
 
-def _octets(values: Sequence[Value]) -> Sequence[bytes]:
+def _octets(values: Sequence[str | None]) -> Sequence[bytes]:
     """Each once, without those that are empty."""
-    if len(values) == 1:
-        value = values[0]
-        return (value.encode("utf-8") if isinstance(value, str) else value,) if value else ()
-    found = [value.encode("utf-8") if isinstance(value, str) else value for value in values if value]
-    return found if len(found) < 2 else list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(value.encode("utf-8") for value in values if value))
 
 
 def time_value(moment: int) -> str:
@@ -163,9 +159,9 @@ def leaf_text(conn: Reading, kind: Kind, key: str) -> str:
 
 def top_entry(conn: Reading) -> Entry:
     domain = primary_domain(conn)
-    makers: Makers = {"o": lambda whole: [whole], "dc": lambda whole: [whole.partition(".")[0]]}
+    makers: Makers = {"o": str, "dc": lambda whole: whole.partition(".")[0]}
     return Entry(dn.write(suffix(conn)), "top", makers, domain)
 
 
 def branch_entry(conn: Reading, kind: Kind) -> Entry:
-    return Entry(branch_text(conn, kind), "branch", {"ou": lambda label: [label]}, BRANCHES[kind])
+    return Entry(branch_text(conn, kind), "branch", {"ou": str}, BRANCHES[kind])

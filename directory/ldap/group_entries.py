@@ -6,6 +6,7 @@ Standards: RFC 4519 §3.5.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -23,9 +24,9 @@ class _Found(NamedTuple):
 
 
 _MAKERS: Makers = {
-    "cn": lambda found: [found.name],
-    "mail": lambda found: found.addresses,
-    "createtimestamp": lambda found: [time_value(found.created_at)],
+    "cn": attrgetter("name"),
+    "mail": attrgetter("addresses"),
+    "createtimestamp": lambda found: time_value(found.created_at),
 }
 
 

@@ -77,7 +77,7 @@ def _matching(leading: int | None, others: tuple[int, ...], *, by_name: bool) ->
     condition = _begins(search_word.c.word, 0) if leading is None else _is_one(search_word.c.word, 0, leading)
     tables = search_word.join(search_entry, search_entry.c.id == search_word.c.entry_id)
     if by_name:
-        condition = condition & search_entry.c.name.like(bindparam("name"), escape="\\")
+        condition = condition & search_word.c.name.like(bindparam("name"), escape="\\")
     statement = select(search_entry.c.subject_id).select_from(tables).where(condition)
     for number, places in enumerate(others, 1):
         further = search_word.alias(f"w{number}")
@@ -245,7 +245,7 @@ def _key_of(conn: Reading, kind: Any, name: str) -> str:
     if not parsed or len(parsed[0]) != 1:
         return ""
     key = normalise(parsed[0][0][1])
-    return key if dn.folded(parsed) == dn.folded(dn.parse(leaf_text(conn, kind, key))) else ""
+    return key if dn.folded(parsed) == dn.key(leaf_text(conn, kind, key)) else ""
 
 
 def _labelled(entry: Entry) -> Entry:

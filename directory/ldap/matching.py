@@ -105,7 +105,7 @@ def _telephone(value: bytes) -> str:
 
 def _name(value: bytes) -> Any:
     try:
-        return dn.folded(dn.parse(_text(value)))
+        return dn.key(_text(value))
     except dn.DnFault:
         raise Undefined from None
 

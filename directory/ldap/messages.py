@@ -7,7 +7,7 @@ Standards: RFC 4511 §4; RFC 2696 (paged results), RFC 2891 (server-side sorting
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
@@ -146,7 +146,27 @@ class Message:
     id: int
     operation: Operation
     controls: tuple[Control, ...] = ()
-    octets: int = field(default=0, compare=False)  # as many as it had
+
+
+@dataclass(slots=True)
+class Request:
+    """A message that has not been looked into.  ``octets``: its operation and controls."""
+
+    id: int
+    octets: bytes
+
+    @property
+    def is_search(self) -> bool:
+        return self.octets[:1] == _SEARCH_TAG
+
+    def read(self) -> Message:
+        """Raises BerFault."""
+        reader = Reader(self.octets)
+        operation = _read_operation(reader)
+        controls: tuple[Control, ...] = ()
+        if reader.tag == _CONTROLS:
+            controls = _read_controls(reader.inside(_CONTROLS))
+        return Message(self.id, operation, controls)
 
 
 _ENTRY = application(Answer.ENTRY)
@@ -160,16 +180,19 @@ _WRITES = {
 }
 
 
-def read_message(content: bytes) -> Message:
+_SEARCH_TAG = bytes((_SEARCH,))
+
+
+def read_request(content: bytes) -> Request:
     """From the content of the outermost SEQUENCE.  Raises BerFault."""
     reader = Reader(content)
     # RFC 4511 §4.1.1.1: 0 is for notices of the server's own
-    number = reader.integer(low=1)
-    operation = _read_operation(reader)
-    controls: tuple[Control, ...] = ()
-    if reader.tag == _CONTROLS:
-        controls = _read_controls(reader.inside(_CONTROLS))
-    return Message(number, operation, controls, len(content))
+    return Request(reader.integer(low=1), reader.rest())
+
+
+def read_message(content: bytes) -> Message:
+    """All of it at once.  Raises BerFault."""
+    return read_request(content).read()
 
 
 def _read_operation(reader: Reader) -> Operation:
@@ -352,6 +375,13 @@ def write_result(
     value: bytes | None = None,
 ) -> bytes:
     """``sasl``: serverSaslCreds of a bind; ``oid`` and ``value`` of an extended operation."""
+    return _write(message_id, result_operation(answer, result, sasl=sasl, oid=oid, value=value), controls)
+
+
+def result_operation(
+    answer: Answer, result: Result, *, sasl: bytes | None = None, oid: str = "", value: bytes | None = None
+) -> bytes:
+    """Without its message's number."""
     parts = [ber.integer(result.code, ber.ENUMERATED), ber.octets(result.matched), ber.octets(result.text)]
     if sasl is not None:
         parts.append(ber.octets(sasl, context(7)))
@@ -359,23 +389,24 @@ def write_result(
         parts.append(ber.octets(oid, context(10)))
     if value is not None:
         parts.append(ber.octets(value, context(11)))
-    return _write(message_id, ber.sequence(parts, application(answer)), controls)
+    return ber.sequence(parts, application(answer))
 
 
 def write_entry(name: str, attributes: Iterable[tuple[str, Sequence[bytes]]]) -> bytes:
     """RFC 4511 §4.5.2, without its message's number; no values where only types were asked for."""
-    listed = [ber.octets(name), b""]
+    parts: list[bytes] = []
     for kind, values in attributes:
         heads = _heads(kind)
-        if len(values) == 1 and len(values[0]) < len(heads):  # as nearly all are
-            listed.append(heads[len(values[0])])
-            listed.append(values[0])
-        elif sum(map(len, values)) < _SHORT:  # units, classes: they come again and again
-            listed.append(_recurring(kind, tuple(values)))
+        if len(values) == 1 and len(value := values[0]) < len(heads):  # as nearly all are
+            parts += heads[len(value)], value
+        elif len(values) < _FEW and sum(map(len, values)) < _SHORT:  # units, classes: they come again and again
+            parts.append(_recurring(kind, tuple(values)))
         else:
-            listed.append(_attribute(kind, values))
-    listed[1] = ber.header_of(ber.SEQUENCE, sum(map(len, listed)) - len(listed[0]))
-    return ber.sequence(listed, _ENTRY)
+            parts.append(_attribute(kind, values))
+    listed, named = b"".join(parts), name.encode("utf-8")
+    head, middle = ber.header_of(ber.OCTETS, len(named)), ber.header_of(ber.SEQUENCE, len(listed))
+    whole = ber.header_of(_ENTRY, len(head) + len(named) + len(middle) + len(listed))
+    return b"".join((whole, head, named, middle, listed))
 
 
 def _attribute(name: str, values: Sequence[bytes]) -> bytes:
@@ -383,8 +414,8 @@ def _attribute(name: str, values: Sequence[bytes]) -> bytes:
     return ber.sequence((ber.octets(name), written))
 
 
-# Attributes of fewer octets are remembered, so many of them.
-_SHORT, _RECURRING = 200, 2000
+# Attributes of fewer values and octets are remembered, so many of them.
+_FEW, _SHORT, _RECURRING = 10, 200, 2000
 
 
 @lru_cache(_RECURRING)

@@ -6,6 +6,7 @@ Standards: RFC 2798.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -20,10 +21,20 @@ from directory.tables import account, address, person
 _PLACES = (1, 12, 128)
 
 
-class _Row(NamedTuple):
+class _Place(NamedTuple):
+    """A unit, as those who are posted there show it."""
+
+    name: str
+    agency_code: str
+    dn: str
+
+
+class _Found(NamedTuple):
+    """An account with what belongs to it in other tables: columns of ``_ACCOUNTS``, then the rest."""
+
     id: str
     login: str
-    name: str
+    account_name: str
     title: str
     unit_name: str
     unit_id: str | None
@@ -35,31 +46,15 @@ class _Row(NamedTuple):
     given_name: str | None
     phone: str | None
     employee_code: str | None
-
-
-class _Place(NamedTuple):
-    """A unit, as those who are posted there show it."""
-
-    name: str
-    agency_code: str
-    dn: str
-
-
-class _Found(NamedTuple):
-    """An account with what belongs to it in other tables."""
-
-    row: _Row
     aliases: Sequence[str]
     place: _Place | None
 
     @property
     def name(self) -> str:
-        return self.row.full_name or self.row.name
+        return self.full_name or self.account_name
 
-    @property
-    def units(self) -> Sequence[str]:
-        shown = self.row.unit_name
-        return [shown] if self.place is None or self.place.name == shown else [shown, self.place.name]
+
+_UNIT_ID = _Found._fields.index("unit_id")
 
 
 def _of(count: int) -> list[Any]:
@@ -87,53 +82,52 @@ _ADDRESSES = {
     for count in _PLACES
 }
 _MAKERS: Makers = {
-    "uid": lambda found: [found.row.login],
-    "cn": lambda found: [found.name],
-    "displayname": lambda found: [found.name],
-    "sn": lambda found: [found.row.family_name or found.name],  # inetOrgPerson wants one; a single word is a given name
-    "givenname": lambda found: [found.row.given_name],
-    "mail": lambda found: [found.row.login, *found.aliases],
-    "title": lambda found: [found.row.title],
-    "ou": lambda found: found.units,
-    "departmentnumber": lambda found: [found.place.agency_code if found.place else None],
-    "seealso": lambda found: [found.place.dn if found.place else None],
-    "telephonenumber": lambda found: [found.row.phone],
-    "employeenumber": lambda found: [found.row.employee_code],
-    "preferredlanguage": lambda found: [found.row.language],
-    "createtimestamp": lambda found: [time_value(found.row.created_at)],
+    "uid": attrgetter("login"),
+    "cn": attrgetter("name"),
+    "displayname": attrgetter("name"),
+    "sn": lambda found: found.family_name or found.name,  # inetOrgPerson wants one; a single word is a given name
+    "givenname": attrgetter("given_name"),
+    "mail": lambda found: (found.login, *found.aliases) if found.aliases else found.login,
+    "title": attrgetter("title"),
+    "ou": lambda found: (found.unit_name, found.place.name) if found.place else found.unit_name,
+    "departmentnumber": lambda found: found.place and found.place.agency_code,
+    "seealso": lambda found: found.place and found.place.dn,
+    "telephonenumber": attrgetter("phone"),
+    "employeenumber": attrgetter("employee_code"),
+    "preferredlanguage": attrgetter("language"),
+    "createtimestamp": lambda found: time_value(found.created_at),
 }
 
 
 def account_entries(conn: Reading, ids: Sequence[str], wanted: Collection[str]) -> list[Entry]:
     """In the order of ``ids``; accounts that are closed are left out.  ``wanted``: keys of attributes."""
-    rows: dict[str, _Row] = {}
-    for values in _asked(conn, _ACCOUNTS, ids):
-        row = _Row._make(values)
-        rows[row.id] = row
-    there = [each for each in ids if each in rows]
+    rows = {row[0]: row for row in _asked(conn, _ACCOUNTS, ids)}
     aliases: dict[str, list[str]] = {}
-    if "mail" in wanted:
-        for owner, text in _asked(conn, _ADDRESSES, there):
-            if text != rows[owner].login:
+    if rows and "mail" in wanted:
+        for owner, text in _asked(conn, _ADDRESSES, list(rows)):
+            if text != rows[owner][1]:
                 aliases.setdefault(owner, []).append(text)
-    found = []
-    for each in there:
-        row = rows[each]
-        source = _Found(row, aliases.get(each, ()), _place(conn, row.unit_id))
-        name = leaf_text(conn, "account", row.login)
-        found.append(Entry(name, "account", _MAKERS, source, key=row.login, owner=row.id, order=row.sort_key))
-    return found
+    places = conn.memory.shelf("ldap places")
+    entries = []
+    for each in ids:
+        row = rows.get(each)
+        if row is not None:
+            unit_id = row[_UNIT_ID]
+            place = places.get(unit_id) or _place(conn, unit_id)
+            found = _Found._make((*row, aliases.get(each, ()), place))
+            login, name = found.login, leaf_text(conn, "account", found.login)
+            entries.append(Entry(name, "account", _MAKERS, found, key=login, owner=each, order=found.sort_key))
+    return entries
 
 
 def _place(conn: Reading, unit_id: str | None) -> _Place | None:
     """None: no unit, or one that is not of today."""
-    if unit_id is None:
+    unit = tree(conn).by_id.get(unit_id) if unit_id is not None else None
+    if unit is None:
         return None
-    shelf = conn.memory.shelf("ldap places")
-    found: _Place | None = shelf.get(unit_id)
-    if found is None and (unit := tree(conn).by_id.get(unit_id)) is not None:
-        found = shelf[unit_id] = _Place(unit.name, unit.agency_code, leaf_text(conn, "unit", unit_id))
-    return found
+    place = _Place(unit.name, unit.agency_code, leaf_text(conn, "unit", unit.id))
+    conn.memory.shelf("ldap places")[unit.id] = place
+    return place
 
 
 def _asked(conn: Reading, questions: Mapping[int, Question], ids: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -16,6 +16,9 @@ from directory.ldap.messages import Code, Result
 BASE, ONE_LEVEL, SUBTREE = 0, 1, 2
 
 
+_BRANCHES = {dn.folded(((("ou", label),),)): kind for kind, label in BRANCHES.items()}
+
+
 class NoSuchPlace(Exception):
     def __init__(self, result: Result) -> None:
         super().__init__(result.text)
@@ -33,18 +36,16 @@ class Place:
 def locate(conn: Reading, text: str) -> Place:
     """Raises NoSuchPlace."""
     try:
-        name = dn.parse(text)
+        asked = dn.key(text)
     except dn.DnFault as fault:
         raise NoSuchPlace(Result(Code.INVALID_DN_SYNTAX, str(fault))) from None
     top = dn.folded(suffix(conn))
-    asked = dn.folded(name)
     if not asked or asked == top:
         return Place()
     if len(asked) <= len(top) or asked[-len(top) :] != top:
         raise NoSuchPlace(Result(Code.NO_SUCH_OBJECT))
     below = asked[: -len(top)]
-    branches = {dn.folded(((("ou", label),),)): kind for kind, label in BRANCHES.items()}
-    branch = branches.get(below[-1:])
+    branch = _BRANCHES.get(below[-1:])
     if branch is None:
         raise NoSuchPlace(Result(Code.NO_SUCH_OBJECT, matched=dn.write(suffix(conn))))
     if len(below) == 1:
@@ -70,6 +71,14 @@ class Reach:
 def reach(conn: Reading, place: Place, scope: int) -> Reach:
     if place.key:
         return Reach(leaf=place) if scope != ONE_LEVEL else Reach()
+    shelf = conn.memory.shelf("ldap reaches")
+    found: Reach | None = shelf.get((place, scope))
+    if found is None:
+        found = shelf[place, scope] = _reach(conn, place, scope)
+    return found
+
+
+def _reach(conn: Reading, place: Place, scope: int) -> Reach:
     if place.branch is not None:
         own = (branch_entry(conn, place.branch),) if scope != ONE_LEVEL else ()
         return Reach(own, (place.branch,) if scope != BASE else ())

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from directory.ldap.schema import AttributeType, find_attribute
 from directory.mail.accounts import Account
 
+# Whether somebody is anonymous, whether an administrator, and who he is, where that matters.
+View = tuple[bool, bool, str]
 # An entry without these would be none.
 _ALWAYS = frozenset(("objectclass", "structuralobjectclass", "entrydn", "subschemasubentry", "hassubordinates"))
 
@@ -69,10 +71,16 @@ class Asker:
         """His account's; empty: anybody."""
         return self.account.id if self.account is not None else ""
 
-    def view(self, keys: Set[str]) -> tuple[bool, bool, str]:
+    def view(self, keys: Set[str]) -> View:
         """Two askers with the same view see the same of these attributes, whosever they are."""
-        is_his_own = not self.policy.private.isdisjoint(keys)
-        return self.account is None, self.account is not None and self.account.is_admin, self.id if is_his_own else ""
+        everybodys, his_own = self.views
+        return everybodys if self.policy.private.isdisjoint(keys) else his_own
+
+    @property
+    def views(self) -> tuple[View, View]:
+        """Of what he sees as others do, and of what he sees of himself alone."""
+        is_admin = self.account is not None and self.account.is_admin
+        return (self.account is None, is_admin, ""), (self.account is None, is_admin, self.id)
 
     def sees_type(self, kind: AttributeType) -> bool:
         return self.sees(kind.key)

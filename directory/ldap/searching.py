@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from directory.database import Directory
@@ -43,6 +43,7 @@ from directory.ldap.messages import (
     read_page,
     read_sort_keys,
     read_view,
+    result_operation,
     sort_control,
     view_control,
     write_entry,
@@ -114,7 +115,7 @@ class _Begun:
     left: int = 0  # entries that may be given still
     has_more: bool = False  # than may be given
     entries: Sequence[bytes] = ()  # written, and not sent yet
-    keep: Callable[[Sequence[bytes], Result], None] | None = None  # the whole answer
+    keep: Callable[[Sequence[bytes]], None] | None = None  # the whole answer
 
 
 class Searches:
@@ -132,11 +133,13 @@ class Searches:
         """Somebody else asks from now on."""
         self._paged.clear()
 
-    def public(self, message: Message, search: Search, mechanisms: Sequence[str], *, offers_tls: bool) -> Steps | None:
+    def public(
+        self, message: Message, search: Search, mechanisms: Callable[[], Sequence[str]], *, offers_tls: bool
+    ) -> Steps | None:
         """The answer, where the search is of one of the two entries that everybody may read."""
         if search.scope != BASE or search.base.strip().lower() not in ("", SUBSCHEMA):
             return None
-        return self._public(message, search, mechanisms, offers_tls)
+        return self._public(message, search, mechanisms(), offers_tls)
 
     def _public(self, message: Message, search: Search, mechanisms: Sequence[str], offers_tls: bool) -> Steps:
         def make() -> Entry:
@@ -151,25 +154,28 @@ class Searches:
         controls = [page_control(b"") for control in message.controls if control.oid == PAGED]
         yield Send(write_result(message.id, Answer.DONE, SUCCESS, controls=controls))
 
-    def run(self, operation: Operation, message: Message, search: Search, who: Callable[[], Asker | None]) -> Steps:
+    def recall(self, request: bytes, who: Callable[[], Asker | None]) -> Sequence[bytes] | None:
+        """What was answered lately to the same octets, or that he is nobody any more."""
+        with self._directory.read() as conn:
+            asker = who()
+            if asker is None:
+                return (result_operation(Answer.DONE, OVER),)
+            return self._answers.recall(conn.memory.state, asker, request)
+
+    def run(
+        self, operation: Operation, request: bytes, message: Message, search: Search, who: Callable[[], Asker | None]
+    ) -> Steps:
         """``who``: tells, within a snapshot, in whose name; None: in nobody's any more."""
         began = self._monotonic()
         try:
             if search.scope not in (BASE, ONE_LEVEL, SUBTREE):
                 raise BerFault("This scope is not known here")
             wanted = _read_controls(message.controls)
-            begun: _Begun | None = None
-            is_short = message.octets <= LONGEST
-            found = _about(search) if is_short else _look_into(search)
-            is_light = found.is_quick and (not found.asks_words or self._finder.is_ready(self._directory.clock()))
-            if is_short and found.is_everybodys and not message.controls:
-                plain = partial(self._plain, search, found.keys, message.octets, who)
-                begun = yield Look(partial(plain, goes_on=is_light), is_light=True)
-                if begun is None:
-                    begun = yield Look(partial(plain, goes_on=True))
-            else:
-                begun = yield Look(partial(self._begun, search, wanted, who), is_light=is_light)
-            assert begun is not None
+            about = _look_into(search)
+            is_light = about.is_quick and (not about.asks_words or self._finder.is_ready(self._directory.clock()))
+            recurs = about.is_everybodys and not message.controls and len(request) <= LONGEST
+            begin = partial(self._recurring, request, about.keys) if recurs else self._begun
+            begun: _Begun = yield Look(partial(begin, search, wanted, who), is_light=is_light)
             if begun.walk is not None:
                 begun = yield from self._sorted(operation, search, wanted, begun)
         except BerFault as fault:
@@ -180,22 +186,14 @@ class Searches:
             done = write_result(operation.id, Answer.DONE, begun.result, controls=begun.controls)
             yield Send(numbered(operation.id, begun.entries) + done)
 
-    def _plain(
-        self, search: Search, keys: frozenset[str], octets: int, who: Callable[[], Asker | None], *, goes_on: bool
-    ) -> _Begun | None:
-        """The answer that was given lately, or the search begun; None: it was not, and this ``goes_on`` no further."""
+    def _recurring(
+        self, request: bytes, keys: frozenset[str], search: Search, wanted: _Wanted, who: Callable[[], Asker | None]
+    ) -> _Begun:
+        """A search whose answer others may be given."""
         with self._directory.read() as conn:
-            asker = who()
-            if asker is None or not asker.may_search:
-                return _refused(asker)
-            state, key = conn.memory.state, (asker.view(keys), search)
-            known = self._answers.recall(state, key)
-            if known is not None:
-                return _Begun(known.result, entries=known.operations)
-            if not goes_on:
-                return None
-            begun = self._begin(search, _Wanted(), asker)
-            begun.keep = partial(self._answers.keep, state, key, octets)
+            begun = self._begun(search, wanted, who)
+            if begun.asker is not None:
+                begun.keep = partial(self._answers.keep, conn.memory.state, begun.asker.view(keys), request)
             return begun
 
     def _begun(self, search: Search, wanted: _Wanted, who: Callable[[], Asker | None]) -> _Begun:
@@ -223,7 +221,9 @@ class Searches:
             code = Code.INAPPROPRIATE_MATCHING if wanted.keys else Code.SORT_CONTROL_MISSING
             return _Begun(UNVIEWED, [*controls, view_control(code)])
         try:
-            walk = Walk(self._directory, self._finder, search, asker, order.by_name if order is not None else None)
+            most = SORTABLE if wanted.keys else self._allowed(search, asker, page, 0)
+            by_name = order.by_name if order is not None else None
+            walk = Walk(self._directory, self._finder, search, asker, by_name, wanted=most + 1)
         except NoSuchPlace as fault:
             return _Begun(fault.result, controls)
         begun = _Begun(SUCCESS, controls, asker, walk, order)
@@ -345,7 +345,7 @@ class Searches:
         if page is not None:
             begun.controls.append(page_control(cookie))
         if begun.keep is not None and result.code in (Code.SUCCESS, Code.SIZE_LIMIT_EXCEEDED):
-            begun.keep(begun.entries, result)
+            begun.keep([*begun.entries, result_operation(Answer.DONE, result)])
         if not operation.is_abandoned:
             done = write_result(operation.id, Answer.DONE, result, controls=begun.controls)
             yield Send(numbered(operation.id, begun.entries) + done)
@@ -386,9 +386,6 @@ def _look_into(search: Search) -> _About:
     finds_at_once = search.scope == BASE or (is_quick(hint) and unit_ids(search.filter) is not None)
     is_everybodys = FILLED_IN.isdisjoint(keys)
     return _About(keys, is_everybodys, is_everybodys and finds_at_once, asks_words)
-
-
-_about = lru_cache(1000)(_look_into)
 
 
 def _is_large(search: Search) -> bool:

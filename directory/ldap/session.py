@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -38,13 +38,16 @@ from directory.ldap.messages import (
     Bind,
     Code,
     Compare,
+    Control,
     Extended,
     Message,
+    Request,
     Result,
     Search,
     Unbind,
     Write,
-    read_message,
+    numbered,
+    read_request,
     write_notice,
     write_result,
 )
@@ -100,7 +103,7 @@ class Session:
         self.is_over = False
         self._services = services
         self._framer = Framer(STRANGERS_MESSAGE)
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[Message | Request] = deque()
         self._heard = 0  # octets of the messages that wait
         self._running: Operation | None = None
         self._broken: Steps | None = None
@@ -140,12 +143,15 @@ class Session:
         try:
             while not self.is_full and (content := self._framer.next()) is not None:
                 self._heard += len(content)
-                self._take(read_message(content))
+                self._take(read_request(content))
         except BerFault as fault:
-            log.info("client=%s broken message: %s", self.peer.client, fault)
-            self._broken = self._hang_up(Result(Code.PROTOCOL_ERROR, str(fault).capitalize()))
+            self._broken = self._break(fault)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, request: Request) -> None:
+        if request.is_search:  # looked into in its turn, unless it was answered lately
+            self._waiting.append(request)
+            return
+        message = request.read()
         operation = message.operation
         if isinstance(operation, Unbind):
             self.is_over = True
@@ -158,7 +164,8 @@ class Session:
             self._waiting = deque(
                 each
                 for each in self._waiting
-                if each.id != operation.message_id or isinstance(each.operation, Bind | Extended)
+                if each.id != operation.message_id
+                or (isinstance(each, Message) and isinstance(each.operation, Bind | Extended))
             )
         else:
             self._waiting.append(message)
@@ -174,7 +181,9 @@ class Session:
         if self._waiting:
             message = self._waiting.popleft()
             self._running = Operation(message.id)
-            return self._run(message, self._running)
+            if isinstance(message, Request):
+                return self._search(message, self._running)
+            return self._run(message)
         broken, self._broken = self._broken, None
         return broken
 
@@ -183,28 +192,47 @@ class Session:
         self.is_over = True
         return write_notice(Result(Code.UNAVAILABLE, text))
 
+    def _break(self, fault: BerFault) -> Steps:
+        log.info("client=%s broken message: %s", self.peer.client, fault)
+        self._waiting.clear()
+        yield from self._hang_up(Result(Code.PROTOCOL_ERROR, str(fault).capitalize()))
+
     def _hang_up(self, result: Result) -> Steps:
         self.is_over = True
         yield Close(write_notice(result))
 
     # Operations
 
-    def _run(self, message: Message, operation: Operation) -> Steps:
+    def _search(self, request: Request, operation: Operation) -> Steps:
+        known = yield Look(partial(self._searches.recall, request.octets, self._asker), is_light=True)
+        if known is not None:
+            yield Send(numbered(request.id, known))
+            return
+        try:
+            message = request.read()
+        except BerFault as fault:
+            yield from self._break(fault)
+            return
+        search = message.operation
+        assert isinstance(search, Search)
+        unknown = _unknown(message.controls, root.CONTROLS)
+        if unknown is not None:
+            yield Send(write_result(message.id, Answer.DONE, unknown))
+            return
+        public = self._searches.public(message, search, self._mechanisms, offers_tls=self._offers_tls)
+        if public is not None:
+            yield from public
+        else:
+            yield from self._searches.run(operation, request.octets, message, search, self._asker)
+
+    def _run(self, message: Message) -> Steps:
         request = message.operation
         answer = _answer_to(request)
-        known = root.CONTROLS if isinstance(request, Search) else ()
-        unknown = [control.oid for control in message.controls if control.critical and control.oid not in known]
-        if unknown:  # RFC 4511 §4.1.11
-            text = f"Critical control {unknown[0][:80]} is not known here"
-            yield Send(write_result(message.id, answer, Result(Code.UNAVAILABLE_CRITICAL_EXTENSION, text)))
+        unknown = _unknown(message.controls, ())
+        if unknown is not None:
+            yield Send(write_result(message.id, answer, unknown))
         elif isinstance(request, Bind):
             yield from self._bind(message.id, request)
-        elif isinstance(request, Search):
-            public = self._searches.public(message, request, self._mechanisms(), offers_tls=self._offers_tls)
-            if public is not None:
-                yield from public
-            else:
-                yield from self._searches.run(operation, message, request, self._asker)
         elif isinstance(request, Compare):
             yield from self._compare(message.id, request)
         elif isinstance(request, Extended):
@@ -337,7 +365,7 @@ class Session:
             return ""
         ((kind, value),) = parsed[0]
         with self._services.directory.read() as conn:
-            is_ours = dn.folded(parsed) == dn.folded(dn.parse(leaf_text(conn, "account", value)))
+            is_ours = dn.folded(parsed) == dn.key(leaf_text(conn, "account", value))
             is_below = dn.folded(parsed)[-len(suffix(conn)) :] == dn.folded(suffix(conn))
         by_mail = is_below and kind.lower() == "mail"
         by_uid = is_ours and kind.lower() == NAMED_BY["account"]
@@ -371,6 +399,15 @@ class Session:
                 answer = yield step
             except LoginRefused as refused:
                 fault = refused
+
+
+def _unknown(controls: Sequence[Control], known: Collection[str]) -> Result | None:
+    """RFC 4511 §4.1.11."""
+    for control in controls:
+        if control.critical and control.oid not in known:
+            text = f"Critical control {control.oid[:80]} is not known here"
+            return Result(Code.UNAVAILABLE_CRITICAL_EXTENSION, text)
+    return None
 
 
 def _answer_to(request: object) -> Answer:

@@ -5,6 +5,7 @@ Standards: RFC 4519 §3.11.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from directory.database import Reading
@@ -20,11 +21,11 @@ class _Found(NamedTuple):
 
 
 _MAKERS: Makers = {
-    "uid": lambda found: [found.unit.id],
-    "ou": lambda found: [found.unit.name, found.unit.short_name, found.unit.agency_code],
-    "description": lambda found: [found.label],
-    "businesscategory": lambda found: [found.unit.type],
-    "seealso": lambda found: [found.above],
+    "uid": attrgetter("unit.id"),
+    "ou": lambda found: (found.unit.name, found.unit.short_name, found.unit.agency_code),
+    "description": attrgetter("label"),
+    "businesscategory": attrgetter("unit.type"),
+    "seealso": attrgetter("above"),
 }
 
 

@@ -33,8 +33,8 @@ from directory.tables import account, mail_group
 
 EXAMINED = 5000
 _BATCH, _LEAST = 128, 12
-# So many candidates of an index are looked up at first, and then so many times more.
-_FIRST, _MORE = 150, 6
+# So many candidates of an index are looked up at first, or a few more than are wanted, and then so many times more.
+_FIRST, _SPARE, _MORE = 150, 10, 6
 # Entries that are looked at before the asker is asked whether he still waits.
 AT_ONCE = 256
 
@@ -67,11 +67,18 @@ _LAST_KEY, _LAST_ID = b"\xff", "\x7f"
 
 class Walk:
     """``more`` may be called from any thread, by one at a time.  ``by_name``: the order that the client would like,
-    False upwards and True downwards; ``is_ordered`` tells whether they come so.
+    False upwards and True downwards; ``is_ordered`` tells whether they come so.  ``wanted``: how many may be asked for.
     """
 
     def __init__(
-        self, directory: Directory, finder: Finder, search: Search, asker: Asker, by_name: bool | None = None
+        self,
+        directory: Directory,
+        finder: Finder,
+        search: Search,
+        asker: Asker,
+        by_name: bool | None = None,
+        *,
+        wanted: int = _FIRST,
     ) -> None:
         self._directory = directory
         self._finder = finder
@@ -86,7 +93,7 @@ class Walk:
         self._kinds: list[Kind] = []
         self._subjects: list[str] | None = []  # accounts and groups; None: all, by their cursors
         self._hint: Hint | None = None  # where further candidates may come from
-        self._most = _FIRST
+        self._most = min(_FIRST, wanted + _SPARE)
         self._examined: set[str] = set()
         self._by_name = by_name
         self._account_after: tuple[bytes, str] | None = None

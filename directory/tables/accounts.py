@@ -211,7 +211,7 @@ address = Table(
     Column("until", Day),
     Column("created_at", BigInteger, nullable=False),
     CheckConstraint("state IN ('active', 'redirect', 'quarantined', 'retired')", name="state"),
-    Index(None, "account_id"),
+    Index(None, "account_id", "state"),
     Index(None, "group_id"),
     sqlite_with_rowid=False,
 )

@@ -25,6 +25,8 @@ search_word = Table(
     Column("word", Word, primary_key=True),
     Column("rank", SmallInteger, primary_key=True),  # best first
     Column("entry_id", RowNumber, ForeignKey("search_entry.id"), primary_key=True),
+    # of a word that stands in it: the entry's name, so that of many with the word those with another are told at once
+    Column("name", FoldedText, nullable=False, server_default=""),
     Index(None, "entry_id", "word"),
     sqlite_with_rowid=False,
 )

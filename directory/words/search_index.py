@@ -11,7 +11,7 @@ remembers, are a beginning of that.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +36,14 @@ _WORDS = Question(select(search_word.c.word, search_word.c.rank).where(search_wo
 # of so many entries as there are places: the same statement each time, read five times as fast as through SQLAlchemy
 _TOGETHER = 100
 _WORDS_OF_MANY = Question(
-    select(search_word.c.word, search_word.c.rank, search_word.c.entry_id).where(
+    select(search_word.c.word, search_word.c.rank, search_word.c.entry_id, search_word.c.name).where(
         search_word.c.entry_id.in_([bindparam(f"entry_{place}") for place in range(_TOGETHER)])
     )
 )
 _ENTRY = Question(
-    select(search_entry.c.id, search_entry.c.kind).where(search_entry.c.subject_id == bindparam("subject"))
+    select(search_entry.c.id, search_entry.c.kind, search_entry.c.name).where(
+        search_entry.c.subject_id == bindparam("subject")
+    )
 )
 
 
@@ -141,9 +143,10 @@ class IndexBatch:
             self._next = int(highest or 0) + 1
         entry_id = self._next
         self._next += 1
-        values = {"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address}
-        self._entries.append(values | {"name": folded_name(name)})
-        self._words.extend(_word_rows(entry_id, ranks))
+        folded = folded_name(name)
+        values = {"id": entry_id, "subject_id": subject_id, "kind": kind, "address": shown_address, "name": folded}
+        self._entries.append(values)
+        self._words.extend(_word_rows(entry_id, folded, ranks))
 
     def flush(self) -> None:
         if self._entries:
@@ -178,17 +181,18 @@ def put_many(conn: Writing, entries: Collection[Entry]) -> None:
     )
     known = {row.subject_id: row for row in found}
     batch = IndexBatch(conn)
-    wanted: set[tuple[str, int, int]] = set()
+    wanted: set[tuple[str, int, int, str]] = set()
     for entry in entries:
         row = known.get(entry.subject_id)
         if row is None:
             batch.add(entry.subject_id, entry.kind, entry.address, entry.name, entry.ranks)
             continue
-        wanted.update((word, rank, row.id) for word, rank in entry.ranks.items())
-        shown = {"kind": entry.kind, "address": entry.address, "name": folded_name(entry.name)}
+        folded = folded_name(entry.name)
+        wanted.update((word, rank, row.id, _name_of(word, folded)) for word, rank in entry.ranks.items())
+        shown = {"kind": entry.kind, "address": entry.address, "name": folded}
         if shown != {"kind": row.kind, "address": row.address, "name": row.name}:
             conn.execute(update(search_entry).where(search_entry.c.id == row.id).values(**shown))
-    present: set[tuple[str, int, int]] = set()
+    present: set[tuple[str, int, int, str]] = set()
     numbers = [row.id for row in known.values()]
     for start in range(0, len(numbers), _TOGETHER):
         asked = numbers[start : start + _TOGETHER]
@@ -201,12 +205,15 @@ def put_many(conn: Writing, entries: Collection[Entry]) -> None:
                 search_word.c.rank == bindparam("old_rank"),
                 search_word.c.entry_id == bindparam("old_entry"),
             ),
-            [{"old_word": word, "old_rank": rank, "old_entry": entry} for word, rank, entry in present - wanted],
+            [{"old_word": word, "old_rank": rank, "old_entry": entry} for word, rank, entry, _ in present - wanted],
         )
     if wanted - present:
         conn.execute(
             insert(search_word),
-            [{"word": word, "rank": rank, "entry_id": entry} for word, rank, entry in sorted(wanted - present)],
+            [
+                {"word": word, "rank": rank, "entry_id": entry, "name": name}
+                for word, rank, entry, name in sorted(wanted - present)
+            ],
         )
     batch.flush()
 
@@ -235,13 +242,21 @@ def add_local_parts(conn: Writing, account_id: str) -> None:
     row = conn.row(_ENTRY, subject=account_id)
     if row is None:
         return
-    entry_id, kind = row
+    entry_id, kind, name = row
     known: dict[str, int] = dict(conn.rows(_WORDS, entry=entry_id))
     new = {local[:MAX_WORD] for local in local_parts(conn, account_id)} - known.keys()
     if new:
         rank = max(known.values()) if kind == "person" else _UNIT_RANK
-        conn.execute(insert(search_word), list(_word_rows(entry_id, dict.fromkeys(sorted(new), rank))))
+        conn.execute(insert(search_word), _word_rows(entry_id, name, dict.fromkeys(sorted(new), rank)))
 
 
-def _word_rows(entry_id: int, ranks: Mapping[str, int]) -> Iterable[dict[str, Any]]:
-    return [{"word": word, "rank": rank, "entry_id": entry_id} for word, rank in ranks.items()]
+def _word_rows(entry_id: int, name: str, ranks: Mapping[str, int]) -> list[dict[str, Any]]:
+    """``name``: folded."""
+    return [
+        {"word": word, "rank": rank, "entry_id": entry_id, "name": _name_of(word, name)} for word, rank in ranks.items()
+    ]
+
+
+def _name_of(word: str, name: str) -> str:
+    """What stands beside a word: the folded name that it is a part of."""
+    return name if word in name else ""

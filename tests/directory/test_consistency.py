@@ -51,6 +51,7 @@ def full(any_city: City) -> Directory:
             "contains itself",
         ),
         ("DELETE FROM search_word", "has no words"),
+        ("UPDATE search_entry SET name = 'tran van an' WHERE address LIKE 'annv@%'", "another name beside the word an"),
         ("UPDATE search_entry SET address = 'x@y' WHERE address LIKE 'annv@%'", "out of date"),
         ("UPDATE audit_record SET actor = 'nobody' WHERE number = 3", "entry 3 was changed"),
         ("DELETE FROM audit_record WHERE number = 2", "entry 2 is missing"),

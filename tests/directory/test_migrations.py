@@ -169,3 +169,32 @@ def test_telephones_and_initials_come_into_the_index(
     with again.read() as conn:
         assert set(conn.execute(select(search_word)).all()) == words
     again.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_names_come_beside_their_words(request: pytest.FixtureRequest, tmp_path: Path, engine: str) -> None:
+    """Revision 0024 writes what newcomers have from the start."""
+    url = f"sqlite:///{tmp_path / 'd.db'}" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = open_directory(url)
+    city = found_city(opened)
+    with opened.write() as conn:
+        for name in ("Nguyễn Văn An", "Lê Thị Hà", "Chi"):
+            city.join(conn, name, phone="0909 123 456")
+        words = set(conn.execute(select(search_word)).all())
+        beside = {(row.word, row.name) for row in words if row.name}
+        assert {("van", "nguyen van an"), ("ha", "le thi ha"), ("chi", "chi")} <= beside
+        assert not any(word in ("hà", "lth", "syt") or word.startswith("#") for word, _ in beside)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with ALEMBIC, opened.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.stamp(config, "0024")
+        command.downgrade(config, "0023")
+        command.upgrade(config, "0024")
+        command.stamp(config, "head")
+    opened.close()
+    again = open_directory(url)
+    with again.read() as conn:
+        assert set(conn.execute(select(search_word)).all()) == words
+    again.close()
