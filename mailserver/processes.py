@@ -54,6 +54,8 @@ _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
 _TELLING = 15.0
+# Seconds between looks for messages whose scan was put off; half of them is theirs.
+_SCANNING = 0.5
 # Seconds between looks for snoozed messages whose moment has come, or that were answered.
 _WAKING = 30.0
 # Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and for much of it.
@@ -394,6 +396,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
     sessions = system.config.webmail
     tasks: list[tuple[float, Callable[[], object]]] = [
         (_CHECKPOINT, system.store.checkpoint),
+        (_SCANNING, lambda: system.store.scan_for(_SCANNING / 2)),
         (_INDEXING, lambda: system.store.fulltext.call_after(1)),
         (_GATHERING, lambda: system.store.fulltext.call_after(_MANY)),
         (

@@ -77,6 +77,7 @@ def restore_command(
     from mailserver.refusals import Refusal
     from mailserver.store import Store
     from mailserver.store.recovery import bring_back, describe, lost_messages
+    from mailserver.store.unscanned import of_account
 
     say = speaker(_TEXTS, lang or environment_language())
     config = read_config(config_path)
@@ -89,7 +90,7 @@ def restore_command(
     wanted = _choice(mailbox, drafts, earliest)
     store = Store(config.store_url, config.data)
     try:
-        with store.read() as connection:
+        with store.read_scanned(of_account(owner.id)) as connection:
             described = describe(connection, [each for each in lost_messages(connection, owner.id) if wanted(each)])
         came: dict[str, int] = {}
         if described:

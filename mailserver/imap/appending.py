@@ -1,7 +1,8 @@
 """APPEND: one message or several, all or none; and REPLACE, which takes one away in the same moment.
 
 A large literal is a file already (``Spooled``), and is taken over from there.  Messages are put together, scanned, and
-large bodies made safe, before the transaction begins; in it only rows are written.
+large bodies made safe, before the transaction begins; in it only rows are written.  Of many at once the scan is put off
+(``store.unscanned``).
 
 Standards: RFC 9051 §6.3.12; RFC 3502 (MULTIAPPEND), RFC 4469 (CATENATE), RFC 8508 (REPLACE), RFC 7889 (APPENDLIMIT),
 RFC 3516 §4.4 (literal8), RFC 4315 §3 (APPENDUID).  RFC 6855 §4 wants messages with 8-bit header fields refused unless
@@ -26,7 +27,7 @@ from mailserver.imap.session import Reply, Session
 from mailserver.imap.spooled import Spooled
 from mailserver.imap.steps import Steps
 from mailserver.refusals import MalformedMessage, NoSuchMailbox, NoSuchMessage, OverQuota, TooLarge, TryLater
-from mailserver.store import messages, quota, reading
+from mailserver.store import messages, quota, reading, unscanned
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.messages import Target
@@ -35,7 +36,9 @@ from mailserver.store.messages import Target
 def append(session: Session, command: Append, tag: bytes) -> Steps[Reply]:
     check_appended(session, len(command.messages))
     target = insertable(session, command.mailbox)
-    contents = [prepare(session, message) for message in command.messages]
+    with session.services.store.glance() as connection:
+        may_wait = unscanned.may_wait(connection, target.key, len(command.messages))
+    contents = [prepare(session, message, scans=not may_wait) for message in command.messages]
     job = _appending(session, target, command.messages, contents)
     try:
         kept = yield session.services.store.write(job, [target.key])
@@ -112,8 +115,8 @@ def _append_uid(kept: Sequence[messages.Appended]) -> bytes:
     return b"APPENDUID %d %b" % (kept[0].uid_validity, number_set([each.uid for each in kept]))
 
 
-def prepare(session: Session, message: Appended) -> Content:
-    """Scan a message.  Raises TooLarge, MalformedMessage, UnknownEncoding, BadUrl, TryLater."""
+def prepare(session: Session, message: Appended, *, scans: bool = True) -> Content:
+    """Scan a message, unless that is put off.  Raises TooLarge, MalformedMessage, UnknownEncoding, BadUrl, TryLater."""
     store, limit = session.services.store, session.services.config.imap.append_limit
     content = message.content
     if isinstance(content, tuple):
@@ -131,7 +134,7 @@ def prepare(session: Session, message: Appended) -> Content:
             source = without_nul(source if isinstance(source, bytes) else source.read_bytes())
             if len(source) > limit:
                 raise TooLarge
-        return store.prepare(source)
+        return store.prepare(source, scans=scans)
     except OSError as fault:
         raise TryLater(reason=f"APPEND could not be kept: {fault}") from fault
     finally:

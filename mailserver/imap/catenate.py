@@ -22,7 +22,7 @@ from mailserver.imap.session import Session
 from mailserver.imap.spooled import Spooled
 from mailserver.imap.steps import AnswerBroken
 from mailserver.refusals import Refusal, TooLarge, TryLater
-from mailserver.store import reading
+from mailserver.store import reading, unscanned
 from mailserver.store.mailboxes import SEPARATOR
 
 # Beyond this many octets the pieces are joined in a file.
@@ -85,12 +85,13 @@ def _part(session: Session, octets: bytes) -> _Source:
             custody.note_reading(session.services.directory, session.member, place.owner, session.client)
     except (SyntaxFault, Refusal) as fault:
         raise BadUrl(octets, str(fault)) from None
-    columns = (*COLUMNS, "parts") if sections.needs_tree(url.section) else COLUMNS
-    with session.services.store.read() as connection:
+    store, looks_into = session.services.store, sections.needs_tree(url.section)
+    columns = (*COLUMNS, "parts") if looks_into else COLUMNS
+    with store.read_scanned(unscanned.in_mailbox(place.key)) if looks_into else store.read() as connection:
         row = next(reading.fetch(connection, place.key, [(url.uid, url.uid)], columns), None)
     if row is None or url.uid_validity not in (None, place.mailbox.uid_validity):
         raise BadUrl(octets)
-    body = MessageBody(session.services.store, row)
+    body = MessageBody(store, row)
     found = body.section(url.section)
     if found is None:
         raise BadUrl(octets, "The message has no such part")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 
-from mailserver.imap import message_limit, rights
+from mailserver.imap import catching_up, message_limit, rights
 from mailserver.imap.grammar.framing import TAG, Framed, discard
 from mailserver.imap.grammar.responses import bye, no, ok, refusal_code
 from mailserver.imap.grammar.syntax import Cursor, NumbersRefused, SyntaxFault
@@ -51,7 +51,7 @@ def handle(session: Session, framed: Framed) -> Steps[None]:
             if session.idling is not None:
                 return  # answered when the client says DONE
         else:
-            reply = yield from _leave_idle(session, framed)
+            reply = yield from _leave_idle(session, framed, tag)
         text = reply.text or f"{name.decode('ascii')} completed"
         yield (no if reply.is_no else ok)(tag, text, reply.code)
     except SyntaxFault as fault:
@@ -100,13 +100,21 @@ def is_heavy(session: Session, framed: Framed) -> bool:
     return spec is not None and spec.is_heavy is not None and spec.is_heavy(session, framed)
 
 
-def _leave_idle(session: Session, framed: Framed) -> Steps[Reply]:
+def _leave_idle(session: Session, framed: Framed, tag: bytes) -> Steps[Reply]:
     """RFC 9051 §6.3.13: nothing but DONE ends it."""
     if framed.text.upper() != b"DONE" or framed.literals:
         raise SyntaxFault("Expected DONE")
-    yield session.news()
+    yield from _news(session, tag)
     yield session.events()
     return Reply()
+
+
+def _news(session: Session, tag: bytes, *, may_expunge: bool = True) -> Steps[None]:
+    if session.waits_for_news:
+        yield from catching_up.selected(session, tag)
+    news = session.news(may_expunge=may_expunge)
+    if news:
+        yield news
 
 
 def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes) -> Steps[Reply]:
@@ -114,17 +122,18 @@ def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes)
     yield session.verify_place()
     rights.check(session.place, name)
     message_limit.check(session, name)
+    if spec.looks_into is not None and spec.looks_into(command):
+        yield from catching_up.selected(session, tag)
     try:
         reply = yield from spec.run(session, command, tag)
     except Refusal:
         # Also then: it may have told MODSEQs already, which mean nothing without the rest (RFC 7162 §6).
         if spec.announces and session.selected is not None:
-            yield session.news(may_expunge=spec.may_expunge)
+            yield from _news(session, tag, may_expunge=spec.may_expunge)
         raise
     if spec.announces and session.selected is not None:
-        news = session.news(may_expunge=spec.may_expunge and not (reply and reply.keeps_numbers))
-        if news:
-            yield news
+        may_expunge = spec.may_expunge and not (reply and reply.keeps_numbers)
+        yield from _news(session, tag, may_expunge=may_expunge)
     if session.watcher is not None and session.state is not State.LOGOUT:
         yield session.events()
     return reply or Reply()

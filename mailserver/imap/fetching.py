@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mailserver.imap import message_limit, resync, sections
+from mailserver.imap import catching_up, message_limit, resync, sections
 from mailserver.imap.bodies import BATCH, COLUMNS, MessageBody, Pieces, Stretch, without_nul
 from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
@@ -29,7 +29,7 @@ from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of, part_of
 from mailserver.imap.steps import Steps
-from mailserver.store import changes, messages, reading
+from mailserver.store import changes, messages, reading, unscanned
 from mailserver.store.flags import SEEN
 from mailserver.store.reading import Ranges, as_ranges
 from mailserver.store.store import Store
@@ -50,6 +50,8 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
             raise SyntaxFault("QRESYNC is not enabled")  # RFC 7162 §3.2.6
         # What this client still counts is told first, and not as VANISHED (EARLIER).
         yield session.news()
+        if looks_into(command):  # also into what was told of only now
+            yield from catching_up.selected(session, tag)
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
         yield session.enable_condstore()
     view = load(session)
@@ -96,6 +98,21 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
             yield no(b"*", message_limit.TEXT, limited)
         raise Expunged
     return Reply(message_limit.TEXT if limited else "", limited)
+
+
+def looks_into(command: Fetch) -> bool:
+    """Whether it asks more of messages than numbers, dates, flags, sizes and octets."""
+    return _look_into(command.items)
+
+
+@lru_cache(maxsize=512)
+def _look_into(items: tuple[Item, ...]) -> bool:
+    row_items, others = split(items)
+    return not unscanned.COLUMNS.isdisjoint(columns_of(row_items)) or any(map(_needs_tree, others))
+
+
+def _needs_tree(item: Section | BinarySize) -> bool:
+    return isinstance(item, BinarySize) or sections.needs_tree(item)
 
 
 def _may_mark_seen(session: Session) -> bool:
@@ -262,8 +279,7 @@ class _Batch:
         self.told = b""
         # What goes before the sections, from the columns; then what the sections need.
         columns = columns_of(row_items)
-        needs_tree = any(isinstance(item, BinarySize) or sections.needs_tree(item) for item in items)
-        more = [*COLUMNS] + ["parts"] * needs_tree
+        more = [*COLUMNS] + ["parts"] * any(map(_needs_tree, items))
         self.columns = (*columns, *(column for column in more if column not in columns))
         render = renderer(row_items, self.columns, whole=False, uid_only=session.manner.uid_only)
         ranges = view.uid_ranges(spans)

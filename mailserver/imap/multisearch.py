@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection
 
 from mailserver.access import Act, Place
-from mailserver.imap import contexts, finding, places, search_results
+from mailserver.imap import catching_up, contexts, finding, places, search_results
 from mailserver.imap.finding import known_charset, names_modseq, names_numbers
 from mailserver.imap.grammar.multisearch import CancelUpdate, MultiSearch, Source, SourceKind
 from mailserver.imap.grammar.responses import UnknownCharset
@@ -58,6 +58,7 @@ def esearch(session: Session, command: MultiSearch, tag: bytes) -> Steps[Reply]:
     progress = Progress(session.services, tag, sum(view.count for _, view in searched))
     refused = contexts.no_update(tag, "The selected mailbox is not searched") if returns.updates else b""
     for name, view in searched:
+        yield from catching_up.scanned(session, view.mailbox_id, progress)
         try:
             found, scores = yield from finding.find_with_scores(
                 session, view, search.key, search.charset, progress, scored=returns.relevancy

@@ -65,7 +65,7 @@ def notify(session: Session, command: Notify, tag: bytes) -> Steps[Reply]:
 class Silence:
     """After NOTIFY NONE: nothing is told, not even while a command runs (§3.1)."""
 
-    listens = False
+    listens = looks_into = False
 
     def news(self, *, may_expunge: bool, between: bool) -> bytes:
         return b""
@@ -115,6 +115,11 @@ class Watcher:
 
     # What the session asks
 
+    @property
+    def looks_into(self) -> bool:
+        """Whether the news of the selected mailbox say what messages hold."""
+        return self._wishes.selected is not None and bool(self._wishes.selected.items)
+
     def news(self, *, may_expunge: bool, between: bool) -> bytes:
         """Of the selected mailbox; ``between`` commands, when expunges may have to wait (§6.1.2)."""
         session, wish = self._session, self._wishes.selected
@@ -124,7 +129,7 @@ class Watcher:
         first_new = view.uid_next
         may_expunge = may_expunge and not (between and wish.delayed)
         manner = replace(session.manner, flags=Event.FLAG_CHANGE in wish.events)
-        with session.services.store.read() as connection:
+        with session.reading_news() as connection:
             told = view.catch_up(connection, may_expunge=may_expunge, manner=manner)
         if wish.items and view.uid_next > first_new:
             told += self._fetch(first_new, view.uid_next, wish.items)

@@ -38,6 +38,11 @@ def search(session: Session, command: Search, tag: bytes) -> Steps[Reply]:
     return Reply(message_limit.TEXT if limited else "", limited, keeps_numbers=uses_numbers)
 
 
+def looks_into(command: Search) -> bool:
+    """Whether it asks more than flags and sizes."""
+    return not finding.is_lasting(command.key)
+
+
 def _find_written(session: Session, command: Search) -> str | None:
     """The numbers of a plain answer as the database writes them, where they need no look."""
     view = session.view

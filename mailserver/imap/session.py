@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Protocol
+
+from sqlalchemy import Connection
 
 from directory.mail.accounts import Account
 from directory.mail.hidden_capabilities import hidden_from, rules_of
@@ -30,6 +33,7 @@ from mailserver.imap.services import SessionServices
 from mailserver.refusals import CannotDo, Refusal
 from mailserver.store import mailboxes, readers
 from mailserver.store.flags import SYSTEM_FLAGS
+from mailserver.store.unscanned import in_mailbox
 from mailserver.store.wakeups import Watch
 from security.networks import is_within
 from security.peer import Peer
@@ -73,6 +77,9 @@ class Listener(Protocol):
     """What NOTIFY set up: it tells news in place of the session (``imap.notify``)."""
 
     listens: bool
+
+    @property
+    def looks_into(self) -> bool: ...
 
     def news(self, *, may_expunge: bool, between: bool) -> bytes: ...
     def events(self) -> bytes: ...
@@ -151,8 +158,24 @@ class Session:
         with store.glance() as connection:
             if self.selected.is_current(connection):
                 return b""
-        with store.read() as connection:
+        with self.reading_news() as connection:
             return self.selected.catch_up(connection, may_expunge=may_expunge, manner=self.manner)
+
+    def reading_news(self) -> AbstractContextManager[Connection]:
+        """A snapshot for news of the selected mailbox, which may say what new messages hold."""
+        store = self.services.store
+        return store.read_scanned(in_mailbox(self.view.mailbox_id)) if self.looks_into_news else store.read()
+
+    @property
+    def looks_into_news(self) -> bool:
+        return self.selected is not None and (
+            self.selected.contexts is not None or (self.watcher is not None and self.watcher.looks_into)
+        )
+
+    @property
+    def waits_for_news(self) -> bool:
+        """Whether they cannot be told before new messages are scanned."""
+        return self.looks_into_news and not self.services.store.is_scanned(in_mailbox(self.view.mailbox_id))
 
     def events(self) -> bytes:
         """What happened elsewhere that NOTIFY asked for."""

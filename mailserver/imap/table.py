@@ -3,7 +3,8 @@
 ``announces``: news of the selected mailbox follow it.  ``uses_msn``: it is FETCH, STORE or SEARCH by message number,
 while which no EXPUNGE may be told, for numbers must not shift under it (RFC 9051 §7.5.1).  ``by_number``: it has a
 form by UID beside it, and only that is for clients of UIDONLY (RFC 9586 §3.2).  ``is_heavy``: a guess from
-the command's text whether it is better run away from the event loop.
+the command's text whether it is better run away from the event loop.  ``looks_into``: whether the command asks what the
+selected mailbox's messages hold, so that all of them must have been scanned (``imap.catching_up``).
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Spec:
     by_number: bool = False
     announces: bool = True
     is_heavy: Callable[[Session, Framed], bool] | None = None
+    looks_into: Callable[[Any], bool] | None = None
 
     @property
     def may_expunge(self) -> bool:
@@ -128,6 +130,10 @@ def _orders_much(session: Session, framed: Framed) -> bool:
 
 
 def _always(session: Session, framed: Framed) -> bool:
+    return True
+
+
+def _into_all(command: object) -> bool:
     return True
 
 
@@ -210,31 +216,37 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"SEARCH": Spec(
         partial(parse_search, by_uid=False), searching.search, SELECTED, "9051 §6.4.4",
-        uses_msn=True, by_number=True, is_heavy=_searches_much,
+        uses_msn=True, by_number=True, is_heavy=_searches_much, looks_into=searching.looks_into,
     ),
     b"UID SEARCH": Spec(
-        partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9", is_heavy=_searches_much
+        partial(parse_search, by_uid=True), searching.search, SELECTED, "9051 §6.4.9",
+        is_heavy=_searches_much, looks_into=searching.looks_into,
     ),
     b"SORT": Spec(
         partial(parse_sort, by_uid=False), sorting.sort, SELECTED, "5256 §3",
-        uses_msn=True, by_number=True, is_heavy=_orders_much,
+        uses_msn=True, by_number=True, is_heavy=_orders_much, looks_into=_into_all,
     ),
-    b"UID SORT": Spec(partial(parse_sort, by_uid=True), sorting.sort, SELECTED, "5256 §3", is_heavy=_orders_much),
+    b"UID SORT": Spec(
+        partial(parse_sort, by_uid=True), sorting.sort, SELECTED, "5256 §3",
+        is_heavy=_orders_much, looks_into=_into_all,
+    ),
     b"THREAD": Spec(
         partial(parse_thread, by_uid=False), threading.thread, SELECTED, "5256 §3",
-        uses_msn=True, by_number=True, is_heavy=_orders_much,
+        uses_msn=True, by_number=True, is_heavy=_orders_much, looks_into=_into_all,
     ),
     b"UID THREAD": Spec(
-        partial(parse_thread, by_uid=True), threading.thread, SELECTED, "5256 §3", is_heavy=_orders_much
+        partial(parse_thread, by_uid=True), threading.thread, SELECTED, "5256 §3",
+        is_heavy=_orders_much, looks_into=_into_all,
     ),
     b"ESEARCH": Spec(parse_esearch, multisearch.esearch, AUTHENTICATED, "7377 §2", is_heavy=_always),
     b"CANCELUPDATE": Spec(parse_cancel_update, multisearch.cancel_update, SELECTED, "5267 §4.3.5"),
     b"FETCH": Spec(
         partial(parse_fetch, by_uid=False), fetching.fetch, SELECTED, "9051 §6.4.5",
-        uses_msn=True, by_number=True, is_heavy=_fetches_much,
+        uses_msn=True, by_number=True, is_heavy=_fetches_much, looks_into=fetching.looks_into,
     ),
     b"UID FETCH": Spec(
-        partial(parse_fetch, by_uid=True), fetching.fetch, SELECTED, "9051 §6.4.9", is_heavy=_fetches_much
+        partial(parse_fetch, by_uid=True), fetching.fetch, SELECTED, "9051 §6.4.9",
+        is_heavy=_fetches_much, looks_into=fetching.looks_into,
     ),
     b"STORE": Spec(
         partial(parse.parse_store, by_uid=False), message_commands.store, SELECTED, "9051 §6.4.6",

@@ -179,7 +179,7 @@ class _Scan:
         while True:
             self.count += 1
             self.header_was_cut = False
-            body_start = self._header_end(start)
+            body_start = self.header_end(start)
             block = self.octets[start : min(body_start, start + HEADER_LIMIT)].decode("latin-1")
             fields: Fields | None = None
             if is_message or len(block) > _CACHED_BLOCK or "oundary" in block:
@@ -263,7 +263,7 @@ class _Scan:
                 places = range(start, end, _COUNT_CHUNK)
                 part.lines = sum(octets[place : min(place + _COUNT_CHUNK, end)].count(b"\n") for place in places)
 
-    def _header_end(self, start: int) -> int:
+    def header_end(self, start: int) -> int:
         """The first octet behind the blank line, or where the block ends without one."""
         octets, find, size = self.octets, self.find, self.size
         if start == 0:
@@ -306,6 +306,11 @@ def scan(octets: bytes | mmap) -> Part:
     if not isinstance(octets, bytes) and len(octets) <= _COPY_LIMIT:
         octets = octets[:]
     return _Scan(octets).run()
+
+
+def header_end(octets: bytes) -> int:
+    """Where the header of a message ends, as ``scan`` finds it: its ``body_start``."""
+    return _Scan(octets).header_end(0)
 
 
 def part_at(root: Part, numbers: Sequence[int]) -> Part | None:

@@ -20,7 +20,7 @@ from mailserver.message.envelope import correspondents, envelope
 from mailserver.message.headers import HEADER_LIMIT, Fields, first_message_id, unfold
 from mailserver.message.matching import exact_form
 from mailserver.message.preview import preview
-from mailserver.message.structure import Part, encode_parts, scan
+from mailserver.message.structure import Part, encode_parts, header_end, scan
 from mailserver.message.subject import base_subject, casemap
 
 SUBJECT_LIMIT = 8192
@@ -123,6 +123,15 @@ def summarize(octets: bytes | mmap) -> MessageSummary:
             :SEARCH_LIMIT
         ],
     )
+
+
+# What follows the two sizes, of a message that nobody has looked at.
+_NOTHING_KNOWN = (b"", b"", b"", b"", "", "", "", "", "", False, "", "", "", "", None, "", "", b"", False, "")
+
+
+def put_off(octets: bytes) -> MessageSummary:
+    """The row of a message until it is scanned: its sizes alone."""
+    return MessageSummary(len(octets), header_end(octets), *_NOTHING_KNOWN)
 
 
 def _stands_once(name: bytes, header: bytes) -> bool:

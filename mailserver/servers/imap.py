@@ -448,7 +448,7 @@ class ImapConnection(ImapWire):
         if self._is_paused_writing or self._is_polling or self._steps is not None or self._waits:
             self._wake_waits = True
             return
-        if not self._services.sessions.reads_block:
+        if not self._services.sessions.reads_block and not session.waits_for_news:
             self._told(session.poll(between=not idles))
             return
         self._is_polling = True

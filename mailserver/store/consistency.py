@@ -61,12 +61,24 @@ _INVARIANTS: dict[str, str] = {
     "a message has no octets": """
         SELECT id FROM message
         WHERE NOT EXISTS (SELECT 1 FROM message_octets o WHERE o.message_id = message.id)""",
-    "a message has no place in the order": """
+    "a message has no place in the order, and nothing says that it waits for its scan": """
         SELECT id FROM message
-        WHERE NOT EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id)""",
-    "a message cannot be listed": """
-        SELECT id FROM message
-        WHERE NOT EXISTS (SELECT 1 FROM message_listing l WHERE l.message_id = message.id)""",
+        WHERE NOT EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id)
+          AND NOT EXISTS (SELECT 1 FROM unscanned u WHERE message.id BETWEEN u.first_id AND u.last_id)""",
+    "a mailbox does not know that a message in it waits for its scan": """
+        SELECT p.mailbox_id, p.uid FROM (
+            SELECT mailbox_id, uid, message_id FROM placement UNION ALL SELECT mailbox_id, uid, message_id FROM expunged
+        ) AS p
+        JOIN unscanned w ON p.message_id BETWEEN w.first_id AND w.last_id
+        WHERE NOT EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = p.message_id)
+          AND NOT EXISTS (SELECT 1 FROM unscanned u WHERE u.mailbox_id = p.mailbox_id
+                          AND p.message_id BETWEEN u.first_id AND u.last_id)""",
+    "messages wait for their scan under a number that was never given": """
+        SELECT mailbox_id, first_id, last_id FROM unscanned
+        WHERE last_id < first_id OR last_id > (SELECT value FROM sequence WHERE name = 'message')""",
+    "a message cannot be listed that was scanned": """
+        SELECT id FROM message WHERE EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id)
+          AND NOT EXISTS (SELECT 1 FROM message_listing l WHERE l.message_id = message.id)""",
     "a message has no header": """
         SELECT id FROM message
         WHERE NOT EXISTS (SELECT 1 FROM message_header h WHERE h.message_id = message.id)""",

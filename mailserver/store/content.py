@@ -1,7 +1,7 @@
 """A message on its way into the store: scanned once, its body already safe, not yet in any mailbox.
 
 ``prepare`` runs outside the writer, on any thread.  A large body is on disk when it returns; a small one rides in
-the row itself and shares the commit's fsync.
+the row itself and shares the commit's fsync.  The scan of a small one may be put off (``store.unscanned``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from mailserver.message.summary import MessageSummary, summarize
+from mailserver.message.summary import MessageSummary, put_off, summarize
 from mailserver.store.blobs import Blobs
 from mailserver.store.tables import FORMAT_FILE, FORMAT_INLINE
 
@@ -32,14 +32,15 @@ class Content(NamedTuple):
     header: bytes
     text: bytes | None
     digest: bytes | None
+    is_scanned: bool = True
 
     @property
     def size(self) -> int:
         return self.summary.size
 
 
-def prepare(blobs: Blobs, octets: bytes | Path, *, prefix: bytes, inline_limit: int) -> Content:
-    """Scan a message and make its body safe.
+def prepare(blobs: Blobs, octets: bytes | Path, *, prefix: bytes, inline_limit: int, scans: bool = True) -> Content:
+    """Scan a message, unless that is put off, and make its body safe.
 
     ``octets`` are the message as received, or a file in ``blobs.incoming`` that holds them and is taken over.
     """
@@ -51,9 +52,9 @@ def prepare(blobs: Blobs, octets: bytes | Path, *, prefix: bytes, inline_limit: 
     if len(octets) > inline_limit:
         return _in_file(blobs, octets, prefix)
     whole = prefix + octets if prefix else octets
-    summary = summarize(whole)
+    summary = summarize(whole) if scans else put_off(whole)
     split = summary.header_size
-    return Content(summary, FORMAT_INLINE, len(prefix), whole[:split], whole[split:], None)
+    return Content(summary, FORMAT_INLINE, len(prefix), whole[:split], whole[split:], None, scans)
 
 
 def _in_file(blobs: Blobs, octets: bytes, prefix: bytes) -> Content:

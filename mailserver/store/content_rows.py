@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
 from directory.words.names import fold
+from mailserver.message.summary import MessageSummary
 from mailserver.message.trace import trace_end
 from mailserver.store.content import Content
+from mailserver.store.prepared import Rows
+from mailserver.store.tables import message, message_header, message_listing, message_octets, message_order
+
+_MESSAGES, _HEADERS, _OCTETS = Rows(message), Rows(message_header), Rows(message_octets)
+_ORDERS, _LISTINGS = Rows(message_order), Rows(message_listing)
 
 
-def message_row(now: int, message_id: int, content: Content) -> tuple[object, ...]:
-    summary = content.summary
+def insert(connection: Connection, now: int, numbered: Sequence[tuple[int, Content]]) -> None:
+    """All that is known of new messages; of those whose scan was put off, their sizes and octets."""
+    _MESSAGES.add(connection, [message_row(now, message_id, content.summary) for message_id, content in numbered])
+    headers, octets = zip(*(octets_rows(*each) for each in numbered), strict=True)
+    _HEADERS.add(connection, headers)
+    _OCTETS.add(connection, octets)
+    insert_scanned(
+        connection, [(message_id, content.summary) for message_id, content in numbered if content.is_scanned]
+    )
+
+
+def insert_scanned(connection: Connection, summaries: Sequence[tuple[int, MessageSummary]]) -> None:
+    """What lists and orders ask of messages."""
+    _ORDERS.add(connection, [order_row(*each) for each in summaries])
+    _LISTINGS.add(connection, [listing_row(*each) for each in summaries])
+
+
+def message_row(now: int, message_id: int, summary: MessageSummary) -> tuple[object, ...]:
     return (
         message_id,
         summary.size,
@@ -30,8 +56,7 @@ def message_row(now: int, message_id: int, content: Content) -> tuple[object, ..
     )
 
 
-def order_row(message_id: int, content: Content) -> tuple[object, ...]:
-    summary = content.summary
+def order_row(message_id: int, summary: MessageSummary) -> tuple[object, ...]:
     return (
         message_id,
         summary.sent_at,
@@ -43,8 +68,8 @@ def order_row(message_id: int, content: Content) -> tuple[object, ...]:
     )
 
 
-def listing_row(message_id: int, content: Content) -> tuple[object, ...]:
-    return message_id, content.summary.envelope, content.summary.bodystructure
+def listing_row(message_id: int, summary: MessageSummary) -> tuple[object, ...]:
+    return message_id, summary.envelope, summary.bodystructure
 
 
 def octets_rows(message_id: int, content: Content) -> tuple[tuple[object, ...], tuple[object, ...]]:

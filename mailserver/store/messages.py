@@ -16,15 +16,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    select,
-    text,
-)
+from sqlalchemy import Connection, bindparam, select, text
 
 from mailserver.refusals import NoSuchMailbox
-from mailserver.store import content_rows, marking, promises, readers
+from mailserver.store import content_rows, marking, promises, readers, unscanned
 from mailserver.store import flags as flag_bits
 from mailserver.store.content import Content
 from mailserver.store.content_rows import placement_row
@@ -37,10 +32,6 @@ from mailserver.store.tables import (
     expunged,
     mailbox,
     message,
-    message_header,
-    message_listing,
-    message_octets,
-    message_order,
     placement,
 )
 
@@ -94,8 +85,7 @@ _GROW = Prepared(
         " WHERE id = :id AND removed_at IS NULL RETURNING uid_next, highest_modseq, uid_validity"
     )
 )
-_MESSAGES, _ORDERS, _LISTINGS = Rows(message), Rows(message_order), Rows(message_listing)
-_HEADERS, _OCTETS, _PLACEMENTS = Rows(message_header), Rows(message_octets), Rows(placement)
+_PLACEMENTS = Rows(placement)
 
 
 def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list[Appended]:
@@ -122,13 +112,16 @@ def append(tx: Transaction, content: Content, targets: Sequence[Target]) -> list
 
 
 def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> list[Appended]:
-    """Put messages, each a new one, into one mailbox in this order, with one MODSEQ.  Raises NoSuchMailbox."""
+    """Put messages, each a new one, into one mailbox in this order, with one MODSEQ; only here may the scan of some
+    have been put off.  Raises NoSuchMailbox."""
     mailbox_id = entries[0][1].mailbox_id
     contents = [content for content, _ in entries]
     masks = [flag_bits.mask_of(tx, mailbox_id, target.flags) if target.flags else 0 for _, target in entries]
     shared = [readers.shared_mask(mailbox_id, mask) for mask in masks]
     message_id = _insert_messages(tx, contents)
     uid_next, modseq, uid_validity = _grow(tx, mailbox_id, len(entries), shared, sum(each.size for each in contents))
+    if not all(content.is_scanned for content in contents):
+        unscanned.note(tx, mailbox_id, message_id, len(contents))
     uid = uid_next - len(entries)
     _PLACEMENTS.add(
         tx.connection,
@@ -155,13 +148,7 @@ def insert_message(tx: Transaction, content: Content) -> int:
 def _insert_messages(tx: Transaction, contents: Sequence[Content]) -> int:
     """The first one's id; the others follow it."""
     first = take_numbers(tx, "message", len(contents)) - len(contents) + 1
-    numbered = list(enumerate(contents, first))
-    _MESSAGES.add(tx.connection, [content_rows.message_row(tx.now, *each) for each in numbered])
-    _ORDERS.add(tx.connection, [content_rows.order_row(*each) for each in numbered])
-    _LISTINGS.add(tx.connection, [content_rows.listing_row(*each) for each in numbered])
-    headers, octets = zip(*(content_rows.octets_rows(*each) for each in numbered), strict=True)
-    _HEADERS.add(tx.connection, headers)
-    _OCTETS.add(tx.connection, octets)
+    content_rows.insert(tx.connection, tx.now, list(enumerate(contents, first)))
     return first
 
 
@@ -250,6 +237,7 @@ def _add_copies(tx: Transaction, source_id: int, rows: Sequence[tuple[Any, ...]]
     shared = [readers.shared_mask(target_id, mask) for mask in flags]
     uid_next, modseq, _ = _grow(tx, target_id, len(rows), shared, sum(row[2] for row in rows))
     first = uid_next - len(rows)
+    unscanned.carry(tx, source_id, target_id)
     runs = _runs([row[0] for row in rows])
     plain = not isinstance(source_id, ReadersMailbox) and not isinstance(target_id, ReadersMailbox)
     if plain and len(runs) <= _FEW_RANGES and all(mask == masks[mask] for mask in used):
@@ -495,6 +483,7 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
     )
     first = uid_next - len(rows)
     _PLACEMENTS.add(
+    unscanned.carry(tx, mailbox_id, target_id)
         tx.connection,
         [
             placement_row(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from mailserver.refusals import TryLater
-from mailserver.store import consistency, housekeeping, mailboxes, marking, promises, reading
+from mailserver.store import consistency, housekeeping, mailboxes, marking, promises, reading, unscanned
 from mailserver.store import content as contents
 from mailserver.store.blobs import Blobs
 from mailserver.store.content import Content
@@ -53,19 +54,53 @@ class Store:
         self._inline_limit = inline_limit
         self._recoverable = recoverable_days * DAY
         self._clock = clock
+        self._needs = threading.local()
 
     def read(self) -> AbstractContextManager[Connection]:
         """A snapshot on this thread's own connection."""
-        return self.database.read()
+        where: unscanned.Where | None = getattr(self._needs, "where", None)
+        if where is None or self.database.is_reading:
+            return self.database.read()
+        return self.read_scanned(where)
+
+    def need_scanned(self, where: unscanned.Where | None) -> None:
+        """From now on, every snapshot of this thread is one of ``read_scanned``; None: of what there is."""
+        self._needs.where = where
 
     def glance(self) -> AbstractContextManager[Connection]:
         """The same for one statement: cheaper."""
         return self.database.glance()
 
+    @contextmanager
+    def read_scanned(self, where: unscanned.Where) -> Iterator[Connection]:
+        """A snapshot in which all that messages hold is known: what waits for its scan is scanned first, here."""
+        while True:
+            with self._read_anew() as connection:
+                if not unscanned.is_any(connection, where):
+                    yield connection
+                    return
+            self.scan_next(where)
+
+    def is_scanned(self, where: unscanned.Where) -> bool:
+        with self.glance() as connection:
+            return not unscanned.is_any(connection, where)
+
+    def scan_next(self, where: unscanned.Where) -> int:
+        """Scan some of the messages whose scan was put off; how many, 0 when there are no more.  For threads that may
+        wait; not within a read."""
+        with self._read_anew() as connection:
+            lot = unscanned.next_lot(connection, where)
+        if lot is None:
+            return 0
+        summaries = unscanned.scan(lot)
+        # It need not last: what a power cut takes back waits again.
+        self.write(lambda tx: unscanned.fill(tx, lot, summaries), heavy=True, lasting=False).result()
+        return max(len(summaries), 1)
+
     def _read_anew(self) -> AbstractContextManager[Connection]:
-        """For the index, which may know more than a snapshot that began earlier."""
+        """For who may know more than a snapshot that began earlier: the index, and what scans are made up for."""
         if self.database.is_reading:
-            raise RuntimeError("the index is asked before a read begins, not within")
+            raise RuntimeError("the index and scans are asked for before a read begins, not within")
         return self.database.read()
 
     def write(
@@ -80,14 +115,15 @@ class Store:
         a change of flags, when it is committed.  See ``Database.write``."""
         return self.database.write(job, mailboxes, heavy=heavy, lasting=lasting)
 
-    def prepare(self, octets: bytes | Path, *, prefix: bytes = b"") -> Content:
+    def prepare(self, octets: bytes | Path, *, prefix: bytes = b"", scans: bool = True) -> Content:
         """Scan a message and make its body safe, before ``write``; on any thread.
 
-        ``prefix`` are trace header fields of ours; a Path is a file of ``blobs.incoming`` that is taken over.
+        ``prefix`` are trace header fields of ours; a Path is a file of ``blobs.incoming`` that is taken over.  Without
+        ``scans`` the scan is put off, if the message is not large (``unscanned``).
         Raises TryLater when the disk does not take it.
         """
         try:
-            return contents.prepare(self.blobs, octets, prefix=prefix, inline_limit=self._inline_limit)
+            return contents.prepare(self.blobs, octets, prefix=prefix, inline_limit=self._inline_limit, scans=scans)
         except FileNotFoundError:  # the caller's file is not there: no fault of the disk
             raise
         except OSError as fault:
@@ -157,6 +193,12 @@ class Store:
         gone["files"] = self.blobs.sweep(is_needed)
         gone["indexed"] = self.fulltext.forget_removed()
         return gone
+
+    def scan_for(self, seconds: float) -> None:
+        """Make up for scans that were put off, of anybody's mail, and stop after this time."""
+        end = time.monotonic() + seconds
+        while self.scan_next(unscanned.ANYWHERE) and time.monotonic() < end:
+            pass
 
     def checkpoint(self) -> None:
         """Bring SQLite's log home while nobody waits for it."""

@@ -151,6 +151,17 @@ message_header = Table(
     Column("fields", LargeBinary, nullable=False),
 )
 
+# Messages of these ids, in this mailbox or brought from it, whose scan was put off (store.unscanned).  There are their
+# sizes and octets, and nothing yet in ``message_order`` and ``message_listing``; of some there is by now, or they went.
+unscanned = Table(
+    "unscanned",
+    metadata,
+    Column("mailbox_id", Id, primary_key=True, autoincrement=False),
+    Column("first_id", Id, primary_key=True, autoincrement=False),
+    Column("last_id", Id, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Where a message's octets are.  format 0: trace + message_header.fields + text.  format 1: the octets as received are a
 # file named by their SHA-256, header included; the first prefix_size octets of trace are ours.
 FORMAT_INLINE, FORMAT_FILE = 0, 1

@@ -22,6 +22,7 @@ from directory.signing_in.login import LoginRefused
 from directory.signing_in.sessions import Session
 from mailserver import access
 from mailserver.store import Store
+from mailserver.store.unscanned import of_account
 from security.webauthn import Site
 from webmail.languages import _
 from webmail.pages import Answer, see_other
@@ -78,7 +79,19 @@ def init_app(app: Flask) -> None:
     manager.user_loader(load)
     manager.unauthorized_handler(ask_to_sign_in)
     app.before_request(require_sign_in)
+    app.before_request(look_into_mail)
+    app.teardown_request(look_no_more)
     app.jinja_env.globals.update(has_security_keys=has_security_keys)
+
+
+def look_into_mail() -> None:
+    """Whatever this request reads of the account's mail was scanned, also what came by the hundred a moment ago."""
+    if current_user.is_authenticated:
+        services().store.need_scanned(of_account(account().id))
+
+
+def look_no_more(_: BaseException | None) -> None:
+    services().store.need_scanned(None)
 
 
 def account() -> Account:

@@ -19,6 +19,7 @@ from mailserver.message.matching import exact_form, exact_lines
 from mailserver.message.searchable import Texts, texts_of
 from mailserver.message.structure import Part, decode_parts
 from mailserver.message.transfer import decode_transfer
+from mailserver.store import unscanned
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile, draw_up
 from mailserver.store.prepared import Prepared
@@ -97,15 +98,19 @@ def hidden(index: IndexFile, connection: Connection, mailbox_id: int) -> list[in
 
 
 def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int) -> bool:
-    """Read the next messages of a mailbox.  Whether there may be more."""
+    """Read the next messages of a mailbox, up to one that waits for its scan.  Whether there may be more."""
     covered = index.covered(mailbox_id)
     with read() as connection:
         arrived = _ARRIVED.rows(connection, {"mailbox_id": mailbox_id, "uid": covered, "limit": ROUND})
+        is_last = len(arrived) < ROUND
+        waits = unscanned.first_uid(connection, mailbox_id, covered)
+        if waits is not None and not (arrived := [row for row in arrived if row[0] < waits]):
+            return False
         taken = arrived[: _few(size for _, _, size in arrived)]
         message_ids = [message_id for _, message_id, _ in taken]
         ids = index.lacks(message_ids)
         rows = list(_rows(connection, ids)) if ids else []
-        is_last = len(taken) == len(arrived) < ROUND
+        is_last = is_last and waits is None and len(taken) == len(arrived)
         end = uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1
     trees = [decode_parts(row.parts) for row in rows]
     chunk = draw_up((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True))

@@ -36,6 +36,7 @@ from mailserver.message.matching import Needle
 from mailserver.store.fulltext import filling
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.filling import OpenRead, ReadFile
+from mailserver.store import unscanned
 from mailserver.store.fulltext.index_file import IndexFile, OtherVersion
 from mailserver.store.tables import mailbox, placement
 
@@ -239,7 +240,7 @@ class Fulltext:
             elif self._seen.get(account_id) != state:
                 found = True
                 self._tend(account_id, ending, called)
-                if not ending() and not called():
+                if is_whole and not ending() and not called():
                     self._seen[account_id] = state
         return found
 
@@ -262,6 +263,7 @@ class Fulltext:
         return found
 
     def _has_any(self) -> bool:
+                is_whole = not unscanned.is_any(connection, unscanned.of_account(account_id))
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._folder) as entries:
             return next(entries, None) is not None
         return False

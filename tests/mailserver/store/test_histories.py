@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox
-from mailserver.store import Store, broadcast, changes, flags, mailboxes, marking, messages, quota, reading
+from mailserver.store import (
+    Store,
+    broadcast,
+    changes,
+    flags,
+    mailboxes,
+    marking,
+    messages,
+    quota,
+    reading,
+    unscanned,
+)
 from mailserver.store.messages import Target
 from mailserver.store.reading import as_ranges
 
@@ -95,11 +106,11 @@ class Histories(RuleBasedStateMachine):
         assert min(new, default=latest + 1) > latest
         self.validities |= new
 
-    def content(self) -> tuple[int, Any]:
+    def content(self, *, scans: bool = True) -> tuple[int, Any]:
         number = next(self.numbers)
         octets = f"Subject: {number}\r\n\r\n".encode() + b"x" * (number * 37 % 4000)
         self.bodies[number] = octets
-        return number, self.store.prepare(octets)
+        return number, self.store.prepare(octets, scans=scans)
 
     @initialize()
     def begin(self) -> None:
@@ -120,6 +131,27 @@ class Histories(RuleBasedStateMachine):
         for (account, name, with_flags), each in zip(targets, done, strict=True):
             assert each.uid == self.boxes[account][name].add(Mail(number, with_flags, date))
             assert each.uid_validity == self.boxes[account][name].uid_validity
+
+    @rule(account=accounts, name=names, count=st.integers(1, 4), with_flags=flag_sets)
+    def append_many(self, account: str, name: str, count: int, with_flags: frozenset[str]) -> None:
+        """Messages whose scan is put off."""
+        if name not in self.boxes[account]:
+            return
+        made = [self.content(scans=False) for _ in range(count)]
+        target = Target(self.found(account, name).id, with_flags, 10**9)
+        done = self.do(messages.append_many, [(content, target) for _, content in made])
+        for (number, _), each in zip(made, done, strict=True):
+            assert each.uid == self.boxes[account][name].add(Mail(number, with_flags, 10**9))
+
+    @rule(account=accounts, name=names)
+    def scan(self, account: str, name: str) -> None:
+        if name not in self.boxes[account]:
+            return
+        mailbox_id = self.found(account, name).id
+        with self.store.read_scanned(unscanned.in_mailbox(mailbox_id)) as connection:
+            rows = list(reading.fetch(connection, mailbox_id, reading.EVERYTHING, ("uid", "subject", "base_subject")))
+        expected = {uid: str(mail.number) for uid, mail in self.boxes[account][name].mails.items()}
+        assert {row.uid: row.subject for row in rows} == {row.uid: row.base_subject for row in rows} == expected
 
     @rule()
     def broadcast(self) -> None:
@@ -306,10 +338,12 @@ class Histories(RuleBasedStateMachine):
 
     def compare(self, connection: Any, mailbox: mailboxes.Mailbox, box: Box) -> None:
         assert (mailbox.uid_validity, mailbox.uid_next) == (box.uid_validity, box.uid_next)
-        columns = ("uid", "flags", "internal_date", "subject", "modseq")
+        columns = ("uid", "flags", "internal_date", "header", "modseq")
         rows = list(reading.fetch(connection, mailbox.id, [(1, 2**32)], columns))
         seen = {
-            row.uid: Mail(int(row.subject), frozenset(flags.flag_names(row.flags, mailbox.keywords)), row.internal_date)
+            row.uid: Mail(
+                int(row.header.split()[1]), frozenset(flags.flag_names(row.flags, mailbox.keywords)), row.internal_date
+            )
             for row in rows
         }
         assert seen == box.mails
