@@ -119,9 +119,9 @@ def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> l
     masks = [flag_bits.mask_of(tx, mailbox_id, target.flags) if target.flags else 0 for _, target in entries]
     shared = [readers.shared_mask(mailbox_id, mask) for mask in masks]
     message_id = _insert_messages(tx, contents)
-    uid_next, modseq, uid_validity = _grow(tx, mailbox_id, len(entries), shared, sum(each.size for each in contents))
     if not all(content.is_scanned for content in contents):
         unscanned.note(tx, mailbox_id, message_id, len(contents))
+    uid_next, modseq, uid_validity = _grow(tx, mailbox_id, len(entries), shared, sum(each.size for each in contents))
     uid = uid_next - len(entries)
     _PLACEMENTS.add(
         tx.connection,
@@ -236,8 +236,8 @@ def _add_copies(tx: Transaction, source_id: int, rows: Sequence[tuple[Any, ...]]
     flags = [masks[row[1] & allowed] for row in rows]
     shared = [readers.shared_mask(target_id, mask) for mask in flags]
     uid_next, modseq, _ = _grow(tx, target_id, len(rows), shared, sum(row[2] for row in rows))
-    first = uid_next - len(rows)
     unscanned.carry(tx, source_id, target_id)
+    first = uid_next - len(rows)
     runs = _runs([row[0] for row in rows])
     plain = not isinstance(source_id, ReadersMailbox) and not isinstance(target_id, ReadersMailbox)
     if plain and len(runs) <= _FEW_RANGES and all(mask == masks[mask] for mask in used):
@@ -481,9 +481,9 @@ def restore(tx: Transaction, mailbox_id: int, uids: Collection[int], target_id: 
     uid_next, modseq, _ = _grow(
         tx, target_id, len(rows), [masks[row.flags & alive] for row in rows], sum(row.size for row in rows)
     )
+    unscanned.carry(tx, mailbox_id, target_id)
     first = uid_next - len(rows)
     _PLACEMENTS.add(
-    unscanned.carry(tx, mailbox_id, target_id)
         tx.connection,
         [
             placement_row(

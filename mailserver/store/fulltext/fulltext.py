@@ -33,10 +33,10 @@ from sqlalchemy import Select, select
 
 from mailserver.message.fuzzy import PERCENT, Fuzzy
 from mailserver.message.matching import Needle
+from mailserver.store import unscanned
 from mailserver.store.fulltext import filling
 from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.filling import OpenRead, ReadFile
-from mailserver.store import unscanned
 from mailserver.store.fulltext.index_file import IndexFile, OtherVersion
 from mailserver.store.tables import mailbox, placement
 
@@ -235,6 +235,7 @@ class Fulltext:
                     select(mailbox.c.id, mailbox.c.uid_next).where(mailbox.c.account_id == account_id)
                 )
                 state = sorted((row.id, row.uid_next) for row in rows)
+                is_whole = not unscanned.is_any(connection, unscanned.of_account(account_id))
             if not state:
                 self.remove(account_id)
             elif self._seen.get(account_id) != state:
@@ -263,7 +264,6 @@ class Fulltext:
         return found
 
     def _has_any(self) -> bool:
-                is_whole = not unscanned.is_any(connection, unscanned.of_account(account_id))
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._folder) as entries:
             return next(entries, None) is not None
         return False
