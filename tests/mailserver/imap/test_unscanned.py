@@ -11,10 +11,12 @@ from mailserver.store.unscanned import FEWEST, in_mailbox
 
 def letter(number):
     return (
-        b"From: Binh <b%d@x.vn>\r\nSubject: letter %d\r\nMessage-ID: <%d@x.vn>\r\n"
-        b"Date: Mon, 2 Mar 2026 10:00:%02d +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext %d\r\n--b\r\n"
-        b"Content-Type: text/plain; name=a.txt\r\nContent-Transfer-Encoding: base64\r\n\r\neA==\r\n--b--\r\n"
-    ) % (number % 3, number, number, number, number)
+        f"From: Binh <b{number % 3}@x.vn>\r\nSubject: letter {number}\r\nMessage-ID: <{number}@x.vn>\r\n"
+        f"Date: Mon, 2 Mar 2026 10:00:{number:02} +0000\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        f"--b\r\n\r\ntext {number}\r\n"
+        "--b\r\nContent-Type: text/plain; name=a.txt\r\nContent-Transfer-Encoding: base64\r\n\r\neA==\r\n--b--\r\n"
+    ).encode()
 
 
 def together(client, mailbox="INBOX", first=1, count=FEWEST):
