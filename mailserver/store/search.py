@@ -1,7 +1,8 @@
 """Finding messages of an account by words, newest first, as the webmail does.
 
-The account's index tells where the words are (``wanted`` is what it is to be asked).  Messages that it does not know
-are looked into: first the columns (``search_text`` holds subject, names and addresses, folded), then the text.
+The account's index tells where the words are (``wanted`` is what it is to be asked), and ``places`` where these
+messages lie, however many.  Messages that the index does not know are looked into: first the columns (``search_text``
+holds subject, names and addresses, folded), then the text.  ``in_columns`` is for who cannot wait for that.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ _COLUMNS = (
 )
 # Of a word so much is enough to pick out candidates; both engines bound the length of a pattern.
 _LONGEST_PATTERN = 200
+# How many rows are looked at for each that is wanted, where the folded words alone do not decide.
+_CANDIDATES = 4
 # Ids that a statement takes in its stride.
 _SQL_IDS = 5000
 
@@ -63,6 +66,49 @@ def wanted(query: Query) -> list[Wanted]:
         ("recipient", query.recipient),
     )
     return [(field, sought) for field, words in asked for sought in map(needle, words) if sought.form]
+
+
+# (internal_date, message_id, mailbox_id, uid): they sort from the oldest to the newest.
+Place = tuple[int, int, int, int]
+
+
+def places(connection: Connection, account_id: str, query: Query, lookup: Lookup | None) -> list[Place]:
+    """Where all messages lie that are found without looking into any, newest first: by the index (what it does not
+    know is left out), or by a query that names no words."""
+    conditions = _conditions(account_id, query)
+    hits: set[int] | None = None
+    asked = wanted(query)
+    if asked:
+        hits = set() if lookup is None else set.intersection(*(lookup.hits[each] for each in asked))
+        if len(hits) <= _SQL_IDS:
+            conditions.append(placement.c.message_id.in_([*hits]))
+    statement = (
+        select(placement.c.internal_date, placement.c.message_id, placement.c.mailbox_id, placement.c.uid)
+        .join_from(placement, mailbox, mailbox.c.id == placement.c.mailbox_id)
+        .where(and_(*conditions))
+        .order_by(placement.c.internal_date.desc(), placement.c.message_id.desc())
+    )
+    if query.has_attachments or query.larger is not None:
+        statement = statement.join(message, message.c.id == placement.c.message_id)
+    with connection.execute(statement) as result:
+        assert result.cursor is not None
+        found: list[Place] = [*result.cursor.fetchall()]  # as the driver gives them: there may be very many
+    return found if hits is None else [each for each in found if each[1] in hits]
+
+
+def in_columns(connection: Connection, account_id: str, query: Query, limit: int) -> list[Place]:
+    """Some of the newest messages whose subject, names and addresses tell that they are looked for."""
+    words = [*query.subject, *query.author, *query.recipient, *query.words]
+    statement = (
+        select(*_COLUMNS)
+        .join_from(placement, mailbox, mailbox.c.id == placement.c.mailbox_id)
+        .join(message, message.c.id == placement.c.message_id)
+        .where(and_(*_conditions(account_id, query), *(_holds(message.c.search_text, word) for word in words)))
+        .order_by(placement.c.internal_date.desc(), placement.c.message_id.desc())
+        .limit(_CANDIDATES * limit)
+    )
+    rows = [row for row in connection.execute(statement) if _matches(row, query, None)]
+    return [(row.internal_date, row.message_id, row.mailbox_id, row.uid) for row in rows[:limit]]
 
 
 def find(

@@ -21,7 +21,7 @@ from mailserver.message.structure import Part, decode_parts
 from mailserver.message.transfer import decode_transfer
 from mailserver.store import unscanned
 from mailserver.store.fulltext.attachments import AttachmentReader
-from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Document, IndexFile, draw_up
+from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Chunk, Document, IndexFile, draw_up
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import HEADER, slice_octets
 from mailserver.store.tables import mailbox, message, message_header, message_octets, placement, sequence
@@ -112,19 +112,59 @@ def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id
         rows = list(_rows(connection, ids)) if ids else []
         is_last = is_last and waits is None and len(taken) == len(arrived)
         end = uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1
-    trees = [decode_parts(row.parts) for row in rows]
-    chunk = draw_up((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True))
+    chunk, waiting = _drawn_up(rows, read_file)
     with index.writing():
         if index.covered(mailbox_id) != covered or index.lacks(message_ids) != ids:
             return True
-        if rows:
-            index.add(chunk, [row.id for row, tree in zip(rows, trees, strict=True) if any(_files(tree))])
-            newest = max(rows, key=lambda row: row.id)
-            if newest.id > index.checked()[0]:
-                index.set_checked(newest.id, newest.received_at)
+        _add(index, rows, chunk, waiting)
         index.cover(mailbox_id, end)
     index.merge_chunks()
     return not is_last
+
+
+def fill_newest(
+    index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int, count: int, until: Callable[[], bool]
+) -> None:
+    """Read so many of the newest messages of a mailbox ahead of the older ones, if it lacks more than these: they are
+    what people look for.  They count as read when all before them have been."""
+    with read() as connection:
+        end = uid_next(connection, mailbox_id)
+        if end - index.covered(mailbox_id) <= count:
+            return
+        values = {"mailbox_id": mailbox_id, "uid": max(end - count, index.covered(mailbox_id)), "limit": _ALL}
+        arrived = _ARRIVED.rows(connection, values)
+        waits = unscanned.first_uid(connection, mailbox_id, values["uid"])
+        sizes = {message_id: size for uid, message_id, size in reversed(arrived) if waits is None or uid < waits}
+    while not until():
+        lacking = index.lacks(sizes)[:ROUND]
+        ids = lacking[: _few(sizes[each] for each in lacking)]
+        if not ids:
+            return
+        with read() as connection:
+            rows = list(_rows(connection, ids))
+        chunk, waiting = _drawn_up(rows, read_file)
+        with index.writing():
+            if index.lacks(ids) == ids:
+                _add(index, rows, chunk, waiting)
+        index.merge_chunks()
+        for gone in {*ids}.difference(row.id for row in rows):
+            del sizes[gone]
+
+
+def _drawn_up(rows: Sequence[Any], read_file: ReadFile) -> tuple[Chunk, list[int]]:
+    """The chunk of some messages, and those of them that have files to be read."""
+    trees = [decode_parts(row.parts) for row in rows]
+    chunk = draw_up((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True))
+    return chunk, [row.id for row, tree in zip(rows, trees, strict=True) if any(_files(tree))]
+
+
+def _add(index: IndexFile, rows: Sequence[Any], chunk: Chunk, waiting: list[int]) -> None:
+    if not rows:
+        return
+    index.add(chunk, waiting)
+    newest = max(rows, key=lambda row: row.id)
+    if newest.id > index.checked()[0]:
+        index.set_checked(newest.id, newest.received_at)
 
 
 def read_attached(index: IndexFile, read: OpenRead, read_file: ReadFile, reader: AttachmentReader) -> bool:

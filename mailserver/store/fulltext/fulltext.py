@@ -4,6 +4,9 @@
 may be open around it).  What was not read (thousands of messages that are new to it, a full disk, another process
 filling for a long time) it names, and the caller looks into those messages itself.  None from it means "scan all".
 
+``glance`` is for people, who wait for nothing: it reads no more than a few messages first, and says whether its answer
+is whole.
+
 ``tend`` reads in the background what is too much for a search.  Files sent along with the last few messages are read
 within the search, others there.
 
@@ -51,6 +54,8 @@ _SEARCH_PATIENCE = 0.5
 _PATIENCE = 60.0
 # A mailbox that large is read in the background, ahead of its first search or beside it.
 LARGE = 5_000
+# Messages that are read while somebody looks at an empty screen.
+_AT_ONCE = 128
 # The files of so many messages have just arrived; more are of a mailbox that is new to us, and no search waits for it.
 _FEW = 8
 _REMOVED = ".removed-"
@@ -63,11 +68,12 @@ _BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLI
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """Ids of messages for each thing that was looked for, and their scores where that was fuzzy; ``unread`` are those
-    that the index does not know."""
+    that the index does not know.  If it is not whole, there are more of these, which it does not name."""
 
     hits: dict[Wanted, set[int]]
     unread: frozenset[int]
     scores: dict[Wanted, dict[int, int]] = dataclasses.field(default_factory=dict)
+    is_whole: bool = True
 
 
 class Fulltext:
@@ -91,15 +97,36 @@ class Fulltext:
 
     def find(self, account_id: str, mailbox_ids: Sequence[int], wanted: Collection[Wanted]) -> Lookup | None:
         """Which messages of an account hold what is wanted; certain for those in the named mailboxes."""
+
+        def look(index: IndexFile) -> Lookup:
+            self._catch_up(index, account_id, mailbox_ids, LARGE, files=True)
+            with index.reading():
+                with self._read() as connection:
+                    unread = [each for mid in mailbox_ids for each in filling.lacking(index, connection, mid)]
+                return _looked_up(index, wanted, frozenset(unread))
+
+        return self._look(account_id, mailbox_ids, look)
+
+    def glance(
+        self, account_id: str, mailbox_ids: Sequence[int], wanted: Collection[Wanted], *, hurry: bool
+    ) -> Lookup | None:
+        """The same as far as the index knows it by now, or soon.  What it lacks is read by whoever tends it."""
+
+        def look(index: IndexFile) -> Lookup:
+            self._catch_up(index, account_id, mailbox_ids, _AT_ONCE if hurry else LARGE, files=not hurry)
+            with index.reading():
+                with self._read() as connection:
+                    is_whole = all(index.covered(each) >= filling.uid_next(connection, each) for each in mailbox_ids)
+                if hurry and 0 < len(index.waiting(_FEW + 1)) <= _FEW:
+                    is_whole = False
+                return dataclasses.replace(_looked_up(index, wanted, frozenset()), is_whole=is_whole)
+
+        return self._look(account_id, mailbox_ids, look)
+
+    def _look(self, account_id: str, mailbox_ids: Sequence[int], look: Callable[[IndexFile], Lookup]) -> Lookup | None:
         try:
             with self._opened(account_id, mailbox_ids, _SEARCH_PATIENCE) as index:
-                fault = self._catch_up(index, mailbox_ids)
-                if fault is not None and not _is_busy(fault):
-                    log.warning("the index of account %s could not be filled, scanning: %s", account_id, fault)
-                with index.reading():
-                    with self._read() as connection:
-                        unread = [each for mid in mailbox_ids for each in filling.lacking(index, connection, mid)]
-                    return _looked_up(index, wanted, frozenset(unread))
+                return look(index)
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
             return None
@@ -144,6 +171,7 @@ class Fulltext:
         mailbox_ids = self._mailbox_ids(account_id)
         with self._opened(account_id, mailbox_ids) as index:
             for mailbox_id in mailbox_ids:
+                filling.fill_newest(index, self._read, self._read_file, mailbox_id, LARGE, until)
                 while not until() and filling.fill_round(index, self._read, self._read_file, mailbox_id):
                     pass
             with AttachmentReader() as reader:
@@ -283,29 +311,31 @@ class Fulltext:
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
 
-    def _catch_up(self, index: IndexFile, mailbox_ids: Sequence[int]) -> Exception | None:
-        """What kept it from being done.  A large mailbox that is new is looked into meanwhile, which is quicker."""
+    def _catch_up(
+        self, index: IndexFile, account_id: str, mailbox_ids: Sequence[int], most: int, *, files: bool
+    ) -> None:
+        """Read up to so many messages.  More, of a mailbox that is new, are looked into meanwhile, which is quicker."""
         try:
-            if self._behind(index, mailbox_ids) > LARGE:
-                return None
+            behind = self._behind(index, mailbox_ids)
+            if behind > most:
+                self._call()
+                return
             for mailbox_id in mailbox_ids:
                 with self._read() as connection:
                     is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)
                 while not is_read and filling.fill_round(index, self._read, self._read_file, mailbox_id):
                     pass
-            if 0 < len(index.waiting(_FEW + 1)) <= _FEW:
+            if files and 0 < len(index.waiting(_FEW + 1)) <= _FEW:
                 deadline = self._clock() + ATTACHMENT_SECONDS
                 with AttachmentReader(ATTACHMENT_SECONDS) as reader:
                     while filling.read_attached(index, self._read, self._read_file, reader):
                         if self._clock() >= deadline:
                             break
-        except sqlite3.OperationalError as fault:
-            if _is_broken(fault):
+        except (sqlite3.OperationalError, OSError) as fault:
+            if isinstance(fault, sqlite3.Error) and _is_broken(fault):
                 raise
-            return fault
-        except OSError as fault:
-            return fault
-        return None
+            if not _is_busy(fault):
+                log.warning("the index of account %s could not be filled, scanning: %s", account_id, fault)
 
     @contextmanager
     def _opened(self, account_id: str, mailbox_ids: Sequence[int], patience: float = _PATIENCE) -> Iterator[IndexFile]:
