@@ -38,7 +38,18 @@ from webmail.reading import (
 from webmail.services import EXTENSION, WebmailServices
 from webmail.smime import choices, details, unlocking
 from webmail.templating import Environment
-from webmail.writing import composing, contacts, links, people, picker, postponed, remarks, templates
+from webmail.writing import (
+    composing,
+    contacts,
+    inline_pictures,
+    links,
+    people,
+    picker,
+    postponed,
+    remarks,
+    templates,
+    versions,
+)
 
 __all__ = ["WebmailServices", "create_app"]
 
@@ -80,7 +91,7 @@ def create_app(services: WebmailServices) -> Flask:
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, picker, remarks, templates, contacts, postponed, settings, identities, labels, two_steps,
         app_passwords, openings, mta_sts,
-        choices, details, unlocking, help_pages, links,
+        choices, details, unlocking, help_pages, links, versions, inline_pictures,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

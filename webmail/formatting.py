@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from mailserver.store.mailboxes import INBOX, Mailbox
 from webmail.assets import asset, shared_scripts
-from webmail.contents.composed import clean_composed
+from webmail.contents.composed import Picture, clean_composed
 from webmail.languages import _
 from webmail.services import services
 from webmail.templating import compiled_in
@@ -138,6 +138,6 @@ def mailbox_icon(mailbox: Mailbox) -> str:
     return "inbox" if mailbox.name == INBOX else _MAILBOX_ICONS.get(mailbox.special_use or "", "folder")
 
 
-def safe_html(html: str) -> Markup:
+def safe_html(html: str, picture: Picture) -> Markup:
     """For the editor alone: cleaned once more at the very place where it enters the page."""
-    return Markup(clean_composed(html))  # noqa: S704  (what nh3 wrote)
+    return Markup(clean_composed(html, picture))  # noqa: S704  (what nh3 wrote)

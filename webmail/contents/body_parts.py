@@ -31,6 +31,7 @@ class Attachment:
     size: int  # octets, as decoded; about, for base64
     part: Part
     inline: bool  # a picture that the text refers to by its Content-ID
+    content_id: str  # without brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def lay_out(root: Part) -> Layout:
         if content_id and part.media_type.startswith("image/"):
             inline.setdefault(content_id, indexes[id(part)])
         attachments.append(
-            Attachment(indexes[id(part)], part_name(part), part.media_type, decoded_size(part), part, is_inline)
+            Attachment(
+                indexes[id(part)], part_name(part), part.media_type, decoded_size(part), part, is_inline, content_id
+            )
         )
     return Layout(shown, attachments, inline)
 

@@ -7,8 +7,9 @@ requests are made in the background and answered in JSON.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, get_args
 
 from flask import Blueprint, abort, flash, jsonify, make_response, render_template, request
 
@@ -20,13 +21,11 @@ from mailserver.delivery import postponing
 from mailserver.delivery.protecting import CannotProtect
 from mailserver.delivery.submission import Submission, Submitted
 from mailserver.delivery.submission import submit as hand_in
-from mailserver.message.html_text import html_to_text
 from mailserver.refusals import OverQuota, Refusal
 from mailserver.store import messages
 from mailserver.store.database import Transaction
 from webmail import pages
 from webmail.account.login import account, may_send, person
-from webmail.contents.composed import clean_composed
 from webmail.contents.heads import parse_people
 from webmail.errors import refusal_text
 from webmail.formatting import full_time, local_time, readable_size
@@ -35,25 +34,24 @@ from webmail.pages import Answer
 from webmail.reading import listing
 from webmail.services import services
 from webmail.smime import choices
-from webmail.writing import contacts, letters, links, picker, postponed, quoting
-from webmail.writing.letters import Enclosure, Letter
+from webmail.writing import contacts, letters, links, picker, postponed, quoting, versions
+from webmail.writing.enclosures import fetched
+from webmail.writing.form import letter_of, written
+from webmail.writing.letters import Letter
 from webmail.writing.remarks import remarks_on
 
 blueprint = Blueprint("composing", __name__)
 log = logging.getLogger(__name__)
 
 PLACES = {"choose": picker.HERE, "link": links.PATH}  # where the letter waits as a draft meanwhile
-MAX_ENCLOSURES = 200
 PATIENCE = 120
-MAX_FIELD = 50_000  # characters of one address field
 
 
 @blueprint.get("/compose")
 def show() -> Answer:
     with services().store.read() as conn:
         letter = Letter()
-        kinds: tuple[Literal["reply", "reply_all", "forward"], ...] = ("reply", "reply_all", "forward")
-        for kind in kinds:
+        for kind in get_args(quoting.Kind):
             if key := request.args.get(kind):
                 letter = quoting.answer(conn, key, kind, quotes="unquoted" not in request.args)
     if "mailto" in request.args:
@@ -63,6 +61,8 @@ def show() -> Answer:
     elif "group" in request.args:
         letter = replace(letter, to=contacts.everybody_in(request.args["group"]))
     letter = replace(letter, sign=services().config.smime.sign)
+    if "again" in request.args:
+        return form(letter)
     if identity := letters.identity_for(letter.author):
         letter = letters.signed(replace(letter, author=identity.address), identity.signature)
     return form(letter)
@@ -84,15 +84,18 @@ def submit() -> Answer:
         if (uid := request.form.get("draft", 0, type=int)) > 0:
             letters.throw_away(uid)
         return pages.done(_("The draft was put into the trash."), "/")
-    letter, conflict = _from_form()
+    found = written()
+    letter, conflict = found.letter, found.is_overtaken
+    if found.is_refused:
+        return _refused(letter, _("Only PNG, JPEG, GIF and WebP pictures can stand in the text."), 422)
     if action == "remove" and which.isdecimal():
-        kept = [each for index, each in enumerate(letter.enclosures) if index != int(which)]
-        letter = replace(letter, enclosures=tuple(kept))
+        files = dict(enumerate(letter.files))
+        letter = replace(letter, enclosures=tuple(e for e in letter.enclosures if e is not files.get(int(which))))
     try:
         if action == "send":
             return _send(letter, postponed.release_after_thought(), conflict=conflict)
         if action in PLACES:
-            saved = letters.save(replace(letter, draft=0) if conflict else letter)
+            saved = letters.save(letter.as_another if conflict else letter)
             return pages.see_other(f"{PLACES[action]}?draft={saved.uid}")
         if action == "template":
             return _begin_with(which, letter, conflict=conflict)
@@ -103,12 +106,13 @@ def submit() -> Answer:
         if action == "later":
             moment, fault = postponed.chosen_moment(which, request.form.get("send_at", ""))
             return form(letter, fault=fault, status=422) if fault else _send(letter, moment, conflict=conflict)
-        return _save(letter, conflict=conflict)
+        return _save(letter, conflict=conflict, pictures=found.pictures)
     except Refusal as refusal:
-        text = refusal_text(refusal) if action == "save" else _why_not_sent(refusal)
-        if pages.wants_json():
-            return make_response({"error": text}, 409)
-        return form(letter, fault=text, status=409)
+        return _refused(letter, refusal_text(refusal) if action == "save" else _why_not_sent(refusal), 409)
+
+
+def _refused(letter: Letter, text: str, status: int) -> Answer:
+    return make_response({"error": text}, status) if pages.wants_json() else form(letter, fault=text, status=status)
 
 
 def _begin_with(name: str, letter: Letter, *, conflict: bool) -> Answer:
@@ -116,7 +120,7 @@ def _begin_with(name: str, letter: Letter, *, conflict: bool) -> Answer:
         template = find_template(conn, account().id, name)
     if template is None:
         return form(letter, fault=_("This template is no longer there."), status=422)
-    saved = letters.save(letters.begun_with(replace(letter, draft=0) if conflict else letter, template))
+    saved = letters.save(letters.begun_with(letter.as_another if conflict else letter, template))
     return pages.see_other(f"/compose/{saved.uid}")
 
 
@@ -127,7 +131,7 @@ def _why_not_sent(refusal: Refusal) -> str:
 
 def show_kept(kept: dict[str, str]) -> Answer:
     """After signing in again: the letter as it was when the session ended."""
-    letter = _letter_of(kept)
+    letter = letter_of(kept)
     with services().store.read() as conn:
         try:
             stored = letters.load(conn, letter.draft) if letter.draft else None
@@ -168,96 +172,54 @@ def _signed_by_its_author(letter: Letter) -> Letter:
     return letters.signed_anew(letter, [each.signature for each in own], chosen.signature) if chosen else letter
 
 
-def _from_form() -> tuple[Letter, bool]:
-    """The letter in the form, with the files of its draft and those just chosen; and whether the draft is gone."""
-    letter = _letter_of(request.form)
-    stored: Letter | None = None
-    if letter.draft:
-        with services().store.read() as conn:
-            stored = letters.load(conn, letter.draft)
-    enclosures = list(stored.enclosures) if stored is not None else []
-    for source in request.form.getlist("carry")[:MAX_ENCLOSURES]:
-        carried = letters.find_source(source)
-        if carried is not None:
-            enclosures.append(replace(carried, source=""))
-    for upload in request.files.getlist("files")[:MAX_ENCLOSURES]:
-        if upload.filename:
-            octets = upload.stream.read()
-            enclosures.append(
-                Enclosure(letters.file_name(upload.filename), _file_type(upload.mimetype), len(octets), octets)
-            )
-    return replace(letter, enclosures=tuple(enclosures[:MAX_ENCLOSURES])), bool(letter.draft) and stored is None
-
-
-def _letter_of(form: Any) -> Letter:
-    def line(name: str, longest: int = MAX_FIELD) -> str:
-        return " ".join(form.get(name, "").split())[:longest]
-
-    rich = form.get("mode") == "rich"
-    html = clean_composed(form.get("html", "")) if rich else ""
-    text = html_to_text(html) if rich else form.get("text", "")
-    draft = form.get("draft", "")
-    return Letter(
-        author=line("author", 320),
-        to=line("to"),
-        cc=line("cc"),
-        bcc=line("bcc"),
-        subject=line("subject", 2000),
-        text=text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""),
-        html=html,
-        in_reply_to=line("in_reply_to", 1000),
-        references=line("references", 20_000),
-        answers=line("answers", 60),
-        draft=int(draft) if draft.isdecimal() and len(draft) < 19 else 0,
-        rich=rich,
-        # a box that is not ticked is not sent
-        sign="sign" in form if "choices" in form else services().config.smime.sign,
-        encrypt="encrypt" in form,
-        secret=form.get("secret", "") == "1",
-    )
-
-
-def _file_type(given: str) -> str:
-    known = given and given.isascii() and given.count("/") == 1 and not given.startswith(("multipart/", "message/"))
-    return given if known else "application/octet-stream"
-
-
-def _save(letter: Letter, *, conflict: bool) -> Answer:
+def _save(letter: Letter, *, conflict: bool, pictures: Sequence[str] = ()) -> Answer:
     """Keep the letter.  A blank one without a draft is not worth one."""
     if letter.is_blank and not letter.draft:
         return jsonify(draft=0, saved="") if pages.wants_json() else form(letter)
-    if conflict:
-        letter = replace(letter, draft=0)
-    saved = letters.save(letter)
-    lost = conflict or saved.conflict
+    work = letter.work
+    saved = letters.save(letter.as_another if conflict else letter)
+    beside = _beside(saved.uid, work) if conflict or saved.conflict else ""
     notice = _("This draft was changed or sent elsewhere. What you wrote here was kept as a draft of its own.")
     if pages.wants_json():
         at = local_time(services().clock())
         return jsonify(
             draft=saved.uid,
+            work=saved.letter.work,
             saved=_("Saved at %(time)s", time=f"{at:%H:%M}"),
-            notice=notice if lost else "",
+            notice=notice if conflict or saved.conflict else "",
+            beside=work if beside else "",
+            pictures=pictures,
             enclosures=render_template("_enclosures.html", letter=saved.letter),
         )
-    if lost:
+    if conflict or saved.conflict:
         flash(notice, "error")
     else:
         flash(_("Draft saved."), "success")
-    return pages.see_other(f"/compose/{saved.uid}")
+    return pages.see_other(beside or f"/compose/{saved.uid}")
+
+
+def _beside(mine: int, work: str) -> str:
+    """Where the draft is compared with the version that somebody else went on with, if there still is one."""
+    with services().store.read() as conn:
+        other = versions.latest(conn, work)
+    return f"/compose/{mine}/beside/{work}" if other and other != mine else ""
 
 
 def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
     if conflict:
         # Sent already (a second click, another window), or changed elsewhere: sending it once more must be a choice.
+        if _beside(0, letter.work):
+            return _save(letter, conflict=True)
         text = _("This draft was changed or sent elsewhere. Check the folder of sent mail before you send it again.")
-        return form(replace(letter, draft=0), fault=text, status=409)
+        return form(letter.as_another, fault=text, status=409)
+    letter = letter.as_it_goes
     if not letter.encrypt and choices.must_encrypt(letter):
         letter = replace(letter, encrypt=True)
     faults = _check(letter) or choices.faults_of(letter)
     if faults:
         return form(letter, faults=faults, status=422)
     services().store.maildrop(account().id)
-    letter = replace(letter, enclosures=letters.fetched(letter.enclosures))
+    letter = replace(letter, enclosures=fetched(letter.enclosures))
     octets = letters.write(letter, date=release_at)
     with services().store.read() as conn:
         drafts = letters.drafts_mailbox(conn)
@@ -339,8 +301,8 @@ def _check(letter: Letter) -> dict[str, str]:
             faults["author"] = _("You may not write from this address.")
     if not count and not faults:
         faults["to"] = _("Name at least one recipient.")
-    most = services().config.smtp.max_message_size
-    if letter.size * 4 // 3 > most:
+    if letter.is_too_large:
+        most = services().config.smtp.max_message_size
         faults["files"] = _("The attachments are too large: at most %(size)s.", size=readable_size(most * 3 // 4))
     return faults
 
