@@ -1,0 +1,1 @@
+var{dataset:t,style:i,classList:d}=document.documentElement;d.add("scripted");t.listWidth&&i.setProperty("--list-width",`${t.listWidth}%`);t.sidebarWidth&&i.setProperty("--sidebar-width",`${t.sidebarWidth}px`);
