@@ -15,7 +15,12 @@ def create_directory_engine(url: str) -> Engine:
     backend = make_url(url).get_backend_name()
     if backend == "sqlite":
         # AUTOCOMMIT leaves BEGIN and COMMIT to us
-        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False})
+        engine = create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            # each connection keeps so many statements ready; a process that serves everything has more than 128
+            connect_args={"check_same_thread": False, "cached_statements": 512},
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     if backend == "postgresql":

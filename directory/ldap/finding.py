@@ -25,8 +25,6 @@ from directory.words.search_index import MAX_WORD, phone_word
 
 # Look-ups by words or units that one search makes; a filter with more of them is taken as one that no index knows.
 MOST_LOOK_UPS = 20
-# So many of the cheap ones take no time.
-_FEW = 8
 _NAMES = frozenset(("cn", "displayname", "sn", "givenname"))
 _ADDRESSES = frozenset(("mail", "uid"))
 
@@ -176,17 +174,6 @@ def asked_for(wanted: Filter) -> Iterator[str]:
         yield from (kind.key for kind in ATTRIBUTES)
     elif (kind := find_attribute(wanted.attribute)) is not None:
         yield kind.key
-
-
-def is_quick(hint: Hint | None) -> bool:
-    """Whether the index gives the first candidates at once, without passing over many that are none."""
-    return hint is not None and len(hint) <= _FEW and all(map(_is_quick, hint))
-
-
-def _is_quick(look_up: LookUp) -> bool:
-    if isinstance(look_up, ByWords):
-        return len(look_up.fragments) == 1
-    return isinstance(look_up, ByAddress | ByCode | ByName)
 
 
 def cost(hint: Hint) -> tuple[int, int, bool]:

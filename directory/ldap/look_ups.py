@@ -48,6 +48,8 @@ _COUNTED, _FREQUENCIES = 20_000, 10_000
 # Before and after whatever may follow in a word or a name.
 _FIRST, _LAST = "\x01", "\U0010ffff"
 _UNITS_AT_ONCE = 100
+# So many of the cheap look-ups take no time.
+_FEW = 8
 
 _BY_CODE = Question(
     select(account.c.id)
@@ -136,10 +138,23 @@ class Finder:
     def __init__(self) -> None:
         self._vocabulary = Vocabulary()
         self._frequencies: dict[tuple[Fragment, int], int] = {}
+        self._rare: set[Fragment] = set()  # of those counted
 
-    def is_ready(self, now: float) -> bool:
-        """Whether words need not be read before they are looked up."""
-        return self._vocabulary.is_fresh(now)
+    def is_quick(self, hint: Hint | None, now: float) -> bool:
+        """Whether the first candidates are found in less time than the way to a thread takes, with no words to be read
+        before, and no more of the commonest to be passed over than can be told at once (``search_word.name``).
+        """
+        if hint is None or len(hint) > _FEW:
+            return False
+        by_words = [each for each in hint if isinstance(each, ByWords)]
+        if not all(isinstance(each, ByAddress | ByCode | ByName | ByWords) for each in hint):
+            return False
+        return all(map(self._leads_soon, by_words)) and (not by_words or self._vocabulary.is_fresh(now))
+
+    def _leads_soon(self, look_up: ByWords) -> bool:
+        if len(look_up.fragments) == 1:
+            return True
+        return bool(look_up.name) and not self._rare.isdisjoint(look_up.fragments)
 
     def subjects(self, conn: Reading, hint: Hint, asker: Asker, most: int) -> tuple[list[str], bool]:
         """Ids of accounts and groups, at most so many, likelier ones first; whether these are all."""
@@ -201,7 +216,10 @@ class Finder:
             ((known,),) = conn.rows(_counting(key[1]), **values, most=_COUNTED)
             if len(self._frequencies) >= _FREQUENCIES:
                 self._frequencies.clear()
+                self._rare.clear()
             self._frequencies[key] = known
+            if known < _COUNTED:
+                self._rare.add(fragment)
         return known
 
 

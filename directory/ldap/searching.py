@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 from directory.database import Directory
 from directory.ldap import root
@@ -22,7 +21,7 @@ from directory.ldap.answers import LONGEST, Answers
 from directory.ldap.ber import BerFault
 from directory.ldap.entries import SUBSCHEMA, Entry
 from directory.ldap.filling import FILLED_IN, LARGE, fill_in
-from directory.ldap.finding import ByWords, asked_for, certain, is_quick, narrow, unit_ids
+from directory.ldap.finding import asked_for, certain, narrow, unit_ids
 from directory.ldap.look_ups import Finder
 from directory.ldap.messages import (
     PAGED,
@@ -171,10 +170,11 @@ class Searches:
             if search.scope not in (BASE, ONE_LEVEL, SUBTREE):
                 raise BerFault("This scope is not known here")
             wanted = _read_controls(message.controls)
-            about = _look_into(search)
-            is_light = about.is_quick and (not about.asks_words or self._finder.is_ready(self._directory.clock()))
-            recurs = about.is_everybodys and not message.controls and len(request) <= LONGEST
-            begin = partial(self._recurring, request, about.keys) if recurs else self._begun
+            keys = Selection.of(search.attributes).keys.union(asked_for(search.filter))
+            is_everybodys = FILLED_IN.isdisjoint(keys)
+            is_light = is_everybodys and (search.scope == BASE or self._finds_at_once(search))
+            recurs = is_everybodys and not message.controls and len(request) <= LONGEST
+            begin = partial(self._recurring, request, keys) if recurs else self._begun
             begun: _Begun = yield Look(partial(begin, search, wanted, who), is_light=is_light)
             if begun.walk is not None:
                 begun = yield from self._sorted(operation, search, wanted, begun)
@@ -185,6 +185,10 @@ class Searches:
         elif not operation.is_abandoned:
             done = write_result(operation.id, Answer.DONE, begun.result, controls=begun.controls)
             yield Send(numbered(operation.id, begun.entries) + done)
+
+    def _finds_at_once(self, search: Search) -> bool:
+        hint = narrow(search.filter)
+        return self._finder.is_quick(hint, self._directory.clock()) and unit_ids(search.filter) is not None
 
     def _recurring(
         self, request: bytes, keys: frozenset[str], search: Search, wanted: _Wanted, who: Callable[[], Asker | None]
@@ -366,26 +370,6 @@ class Searches:
 
 def _refused(asker: Asker | None) -> _Begun:
     return _Begun(OVER if asker is None else NOT_YOU)
-
-
-class _About(NamedTuple):
-    """What a search looks at.  ``is_everybodys``: who sees the same of these attributes is given the same;
-    ``is_quick``: the first is found in less time than the way to a thread takes; ``asks_words``: once these were read.
-    """
-
-    keys: frozenset[str]
-    is_everybodys: bool
-    is_quick: bool
-    asks_words: bool
-
-
-def _look_into(search: Search) -> _About:
-    keys = Selection.of(search.attributes).keys.union(asked_for(search.filter))
-    hint = narrow(search.filter)
-    asks_words = hint is not None and any(isinstance(each, ByWords) for each in hint)
-    finds_at_once = search.scope == BASE or (is_quick(hint) and unit_ids(search.filter) is not None)
-    is_everybodys = FILLED_IN.isdisjoint(keys)
-    return _About(keys, is_everybodys, is_everybodys and finds_at_once, asks_words)
 
 
 def _is_large(search: Search) -> bool:

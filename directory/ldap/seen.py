@@ -42,9 +42,12 @@ Judge = Callable[[Entry], bool | None]
 Sight = Callable[[Entry], Sequence[bytes]]
 
 
+_EVERYBODYS: dict[str, Sight] = {kind.key: methodcaller("values", kind.key) for kind in ATTRIBUTES}
+
+
 def sight(key: str, asker: Asker) -> Sight:
     """The values of an attribute, as far as the asker sees them."""
-    everybodys: Sight = methodcaller("values", key)
+    everybodys = _EVERYBODYS[key]
     if asker.sees(key):
         return everybodys
     if asker.id and asker.sees(key, asker.id):
@@ -204,8 +207,14 @@ class Selection:
         def shown(entry: Entry) -> list[tuple[str, Sequence[bytes]]]:
             sights = by_keys.get(entry.keys)
             if sights is None:
-                wanted = [key for key in entry.keys if key in self.keys]
-                sights = by_keys[entry.keys] = [(_BY_KEY[key].name, sight(key, asker)) for key in wanted]
+                sights = [(name, sight(key, asker)) for name, key in _wanted(entry.keys, self.keys)]
+                by_keys[entry.keys] = sights
             return [(name, values) for name, see in sights if (values := see(entry))]
 
         return shown
+
+
+@lru_cache(300)
+def _wanted(held: tuple[str, ...], keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Names and keys of the attributes that are held and wanted."""
+    return tuple((_BY_KEY[key].name, key) for key in held if key in keys)

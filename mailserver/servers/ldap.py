@@ -20,7 +20,7 @@ from typing import Any, cast
 from directory.database import Directory
 from directory.ldap.policy import Policy, attribute_keys
 from directory.ldap.session import Services, Session
-from directory.ldap.steps import Close, Look, Send, StartTls, Steps
+from directory.ldap.steps import Close, Look, Send, StartTls, Step, Steps
 from directory.signing_in.login import Gate
 from directory.signing_in.sasl_login import Wait
 from mailserver.config import Config, Ldap
@@ -172,9 +172,9 @@ class LdapConnection(asyncio.Protocol, Timed):
         assert self._session is not None
         self._active_at = self._loop.time()
         self._session.feed(data)
+        if self._work is None:
+            self._begin()
         self._regulate()
-        if self._work is None and not self._is_lost:
-            self._work = self._loop.create_task(self._serve())
 
     def pause_writing(self) -> None:
         self._stalled_at = self._loop.time()
@@ -230,55 +230,89 @@ class LdapConnection(asyncio.Protocol, Timed):
 
     # Work
 
-    async def _serve(self) -> None:
+    def _begin(self) -> None:
+        """What waits for nothing is answered at once; the rest gets a task."""
+        session = self._session
+        assert session is not None and self._transport is not None
+        until = time.monotonic() + _TURN
+        try:
+            while not self._is_lost and (steps := session.next()) is not None:
+                step = self._advance(steps)
+                if step is not None or self._services.is_ending or time.monotonic() > until:
+                    self._work = self._loop.create_task(self._serve(steps, step))
+                    return
+            if session.is_over:
+                self._transport.close()
+        except Exception as fault:
+            self._fail(fault)
+
+    async def _serve(self, steps: Steps, step: Step | None) -> None:
+        """An operation from this step on, and what comes behind it."""
         session = self._session
         assert session is not None and self._transport is not None
         try:
-            turn = time.monotonic()
-            while not self._is_lost and (steps := session.next()) is not None:
-                self._regulate()
-                await self._run(steps)
-                if time.monotonic() - turn > _TURN:  # what is done in place gives nobody else his turn
-                    await asyncio.sleep(0)
-                    turn = time.monotonic()
+            while True:
+                while step is not None:
+                    value, fault = None, None
+                    try:
+                        value = await self._take(step)
+                    except Exception as raised:
+                        fault = raised
+                    step = self._advance(steps, value, fault)
                 if self._services.is_ending:
                     self._end("Shutting down")
                     break
+                await asyncio.sleep(0)  # what is done in place gives nobody else his turn
+                following = session.next() if not self._is_lost else None
+                if following is None:
+                    break
+                steps = following
+                self._regulate()
+                step = self._advance(steps)
             if session.is_over:
                 self._transport.close()
-        except OSError as fault:  # of TLS too
-            log.info("client=%s lost: %s", session.peer.client, fault)
-            self._abort()
-        except Exception:
-            log.exception("client=%s an operation failed", session.peer.client)
-            self._abort()
+        except Exception as fault:
+            self._fail(fault)
         finally:
             self._work = None
             self._active_at = self._loop.time()
 
-    async def _run(self, steps: Steps) -> None:
-        value: Any = None
-        fault: Exception | None = None
+    def _fail(self, fault: Exception) -> None:
+        assert self._session is not None
+        if isinstance(fault, OSError):  # of TLS too
+            log.info("client=%s lost: %s", self._session.peer.client, fault)
+        else:
+            log.error("client=%s an operation failed", self._session.peer.client, exc_info=fault)
+        self._abort()
+
+    def _advance(self, steps: Steps, value: Any = None, fault: Exception | None = None) -> Step | None:
+        """Up to the next step that has to be waited for; None: the operation is finished."""
+        transport, services = self._transport, self._services
+        assert transport is not None
         while not self._is_lost:
             try:
-                step = steps.throw(fault) if fault is not None else steps.send(value)
+                step: Step = steps.throw(fault) if fault is not None else steps.send(value)
             except StopIteration:
-                return
+                return None
             value = fault = None
-            try:
-                value = await self._take(step)
-            except Exception as raised:
-                fault = raised
+            if isinstance(step, Look) and step.is_light and services.in_place:
+                try:
+                    value = step.call()
+                except Exception as raised:
+                    fault = raised
+            elif isinstance(step, Send) and transport.get_write_buffer_size() + len(step.octets) <= _HIGH_WATER:
+                transport.write(step.octets)
+            else:
+                return step
         steps.close()
+        return None
 
-    async def _take(self, step: Any) -> Any:
+    async def _take(self, step: Step) -> Any:
         transport = self._transport
         assert transport is not None
         if isinstance(step, Send):
             transport.write(step.octets)
             await self._can_write.wait()
-        elif isinstance(step, Look) and step.is_light and self._services.in_place:
-            return step.call()
         elif isinstance(step, Look):
             return await self._loop.run_in_executor(self._services.executor, step.call)
         elif isinstance(step, Wait):

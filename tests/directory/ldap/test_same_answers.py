@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory.ldap import answers, walking
+from directory.ldap import answers, look_ups, walking
 from directory.ldap.entries import Entry
 from directory.ldap.filling import FILLED_IN, fill_in
 from directory.ldap.filters import (
@@ -321,3 +321,23 @@ def test_only_what_takes_no_time_is_done_in_place(
     member.search(TOP, text, attributes=attributes)
     is_everybodys = FILLED_IN.isdisjoint(Selection.of(tuple(attributes)).keys) and "memberOf" not in text
     assert (len(seen) == 1) is (is_everybodys and ":caseIgnoreMatch:" not in text)
+
+
+def test_two_words_are_found_in_place_once_they_were_counted(member: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them, if it is rare: names with both are told from those with one without a look at each."""
+    seen: list[bool] = []
+    member.on_step = lambda step: seen.append(step.is_light) if isinstance(step, Look) else None
+    for text, steps, names in (
+        ("(cn=*an*ì*)", [True, False], ["Đỗ An Bình"]),
+        ("(cn=*ă*an*)", [True, True], ["Nguyễn Văn An"]),
+        ("(mail=*an*@city*)", [True, True], ["Nguyễn Văn An"]),
+        ("(&(cn=*ha*)(ou=*y*))", [True, True], []),
+    ):
+        seen.clear()
+        found = member.search(TOP, text, attributes=["cn"])
+        assert (seen[:2], sorted(set(found.names) & set(names))) == (steps, sorted(names))
+    monkeypatch.setattr(look_ups, "_COUNTED", 0)  # all are common
+    for size_limit in (1, 2):
+        seen.clear()
+        member.search(TOP, "(cn=*đỗ*hà*)", attributes=["cn"], size_limit=size_limit)
+        assert seen[:2] == [True, False]
