@@ -58,6 +58,17 @@ def ask(
     return office.panel.ask(letter, since=since)
 
 
+def look_at_file(office: PostOffice, path: Path, *, client: str, login: str) -> None:
+    """A file that is no message, before others get it.  Raises Unwanted, PutOff."""
+    if not office.panel or not office.config.scanners.own_mail:
+        return
+    verdict = verdict_of(office.panel.ask_about_file(Letter(path, office.new_reference(), client=client, login=login)))
+    if verdict.refusal is not None:
+        raise verdict.refusal
+    if verdict.action is Action.QUARANTINE:  # where messages wait for an administrator, not files
+        raise Unwanted(reason=verdict.reason)
+
+
 def verdict_of(opinions: Sequence[Opinion]) -> Verdict:
     """What the scanners alone would have.  That one has not looked is said also where nothing follows from it."""
     worst = gravest(opinions)

@@ -28,6 +28,7 @@ class _Scanner:
     name: str
     address: str
     scan: Callable[[Letter], Conversation]
+    takes_files: bool = False  # and not messages alone
 
 
 class Panel:
@@ -42,7 +43,7 @@ class Panel:
         self._scanners: list[_Scanner] = []
         if settings.clamav:
             self._scanners.append(
-                _Scanner(clamd.NAME, settings.clamav, lambda letter: clamd.scan(letter, on_virus=on_virus))
+                _Scanner(clamd.NAME, settings.clamav, lambda letter: clamd.scan(letter, on_virus=on_virus), True)
             )
         if settings.rspamd:
             host = "localhost" if settings.rspamd.startswith("/") else settings.rspamd
@@ -63,12 +64,19 @@ class Panel:
         ``since``: when the message's turn could have come.  One that has waited longer than a scanner may take is not
         shown to any: its sender would be gone before it is done, and come again.
         """
-        if letter.size > self._settings.max_size:
+        return self._ask(self._scanners, letter, since)
+
+    def ask_about_file(self, letter: Letter) -> tuple[Opinion, ...]:
+        """The same of those that take files which are no messages."""
+        return self._ask([each for each in self._scanners if each.takes_files], letter, None)
+
+    def _ask(self, scanners: Sequence[_Scanner], letter: Letter, since: float | None) -> tuple[Opinion, ...]:
+        if scanners and letter.size > self._settings.max_size:
             log.warning("reference=%s is too large to be scanned: %d octets", letter.reference, letter.size)
             return (Opinion("scanners", Action.CLEAN, f"{letter.size} octets are too many for them", is_blind=True),)
         is_late = since is not None and self._monotonic() - since > self._settings.seconds
         opinions = []
-        for scanner in self._scanners:
+        for scanner in scanners:
             opinion = self._ask_one(scanner, letter) if not is_late else self._failed(scanner, letter, "too much waits")
             opinions.append(opinion)
             if opinion.action is Action.REFUSE:

@@ -4,23 +4,28 @@ A letter waits as a draft while its file comes in.  A link is a secret that may 
 its owner's hand, or with his account; that the letter is taken back does not end it.  An encrypted letter takes none,
 for the file lies here as it is.
 
-Standards: RFC 9110 §9.2.1 (a GET changes nothing but how often it was asked for), RFC 6266.
+Standards: RFC 9110 §9.2.1 (a GET changes nothing but how often it was asked for), §13.1.2, §13.1.5, §14.2 (a download
+that was broken off goes on); RFC 6266.
 Limits: ``[webmail] link_size`` and ``link_days``; ``store.links.MOST`` of an account.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 from html import escape
+from typing import IO, Any
 
-from flask import Blueprint, Flask, abort, make_response, render_template, request
+from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.wsgi import wrap_file
 
 from directory.mail.accounts import find_account
 from directory.record import record
-from mailserver.refusals import LimitReached, NotPermitted, OverQuota, Refusal, TooLarge
+from mailserver.delivery import linked_files
+from mailserver.refusals import LimitReached, NotPermitted, OverQuota, Refusal, TooLarge, TryLater, Unwanted
 from mailserver.store import links
+from mailserver.store.links import Link
 from webmail import pages
 from webmail.account.login import account, may_send, person
 from webmail.errors import refusal_text
@@ -38,6 +43,7 @@ blueprint = Blueprint("links", __name__)
 PATH = "/links"
 PATIENCE = 60
 _FORM_OVERHEAD = 2 * 1024 * 1024
+_PIECE = 256 * 1024
 
 
 def init_app(app: Flask) -> None:
@@ -81,24 +87,19 @@ def change() -> Answer:
         return _page(draft, _("Choose at least one file first."), 422)
     try:
         saved = letters.save(_with_link(letter, upload))
-    except (LimitReached, NotPermitted, OverQuota, TooLarge) as refusal:
+    except (LimitReached, NotPermitted, OverQuota, TooLarge, TryLater, Unwanted) as refusal:
         return _page(draft, _why(refusal), 409)
     return pages.see_other(f"/compose/{saved.uid}")
 
 
 def _with_link(letter: Letter, upload: FileStorage) -> Letter:
     """Keep the file, and put its link below what was written.  Raises Refusal."""
-    rules = services().config.webmail
-    if not rules.link_size:
-        raise NotPermitted
-    owner, name = account(), file_name(upload.filename or "")
-    digest, size = links.keep(services().store, upload.stream, rules.link_size)
-    token, job = links.make(owner.id, name, digest, size, seconds=rules.link_days * 86_400, allowed=owner.quota_bytes)
-    services().store.write(job).result(PATIENCE)
-    _record("link.make", size=size)
-    until = full_time(services().clock() + rules.link_days * 86_400)
-    address = f"{request.url_root}files/{token}"
-    told = _("%(name)s (%(size)s, until %(when)s)", name=name, size=readable_size(size), when=until)
+    name = file_name(upload.filename or "")
+    made = linked_files.take_in(services().office, account(), request.remote_addr or "", name, upload.stream)
+    _record("link.make", size=made.size)
+    until = full_time(made.expires_at)
+    address = f"{request.url_root}files/{made.token}"
+    told = _("%(name)s (%(size)s, until %(when)s)", name=name, size=readable_size(made.size), when=until)
     html = f'<p>{escape(told)}:<br><a href="{escape(address)}">{escape(address)}</a></p>'
     return letters.with_paragraph(letter, f"{told}:\n{address}\n", html)
 
@@ -114,6 +115,8 @@ def _why(refusal: Refusal) -> str:
         return _("The file is too large: at most %(size)s.", size=most)
     if isinstance(refusal, LimitReached):
         return _("You have too many links. End some of them first.")
+    if isinstance(refusal, Unwanted):
+        return _("Something harmful was found in the file. It was not taken.")
     return refusal_text(refusal)
 
 
@@ -144,20 +147,77 @@ def download(token: str) -> Answer:
     with services().store.read() as conn:
         link = links.find(conn, token[:100], int(services().clock()))
     if link is None or not _is_at_work(link.account_id):
+        if services().look_ups.wait(f"files {request.remote_addr}"):
+            abort(429)
         return _ended()
     response = as_download(b"", link.name, "application/octet-stream")
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
-    if request.method == "GET":
-        try:
-            file = open(services().store.blobs.path(link.digest), "rb")  # noqa: SIM115  (the response closes it)
-        except FileNotFoundError:
-            return _ended()
-        response.response = wrap_file(request.environ, file, 256 * 1024)
-        response.direct_passthrough = True
+    response.headers["Accept-Ranges"] = "bytes"
+    response.set_etag(link.digest.hex())
+    if request.method == "HEAD":
+        response.content_length = link.size
+        return response
+    if request.if_none_match.contains(link.digest.hex()):
+        response.status_code = 304
+        return response
+    return _with_octets(response, link)
+
+
+def _with_octets(response: Response, link: Link) -> Answer:
+    """The file, or the part of it that was asked for; each that begins at the beginning counts."""
+    first, after = _wanted(link)
+    if first >= after and link.size:
+        response.status_code = 416
+        response.headers["Content-Range"] = f"bytes */{link.size}"
+        return response
+    try:
+        file = open(services().store.blobs.path(link.digest), "rb")  # noqa: SIM115  (the response closes it)
+    except FileNotFoundError:
+        return _ended()
+    file.seek(first)
+    if after - first < link.size:
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {first}-{after - 1}/{link.size}"
+    response.content_length = after - first
+    wanted: Any = file if after == link.size else Portion(file, after - first)
+    response.response = wrap_file(request.environ, wanted, _PIECE)
+    response.direct_passthrough = True
+    if first == 0:
         with contextlib.suppress(Refusal):  # a full disk keeps nobody from reading
             services().store.write(lambda tx: links.count(tx, link.id)).result(PATIENCE)
-    response.content_length = link.size
     return response
+
+
+def _wanted(link: Link) -> tuple[int, int]:
+    """From where to where.  Several ranges, and those of a file that it is not any more, are the whole file
+    (RFC 9110 §13.1.5, §14.2).
+    """
+    asked, known = request.range, request.if_range
+    unchanged = "If-Range" not in request.headers or known.etag == link.digest.hex()
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not unchanged:
+        return 0, link.size
+    return asked.range_for_length(link.size) or (link.size, link.size)
+
+
+class Portion(io.RawIOBase):
+    """So many octets of a file from where it stands; closing it closes the file."""
+
+    def __init__(self, file: IO[bytes], left: int) -> None:
+        self._file = file
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._file.read(min(len(buffer), self._left))
+        buffer[: len(piece)] = piece
+        self._left -= len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _is_at_work(account_id: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +16,15 @@ from flask import Flask
 
 from directory.mail import account_changes
 from directory.tables import account as account_table
+from mailserver.config import Scanners
+from mailserver.scanning.asking import Panel
 from mailserver.store import links, quota
 from mailserver.store.blobs import ORPHAN_AGE
+from tests.mailserver.scanning.test_panel import clamd_says, listening
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall
 from webmail import create_app
+from webmail.services import LOOK_UPS_AT_ONCE
 
 DAY = 86_400
 OCTETS = os.urandom(400_000)  # more than a letter may hold there
@@ -138,7 +144,8 @@ def test_it_ends_with_the_account(an: Visitor, stranger: Visitor, hall: TownHall
 def test_there_is_a_largest_and_there_may_be_none(hall: TownHall) -> None:
     config = hall.services.config
     for most, status in ((1000, 409), (0, 409)):
-        given = replace(hall.services, config=replace(config, webmail=replace(config.webmail, link_size=most)))
+        changed = replace(config, webmail=replace(config.webmail, link_size=most))
+        given = replace(hall.services, config=changed, office=replace(hall.services.office, config=changed))
         visitor = Visitor(create_app(given), hall).sign_in("an")
         assert ("/links" in visitor.page("/compose")) is False
         assert ('value="link"' in visitor.page("/compose")) is (most > 0)
@@ -167,6 +174,89 @@ def test_so_many_and_no_more(an: Visitor, hall: TownHall, monkeypatch: pytest.Mo
     monkeypatch.setattr(links, "MOST", 1)
     link(an)
     assert upload(an, draft(an)).status_code == 409
+
+
+def ask(stranger: Visitor, path: str, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return stranger.client.get(path, headers=named, buffered=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "after"),
+    [("bytes=0-99", 0, 100), ("bytes=100-", 100, 400_000), ("bytes=-50", 399_950, 400_000), ("bytes=7-7", 7, 8),
+     ("bytes=399999-500000", 399_999, 400_000)],
+)  # fmt: skip
+def test_a_download_goes_on_where_it_was_broken_off(
+    an: Visitor, stranger: Visitor, hall: TownHall, wanted: str, first: int, after: int
+) -> None:
+    path = link(an)
+    answer = ask(stranger, path, Range=wanted)
+    assert answer.status_code == 206
+    assert answer.get_data() == OCTETS[first:after]
+    assert answer.headers["Content-Range"] == f"bytes {first}-{after - 1}/400000"
+    assert answer.content_length == after - first
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert _kept(hall)[0].downloads == (first == 0)
+
+
+def test_a_range_of_another_file_is_the_whole_one(an: Visitor, stranger: Visitor) -> None:
+    path = link(an)
+    whole = ask(stranger, path)
+    assert (whole.status_code, whole.headers["Accept-Ranges"]) == (200, "bytes")
+    etag = whole.headers["ETag"]
+    assert ask(stranger, path, Range="bytes=5-9", If_Range=etag).get_data() == OCTETS[5:10]
+    odd = [{"If_Range": '"another"'}, {"If_Range": "Mon, 23 Nov 2026 08:00:00 GMT"}]
+    for answer in [ask(stranger, path, Range="bytes=5-9", **each) for each in odd] + [
+        ask(stranger, path, Range=each) for each in ("bytes=0-1,5-9", "lines=1-2", "bytes=x", "bytes=9-5", "")
+    ]:
+        assert (answer.status_code, answer.get_data()) == (200, OCTETS)
+    beyond = ask(stranger, path, Range="bytes=400000-")
+    assert (beyond.status_code, beyond.headers["Content-Range"], beyond.get_data()) == (416, "bytes */400000", b"")
+    same = ask(stranger, path, If_None_Match=etag)
+    assert (same.status_code, same.get_data()) == (304, b"")
+    head = stranger.client.head(path, headers={"Range": "bytes=0-9"})  # RFC 9110 §14.2: of a GET alone
+    assert (head.status_code, head.content_length, head.headers["ETag"]) == (200, len(OCTETS), etag)
+
+
+def test_an_empty_file_is_fetched_too(an: Visitor, stranger: Visitor) -> None:
+    path = link(an, b"")
+    assert ask(stranger, path).status_code == 200
+    assert ask(stranger, path, Range="bytes=0-").status_code == 200
+
+
+def test_who_guesses_is_slowed_down_and_who_knows_is_not(an: Visitor, stranger: Visitor) -> None:
+    path = link(an)
+    answers = [stranger.get(f"/files/{number:043}").status_code for number in range(LOOK_UPS_AT_ONCE + 5)]
+    assert set(answers[:LOOK_UPS_AT_ONCE]) == {404}
+    assert answers[-1] == 429
+    assert ask(stranger, path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "told"),
+    [
+        (b"stream: OK\0", 303, ""),
+        (b"stream: Evil FOUND\0", 409, "có nội dung gây hại"),
+        (b"INSTREAM size limit exceeded. ERROR\0", 409, "Hiện chưa thực hiện được"),
+    ],
+)
+@pytest.mark.parametrize("on_virus", ["refuse", "quarantine"])
+def test_a_scanner_looks_before_anybody_can_fetch(
+    hall: TownHall, tmp_path: Path, says: bytes, status: int, told: str, on_virus: str
+) -> None:
+    with listening(tmp_path / "clamd", clamd_says(says)) as calls, listening(tmp_path / "rspamd", clamd_says(b"")):
+        scanners = Scanners(
+            clamav=str(tmp_path / "clamd"), rspamd=str(tmp_path / "rspamd"), on_virus=on_virus, own_mail=True
+        )
+        panel = Panel(scanners, our_name="mail.test.example", monotonic=time.monotonic)
+        config = replace(hall.services.config, scanners=scanners)
+        office = replace(hall.services.office, panel=panel, config=config)
+        visitor = Visitor(create_app(replace(hall.services, office=office, config=config)), hall).sign_in("an")
+        answer = upload(visitor, draft(visitor))
+    assert answer.status_code == status
+    assert told in answer.get_data(as_text=True)
+    assert len(calls) == 1
+    assert len(_kept(hall)) == (status == 303)
 
 
 def _kept(hall: TownHall) -> list[links.Link]:
