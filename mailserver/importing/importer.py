@@ -17,7 +17,7 @@ from mailserver.importing.journal import known_tokens, record
 from mailserver.importing.names import below, joined
 from mailserver.importing.source import Folder, Passed, Source, SourceFault, SourceMessage, Unreadable
 from mailserver.refusals import OverQuota, Refusal, TryLater
-from mailserver.store import Store, mailboxes, messages
+from mailserver.store import Store, mailboxes, messages, unscanned
 from mailserver.store.content import Content
 from mailserver.store.database import Transaction
 from mailserver.store.flags import SYSTEM_FLAGS
@@ -105,7 +105,7 @@ class Importer:
         except Refusal as refusal:
             self._report.failures.append(Failure(folder.name, "", refusal.client_text))
             return
-        batch = _Batch()
+        batch = self._begin_batch(mailbox)
         done = 0
         for item in source.messages(folder, self._known):
             if isinstance(item, Passed):
@@ -119,9 +119,16 @@ class Importer:
                 self._take(batch, item, folder, mailbox)
             if batch.is_full():
                 self._write(batch, folder, mailbox)
+                batch = self._begin_batch(mailbox)
                 self._progress(Progress(folder.name, done, folder.count, self._report))
         self._write(batch, folder, mailbox)
         self._progress(Progress(folder.name, done, folder.count, self._report))
+
+    def _begin_batch(self, mailbox: Mailbox | None) -> _Batch:
+        if mailbox is None:
+            return _Batch()
+        with self._store.read() as connection:
+            return _Batch(may_wait=unscanned.may_wait(connection, mailbox.id, BATCH_MESSAGES))
 
     def _known(self, tokens: Iterable[bytes]) -> set[bytes]:
         with self._store.read() as connection:
@@ -169,7 +176,7 @@ class Importer:
             batch.counted += 1
             return
         try:
-            content = self._store.prepare(message.octets)
+            content = self._store.prepare(message.octets, scans=not batch.may_wait)
         except TryLater:
             raise
         except Exception as fault:
@@ -197,7 +204,6 @@ class Importer:
                 log.exception("a batch could not be kept; trying its messages one by one")
                 for message, content in batch.messages:
                     self._write_one(message, content, folder, mailbox)
-        batch.clear()
 
     def _write_one(self, message: SourceMessage, content: Content, folder: Folder, mailbox: Mailbox) -> None:
         plain = replace(message, flags=message.flags & SYSTEM_FLAGS.keys())
@@ -221,15 +227,15 @@ class Importer:
             wanted = [token for message, _ in batch for token in message.tokens]
             known = known_tokens(tx.connection, self._account_id, wanted)
             fresh: set[bytes] = set()
-            brought = octets = 0
+            entries = []
             for message, content in batch:
                 if not known.intersection(message.tokens):
-                    messages.append(tx, content, [Target(mailbox.id, message.flags, message.internal_date)])
-                    brought += 1
-                    octets += content.size
+                    entries.append((content, Target(mailbox.id, message.flags, message.internal_date)))
                 fresh.update(message.tokens)
+            if entries:
+                messages.append_many(tx, entries)
             record(tx, self._account_id, fresh - known)
-            return brought, octets
+            return len(entries), sum(content.size for content, _ in entries)
 
         brought, octets = self._store.write(job, [mailbox.id]).result()
         self._report.brought += brought
@@ -238,9 +244,10 @@ class Importer:
 
 
 class _Batch:
-    """Messages that wait for the next transaction."""
+    """Messages that wait for the next transaction, and perhaps for their scan (``store.unscanned``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_wait: bool = False) -> None:
+        self.may_wait = may_wait
         self.messages: list[tuple[SourceMessage, Content]] = []
         self.octets = 0
         self.counted = 0  # in a dry run, instead of messages
@@ -255,8 +262,3 @@ class _Batch:
 
     def is_full(self) -> bool:
         return len(self.messages) + self.counted >= BATCH_MESSAGES or self.octets >= BATCH_OCTETS
-
-    def clear(self) -> None:
-        self.messages = []
-        self.octets = self.counted = 0
-        self._tokens = set()

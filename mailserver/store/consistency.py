@@ -67,9 +67,12 @@ _INVARIANTS: dict[str, str] = {
           AND NOT EXISTS (SELECT 1 FROM unscanned u WHERE message.id BETWEEN u.first_id AND u.last_id)""",
     "a mailbox does not know that a message in it waits for its scan": """
         SELECT p.mailbox_id, p.uid FROM (
-            SELECT mailbox_id, uid, message_id FROM placement UNION ALL SELECT mailbox_id, uid, message_id FROM expunged
+            SELECT p.mailbox_id, p.uid, p.message_id FROM unscanned w CROSS JOIN placement p
+            WHERE p.message_id BETWEEN w.first_id AND w.last_id
+            UNION ALL
+            SELECT e.mailbox_id, e.uid, e.message_id FROM unscanned w CROSS JOIN expunged e
+            WHERE e.message_id BETWEEN w.first_id AND w.last_id
         ) AS p
-        JOIN unscanned w ON p.message_id BETWEEN w.first_id AND w.last_id
         WHERE NOT EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = p.message_id)
           AND NOT EXISTS (SELECT 1 FROM unscanned u WHERE u.mailbox_id = p.mailbox_id
                           AND p.message_id BETWEEN u.first_id AND u.last_id)""",

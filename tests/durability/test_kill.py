@@ -28,6 +28,7 @@ from sqlalchemy import create_engine, select, text
 
 from mailserver.store import Store, mailboxes, reading
 from mailserver.store.tables import message, spool_item
+from mailserver.store.unscanned import ANYWHERE, FEWEST
 from security.tls import client_context
 from tests.live import LiveServer
 
@@ -160,11 +161,21 @@ class Filer(Client):
                 self.ledger.sent[number].is_answered = True
                 self.ledger.sent[number].uid = int(found[1])
                 mine.append((number, int(found[1])))
+                if self.chance.random() < 0.2:
+                    self.bring_many(line)
                 if len(mine) > 2:
                     number, uid = mine.pop(0)
                     ok(line.uid("STORE", str(uid), "+FLAGS", "(\\Flagged $Xong)"))
                     ok(line.uid("MOVE", str(uid), "Archive"))
                     self.ledger.moved.add(number)
+
+    def bring_many(self, line: imaplib.IMAP4) -> None:
+        """All or none of them, and their scan is put off."""
+        letters = [self.letter("many", frozenset({"chi"})) for _ in range(FEWEST)]
+        items = b" ".join(b"(\\Seen) {%d+}\r\n%b" % (len(octets), octets) for _, octets in letters)
+        ok(line.xatom("APPEND", "INBOX", items))  # type: ignore[arg-type]
+        for number, _ in letters:
+            self.ledger.sent[number].is_answered = True
 
 
 @contextlib.contextmanager
@@ -248,7 +259,7 @@ def check_store(server: LiveServer, ledger: Ledger) -> None:
     store = Store(server.config.store_url, server.config.data)
     try:
         assert store.check_consistency() == []
-        with store.read() as connection:
+        with store.read_scanned(ANYWHERE) as connection:
             owners = {}
             for login in ACCOUNTS:
                 owners[login] = copies(server, connection, login)

@@ -40,6 +40,7 @@ from mailserver.store import open_store
 from mailserver.store import reading as store_reading
 from mailserver.store.mailboxes import Mailbox, create_mailbox, find_mailbox, list_mailboxes
 from mailserver.store.messages import Target, append
+from mailserver.store.unscanned import in_mailbox
 from security.passwords import hash_password
 from security.proven import ProvenLogins
 from security.throttle import Throttle
@@ -132,7 +133,7 @@ class TownHall:
         """(uid, flags, subject) of what is in a mailbox."""
         mailbox = self.mailbox(login, name)
         everything = [(1, 2**32)]
-        with self.services.store.read() as conn:
+        with self.services.store.read_scanned(in_mailbox(mailbox.id)) as conn:
             found = store_reading.fetch(conn, mailbox.id, everything, ("uid", "flags", "subject"))
             return [(row.uid, row.flags, row.subject) for row in found]
 

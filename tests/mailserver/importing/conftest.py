@@ -11,6 +11,7 @@ import pytest
 
 from mailserver.store import mailboxes, messages, reading
 from mailserver.store.flags import flag_names
+from mailserver.store.unscanned import of_account
 
 
 @dataclass
@@ -171,7 +172,7 @@ class Held:
 
     def mail(self, name="INBOX"):
         """(subject, flags, internal date) of every message, oldest UID first."""
-        with self.store.read() as connection:
+        with self.store.read_scanned(of_account(self.account)) as connection:
             mailbox = mailboxes.find_mailbox(connection, self.account, name)
             assert mailbox is not None, self.names()
             rows = reading.fetch(connection, mailbox.id, messages.EVERYTHING, ["subject", "flags", "internal_date"])
