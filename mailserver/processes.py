@@ -2,8 +2,7 @@
 
 ``mail`` workers serve SMTP, LMTP, IMAP and LDAP on one event loop each; ``web`` workers the webmail; one ``steward``
 sends to other servers and forgets what may be forgotten; ``keys`` holds private keys; ``index`` comes when it is called
-and stands behind them all.
-All are children of the supervisor and share its sockets.
+and stands behind them all.  All are children of the supervisor and share its sockets.
 """
 
 from __future__ import annotations
@@ -48,14 +47,12 @@ log = logging.getLogger("citymail.processes")
 MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps")
 WEB_SERVICES = ("http", "https")
 
-# Seconds between bringing SQLite's log home, bringing the directory in line with the date, forgetting, and telling
-# administrators what waits for them.
+# Seconds between bringing SQLite's log home and scanning what waits (half of the time), bringing the directory in line
+# with the date, forgetting, and telling administrators what waits for them.
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
 _TELLING = 15.0
-# Seconds between looks for messages whose scan was put off; half of them is theirs.
-_SCANNING = 0.5
 # Seconds between looks for snoozed messages whose moment has come, or that were answered.
 _WAKING = 30.0
 # Seconds between looks for mail that the indexes of accounts that are searched do not know yet, and for much of it.
@@ -396,7 +393,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
     sessions = system.config.webmail
     tasks: list[tuple[float, Callable[[], object]]] = [
         (_CHECKPOINT, system.store.checkpoint),
-        (_SCANNING, lambda: system.store.scan_for(_SCANNING / 2)),
+        (_CHECKPOINT, lambda: system.store.scan_for(_CHECKPOINT / 2)),
         (_INDEXING, lambda: system.store.fulltext.call_after(1)),
         (_GATHERING, lambda: system.store.fulltext.call_after(_MANY)),
         (
