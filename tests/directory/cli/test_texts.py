@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
 
@@ -30,12 +31,24 @@ def holes(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-@pytest.mark.parametrize("key", sorted(TEXTS))
-def test_both_languages_are_there(key: str) -> None:
-    english, vietnamese = TEXTS[key]
-    assert english.strip()
-    assert vietnamese.strip()
-    assert holes(english) == holes(vietnamese)
+def lacking(texts: Mapping[str, tuple[str, str]]) -> list[str]:
+    """What does not stand in both languages, or not with the same values in it."""
+    return [
+        key
+        for key, (english, vietnamese) in texts.items()
+        if not english.strip() or not vietnamese.strip() or holes(english) != holes(vietnamese)
+    ]
+
+
+def test_both_languages_are_there() -> None:
+    assert lacking(TEXTS) == []
+
+
+def test_a_text_that_is_missing_or_lacks_a_value_is_named() -> None:
+    whole = {"unit.add": ("Adds {name}.", "Thêm {name}.")}
+    assert lacking(whole) == []
+    for broken in (("Adds {name}.", " "), ("", "Thêm {name}."), ("Adds {name}.", "Thêm.")):
+        assert lacking({**whole, "unit.move": broken}) == ["unit.move"]
 
 
 @pytest.mark.parametrize("code", sorted(FAULTS))
