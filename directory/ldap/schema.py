@@ -10,7 +10,8 @@ without marks.  Certificates are not matched, but for their presence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from directory.ldap import matching as rules
@@ -31,15 +32,15 @@ class AttributeType:
     single: bool = False
     usage: Usage = "userApplications"
     transfer: str = ""  # the option without which its values are not sent (RFC 4522 §4)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.names[0].lower())
 
     @property
     def name(self) -> str:
         """As it is written with its values."""
         return self.names[0] + self.transfer
-
-    @property
-    def key(self) -> str:
-        return self.names[0].lower()
 
     @property
     def is_operational(self) -> bool:
@@ -254,10 +255,18 @@ _BY_NAME = {name.lower(): kind for kind in ATTRIBUTES for name in (kind.oid, *ki
 _CLASS_BY_NAME = {name.lower(): each.name for each in CLASSES for name in (each.oid, each.name)}
 
 
+_REMEMBERED, _SHORT = 500, 60
+
+
 def find_attribute(description: str) -> AttributeType | None:
     """By OID or name in any case.  With another option than the one it is sent with (``;lang-vi``) it is a subtype,
     which no entry has.
     """
+    return _recurring(description) if len(description) <= _SHORT else None
+
+
+@lru_cache(_REMEMBERED)
+def _recurring(description: str) -> AttributeType | None:
     name, mark, options = description.lower().partition(";")
     kind = _BY_NAME.get(name)
     return kind if kind is not None and mark + options in ("", kind.transfer) else None
