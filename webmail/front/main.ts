@@ -6,6 +6,7 @@ import { onKey } from "./keys";
 import { startLive } from "./live";
 import { forgetAll } from "./local";
 import { startMail } from "./mail";
+import { startMenus } from "./menus";
 import { startPanes } from "./panes";
 import { retireOffers } from "./toasts";
 
@@ -19,7 +20,9 @@ document.addEventListener("click", (event) => {
   const help = closest(event, "[data-help]");
   if (help) {
     event.preventDefault();
-    help.closest("details")?.removeAttribute("open");
+    const menu = help.closest("details");
+    at("summary", menu ?? document)?.focus(); // where the dialog hands the focus back to
+    menu?.removeAttribute("open");
     at<HTMLDialogElement>("#keys")?.showModal();
   }
 });
@@ -56,3 +59,4 @@ startLive();
 startPanes();
 startDragging();
 retireOffers();
+startMenus();
