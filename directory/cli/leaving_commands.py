@@ -1,7 +1,10 @@
-"""``citymail official remove|undo-remove|leaving|return``; ``citymail mailbox entrust|withdraw|undo-remove``."""
+"""``citymail official remove|undo-remove|leaving|handover|return``;
+``citymail mailbox entrust|withdraw|undo-remove``.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -17,6 +20,7 @@ from directory.mail import accounts, address_life, custody
 from directory.mail.accounts import Account, find_account
 from directory.staff import leaving, people, postings, units
 from directory.staff.departures import Departure, leavings
+from directory.staff.holdings import holdings_of
 
 
 def _find(conn: Reading | Writing, key: str) -> Account:
@@ -92,6 +96,34 @@ def list_leaving(cli: CliContext) -> None:
                 for each in found
             ],
         )  # fmt: skip
+
+
+@click.command("handover", help=help_text("leaving.handover"))
+@click.argument("official")
+@directory_command
+def handover(cli: CliContext, official: str) -> None:
+    with cli.directory.read() as conn:
+        found = holdings_of(conn, people.find_official(conn, official))
+    cli.give([asdict(each) for each in found])
+    if not cli.as_json:
+        cli.table(
+            ("kind", "what", "where", "how", "until"),
+            [
+                (
+                    text(f"holding.{each.kind}", cli.language),
+                    each.what,
+                    each.where,
+                    ", ".join(
+                        text(f"right.{word}", cli.language) if each.kind in _BY_RIGHTS else word for word in each.how
+                    ),
+                    each.until,
+                )
+                for each in found
+            ],
+        )
+
+
+_BY_RIGHTS = ("mailbox", "reader")
 
 
 def _described(conn: Reading | Writing, order: Departure) -> dict[str, Any]:
@@ -187,5 +219,5 @@ def undo_closing(cli: CliContext, mailbox: str, decision: str) -> None:
     cli.say("leaving.reopened", login=found.login)
 
 
-of_officials: list[click.Command] = [remove, undo_remove, list_leaving, return_]
+of_officials: list[click.Command] = [remove, undo_remove, list_leaving, handover, return_]
 of_mailboxes: list[click.Command] = [entrust, withdraw, undo_closing]

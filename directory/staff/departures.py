@@ -66,7 +66,7 @@ DEPARTURE_COLUMNS = (
     departure.c.problem,
 )
 # What names the leaver, and ends with him.
-_NAMING = (
+NAMING = (
     (group_account, group_account.c.account_id),
     (group_poster, group_poster.c.account_id),
     (group_moderator, group_moderator.c.account_id),
@@ -180,7 +180,7 @@ def _of_account(conn: Writing, found: Account, order: Departure) -> Iterator[Cha
 
 
 def _of_others(conn: Writing, account_id: str) -> Iterator[Change]:
-    for table, column in _NAMING:
+    for table, column in NAMING:
         for row in conn.execute(select(table).where(column == account_id).order_by(*table.primary_key)).mappings():
             yield Change(table.name, {key.name: row[key.name] for key in table.primary_key}, dict(row), None)
 

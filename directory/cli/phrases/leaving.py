@@ -18,6 +18,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "leaving.reopened": ("{login} is open again.", "Đã mở lại {login}."),
     "leaving.list": ("Who is to leave, and when.", "Những người sắp nghỉ và ngày nghỉ."),
+    "leaving.handover": (
+        "What somebody holds that others take over, or held until he left: posts, addresses, mailboxes, groups, "
+        "administration, custody.",
+        "Những gì một người đang giữ (hoặc đã giữ đến khi nghỉ) cần bàn giao: chức vụ, địa chỉ, hộp thư, nhóm, "
+        "quyền quản trị, thư được giao giữ.",
+    ),
+    "holding.post": ("post", "chức vụ"),
+    "holding.address": ("address", "địa chỉ"),
+    "holding.mailbox": ("mailbox", "hộp thư"),
+    "holding.post-mailbox": ("mailbox that comes with a post", "hộp thư theo chức vụ"),
+    "holding.reader": ("reads his mailbox", "đọc hộp thư của người này"),
+    "holding.member": ("member of the group", "thành viên nhóm"),
+    "holding.poster": ("may write to the group", "được gửi đến nhóm"),
+    "holding.moderator": ("moderator of the group", "người duyệt thư của nhóm"),
+    "holding.administration": ("administration", "quyền quản trị"),
+    "holding.custody": ("keeps the mail of", "giữ thư để lại của"),
     "leaving.entrust": (
         "Let somebody read a closed mailbox for a time; needs a reason.",
         "Giao cho một người đọc hộp thư đã đóng trong một thời gian; phải có lý do.",
@@ -40,6 +56,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mailbox.detach": ("A post does not go with the mailbox any longer.", "Chức vụ không còn kèm hộp thư."),
     "mailbox.attached": ("The post goes with {login}.", "Chức vụ đã gắn với {login}."),
     "mailbox.detached": ("The post does not go with {login} any more.", "Chức vụ không còn gắn với {login}."),
+    "column.what": ("what", "nội dung"),
+    "column.where": ("where", "nơi"),
+    "column.how": ("rights", "quyền"),
     "column.custodian": ("custodian", "người giữ thư"),
     "column.last_day": ("last day", "ngày cuối"),
     "column.leaves": ("leaves after", "nghỉ sau ngày"),

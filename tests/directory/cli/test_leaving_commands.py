@@ -37,6 +37,44 @@ def test_a_leaving_by_mistake_is_taken_back(citymail: Terminal, an: str) -> None
     assert (shown["status"], shown["has_password"], shown["posts"][0]["valid_until"]) == ("active", True, None)
 
 
+def test_what_is_handed_over_is_told_before_and_after(citymail: Terminal, an: str) -> None:
+    """Of somebody who left it is told from the order by which he did; what comes with a post has gone with it."""
+    citymail("official", "add", "--name", "Lê Thị Bình", "--unit", "SYT", "--position", "CV")
+    citymail("alias", "add", "giam.sat", an)
+    citymail("mailbox", "add", "giamdoc.syt", "--name", "Giám đốc Sở Y tế")
+    citymail("mailbox", "attach", "giamdoc.syt", "--unit", "SYT", "--position", "GD")
+    citymail("mailbox", "add", "duongdaynong", "--name", "Đường dây nóng")
+    citymail("mailbox", "grant", "duongdaynong", an)
+    citymail("group", "add", "to.cong.tac", "--name", "Tổ công tác")
+    citymail("group", "add-member", "to.cong.tac", an)
+    citymail("group", "set", "to.cong.tac", "--moderator", an)
+    citymail("admin", "grant", an, "helpdesk", "--unit", "SYT")
+    citymail("official", "remove", "binhlt", "--custodian", an, "--reason", "Hồ sơ")
+    held = [tuple(each.values()) for each in citymail.json("official", "handover", an)]
+    assert [(kind, what, where) for kind, what, where, _, _ in held] == [
+        ("post", "Giám đốc", "Sở Y tế"),
+        ("address", an, ""),
+        ("address", "giam.sat@city.gov.vn", ""),
+        ("custody", "binhlt@city.gov.vn", ""),
+        ("member", "to.cong.tac@city.gov.vn", "Tổ công tác"),
+        ("moderator", "to.cong.tac@city.gov.vn", "Tổ công tác"),
+        ("mailbox", "duongdaynong@city.gov.vn", ""),
+        ("administration", "helpdesk", "Sở Y tế"),
+        ("post-mailbox", "giamdoc.syt@city.gov.vn", ""),
+    ]
+    [mailbox] = [each for each in held if each[0] == "mailbox"]
+    assert mailbox[3:] == (["read", "send"], None)
+    said = citymail("official", "handover", an, "--lang", "vi")
+    assert "người duyệt thư của nhóm" in said
+    assert "đọc, gửi" in said
+    citymail("official", "remove", an)
+    left = [tuple(each.values()) for each in citymail.json("official", "handover", an)]
+    by_kind = {(kind, what) for kind, what, *_ in left}
+    assert by_kind == {(kind, what) for kind, what, *_ in held if kind != "post-mailbox"}
+    citymail("official", "undo-remove", an)
+    assert [tuple(each.values()) for each in citymail.json("official", "handover", an)] == held
+
+
 def test_who_starts_later_is_told_so(citymail: Terminal) -> None:
     citymail("official", "add", "--name", "Trần Chi", "--unit", "SYT", "--position", "CV", "--from", LATER)
     shown = citymail.json("official", "show", "chit")
