@@ -35,6 +35,7 @@ from mailserver.servers.supervisor import Bell, Ready, Role, Supervisor, bind
 from mailserver.servers.worker import Lifecycle, Service
 from mailserver.servers.worker import run as run_worker
 from mailserver.store import snoozing
+from mailserver.store.wakeups import Watched
 from mailserver.wiring import System, build, build_store, proven_logins, secret_key, tls_context
 from security.headcount import Headcount
 from security.pace import pace_memory
@@ -167,6 +168,7 @@ class Shared:
     guesses: ThrottleMemory = field(default_factory=ThrottleMemory)
     headcount: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
+    watched: Watched = field(default_factory=Watched)
     conduct: SharedTable = field(default_factory=conduct_memory)
     look_ups: SharedTable = field(default_factory=pace_memory)
     indexer: Bell = field(default_factory=Bell)
@@ -227,7 +229,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
     shared.headcount.sit_down()
 
     async def start() -> tuple[Sequence[Service], Lifecycle]:
-        system = build(config, shared.proven, shared.guesses, shared.indexer.ring)
+        system = build(config, shared.proven, shared.guesses, shared.indexer.ring, shared.watched)
         context = tls_context(config)
         for_officials = tls_context(config, for_officials=True)
         executor = ThreadPoolExecutor(config.workers.threads, thread_name_prefix="work")
@@ -305,7 +307,7 @@ def web_worker(config: Config, listeners: Listeners, shared: Shared, ready: Read
     from webmail.services import WebmailServices, look_up_pace
 
     _adopt_process(listeners, WEB_SERVICES)
-    system = build(config, shared.proven, shared.guesses, shared.indexer.ring)
+    system = build(config, shared.proven, shared.guesses, shared.indexer.ring, shared.watched)
     context = tls_context(config)
     services = WebmailServices(
         store=system.store,
@@ -346,7 +348,7 @@ def steward(config: Config, listeners: Listeners, shared: Shared, ready: Ready) 
     _adopt_process(listeners, ())
     if not config.relay.enabled:
         _block_the_end()
-    system = build(config, call_indexer=shared.indexer.ring)
+    system = build(config, call_indexer=shared.indexer.ring, watched=shared.watched)
     ending = threading.Event()
     housekeeping = threading.Thread(target=_keep_house, args=(system, ending), name="housekeeper")
     housekeeping.start()

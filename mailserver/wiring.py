@@ -19,6 +19,7 @@ from mailserver.config import Config
 from mailserver.delivery.post_office import PostOffice
 from mailserver.scanning.asking import Panel
 from mailserver.store import Store
+from mailserver.store.wakeups import Watched
 from security.proven import ProvenLogins
 from security.throttle import Throttle, ThrottleMemory
 from security.tls import server_context
@@ -49,11 +50,12 @@ def build(
     proven: ProvenLogins | None = None,
     guesses: ThrottleMemory | None = None,
     call_indexer: Callable[[], object] = lambda: None,
+    watched: Watched | None = None,
 ) -> System:
     """Open the databases, whose schema ``installation.prepare`` has brought up to date.
 
-    ``proven`` and ``guesses`` are what processes that judge logins have in common.  ``call_indexer`` wakes the process
-    that fills indexes.
+    ``proven`` and ``guesses`` are what processes that judge logins have in common, ``watched`` is what those have that
+    serve.  ``call_indexer`` wakes the process that fills indexes.
     """
     directory = Directory(
         config.directory_url,
@@ -62,7 +64,7 @@ def build(
         monotonic=time.monotonic,
         notice_within=0.5,
     )
-    store = build_store(config, call_indexer)
+    store = build_store(config, call_indexer, watched)
     gate = Gate(
         directory,
         throttle=Throttle(
@@ -83,7 +85,9 @@ def build(
     return System(config, directory, store, gate, office)
 
 
-def build_store(config: Config, call_indexer: Callable[[], object] = lambda: None) -> Store:
+def build_store(
+    config: Config, call_indexer: Callable[[], object] = lambda: None, watched: Watched | None = None
+) -> Store:
     """The mail alone, for who needs nobody's name."""
     return Store(
         config.store_url,
@@ -92,6 +96,7 @@ def build_store(config: Config, call_indexer: Callable[[], object] = lambda: Non
         recoverable_days=config.storage.recoverable_days,
         clock=time.time,
         call_indexer=call_indexer,
+        watched=watched,
     )
 
 

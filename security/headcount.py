@@ -64,6 +64,11 @@ class Headcount:
         finally:
             fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
 
+    @property
+    def is_seated(self) -> bool:
+        """Whether others see what this process counts."""
+        return self._first >= 0
+
     def add(self, key: str) -> None:
         self._mine[key] += 1
         if self._first >= 0:

@@ -24,7 +24,7 @@ from mailserver.imap.fetch_plan import RowItem, columns_of, renderer
 from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Section
 from mailserver.imap.grammar.responses import Expunged, no
 from mailserver.imap.grammar.syntax import SyntaxFault
-from mailserver.imap.message_commands import allowed_flags, bracketed, load
+from mailserver.imap.message_commands import FEW, allowed_flags, bracketed, load, set_few
 from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of, part_of
@@ -229,11 +229,12 @@ def _mark_seen(session: Session, spans: Spans) -> Steps[None]:
     if not unseen:
         return
     ranges = as_ranges(unseen)
-    done = yield store.write(
-        bracketed(view.mailbox_id, lambda tx: messages.set_flags(tx, view.mailbox_id, ranges, "add", ("\\Seen",))),
-        [view.mailbox_id],
-        lasting=False,
-    )
+    mailbox_id = view.mailbox_id
+    if len(unseen) <= FEW:
+        job = set_few(mailbox_id, ranges, "add", ("\\Seen",))
+    else:
+        job = bracketed(mailbox_id, lambda tx: messages.set_flags(tx, mailbox_id, ranges, "add", ("\\Seen",)))
+    done = yield store.write(job, [mailbox_id], heavy=len(ranges) > FEW, lasting=False)
     view.own_change(done.before, done.after, [(uid, modseq) for uid, _, modseq in done.result.changed])
 
 

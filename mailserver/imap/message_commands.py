@@ -8,7 +8,7 @@ Standards: RFC 9051 §6.4.3, §6.4.6, §6.4.7, §6.4.8, §6.4.9; RFC 7162 §3.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -32,7 +32,8 @@ T = TypeVar("T")
 
 # So few are looked at before they are changed: a commit for nothing would hold up everybody.
 FEW = 20
-# So many messages at once are not held back behind others' commits, nor hold theirs back.
+# So many messages at once are not held back behind others' commits, nor hold theirs back.  Neither do more than few
+# ranges, each of which is a statement.
 HEAVY_WRITE = 5000
 
 Pairs = list[tuple[int, int]]
@@ -59,6 +60,24 @@ def bracketed(mailbox_id: int, job: Callable[[Transaction], T]) -> Callable[[Tra
     return run
 
 
+def set_few(
+    mailbox_id: int,
+    ranges: Ranges,
+    operation: Operation,
+    flags: Collection[str],
+    unchanged_since: int | None = None,
+    allowed: int = ALL_FLAGS,
+) -> Callable[[Transaction], Bracketed[FlagsResult]]:
+    """As ``bracketed``, without asking: what changed tells the mailbox's modseq.  If nothing did, there is no telling,
+    and no need."""
+
+    def run(tx: Transaction) -> Bracketed[FlagsResult]:
+        result = messages.set_flags(tx, mailbox_id, ranges, operation, flags, unchanged_since, allowed, tell="earlier")
+        return Bracketed(result, result.modseq - 1, result.modseq)
+
+    return run
+
+
 def load(session: Session) -> SelectedMailbox:
     """The view, its UIDs known."""
     view = session.view
@@ -68,7 +87,8 @@ def load(session: Session) -> SelectedMailbox:
     return view
 
 
-_OPERATIONS: dict[Change, Literal["add", "remove", "replace"]] = {
+Operation = Literal["add", "remove", "replace"]
+_OPERATIONS: dict[Change, Operation] = {
     Change.ADD: "add",
     Change.REMOVE: "remove",
     Change.REPLACE: "replace",
@@ -115,7 +135,7 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
     # Of many messages that are all there the flags are read afterwards, as FETCH reads them.
     in_bulk = wanted > FEW and command.unchanged_since is None and not command.silent and not view.has_untold_expunges
 
-    def job(tx: Transaction) -> FlagsResult:
+    def set_many(tx: Transaction) -> FlagsResult:
         tell: Tell = "rows"
         if command.silent or in_bulk:
             state = changes.state(tx.connection, view.mailbox_id)
@@ -126,8 +146,12 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
                 tell = ("rows" if session.condstore else "nothing") if is_current else "earlier"
         return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed, tell)
 
+    if wanted <= FEW:
+        job = set_few(view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed)
+    else:
+        job = bracketed(view.mailbox_id, set_many)
     done = yield session.services.store.write(
-        bracketed(view.mailbox_id, job), [view.mailbox_id], heavy=wanted > HEAVY_WRITE, lasting=False
+        job, [view.mailbox_id], heavy=wanted > HEAVY_WRITE or len(ranges) > FEW, lasting=False
     )
     result = done.result
     if in_bulk and done.before == view.modseq:
@@ -171,7 +195,8 @@ def _already_so(session: Session, command: Store, ranges: Ranges, wanted: int, f
     mask = known_mask(flags, view.flags.keywords)
     if mask is None:
         return None
-    with session.services.store.read() as connection:
+    store = session.services.store
+    with store.glance() if len(ranges) == 1 else store.read() as connection:
         rows = reading.tuples(connection, view.mailbox_id, ranges, ("uid", "flags", "modseq"))
     affected = allowed if command.change is Change.REPLACE else mask & allowed
     having = 0 if command.change is Change.REMOVE else mask & allowed

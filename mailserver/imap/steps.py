@@ -49,6 +49,10 @@ class AnswerBroken(Exception):
 
 Step = bytes | Future[Any] | InThread | Pause | Prompt
 Steps = Generator[Step, Any, T]
+# Octets gathered from a command before they are written.
+GATHER = 384 * 1024
+# What comes after a command's last step.
+DONE = object()
 
 
 def drive(
@@ -76,3 +80,26 @@ def drive(
             step = steps.throw(fault) if fault is not None else steps.send(outcome)
     except StopIteration:
         return b"".join(sent)
+
+
+def take_steps(steps: Steps[None], value: Any, fault: BaseException | None) -> tuple[list[bytes], Any]:
+    """Run a command until it has to wait for something, ends (``DONE``), or has enough to be sent (None)."""
+    octets: list[bytes] = []
+    size = 0
+    try:
+        step = steps.throw(fault) if fault is not None else steps.send(value)
+        while True:
+            if isinstance(step, bytes):
+                if step:
+                    octets.append(step)
+                    size += len(step)
+                if size >= GATHER:
+                    return octets, None
+                step = steps.send(None)
+            elif isinstance(step, Future) and step.done():
+                fault = step.exception()
+                step = steps.throw(fault) if fault is not None else steps.send(step.result())
+            else:
+                return octets, step
+    except StopIteration:
+        return octets, DONE

@@ -24,7 +24,7 @@ from mailserver.imap.dispatch import handle, is_heavy
 from mailserver.imap.grammar.framing import Broken, Event, Framed, LiteralWanted, Rejected
 from mailserver.imap.grammar.responses import CONTINUE, bye
 from mailserver.imap.session import Session, State
-from mailserver.imap.steps import InThread, Pause, Prompt, Steps
+from mailserver.imap.steps import DONE, InThread, Pause, Prompt, Steps, take_steps
 from mailserver.servers.imap_services import ImapServices
 from mailserver.servers.imap_wire import ImapWire, real_transport
 
@@ -39,9 +39,8 @@ SIGN_OF_LIFE = 240.0
 # Octets a second of a command that was begun, and looks in a row at which it may come slower.
 LEAST_RATE = 500
 SLOW_LOOKS = 5
-# Octets gathered from a command before they are written; by how many a thread may be ahead of the loop, which writes
-# them; so many times it goes on before others get the thread.
-GATHER = 384 * 1024
+# Octets by which a thread may be ahead of the loop, which writes them; so many times it goes on before others get the
+# thread.
 AHEAD = 1024 * 1024
 PIECES = 32
 # Commands of one connection that are run before others get their turn.
@@ -52,8 +51,6 @@ _FOREIGN = re.compile(
     rb"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) [^ ]* HTTP/|(?:EHLO|HELO) ", re.IGNORECASE
 )
 _TLS_HELLO = b"\x16\x03"
-
-_DONE = object()
 
 
 def protocol_factory(services: ImapServices, *, tls: bool) -> Callable[[], ImapConnection]:
@@ -345,7 +342,7 @@ class ImapConnection(ImapWire):
 
     def _take_outcome(self, octets: list[bytes], step: Any) -> None:
         self._gathered += octets
-        if step is _DONE:
+        if step is DONE:
             self._steps = None
             self._after_command()
         elif step is None:
@@ -478,21 +475,3 @@ class ImapConnection(ImapWire):
             self._flush()
         if session.state is State.LOGOUT:
             self._hang_up(b"")
-
-
-def take_steps(steps: Steps[None], value: Any, fault: BaseException | None) -> tuple[list[bytes], Any]:
-    """Run a command until it asks for something, ends (``_DONE``), or has enough to be sent (None)."""
-    octets: list[bytes] = []
-    size = 0
-    try:
-        step = steps.throw(fault) if fault is not None else steps.send(value)
-        while isinstance(step, bytes):
-            if step:
-                octets.append(step)
-                size += len(step)
-            if size >= GATHER:
-                return octets, None
-            step = steps.send(None)
-    except StopIteration:
-        return octets, _DONE
-    return octets, step

@@ -13,6 +13,10 @@ when it is committed, so that nothing is lost with this process, but perhaps at 
 synced carries it along, or a second later nothing else is waited for.  What must not be lost says so where it is done
 (``Transaction.must_last``), and such a batch is run again to be synced.
 
+On SQLite such a job takes less time than to wake another thread: if nobody else writes, whoever hands it in does it
+there and then, on the writer's connection.  Nothing is waited for, neither the disk nor other processes nor the log's
+way home: if anything would have to be, it is the writer's.
+
 On SQLite, writers of several processes queue on a file lock, which is fair and wakes at once, rather than on
 SQLite's polling.  On PostgreSQL several writers work at once, each batch locking its mailboxes in id order.
 
@@ -121,6 +125,16 @@ class _Job(Generic[T]):
         self.result = self.run(transaction)
 
 
+class _Writer:
+    """A connection that writes, None until there is work and after it broke; ``lock`` has who writes on it."""
+
+    __slots__ = ("connection", "lock")
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.lock = threading.Lock()
+
+
 class _Reading:
     """A thread's snapshot, entered and left; the outermost block sets its moment."""
 
@@ -170,6 +184,15 @@ class _Glance:
         pass
 
 
+class _OfThread(threading.local):
+    """How this thread reads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.reading = _Reading(engine)
+        # SQLite need not be told where one statement's snapshot begins.
+        self.glance = _Glance(self.reading) if engine.name == "sqlite" else self.reading
+
+
 class Database:
     """The store's database.  ``announce`` is called after each commit, before its futures resolve."""
 
@@ -177,37 +200,29 @@ class Database:
         self.engine: Engine = open_engine(url)
         self._announce = announce
         self._clock = clock
-        self._local = threading.local()
+        self._mine = _OfThread(self.engine)
         self._jobs: deque[_Job[Any]] = deque()
         self._waiting = threading.Condition()
         self._closing = False
         # Since when a commit has been on its way to the disk.
         self._unsynced_since: float | None = None
-        self._writers: list[threading.Thread] = []
+        self._writers = [_Writer() for _ in range(self.engine.concurrent_writers)]
+        self._threads: list[threading.Thread] = []
 
     # Reading
 
     @property
     def is_reading(self) -> bool:
         """Whether this thread is within a ``read()``, and so sees things as they were when that began."""
-        return self._reading.depth > 0
+        return self._mine.reading.depth > 0
 
     def read(self) -> AbstractContextManager[Connection]:
         """A snapshot: everything read inside the block is of one moment.  Blocks of one thread may nest."""
-        return self._reading
+        return self._mine.reading
 
     def glance(self) -> AbstractContextManager[Connection]:
-        """The same for one statement, which is a snapshot by itself: SQLite need not be told where it begins."""
-        reading = self._reading
-        return _Glance(reading) if self.engine.name == "sqlite" else reading
-
-    @property
-    def _reading(self) -> _Reading:
-        """This thread's."""
-        reading: _Reading | None = getattr(self._local, "reading", None)
-        if reading is None:
-            reading = self._local.reading = _Reading(self.engine)
-        return reading
+        """The same for one statement, which is a snapshot by itself: cheaper."""
+        return self._mine.glance
 
     # Writing
 
@@ -222,15 +237,17 @@ class Database:
         """Run ``job`` in a transaction that is committed together with what else waits.
 
         ``mailboxes`` are those it will change, as far as known: PostgreSQL locks them in order.  A ``heavy`` job has
-        a transaction to itself.  One that is not ``lasting`` changes flags: it need not wait for the disk, and may be
-        lost at a power cut just after.  The future raises the job's own Refusal, or TryLater when the database could
-        not take it (disk full, lost connection); then nothing of the job is kept.
+        a transaction to itself.  One that is not ``lasting`` changes flags: it need not wait for the disk, may be lost
+        at a power cut just after, and is often done when this returns.  The future raises the job's own Refusal, or
+        TryLater when the database could not take it (disk full, lost connection); then nothing of the job is kept.
         """
         entry: _Job[T] = _Job(job, mailboxes, heavy, lasting, Future())
+        if not (lasting or heavy) and self._do_at_once(entry):
+            return entry.future
         with self._waiting:
             if self._closing:
                 raise TryLater(reason="the store is closing")
-            if not self._writers:
+            if not self._threads:
                 self._start_writers()
             self._jobs.append(entry)
             self._waiting.notify()
@@ -241,32 +258,70 @@ class Database:
         with self._waiting:
             self._closing = True
             self._waiting.notify_all()
-        for writer in self._writers:
-            writer.join()
+        for thread in self._threads:
+            thread.join()
         self.engine.dispose()
 
     def _start_writers(self) -> None:
-        for number in range(self.engine.concurrent_writers):
-            writer = threading.Thread(target=self._write_loop, name=f"store-writer-{number}", daemon=True)
-            self._writers.append(writer)
-            writer.start()
+        for number, writer in enumerate(self._writers):
+            name = f"store-writer-{number}"
+            thread = threading.Thread(target=self._write_loop, args=(writer,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
-    def _take(self, connection: Connection | None) -> list[_Job[Any]]:
-        """Wait for jobs; a batch of light ones, or one heavy one.  Empty when closing."""
-        if self._unsynced_since is not None:
-            with self._waiting:
-                self._waiting.wait_for(self._has_work, SYNC_AFTER)
-            if not self._jobs:
-                self._sync()
-        with self._waiting:
-            self._waiting.wait_for(self._has_work, None if connection is None else REST_AFTER)
-        if connection is not None and not self._has_work():
+    def _do_at_once(self, job: _Job[Any]) -> bool:
+        """Do a job that need not last on this thread, if nothing has to be waited for; whether it was done."""
+        writer = self._writers[0]
+        if self._jobs or self._is_overdue() or not writer.lock.acquire(blocking=False):
+            return False
+        try:
+            connection = writer.connection
+            if connection is None or not self.engine.begin_at_once(connection):
+                return False
             try:
-                self.engine.rest(connection)
-            except self.engine.errors:
-                log.warning("memory could not be given back", exc_info=True)
+                transaction = self._carry_out(connection, [job], lasting=False)
+            finally:
+                self.engine.end_at_once(connection)
+            self._note_unsynced()
+        except _MustLast:
+            job.lasting = True
+            return False
+        except BaseException as fault:
+            if isinstance(fault, (_Failed, *self.engine.errors)):
+                return False  # nothing of it was kept; the writer tries again, and tells
+            job.future.set_exception(fault)
+            return True
+        finally:
+            writer.lock.release()
+        self._settle(transaction, [job])
+        return True
+
+    def _is_overdue(self) -> bool:
+        """Whether the writer has not come to sync what was to be on disk by now."""
+        since = self._unsynced_since
+        return since is not None and time.monotonic() - since > SYNC_AFTER
+
+    def _note_unsynced(self) -> None:
+        if self._unsynced_since is None:
+            self._unsynced_since = time.monotonic()
+            with self._waiting:
+                self._waiting.notify()
+
+    def _take(self, writer: _Writer) -> list[_Job[Any]]:
+        """Wait for jobs; a batch of light ones, or one heavy one.  Empty when closing."""
+        is_resting = False
+        while not self._has_work():
+            if self._unsynced_since is not None:
+                if not self._wait(self._has_work, SYNC_AFTER):
+                    self._sync()
+                is_resting = False
+            elif is_resting or writer.connection is None:
+                self._wait(self._is_wanted, None)
+            elif not self._wait(self._is_wanted, REST_AFTER):
+                self._rest(writer.connection)
+                is_resting = True
         with self._waiting:
-            self._waiting.wait_for(self._has_work)
+            self._waiting.wait_for(self._has_work)  # another writer may have been quicker
             if not self._jobs:
                 return []
             jobs = self._jobs
@@ -277,6 +332,22 @@ class Database:
                 batch.append(jobs.popleft())
             return batch
 
+    def _wait(self, until: Callable[[], bool], seconds: float | None) -> bool:
+        with self._waiting:
+            return self._waiting.wait_for(until, seconds)
+
+    def _has_work(self) -> bool:
+        return bool(self._jobs) or self._closing
+
+    def _is_wanted(self) -> bool:
+        return self._has_work() or self._unsynced_since is not None
+
+    def _rest(self, connection: Connection) -> None:
+        try:
+            self.engine.rest(connection)
+        except self.engine.errors:
+            log.warning("memory could not be given back", exc_info=True)
+
     def _sync(self) -> None:
         self._unsynced_since = None
         try:
@@ -284,26 +355,28 @@ class Database:
         except OSError:
             log.warning("the store's log could not be synced", exc_info=True)
 
-    def _has_work(self) -> bool:
-        return bool(self._jobs) or self._closing
-
-    def _write_loop(self) -> None:
-        connection: Connection | None = None
-        while taken := self._take(connection):
+    def _write_loop(self, writer: _Writer) -> None:
+        while taken := self._take(writer):
             batch = [job for job in taken if job.future.set_running_or_notify_cancel()]
-            try:
-                if connection is None:
-                    connection = self.engine.writer()
-                self._commit(connection, batch)
-            except Exception as fault:  # the connection itself failed: nothing of the batch was kept
-                self._fail(batch, fault)
-                if connection is not None:
-                    self._discard(connection)
-                    connection = None
-        if connection is not None:
-            connection.close()
+            with writer.lock:
+                try:
+                    if writer.connection is None:
+                        writer.connection = self.engine.writer()
+                    self._commit(writer.connection, batch)
+                except Exception as fault:  # the connection itself failed: nothing of the batch was kept
+                    self._fail(batch, fault)
+                    self._discard(writer)
+        with writer.lock:
+            if writer.connection is not None:
+                writer.connection.close()
+                writer.connection = None
+        if self._unsynced_since is not None:
+            self._sync()
 
-    def _discard(self, connection: Connection) -> None:
+    def _discard(self, writer: _Writer) -> None:
+        connection, writer.connection = writer.connection, None
+        if connection is None:
+            return
         try:
             connection.invalidate()
             connection.close()
@@ -333,19 +406,17 @@ class Database:
                 self._run_apart(connection, batch)
 
     def _run_together(self, connection: Connection, batch: list[_Job[Any]]) -> None:
-        since = self._unsynced_since
-        is_overdue = since is not None and time.monotonic() - since > SYNC_AFTER
-        lasting = is_overdue or any(job.lasting for job in batch)
+        lasting = self._is_overdue() or any(job.lasting for job in batch)
         with self.engine.write_lock():
             try:
                 transaction = self._transact(connection, batch, lasting)
             except _MustLast:
                 lasting = True
                 transaction = self._transact(connection, batch, lasting)
-        if lasting:
-            self._unsynced_since = None
-        elif since is None:
-            self._unsynced_since = time.monotonic()
+            if lasting:
+                self._unsynced_since = None
+        if not lasting:
+            self._note_unsynced()
         self._settle(transaction, batch)
 
     def _transact(self, connection: Connection, batch: list[_Job[Any]], lasting: bool) -> Transaction:
@@ -354,6 +425,11 @@ class Database:
             engine.begin(connection, lasting)
         except engine.errors as fault:
             raise _Failed from fault
+        return self._carry_out(connection, batch, lasting)
+
+    def _carry_out(self, connection: Connection, batch: list[_Job[Any]], lasting: bool) -> Transaction:
+        """All jobs in the transaction that has begun, and the commit."""
+        engine = self.engine
         try:
             alone = engine.concurrent_writers == 1
             transaction = Transaction(connection, int(self._clock()), alone=alone, lasts=lasting)

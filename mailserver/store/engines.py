@@ -38,6 +38,13 @@ class Engine(Protocol):
     def begin(self, connection: Connection, lasting: bool) -> None:
         """``lasting``: the commit is to be on disk when it returns."""
 
+    def begin_at_once(self, connection: Connection) -> bool:
+        """Begin what need not be on disk, and keep all others off, if that takes no waiting and the commit will take
+        none; whether it has begun."""
+
+    def end_at_once(self, connection: Connection) -> None:
+        """After the commit, or the rollback: let others write."""
+
     def commit(self, connection: Connection) -> None: ...
     def rollback(self, connection: Connection) -> None: ...
     def is_conflict(self, fault: BaseException) -> bool:

@@ -64,13 +64,14 @@ class Appended:
 class FlagsResult:
     """``changed``: (uid, flags, modseq) of every message that now has other flags, ``earlier``: the MODSEQs these had
     before, if they were asked for; ``refused``: UIDs that changed since ``unchanged_since``; ``unchanged``: UIDs that
-    had these flags already.
+    had these flags already; ``modseq``: what changed has it, and the mailbox had one less before; 0 if nothing did.
     """
 
     changed: list[tuple[int, int, int]]
     refused: list[int]
     unchanged: list[int]
     earlier: list[int] = field(default_factory=list)
+    modseq: int = 0
 
 
 # Adding
@@ -286,10 +287,11 @@ def set_flags(
         return _set_each(tx, mailbox_id, ranges, kept, added, unchanged_since)
     modseq = marking.mark(tx, mailbox_id, ranges, kept, added)
     if tell == "nothing":
-        return FlagsResult([], [], [])
+        return FlagsResult([], [], [], modseq=modseq)
     rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
     changed = [row for row in rows if row[2] == modseq]
-    return FlagsResult(changed, [], [] if len(changed) == len(rows) else [row[0] for row in rows if row[2] != modseq])
+    unchanged = [] if len(changed) == len(rows) else [row[0] for row in rows if row[2] != modseq]
+    return FlagsResult(changed, [], unchanged, modseq=modseq)
 
 
 def _set_each(
@@ -297,7 +299,7 @@ def _set_each(
 ) -> FlagsResult:
     """The same by a look at every message first."""
     limit = marking.ANY_MODSEQ if unchanged_since is None else unchanged_since
-    if promises.is_doubtful(tx.connection, mailbox_id, limit):
+    if unchanged_since is not None and promises.is_doubtful(tx.connection, mailbox_id, limit):
         limit = 0  # whoever knows that MODSEQ may know flags that are not there
     rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
     refused = [] if unchanged_since is None else [uid for uid, _, modseq in rows if modseq > limit]
@@ -318,7 +320,7 @@ def _set_each(
     else:
         modseq = marking.reckon(tx, mailbox_id, seen, deleted)
     marking.mark_each(tx, mailbox_id, ranges, kept, added, modseq, limit)
-    return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged, earlier)
+    return FlagsResult([(uid, new, modseq) for uid, _, new in different], refused, unchanged, earlier, modseq)
 
 
 # Taking away

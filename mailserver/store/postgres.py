@@ -51,6 +51,12 @@ class PostgresEngine:
         if not lasting:
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
+    def begin_at_once(self, connection: Connection) -> bool:
+        return False  # a commit is a question to the server, and an answer
+
+    def end_at_once(self, connection: Connection) -> None:
+        """None has begun."""
+
     def commit(self, connection: Connection) -> None:
         connection.commit()
 

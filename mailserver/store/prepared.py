@@ -83,9 +83,8 @@ class Prepared:
 
     def _execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         sql, parameters = self._question.prepare(connection.dialect, values)
-        cursor = connection.connection.cursor()
-        cursor.execute(sql, parameters)
-        return cursor
+        driver: Any = connection.connection.dbapi_connection
+        return driver.execute(sql, parameters)
 
 
 class Rows:

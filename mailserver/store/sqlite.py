@@ -34,6 +34,11 @@ _ENDS = (
 )
 
 
+# Of a commit: on disk when it returns, or only written.  The housekeeper brings the log home all the time; a commit
+# that waits anyhow does so when that is not enough (pages).
+_SYNCED = ("PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=16000")
+_UNSYNCED = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0")
+_PATIENT = "PRAGMA busy_timeout=30000"
 # Octets at the beginning of the log that are kept in memory.
 _WARM = 4 << 20
 
@@ -62,6 +67,9 @@ class SqliteEngine:
         self._lock = threading.Lock()
         self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._readers: weakref.WeakSet[_SqliteReader] = weakref.WeakSet()
+        # Who brings the log home, and the version of the database that he had brought home last.
+        self._tender: Connection | None = None
+        self._tended: int | None = None
         self._ahead: ReadAhead | None = None
         self._lock_ahead = threading.Lock()
 
@@ -101,17 +109,40 @@ class SqliteEngine:
     def begin(self, connection: Connection, lasting: bool) -> None:
         raw = _raw(connection)
         if lasting != self._syncs:
-            raw.execute("PRAGMA synchronous=FULL" if lasting else "PRAGMA synchronous=NORMAL")
+            for pragma in _SYNCED if lasting else _UNSYNCED:
+                raw.execute(pragma)
             self._syncs = lasting
         raw.execute("BEGIN IMMEDIATE")
+
+    def begin_at_once(self, connection: Connection) -> bool:
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.release()
+            return False
+        try:
+            _raw(connection).execute("PRAGMA busy_timeout=0")  # there may be a program that knows nothing of our lock
+            self.begin(connection, lasting=False)
+        except sqlite3.Error:
+            self.end_at_once(connection)
+            return False
+        return True
+
+    def end_at_once(self, connection: Connection) -> None:
+        _raw(connection).execute(_PATIENT)
+        fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+        self._lock.release()
 
     def commit(self, connection: Connection) -> None:
         _raw(connection).execute("COMMIT")
 
     def rollback(self, connection: Connection) -> None:
         # A full disk may have ended the transaction already.
-        if _raw(connection).in_transaction:
-            _raw(connection).execute("ROLLBACK")
+        raw = _raw(connection)
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
 
     def is_conflict(self, fault: BaseException) -> bool:
         return False
@@ -124,14 +155,31 @@ class SqliteEngine:
             os.close(log)  # a file that SQLite takes no lock on, or closing it would give that up
 
     def checkpoint(self) -> None:
-        with self.sql.connect() as connection:
-            _, frames, home = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
-            if 0 < frames == home:
-                self._warm_log()
+        if self._tender is None:
+            self._tender = self.sql.connect()
+            for pragma in _UNSYNCED:
+                self._tender.exec_driver_sql(pragma)
+        raw = _raw(self._tender)
+        (version,) = raw.execute("PRAGMA data_version").fetchone()
+        if version == self._tended:
+            return  # nobody else has written since the log began
+        _, frames, home = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if 0 < frames == home:
+            self._warm_log()
+            self._begin_log(raw)
+            self._tended = version
+
+    def _begin_log(self, raw: Any) -> None:
+        """The first commit after the log has come home writes a new head, and waits for the disk to have it, however
+        little it is itself.  So it is ours: nobody who changes a flag waits."""
+        with self.write_lock():
+            raw.execute("BEGIN IMMEDIATE")
+            raw.execute("UPDATE continuity SET mark = mark")
+            raw.execute("COMMIT")
 
     def _warm_log(self) -> None:
-        """The next commit begins the log anew, in the middle of pages that the system must read first, one by one, if
-        it has dropped them from memory: it may as well have them now, when nobody waits."""
+        """The log begins anew in the middle of pages that the system must read first, one by one, if it has dropped
+        them from memory: it may as well have them now, when nobody waits."""
         log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.posix_fadvise(log, 0, _WARM, os.POSIX_FADV_WILLNEED)
@@ -167,6 +215,9 @@ class SqliteEngine:
     def dispose(self) -> None:
         for reader in list(self._readers):
             reader.connection.close()
+        if self._tender is not None:
+            self._tender.close()
+            self._tender = None
         self.sql.dispose()
         if self._ahead is not None:
             self._ahead.close()
@@ -208,7 +259,7 @@ def _trim_heap() -> None:
 
 
 def _raw(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+    return connection.connection.dbapi_connection
 
 
 def boot_mark() -> str:
@@ -222,14 +273,12 @@ def boot_mark() -> str:
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
     use_log(raw)
     for pragma in (
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "busy_timeout=30000",
+        *_SYNCED,
+        _PATIENT,
+        "PRAGMA foreign_keys=ON",
         # KiB for each connection, and each thread has one; the system's page cache is behind it.
-        "cache_size=-1000",
-        "temp_store=MEMORY",
-        # Pages.  The housekeeper brings the log home all the time; a writer does it only when that is not enough.
-        "wal_autocheckpoint=16000",
-        "journal_size_limit=134217728",  # octets
+        "PRAGMA cache_size=-1000",
+        "PRAGMA temp_store=MEMORY",
+        "PRAGMA journal_size_limit=134217728",  # octets
     ):
-        raw.execute(f"PRAGMA {pragma}")
+        raw.execute(pragma)

@@ -22,7 +22,7 @@ from mailserver.store.content import Content
 from mailserver.store.database import Database, Transaction
 from mailserver.store.fulltext import Fulltext
 from mailserver.store.mailboxes import Mailbox
-from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch
+from mailserver.store.wakeups import SPOOL, Callback, Wakeups, Watch, Watched
 
 log = logging.getLogger("citymail.store")
 
@@ -45,9 +45,10 @@ class Store:
         recoverable_days: int = 30,
         clock: Callable[[], float] = time.time,
         call_indexer: Callable[[], object] = lambda: None,
+        watched: Watched | None = None,
     ) -> None:
         self.blobs = Blobs(folder / "bodies", clock=clock)
-        self.wakeups = Wakeups(folder / "run" / "wake")
+        self.wakeups = Wakeups(folder / "run" / "wake", watched)
         self._spool_wakeups = Wakeups(folder / "run" / "spool")
         self.database = Database(url, announce=self._announce, clock=clock)
         self.fulltext = Fulltext(folder / "index", self._read_anew, self.blobs.read, call=call_indexer)

@@ -7,6 +7,9 @@ one datagram to each of the others, and calls this process's own watchers direct
 A commit never waits for a process that is slow to take its datagrams (Linux queues as few as ten): what does not fit
 is gathered, and a thread sends it as soon as there is room.  Each process has a line of its own, because what one
 does not take would use up the room that a shared socket has for all.
+
+Processes that were forked from one count in memory which they have in common what each of them watches (``Watched``).
+Among them, nobody is told of what nobody there waits for: to wake a process costs more than to change a flag.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+from security.headcount import Headcount
+
 log = logging.getLogger("citymail.store")
 
 Callback = Callable[[], object]
@@ -34,10 +39,41 @@ _IDS_PER_DATAGRAM = 4000
 # wake-ups of every commit.
 SPOOL = 0
 _DATAGRAMS_AT_ONCE = 50
-# Process id and chance.
-_NAME = re.compile(r"[0-9]+-[0-9a-f]{8}")
+# Process id and chance; and what it counts in.
+_NAME = re.compile(r"[0-9]+-[0-9a-f]{8}(-[0-9a-f]{8})?")
+# More mailboxes than this are told without a look whether somebody waits.
+_FEW = 100
 # Milliseconds after which the thread that sends what was gathered looks whether it is still wanted.
 _PATIENCE = 1000
+
+
+class Watched:
+    """Which mailboxes are watched in which process, for all that are forked once this is made.  It may say too much,
+    never too little."""
+
+    __slots__ = ("_headcount", "name")
+
+    def __init__(self) -> None:
+        self._headcount = Headcount()
+        self.name = secrets.token_hex(4)
+
+    def sit_down(self) -> bool:
+        """To be called in each process; False if there is no room for one more, which then must be told everything."""
+        self._headcount.sit_down()
+        return self._headcount.is_seated
+
+    def add(self, mailbox_id: int) -> None:
+        self._headcount.add(str(mailbox_id))
+
+    def remove(self, mailbox_id: int) -> None:
+        self._headcount.remove(str(mailbox_id))
+
+    def elsewhere(self, mailboxes: Collection[int]) -> Collection[int]:
+        """Those that other processes watch."""
+        if len(mailboxes) > _FEW:
+            return mailboxes
+        count, mine = self._headcount.count, self._headcount.mine
+        return [each for each in mailboxes if count(key := str(each)) > mine[key]]
 
 
 class Watch:
@@ -105,12 +141,14 @@ class _Line:
 class Wakeups:
     """This process's watchers, and its line to the other processes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, watched: Watched | None = None) -> None:
         self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._watchers: dict[int, list[Watch]] = {}
         self._guard = threading.Lock()
-        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._watched = watched if watched is not None and watched.sit_down() else None
+        self._suffix = f"-{self._watched.name}" if self._watched is not None else ""
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}{self._suffix}"
         # A socket's address holds 107 octets, and a data folder may lie deep: name it through its descriptor.
         self._folder_fd = os.open(self._folder, os.O_PATH | os.O_CLOEXEC)
         self._receiver: socket.socket | None = None
@@ -129,9 +167,12 @@ class Wakeups:
         if not mailboxes:
             return
         self._wake(mailboxes)
+        watched = mailboxes if self._watched is None else self._watched.elsewhere(mailboxes)
         with self._sending:
             for name in self._others():
-                self._send(name, mailboxes)
+                wanted = watched if self._suffix and name.endswith(self._suffix) else mailboxes
+                if wanted:
+                    self._send(name, wanted)
 
     def close(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -148,7 +189,10 @@ class Wakeups:
 
     def enlist(self, mailbox_id: int, watch: Watch) -> None:
         with self._guard:
-            self._watchers.setdefault(mailbox_id, []).append(watch)
+            watches = self._watchers.setdefault(mailbox_id, [])
+            if not watches and self._watched is not None:
+                self._watched.add(mailbox_id)
+            watches.append(watch)
 
     def strike(self, mailbox_id: int, watch: Watch) -> None:
         with self._guard:
@@ -157,6 +201,8 @@ class Wakeups:
                 watches.remove(watch)
                 if not watches:
                     del self._watchers[mailbox_id]
+                    if self._watched is not None:
+                        self._watched.remove(mailbox_id)
 
     def _wake(self, mailboxes: Iterable[int]) -> None:
         watchers = self._watchers
@@ -172,7 +218,7 @@ class Wakeups:
 
     def _others(self) -> tuple[str, ...]:
         """Sockets of the other processes; the folder is read again only when something was added or removed."""
-        changed_at = os.stat(self._folder).st_mtime_ns
+        changed_at = os.fstat(self._folder_fd).st_mtime_ns
         if changed_at != self._peers_seen_at:
             self._peers = tuple(
                 name for name in os.listdir(self._folder) if name != self._name and _NAME.fullmatch(name)

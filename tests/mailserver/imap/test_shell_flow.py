@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from mailserver.imap import fetching
+from mailserver.imap import fetching, steps
 from mailserver.servers import imap as shell
 from tests.mailserver.imap.talk import the_connection, wait_until
 
@@ -124,7 +124,7 @@ def test_a_slow_reader_of_one_long_answer(live):
 @pytest.mark.parametrize(("gather", "ahead", "pieces"), [(1, 1, 3), (100, 10_000, 2), (400_000, 1_000_000, 32)])
 def test_long_answers_arrive_whole_and_in_order(live, monkeypatch, gather, ahead, pieces):
     """However a thread and the loop share the work."""
-    monkeypatch.setattr(shell, "GATHER", gather)
+    monkeypatch.setattr(steps, "GATHER", gather)
     monkeypatch.setattr(shell, "AHEAD", ahead)
     monkeypatch.setattr(shell, "PIECES", pieces)
     monkeypatch.setattr(fetching, "LARGE", 1)

@@ -17,7 +17,7 @@ import pytest
 
 from mailserver.store import Store, messages, open_store, reading
 from mailserver.store.messages import Target
-from mailserver.store.wakeups import SPOOL, Wakeups
+from mailserver.store.wakeups import SPOOL, Wakeups, Watched
 
 WAIT = 20.0
 
@@ -268,6 +268,84 @@ def test_a_stuck_process_holds_nobody_up_and_hears_all_of_it_later(
     assert stuck.heard() == "1"
     wakeups.announce([1])
     assert stuck.heard() == "1"
+
+
+class Sibling:
+    """A process that was forked from this one, and watches a mailbox."""
+
+    def __init__(self, run: Path, watched: Watched, mailbox_id: int) -> None:
+        from_us, self._to_it = os.pipe()
+        self._from_it, to_us = os.pipe()
+        self.pid = os.fork()
+        if self.pid:
+            os.close(from_us)
+            os.close(to_us)
+            assert self.heard() == b"ready"
+            return
+        try:
+            wakeups = Wakeups(run, watched)
+            watch = wakeups.watch([mailbox_id], lambda: os.write(to_us, b"woken"))
+            os.write(to_us, b"ready")
+            os.read(from_us, 1)
+            watch.close()
+            os.write(to_us, b"closed")
+            os.read(from_us, 1)
+        finally:
+            os._exit(0)
+
+    def heard(self) -> bytes:
+        return os.read(self._from_it, 100)
+
+    def go_on(self) -> None:
+        os.write(self._to_it, b".")
+
+    def end(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self._to_it)
+        os.close(self._from_it)
+
+
+@pytest.fixture
+def sibling(tmp_path: Path) -> Iterator[tuple[Sibling, Watched]]:
+    """Waits for mailbox 7."""
+    watched = Watched()
+    made = Sibling(tmp_path / "run" / "wake", watched, 7)
+    yield made, watched
+    made.end()
+
+
+def test_siblings_are_told_only_what_they_wait_for(
+    tmp_path: Path, sibling: tuple[Sibling, Watched], listen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, (other, watched) = tmp_path / "run" / "wake", sibling
+    stranger = listen(run, 7, 8)  # knows nothing of what they count in
+    wakeups = Wakeups(run, watched)
+    wakeups.watch([8], Bell())
+    told: list[tuple[bool, list[int]]] = []
+    send = wakeups._send
+
+    def observed(name: str, mailboxes: Any) -> None:
+        told.append((watched.name in name, list(mailboxes)))
+        send(name, mailboxes)
+
+    monkeypatch.setattr(wakeups, "_send", observed)
+    wakeups.announce([7, 8, 9])
+    assert other.heard() == b"woken"
+    assert {stranger.heard(), stranger.heard()} == {"7", "8"}
+    wakeups.announce([8])
+    assert stranger.heard() == "8"
+    other.go_on()
+    assert other.heard() == b"closed"
+    wakeups.announce([7])
+    assert stranger.heard() == "7"
+    wakeups.announce(list(range(1000, 2000)))
+    assert sorted(each for each in told if len(each[1]) < 1000) == [
+        *((False, ids) for ids in ([7], [7, 8, 9], [8])),
+        (True, [7]),
+    ]
+    assert sum(len(ids) == 1000 for _, ids in told) == 2  # of so many nobody asks
+    wakeups.close()
 
 
 def test_nonsense_on_the_line_is_passed_over(wakeups: Wakeups, tmp_path: Path) -> None:
