@@ -58,7 +58,7 @@ def esearch(session: Session, command: MultiSearch, tag: bytes) -> Steps[Reply]:
     progress = Progress(session.services, tag, sum(view.count for _, view in searched))
     refused = contexts.no_update(tag, "The selected mailbox is not searched") if returns.updates else b""
     for name, view in searched:
-        yield from catching_up.scanned(session, view.mailbox_id, progress)
+        yield from catching_up.scanned(session, view, progress)
         try:
             found, scores = yield from finding.find_with_scores(
                 session, view, search.key, search.charset, progress, scored=returns.relevancy

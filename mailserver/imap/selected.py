@@ -114,6 +114,7 @@ class SelectedMailbox:
         "read_only",
         "recents",
         "saved",
+        "scanned_to",
         "uid_next",
         "uid_validity",
     )
@@ -124,6 +125,7 @@ class SelectedMailbox:
         self.read_only = read_only
         self.count = mailbox.messages
         self.uid_next = mailbox.uid_next
+        self.scanned_to = 0  # every message below this UID has been (imap.catching_up)
         self.modseq = mailbox.highest_modseq
         self.flags = flag_lists(mailbox.keywords)
         self.recents: Recents | None = None  # IMAP4rev2 has none

@@ -74,13 +74,19 @@ class Store:
 
     @contextmanager
     def read_scanned(self, where: unscanned.Where) -> Iterator[Connection]:
-        """A snapshot in which all that messages hold is known: what waits for its scan is scanned first, here."""
+        """A snapshot in which all that messages hold is known: what waits for its scan is scanned first, here.  As long
+        as nothing can be written (a full disk), it is one in which those are missing."""
+        is_stuck = False
         while True:
             with self._read_anew() as connection:
-                if not unscanned.is_any(connection, where):
+                if is_stuck or not unscanned.is_any(connection, where):
                     yield connection
                     return
-            self.scan_next(where)
+            try:
+                self.scan_next(where)
+            except TryLater as fault:
+                log.warning("messages could not be scanned: %s", fault.reason)
+                is_stuck = True
 
     def is_scanned(self, where: unscanned.Where) -> bool:
         with self.glance() as connection:

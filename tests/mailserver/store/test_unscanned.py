@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mailserver.message.structure import header_end, scan
+from mailserver.refusals import TryLater
 from mailserver.store import Store, messages, reading, recovery, search, threads, unscanned
 from mailserver.store.messages import Target
 from mailserver.store.unscanned import FEWEST, LOT, MOST, in_mailbox, of_account
@@ -201,6 +202,23 @@ def test_one_that_cannot_be_scanned_holds_up_nobody(clerk: Any, monkeypatch: pyt
     clerk.store.scan_for(60)
     assert [row[0] for row in held(clerk)] == ["thư 1", "thư 2", "thư 3"]
     assert [row[5] for row in held(clerk)] == ["Nội dung 1", "", "Nội dung 3"]
+
+
+def test_on_a_full_disk_the_others_can_be_read(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(clerk, 2, scans=True)
+    bring(clerk, 2, first=3)
+
+    def refuse(*_: object) -> None:
+        raise TryLater(reason="database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unscanned, "fill", refuse)
+        with clerk.store.read_scanned(in_mailbox(clerk.inbox.id)) as connection:
+            rows = list(reading.fetch(connection, clerk.inbox.id, [(1, 9)], ("uid", "envelope")))
+        assert [row.uid for row in rows] == [1, 2]
+    with clerk.store.read_scanned(in_mailbox(clerk.inbox.id)) as connection:
+        rows = list(reading.fetch(connection, clerk.inbox.id, [(1, 9)], ("uid", "envelope")))
+    assert [row.uid for row in rows] == [1, 2, 3, 4]
 
 
 def test_no_more_waits_than_somebody_may_wait_for(clerk: Any) -> None:
