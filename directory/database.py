@@ -251,7 +251,9 @@ class Writing(_Conversation):
         origin: str = "",
         reason: str = "",
         command: tuple[str, ...] = (),
+        administrator: str = "",
     ) -> None:
+        self._administrator = administrator
         self._directory = directory
         self.connection = connection
         self.origin = origin
@@ -262,6 +264,10 @@ class Writing(_Conversation):
         self.is_settled = False
         self.is_recorded = False
         self.refused: Refused | None = None
+
+    @property
+    def administrator(self) -> str:
+        return self._administrator or self._directory.administrator
 
     def before(self) -> Reading:
         """The directory as it was before this transaction."""
@@ -350,13 +356,15 @@ class Directory:
     # Writing
 
     @contextmanager
-    def write(self, *, origin: str = "", reason: str = "", command: tuple[str, ...] = ()) -> Iterator[Writing]:
+    def write(
+        self, *, origin: str = "", reason: str = "", command: tuple[str, ...] = (), administrator: str = ""
+    ) -> Iterator[Writing]:
         """``origin``: from where it is done, a client's address or a terminal; ``reason``: why; ``command``: the words
-        that do it again, where they hold no secret.
+        that do it again, where they hold no secret; ``administrator``: who answers for it, if not the directory's.
         """
         refused: Refused | None = None
         try:
-            with self._transaction(origin, reason, command) as writing:
+            with self._transaction(origin, reason, command, administrator) as writing:
                 try:
                     yield writing
                 finally:
@@ -367,12 +375,14 @@ class Directory:
                     raise RuntimeError("a change that was not recorded, and so not judged")
         finally:
             if refused is not None:
-                with self._transaction(origin, reason) as writing:
+                with self._transaction(origin, reason, administrator=administrator) as writing:
                     writing.is_settled = True
                     refused.note(writing)
 
     @contextmanager
-    def _transaction(self, origin: str, reason: str, command: tuple[str, ...] = ()) -> Iterator[Writing]:
+    def _transaction(
+        self, origin: str, reason: str, command: tuple[str, ...] = (), administrator: str = ""
+    ) -> Iterator[Writing]:
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("write() inside write()")
         with self._write_lock:
@@ -380,7 +390,7 @@ class Directory:
             connection = self._writing_connection()
             try:
                 self._begin(connection)
-                writing = Writing(self, connection, origin, reason, command)
+                writing = Writing(self, connection, origin, reason, command, administrator)
                 try:
                     yield writing
                     if writing.changed:

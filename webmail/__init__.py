@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter, ValidationError
 
 from webmail import assets, errors, events, formatting, help_pages, languages, pages, security_headers
-from webmail.account import app_passwords, custody, identities, login, openings, settings, two_steps
+from webmail.account import app_passwords, approvals, custody, identities, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
 from webmail.published import mta_sts, pki
 from webmail.reading import (
@@ -90,7 +90,7 @@ def create_app(services: WebmailServices) -> Flask:
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, picker, remarks, templates, contacts, postponed, settings, identities, labels, two_steps,
-        app_passwords, openings, mta_sts,
+        app_passwords, approvals, openings, mta_sts,
         choices, details, unlocking, help_pages, links, versions, inline_pictures,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Select, delete, insert, select, update
 
 from directory.administration.authority import may, require_second, settled
+from directory.administration.bounds import delegations_of
 from directory.administration.delegations import list_delegations
 from directory.administration.roles import ROLES
 from directory.database import OWNER, Directory, Reading, Second, Writing
@@ -38,6 +39,8 @@ class Request:
     state: str
     decided_by: str
     command: tuple[str, ...]  # the words that do it again; none: only who asks can do it
+    answer: str  # what was said with the decision
+    before: Any  # what was there when it was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ _REQUESTS: Select[Any] = select(
     approval_request.c.state,
     approval_request.c.decided_by,
     approval_request.c.command,
+    approval_request.c.answer,
+    approval_request.c.rests_on,
 ).join_from(approval_request, account, account.c.id == approval_request.c.account_id)
 
 
@@ -133,7 +138,7 @@ def decide(conn: Writing, actor: str, request_id: str, *, approved: bool) -> Req
     conn.execute(
         update(approval_request)
         .where(approval_request.c.id == found.id)
-        .values(state=state, decided_by=actor[:254], decided_at=conn.now)
+        .values(state=state, decided_by=actor[:254], decided_at=conn.now, answer=conn.reason)
     )
     emergency = {"emergency": True} if who == OWNER else {}
     with settled(conn):
@@ -159,12 +164,32 @@ def approvers(conn: Reading | Writing, request: Request) -> list[str]:
     ]
 
 
+def waiting_for(conn: Reading | Writing, account_id: str) -> list[Request]:
+    """What this account may approve; asks nothing more for whoever administers nothing."""
+    if not delegations_of(conn, account_id):
+        return []
+    return [
+        each
+        for each in requests(conn)
+        if each.state == "asked"
+        and each.account_id != account_id
+        and may(conn, account_id, each.operation, each.subject).allowed
+    ]
+
+
+def asked_by(conn: Reading | Writing, account_id: str, limit: int) -> list[Request]:
+    """The latest of somebody's own, whatever became of them."""
+    found = _REQUESTS.where(approval_request.c.account_id == account_id).order_by(approval_request.c.asked_at.desc())
+    return [_request(conn, row) for row in conn.execute(found.limit(limit))]
+
+
 def untold(conn: Reading | Writing) -> list[Request]:
     """Those with news for others: who asked, and used his approval himself, needs none."""
-    news = approval_request.c.told != approval_request.c.state
-    used = (approval_request.c.state == "done") & (approval_request.c.told == "approved")
-    found = conn.execute(_REQUESTS.where(news & ~used).order_by(approval_request.c.id))
-    return [each for each in (_request(conn, row) for row in found) if each.state != "expired"]
+    told, state = approval_request.c.told, approval_request.c.state
+    expired = state.in_(("asked", "approved")) & (approval_request.c.expires_at <= conn.now)
+    used = (state == "done") & (told == "approved")
+    news = (expired & (told != "expired")) | (~expired & (told != state) & ~used)
+    return [_request(conn, row) for row in conn.execute(_REQUESTS.where(news).order_by(approval_request.c.id))]
 
 
 def mark_told(conn: Writing, request: Request) -> None:
@@ -172,11 +197,20 @@ def mark_told(conn: Writing, request: Request) -> None:
 
 
 def _request(conn: Reading | Writing, row: Any) -> Request:
-    request_id, account_id, login, operation, subject, details, reason, asked_at, expires_at, state, by, command = row
-    if state in ("asked", "approved") and expires_at <= conn.now:
-        state = "expired"
-    words = tuple(json.loads(command)) if command else ()
-    told = json.loads(details)
+    is_over = row.state in ("asked", "approved") and row.expires_at <= conn.now
     return Request(
-        request_id, account_id, login, operation, subject, told, reason, asked_at, expires_at, state, by, words
+        id=row.id,
+        account_id=row.account_id,
+        login=row.login,
+        operation=row.operation,
+        subject=row.subject,
+        details=json.loads(row.details),
+        reason=row.reason,
+        asked_at=row.asked_at,
+        expires_at=row.expires_at,
+        state="expired" if is_over else row.state,
+        decided_by=row.decided_by,
+        command=tuple(json.loads(row.command)) if row.command else (),
+        answer=row.answer,
+        before=json.loads(row.rests_on).get("before"),
     )

@@ -47,6 +47,7 @@ approval_request = Table(
     Column("state", String(10), nullable=False),
     Column("decided_by", String(254), nullable=False),  # a login; empty: nobody yet
     Column("decided_at", BigInteger),
+    Column("answer", Text, nullable=False, server_default=""),  # what was said with the decision
     Column("command", Text, nullable=False),  # JSON, the words that do it again; empty: only who asks can
     Column("rests_on", Text, nullable=False),  # JSON, what was there before
     Column("told", String(10), nullable=False),  # the state of which others were told last

@@ -47,7 +47,8 @@ def _notice(office: PostOffice, request: Request, told: list[str]) -> Report:
         "reason": _one_line(request.reason) or "–",
         "details": details or "  –",
         "command": _one_line(shlex.join(request.command)) if request.command else "…",
-        "by": request.decided_by,
+        "by": request.decided_by or "–",
+        "answer": _one_line(request.answer) or "–",
         "state_vi": _STATES[request.state][0],
         "state_en": _STATES[request.state][1],
     }
@@ -66,6 +67,7 @@ _STATES = {
     "approved": ("đã được duyệt", "approved"),
     "done": ("đã được duyệt và thực hiện", "approved and done"),
     "declined": ("bị từ chối", "declined"),
+    "expired": ("đã hết hạn", "expired"),
 }
 _SUBJECTS = {
     True: "Yêu cầu chờ duyệt / A request waits for approval: {operation} {subject}",
@@ -90,10 +92,10 @@ or to decline: citymail --as YOU admin approval show|approve|decline {id}
 )
 _DECIDED = (
     """\
-Yêu cầu {id} của bạn ({operation} {subject}) {state_vi}. Người quyết định: {by}.
+Yêu cầu {id} của bạn ({operation} {subject}) {state_vi}. Người quyết định: {by}. Lý do: {answer}
 """,
     """\
-Your request {id} ({operation} {subject}): {state_en}, by {by}.
+Your request {id} ({operation} {subject}): {state_en}, by {by}. Reason: {answer}
 """,
 )
 _REPEAT = (
