@@ -19,6 +19,7 @@ from tests.webmail.certified_hall import Authorities, certified_hall
 from tests.webmail.conftest import Visitor
 from tests.webmail.smime.test_reading_protected import told
 from tests.webmail.town_hall import TownHall, letter
+from tests.webmail.writing.test_inline_pictures import PNG
 from webmail import create_app
 
 BINH = "Trần Quốc Bình <binh@thanhpho.example>"
@@ -278,3 +279,28 @@ def test_a_revoked_key_does_not_sign(an: Visitor, hall: TownHall) -> None:
         revoke(conn, "test", mine, "key-compromise")
     assert send(an).status_code == 303
     assert b"multipart/signed" not in hall.octets("binh", 1)
+
+
+@pytest.mark.parametrize("encrypt", [None, "1"])
+def test_pictures_in_the_text_are_protected_with_it(
+    an: Visitor, hall: TownHall, sign_in: SignIn, encrypt: str | None
+) -> None:
+    saved = an.post(
+        "/compose",
+        {"action": "save", "mode": "rich", "choices": "1", "sign": "1", "html": "<p>a</p>", "subject": "Có hình",
+         "pictures": [(io.BytesIO(PNG), "a.png")], **({"encrypt": encrypt} if encrypt else {})},
+        headers={"X-Requested-With": "citymail"},
+        content_type="multipart/form-data",
+    ).get_json()  # fmt: skip
+    path = f"/compose/picture/{saved['draft']}/{saved['pictures'][0]}"
+    draft = hall.octets("an", saved["draft"], "Drafts")
+    assert is_encrypted(draft) is bool(encrypt)
+    assert find_field(draft, "X-CityMail-Draft") == saved["work"]  # another version of it is found unopened
+    assert an.get(path).data == PNG
+    send(an, draft=saved["draft"], mode="rich", encrypt=encrypt, html=f'<p>Xem <img src="{path}" alt="q"></p>')
+    for login in ("binh", "an"):
+        reader, box = sign_in(login), "Sent" if login == "an" else "INBOX"
+        states, body = read(reader, hall, login, box)
+        assert states == (["encrypted", "valid"] if encrypt else ["valid"])
+        [shown] = re.findall(r'<img src="([^"]+)"', body)
+        assert reader.get(shown).data == PNG

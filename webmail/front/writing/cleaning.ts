@@ -58,34 +58,39 @@ function rebuilt(node: Element, rules: Rules): Node {
   if (name === "IMG") return rebuiltPicture(node, rules);
   const style = declarations(node);
   const inner = dressed(rebuild(node, rules), style, name);
-  const isStyledAway = INLINE_WITH_WEIGHT.test(name) && style.get("font-weight") === "normal"; // Google Docs
-  const colour = name === "FONT" ? colourOf(node.getAttribute("color") ?? "") : "";
-  if (!KEPT.has(name) || node.namespaceURI !== XHTML || isStyledAway || (name === "FONT" && !colour)) return inner;
-  const element = document.createElement(name);
-  const address =
-    name === "A"
-      ? node
-          .getAttribute("href")
-          ?.replace(/[\t\n\r]/g, "")
-          .trim()
-      : null;
-  if (address && LINK.test(address)) element.setAttribute("href", address);
-  if (colour) element.setAttribute("color", colour);
-  for (const [attribute, rule] of Object.entries(RULES[name] ?? {})) {
-    const value = node.getAttribute(attribute)?.trim().toLowerCase() ?? "";
-    if (rule.test(value)) element.setAttribute(attribute, value);
-  }
-  if (ALIGNED.test(name)) {
-    const align = tag === "CENTER" ? "center" : (style.get("text-align") ?? node.getAttribute("align") ?? "");
-    if (ALIGNMENT.test(align.toLowerCase())) element.setAttribute("align", align.toLowerCase());
-  }
-  if (CELL.test(name)) {
-    const ground = style.get("background-color") ?? style.get("background") ?? node.getAttribute("bgcolor") ?? "";
-    const shade = colourOf(ground, true);
-    if (shade && shade !== "#ffffff") element.setAttribute("bgcolor", shade);
-  }
+  const attributes = node.namespaceURI === XHTML && KEPT.has(name) ? attributesOf(node, name, style) : null;
+  if (!attributes) return inner;
+  const element = made(name, attributes);
   element.append(inner);
   return element;
+}
+
+// Those that stay; null for an element that would say nothing.
+function attributesOf(node: Element, name: string, style: Map<string, string>): Record<string, string> | null {
+  const given = (attribute: string): string => node.getAttribute(attribute)?.trim() ?? "";
+  if (name === "A") {
+    const href = given("href").replace(/[\t\n\r]/g, "");
+    return LINK.test(href) ? { href } : null;
+  }
+  if (name === "FONT") {
+    const color = colourOf(given("color"));
+    return color ? { color } : null;
+  }
+  if (INLINE_WITH_WEIGHT.test(name) && style.get("font-weight") === "normal") return null; // Google Docs
+  const found: Record<string, string> = {};
+  for (const [attribute, rule] of Object.entries(RULES[name] ?? {})) {
+    const value = given(attribute).toLowerCase();
+    if (rule.test(value)) found[attribute] = value;
+  }
+  if (ALIGNED.test(name)) {
+    const align = (node.tagName === "CENTER" ? "center" : (style.get("text-align") ?? given("align"))).toLowerCase();
+    if (ALIGNMENT.test(align)) found.align = align;
+  }
+  if (CELL.test(name)) {
+    const ground = colourOf(style.get("background-color") ?? style.get("background") ?? given("bgcolor"), true);
+    if (ground && ground !== "#ffffff") found.bgcolor = ground;
+  }
+  return found;
 }
 
 function rebuiltPicture(node: Element, rules: Rules): Node {

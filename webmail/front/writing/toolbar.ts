@@ -107,6 +107,11 @@ export function startToolbar(editor: Editor, tools: HTMLElement): void {
     };
     editor.setKeyHandler(key, handler).setKeyHandler(key.replace("Ctrl", "Meta"), handler);
   }
+  // From a table, where Tab goes from cell to cell, too
+  editor.setKeyHandler("Alt-F10", (_editor, event) => {
+    event.preventDefault();
+    (at(".floating:not([hidden]) button", tools) ?? items()[0])?.focus();
+  });
   const reflect = (): void => {
     for (const [name, isPressed] of Object.entries(PRESSED)) {
       at(`[data-tool="${name}"]`, tools)?.setAttribute("aria-pressed", String(isPressed(editor)));
