@@ -77,7 +77,19 @@ def test_no_text_is_left_over() -> None:
     everything = "\n".join(source for name, source in SOURCES.items() if name != "texts.py")
     for key in TEXTS:
         group, _, word = key.partition(".")
-        if group in ("column", "status", "state", "kind", "right", "posting", "link", "scope", "opened", "refusal"):
+        if group in (
+            "column",
+            "status",
+            "state",
+            "kind",
+            "right",
+            "posting",
+            "link",
+            "scope",
+            "opened",
+            "refusal",
+            "holding",
+        ):
             assert f'"{word}"' in everything or f"{group}." in everything, key
         elif word != "help":
             assert f'"{key}"' in everything, key
