@@ -33,6 +33,7 @@ FRAGMENTS = {
     "reading": "_reading.html",
     "sidebar": "_sidebar.html",
     "notices": "_notices.html",
+    "searching": "_search_form.html",
 }
 WIDTHS = {LIST_WIDTH: "37", SIDEBAR_WIDTH: "238"}  # of panes, as long as nobody moved the line between them
 THEMES = ("auto", "light", "dark")

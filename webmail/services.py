@@ -15,6 +15,7 @@ from flask import current_app
 
 from directory.ldap.vocabulary import Vocabulary
 from security.pace import Pace, pace_memory
+from webmail.reading.found import Kept
 
 if TYPE_CHECKING:
     from directory.database import Directory
@@ -46,6 +47,7 @@ class WebmailServices:
     secret_key: bytes
     look_ups: Pace = field(default_factory=lambda: look_up_pace(pace_memory()))
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    found: Kept = field(default_factory=Kept)
     keys: KeyProcess | None = None  # private keys of whoever is signed in; none: nothing is signed or decrypted
 
     def __repr__(self) -> str:

@@ -110,7 +110,7 @@ export function count(): void {
     box.indeterminate = number > 0 && !box.checked;
     const more = at("[data-select-everything]", list)!;
     const total = Number(list.dataset.total ?? 0);
-    more.hidden = Boolean(whole()) || !box.checked || total <= every.length || location.search.includes("show=");
+    more.hidden = Boolean(whole()) || !box.checked || total <= every.length;
     more.textContent = (more.dataset.text ?? "").replace(
       "{count}",
       total.toLocaleString(document.documentElement.lang),

@@ -1,9 +1,9 @@
 // Messages dragged from the list onto a mailbox or a label.  What the mouse can do here, the menus "Move" and "Label" do
 // for everybody.
 
+import { perform } from "./acting";
 import { chosen } from "./choosing";
 import { all, at, closest } from "./dom";
-import { perform } from "./mail";
 
 const KIND = "application/x-citymail-messages";
 const TARGET = ".mailboxes li[data-key] > a, .mailboxes li[data-label] > a";

@@ -1,28 +1,34 @@
-// What will be so in a moment is shown now.  A list that was asked for before the server had done it knows nothing of it
-// yet: on such a list it is shown again.
+// What will be so in a moment is shown now, in the list and on the open message.  A list that was asked for before the
+// server had done it knows nothing of it yet: on such a list it is shown again.
 
-import { at, setIcon } from "./dom";
+import { all, at, setIcon } from "./dom";
+import { rowOf } from "./rows";
 
-interface Act {
+export interface Act {
   action: string;
   items: string[];
+  label: string;
   until: number; // the last request that cannot know of it
   done: boolean;
-  before: Map<string, { unread: boolean; starred: boolean }>;
+  before: Map<string, State>;
+}
+
+interface State {
+  unread: boolean;
+  starred: boolean;
+  labelled: boolean;
 }
 
 const REMOVING = new Set(["snooze", "wake", "archive", "delete", "junk", "inbox", "move"]);
 let acts: Act[] = [];
 
 export const removes = (action: string): boolean => REMOVING.has(action);
-export const rowOf = (item: string): HTMLElement | null => at(`.row[data-item="${CSS.escape(item)}"]`);
 
-export function foresee(action: string, items: string[]): Act {
-  const act: Act = { action, items, until: Number.POSITIVE_INFINITY, done: false, before: new Map() };
+export function foresee(action: string, items: string[], label = ""): Act {
+  const act: Act = { action, items, label, until: Number.POSITIVE_INFINITY, done: false, before: new Map() };
   for (const item of items) {
-    const row = rowOf(item);
-    if (row)
-      act.before.set(item, { unread: row.classList.contains("unread"), starred: row.classList.contains("starred") });
+    const [shown] = placesOf(item);
+    if (shown) act.before.set(item, stateOf(shown, label));
   }
   acts.push(act);
   apply(act);
@@ -37,12 +43,9 @@ export function fulfilled(act: Act, asked: number): void {
 // The server has not.
 export function takeBack(act: Act): void {
   acts = acts.filter((each) => each !== act);
-  for (const [item, { unread, starred }] of act.before) {
-    const row = rowOf(item);
-    if (!row) continue;
-    if (removes(act.action)) row.hidden = false;
-    if (act.action === "read" || act.action === "unread") row.classList.toggle("unread", unread);
-    if (act.action === "star" || act.action === "unstar") star(row, starred);
+  for (const [item, before] of act.before) {
+    if (removes(act.action)) for (const row of rowsOf(item)) row.hidden = false;
+    change(act, item, before);
   }
   acts.forEach(apply);
 }
@@ -57,21 +60,76 @@ export function foreseeAgain(order: number): void {
 export const isLeaving = (item: string): boolean =>
   acts.some((act) => !act.done && removes(act.action) && act.items.includes(item));
 
-function apply({ action, items }: Act): void {
-  for (const item of items) {
-    const row = rowOf(item);
-    if (!row) continue;
-    if (action === "read") row.classList.remove("unread");
-    if (action === "unread") row.classList.add("unread");
-    if (action === "star" || action === "unstar") star(row, action === "star");
-    if (removes(action)) row.hidden = true;
+const rowsOf = (item: string): HTMLElement[] => [rowOf(item)].filter((row) => row !== null);
+
+// Where a message is shown: its row, its letter in the conversation, the tools above that.
+function placesOf(item: string): HTMLElement[] {
+  const named = `[data-item="${CSS.escape(item)}"]`;
+  return [...rowsOf(item), ...all(`.letter${named}, [data-reading-tools]${named}`)];
+}
+
+function stateOf(place: HTMLElement, label: string): State {
+  return {
+    unread: place.classList.contains("unread"),
+    starred: at(".star", place)?.getAttribute("aria-pressed") === "true",
+    labelled: Boolean(label && tagOf(place, label)),
+  };
+}
+
+function apply(act: Act): void {
+  const { action } = act;
+  const after = { unread: action === "unread", starred: action === "star", labelled: action === "label" };
+  for (const item of act.items) {
+    change(act, item, after);
+    if (removes(action)) for (const row of rowsOf(item)) row.hidden = true;
   }
 }
 
-function star(row: HTMLElement, on: boolean): void {
-  row.classList.toggle("starred", on);
-  const button = at<HTMLButtonElement>(".star", row)!;
+// What an action is about, and nothing else, is made so wherever the message is shown.
+function change({ action, label }: Act, item: string, { unread, starred, labelled }: State): void {
+  for (const place of placesOf(item)) {
+    if (action === "read" || action === "unread") read(place, unread);
+    if (action === "star" || action === "unstar") star(place, item, starred);
+    if (action === "label" || action === "unlabel") tag(place, label, labelled);
+  }
+}
+
+function read(place: HTMLElement, unread: boolean): void {
+  const button = at<HTMLButtonElement>("[data-mark-read]", place);
+  if (!place.matches("[data-reading-tools]")) {
+    place.classList.toggle("unread", unread);
+  } else if (button) {
+    const words = (unread ? button.dataset.markRead : button.dataset.markUnread) ?? "";
+    button.value = unread ? "read" : "unread";
+    button.title = `${words} (m)`;
+    at("span", button)!.textContent = words;
+    setIcon(button, unread ? "opened" : "unread");
+  }
+}
+
+function star(place: HTMLElement, item: string, on: boolean): void {
+  const button = at<HTMLButtonElement>(".star", place);
+  if (!button) return;
+  place.classList.toggle("starred", on && place.matches(".row"));
+  button.classList.toggle("on", on && !place.matches(".row"));
   button.setAttribute("aria-pressed", String(on));
-  button.value = `${on ? "unstar" : "star"} ${row.dataset.item}`;
+  button.value = `${on ? "unstar" : "star"}${place.matches(".row") ? ` ${item}` : ""}`;
   setIcon(button, on ? "star-filled" : "star");
+}
+
+const tagOf = (place: HTMLElement, label: string): HTMLElement | null =>
+  at(`.tag[data-label="${CSS.escape(label)}"]`, place);
+
+// As it is called and coloured among the mailboxes.
+function tag(place: HTMLElement, label: string, on: boolean): void {
+  const known = tagOf(place, label);
+  if (!on) known?.remove();
+  if (!on || known) return;
+  const entry = at(`.labels [data-label="${CSS.escape(label)}"]`);
+  const fresh = document.createElement("span");
+  fresh.className = `tag ${[...(at(".dot", entry ?? document)?.classList ?? [])].at(-1) ?? ""}`;
+  fresh.dataset.label = label;
+  fresh.textContent = at(".label", entry ?? document)?.textContent ?? "";
+  if (place.matches(".row")) at(".marks", place)?.prepend(fresh);
+  else at(".from", place)?.append(fresh);
 }

@@ -7,18 +7,26 @@ type Keys = (event: KeyboardEvent) => void;
 
 const TALLEST = 40000;
 
-export function watchFrames(root: ParentNode, onKey: Keys): void {
-  for (const frame of all<HTMLIFrameElement>("iframe[data-body]", root)) {
-    if (frame.dataset.watched) continue;
-    frame.dataset.watched = "1";
-    const settle = (): void => attach(frame, onKey);
-    frame.addEventListener("load", settle);
-    const inside = frame.contentDocument;
-    if (inside?.readyState === "complete" && inside.URL !== "about:blank") settle();
-  }
+let onKey: Keys = () => {};
+
+export function startFrames(keys: Keys): void {
+  onKey = keys;
 }
 
-function attach(frame: HTMLIFrameElement, onKey: Keys): void {
+export function watchFrames(): void {
+  all<HTMLIFrameElement>("iframe[data-body]").forEach(watchFrame);
+}
+
+export function watchFrame(frame: HTMLIFrameElement): void {
+  if (frame.dataset.watched) return;
+  frame.dataset.watched = "1";
+  const settle = (): void => attach(frame);
+  frame.addEventListener("load", settle);
+  const inside = frame.contentDocument;
+  if (inside?.readyState === "complete" && inside.URL !== "about:blank") settle();
+}
+
+function attach(frame: HTMLIFrameElement): void {
   const inside = frame.contentDocument;
   if (!inside?.body) return;
   let width = 0;
@@ -37,7 +45,7 @@ function attach(frame: HTMLIFrameElement, onKey: Keys): void {
   measure();
   inside.addEventListener("load", later, true);
   inside.addEventListener("toggle", later, true);
-  inside.addEventListener("keydown", onKey);
+  inside.addEventListener("keydown", (event) => onKey(event));
   new ResizeObserver(() => {
     if (frame.offsetWidth !== width) later();
   }).observe(frame);

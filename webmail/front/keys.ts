@@ -1,9 +1,10 @@
 // The keyboard: one letter, one thing, as people know it from elsewhere.  Never while something is being typed.
 
+import { perform } from "./acting";
 import { chosen as choice } from "./choosing";
 import { all, at, target } from "./dom";
-import { rowOf } from "./foreseeing";
-import { focusedRow, perform, reveal } from "./mail";
+import { focusedRow, rowOf } from "./rows";
+import { reveal } from "./showing";
 import { undoLast } from "./toasts";
 
 type Key = (event: KeyboardEvent) => boolean; // false: nothing was done with it
@@ -30,9 +31,9 @@ const KEYS = new Map<string, Key>(
     r: () => follow("[data-reply]"),
     a: () => follow("[data-reply-all]"),
     f: () => follow("[data-forward]"),
-    e: () => act("archive"),
-    "#": () => act("delete"),
-    Delete: () => act("delete"),
+    e: ({ repeat }) => !repeat && act("archive"),
+    "#": ({ repeat }) => !repeat && act("delete"),
+    Delete: ({ repeat }) => !repeat && act("delete"),
     s: () => toggle("star"),
     m: () => toggle("read"),
     z: () => undoLast(),

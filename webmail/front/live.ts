@@ -1,7 +1,7 @@
 // Live news: one event stream from our own server says that something changed; the parts are then asked for again.
 
 import { all } from "./dom";
-import { refresh } from "./mail";
+import { refresh } from "./showing";
 import { tellNews, toast } from "./toasts";
 
 let stream: EventSource | null = null;

@@ -2,6 +2,7 @@
 
 import { all, at, closest } from "./dom";
 import { startDragging } from "./dragging";
+import { startFrames } from "./frames";
 import { onKey } from "./keys";
 import { startLive } from "./live";
 import { forgetAll } from "./local";
@@ -54,7 +55,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.classList.contains("menu-open")) openMailboxes(false);
 });
 
-startMail(onKey);
+startFrames(onKey);
+startMail();
 startLive();
 startPanes();
 startDragging();

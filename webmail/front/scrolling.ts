@@ -1,6 +1,6 @@
-// The list of a whole mailbox, a hundred thousand rows high: only those about the reader's eyes are on the page, the
-// others are room above and below.  What comes into sight is asked for by its place.  Lists whose length nobody counted
-// are shown by pages, as without script.
+// A list may be a hundred thousand rows high: only those about the reader's eyes are on the page, the
+// others are room above and below.  What comes into sight is asked for by its place.  A search whose hits nobody has counted
+// yet shows its first page.
 
 import { at } from "./dom";
 
@@ -17,6 +17,21 @@ const list = (): HTMLElement | null => at("[data-rows][data-first]");
 
 // What a list is called at all its places; of no other can it be asked for the rows at a place.
 export const scrollingList = (): string | null => (list() ? (at("[data-list]")?.dataset.list ?? null) : null);
+
+// A mailbox, a filter or a search, whichever place of it or message beside it an address names.
+function listOf(address: string): string {
+  const { pathname, searchParams } = new URL(address, location.href);
+  const named = new URLSearchParams();
+  for (const name of ["q", "in", "show"]) if (searchParams.get(name)) named.set(name, searchParams.get(name)!);
+  const path = named.has("q") ? "/search" : pathname.replace(/^(\/mail\/\d+)\/\d+$/, "$1");
+  return `${path}?${named}`;
+}
+
+// Whether an address is of the list that is scrolled through here.
+export function isSameList(address: string): boolean {
+  const name = scrollingList();
+  return name !== null && listOf(name) === listOf(address);
+}
 
 const loaded = (rows: HTMLElement): Span => ({ first: Number(rows.dataset.first), count: rows.children.length });
 const total = (rows: HTMLElement): number => Number(rows.dataset.total);

@@ -73,7 +73,7 @@ def _everything(wanted: dict[str, str], mine: dict[int, Mailbox]) -> list[tuple[
     show = wanted.get("show", "")
     with services().store.read() as conn:
         if show in listing.filters():
-            uids = sorted(listing.filtered_uids(conn, mailbox, show))
+            uids = sorted(uid for _, uid in listing.filtered(conn, mailbox, show))
         else:
             uids = store_reading.uids(conn, mailbox.id)
     return [(mailbox.id, uid) for uid in uids[: bisect_right(uids, newest)]]

@@ -8,7 +8,7 @@ A search shows in the same list (``webmail.reading.search``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +30,7 @@ from webmail.formatting import mailbox_label
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels
+from webmail.reading.found import Places
 from webmail.reading.remarks import remarks
 from webmail.services import services
 from webmail.smime.marks import mark_of
@@ -82,6 +83,9 @@ class MessageList:
     newest: int = 0  # the id of the newest message when a search was made
     chosen: int = 0  # how many messages the whole list has, where all of them were chosen by a link
     start: int | None = None  # the place of the first row, where it was asked for instead of a page
+    newer: tuple[int, int] | None = None  # (mailbox, uid) of the message before the first row
+    older: tuple[int, int] | None = None  # and of the one after the last
+    unfinished: str = ""  # a search that goes on: "first" when it was answered in a hurry, "later" after that
 
     @property
     def everything(self) -> str:
@@ -101,7 +105,12 @@ class MessageList:
     @property
     def scrolls(self) -> bool:
         """The rows at any place can be asked for, and how many there are is known."""
-        return self.mailbox is not None and not self.filter
+        return self.total is not None
+
+    @property
+    def name(self) -> str:
+        """Its address, whichever of its rows are shown."""
+        return f"{self.base}?{urlencode(self.parameters)}" if self.parameters else self.base
 
     @property
     def pages(self) -> int:
@@ -143,8 +152,7 @@ def show(mailbox_id: int) -> Answer:
         mailbox = own_mailbox(conn, mailbox_id)
         shown = of_mailbox(conn, mailbox)
         if everything_is_chosen():
-            count = len(filtered_uids(conn, mailbox, shown.filter)) if shown.filter else mailbox.messages
-            shown = replace(shown, chosen=count)
+            shown = replace(shown, chosen=shown.total or 0)
         side = pages.sidebar(conn)
     return pages.render("mail.html", shown.heading, list=shown, sidebar=side, current=mailbox, thread=None)
 
@@ -182,14 +190,23 @@ def of_mailbox(conn: Connection, mailbox: Mailbox) -> MessageList:
     number = page_number()
     if chosen in filters():
         return _filtered(conn, mailbox, chosen, number)
-    number = min(number, max(1, -(-mailbox.messages // PAGE)))
-    start, count = _window(mailbox.messages) or (None, PAGE)
-    offset = (number - 1) * PAGE if start is None else start
-    found = store_reading.page(conn, mailbox.id, COLUMNS, offset=offset, limit=count)
-    rows = make_rows(((mailbox, row) for row in found), is_outside())
+    start, offset, count = part_of(mailbox.messages, number)
+    before = min(offset, 1)
+    found = store_reading.page(conn, mailbox.id, COLUMNS, offset=offset - before, limit=before + count + 1)
+    rows = make_rows(((mailbox, row) for row in found[before : before + count]), is_outside())
     rows = _with_remarks(conn, mailbox, rows)
-    more = mailbox.messages > offset + count
-    return MessageList(mailbox, mailbox_label(mailbox), rows, mailbox.messages, number, more, {}, start=start)
+    return MessageList(
+        mailbox,
+        mailbox_label(mailbox),
+        rows,
+        mailbox.messages,
+        offset // PAGE + 1,
+        mailbox.messages > offset + count,
+        {},
+        start=start,
+        newer=(mailbox.id, found[0].uid) if before and found else None,
+        older=(mailbox.id, found[before + count].uid) if len(found) > before + count else None,
+    )
 
 
 def _with_remarks(conn: Connection, mailbox: Mailbox, rows: list[Row]) -> list[Row]:
@@ -206,14 +223,45 @@ def _window(total: int) -> tuple[int, int] | None:
     return max(min(start, total - count), 0), count
 
 
+def part_of(total: int, number: int) -> tuple[int | None, int, int]:
+    """Of a list that is known whole: the place that was asked for, if any was; the first row; and how many."""
+    window = _window(total)
+    if window is not None:
+        return window[0], *window
+    return page_of(min(number, max(1, -(-total // PAGE))))
+
+
+def page_of(number: int) -> tuple[None, int, int]:
+    return None, (number - 1) * PAGE, PAGE
+
+
 def _filtered(conn: Connection, mailbox: Mailbox, chosen: str, number: int) -> MessageList:
-    found = filtered_uids(conn, mailbox, chosen, number * PAGE + 1)
-    places = [(mailbox.id, uid) for uid in found[(number - 1) * PAGE : number * PAGE]]
-    rows = _with_remarks(conn, mailbox, rows_at(conn, places, {mailbox.id: mailbox}))
-    total = mailbox.unseen if chosen == "unread" else None
+    found = filtered(conn, mailbox, chosen)
+    total = len(found)
+    start, offset, count = part_of(total, number)
+    rows = _with_remarks(conn, mailbox, rows_at(conn, found[offset : offset + count], {mailbox.id: mailbox}))
+    newer, older = beside(found, offset, count)
     return MessageList(
-        mailbox, mailbox_label(mailbox), rows, total, number, len(found) > number * PAGE, {"show": chosen}, chosen
+        mailbox,
+        mailbox_label(mailbox),
+        rows,
+        total,
+        offset // PAGE + 1,
+        total > offset + count,
+        {"show": chosen},
+        filter=chosen,
+        start=start,
+        newer=newer,
+        older=older,
     )
+
+
+def beside(
+    places: Sequence[tuple[int, int]], offset: int, count: int
+) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """Of a list that is known whole: what comes before the rows that are shown, and after them."""
+    end = offset + count
+    return places[offset - 1] if 0 < offset <= len(places) else None, places[end] if end < len(places) else None
 
 
 def filters() -> tuple[str, ...]:
@@ -221,22 +269,29 @@ def filters() -> tuple[str, ...]:
     return FILTERS if account().kind == "person" else (*FILTERS, handling.MINE, handling.OPEN_TO_ALL, handling.DONE)
 
 
-def filtered_uids(conn: Connection, mailbox: Mailbox, chosen: str, limit: int = 0) -> list[int]:
-    """All of them, or so many of the newest."""
-    limit = limit or max(mailbox.messages, 1)
+def filtered(conn: Connection, mailbox: Mailbox, chosen: str) -> Places:
+    """All of them, the newest first."""
+    owner, reader = account(), person()
+    key = (reader.id, chosen, mailbox, pages.work_version(conn, owner))
+    known = services().found.get(key)
+    return services().found.keep(key, _filter(conn, mailbox, chosen)) if known is None else known
+
+
+def _filter(conn: Connection, mailbox: Mailbox, chosen: str) -> Places:
     if chosen not in FILTERS:
-        return handling.uids(conn, account().id, mailbox.id, chosen, person().id, limit)
+        uids = handling.uids(conn, account().id, mailbox.id, chosen, person().id, max(mailbox.messages, 1))
+        return Places((mailbox.id, uid) for uid in uids)
     query = search.Query(
         unseen=chosen == "unread",
         flagged=chosen == "starred",
         has_attachments=chosen == "attachments",
         mailbox_ids=(mailbox.id,),
     )
-    return [row.uid for row in search.find(conn, account().id, query, limit=limit)]
+    return Places(place[2:] for place in search.places(conn, account().id, query, None))
 
 
 def rows_at(
-    conn: Connection, places: list[tuple[int, int]], mailboxes: dict[int, Mailbox], *, name_places: bool = False
+    conn: Connection, places: Sequence[tuple[int, int]], mailboxes: dict[int, Mailbox], *, name_places: bool = False
 ) -> list[Row]:
     """The rows of messages named by (mailbox, uid), in that order."""
     wanted: dict[int, list[tuple[int, int]]] = {}

@@ -18,6 +18,7 @@ Standards: CSP Level 3 §6.3 (sandbox), HTML §7.1.5; RFC 2392 (cid:).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from urllib.parse import unquote
 
@@ -30,7 +31,7 @@ from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
 from security.cms import without_legacy_display
 from webmail import pages
-from webmail.assets import asset
+from webmail.assets import FOLDER, built
 from webmail.contents.body_parts import MAX_PART, Layout
 from webmail.contents.heads import read_head
 from webmail.contents.plain_text import text_to_html
@@ -156,11 +157,10 @@ def _clean(text: str, layout: Layout, here: str, show_remote: bool) -> CleanHtml
 
 def frame(out: list[str], styles: list[str], here: str, *, show_remote: bool, paper: bool) -> Response:
     """``paper``: HTML mail is written for white paper; plain text follows the reader's light or dark theme."""
-    sheet = "\n".join(styles)
+    sheet = "\n".join([_own_style(), *styles])
     document = (
         f'<!doctype html><html lang="" class="{"paper" if paper else "theme-" + pages.theme()}"><head>'
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="stylesheet" href="{escape(asset("message.css"))}">'
         f"<style>{sheet}</style><title></title></head><body>{''.join(out)}</body></html>"
     )
     response = make_response(document)
@@ -171,6 +171,18 @@ def frame(out: list[str], styles: list[str], here: str, *, show_remote: bool, pa
     return response
 
 
+@cache
+def _own_style() -> str:
+    """Within the document: what a frame has to ask for first is a frame that shows nothing meanwhile."""
+    return (FOLDER / built()["message.css"]).read_text(encoding="utf-8").strip()
+
+
+@blueprint.app_template_global("sandbox")
+def sandbox() -> str:
+    """Of the frames for such documents."""
+    return SANDBOX
+
+
 def policy(here: str, *, show_remote: bool) -> str:
     origin = request.host_url.rstrip("/")
     shown = f"data: {origin}{here}/part/" + (f" {origin}{pictures.PATH}" if show_remote else "")
@@ -179,7 +191,7 @@ def policy(here: str, *, show_remote: bool) -> str:
             f"sandbox {SANDBOX}",
             "default-src 'none'",
             "script-src 'none'",
-            f"style-src {origin}{asset('message.css')} 'unsafe-inline'",
+            "style-src 'unsafe-inline'",
             f"img-src {shown}",
             "base-uri 'none'",
             "form-action 'none'",

@@ -221,8 +221,7 @@ def _neighbours(shown: MessageList, mailbox_id: int, uid: int) -> tuple[str, str
     at = places.index((mailbox_id, uid))
 
     def link(index: int) -> str:
-        if not 0 <= index < len(places):
-            return ""
-        return f"/mail/{places[index][0]}/{places[index][1]}{shown.suffix_of(index)}"
+        place = shown.newer if index < 0 else shown.older if index == len(places) else places[index]
+        return f"/mail/{place[0]}/{place[1]}{shown.suffix_of(index)}" if place is not None else ""
 
     return link(at - 1), link(at + 1)

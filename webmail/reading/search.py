@@ -1,13 +1,17 @@
 """Searching one's mail, and the list of what was found.
 
 What was typed is read by ``webmail.reading.query``; the form beside the box only writes such a text.  Words are looked
-for in subject, names, addresses and text by the account's index.  Should there be none (its disk is full), they are
-looked for in subject, names, addresses and preview, and as long as the time allows in the text.
+for in subject, names, addresses and text by the account's index, which tells of all messages at once.
+
+Nobody waits for an index that is still being made, or for files that have just come: what it knows is shown at once,
+with what subjects and names tell of the other messages, and the list says that the search goes on.  The script layer
+asks again (``whole=1``) until it is at its end; without script there is a link.  Should there be no index (its disk is
+full), texts are read for as long as the time allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from time import monotonic
@@ -23,6 +27,7 @@ from mailserver.store import search as store_search
 from mailserver.store import threads
 from mailserver.store.fulltext import Lookup
 from mailserver.store.mailboxes import Mailbox
+from mailserver.store.search import Place
 from webmail import pages
 from webmail.account.login import account
 from webmail.contents.body_parts import readable_text
@@ -30,14 +35,16 @@ from webmail.formatting import city_zone, mailbox_label
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels, listing
-from webmail.reading.listing import PAGE, MessageList
+from webmail.reading.found import Places
+from webmail.reading.listing import MessageList
 from webmail.reading.query import EVERYWHERE, MAX_QUERY, WORD, Term, day_of, octets_of, parse
 from webmail.services import services
 
 blueprint = Blueprint("search", __name__)
 
-MOST_FOUND = 50_000  # messages that may be chosen at once
 READING_TIME = 1.5  # seconds spent on reading texts that no index knows
+_MOST_LOOKED_INTO = 50_000  # messages found by looking into them, where there is no index
+_MOST_SEEN = 200  # messages found by subject and names, as long as the index is not whole
 
 
 @blueprint.get("/search")
@@ -55,33 +62,76 @@ def show() -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What ``?q=…&in=…`` of a request means, and what the index says to it."""
+    """What ``?q=…&in=…`` of a request means, and where the messages lie that it finds."""
 
     text: str
-    query: store_search.Query | None
     mailboxes: dict[int, Mailbox]
     only: Mailbox | None
-    lookup: Lookup | None
+    places: Sequence[tuple[int, int]] | None  # none: nothing was asked for
+    newest: int = 0  # the id of the newest message when it was looked for
+    goes_on: bool = False  # there may be more
+    stopped: bool = False  # not all texts could be read
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.goes_on
 
 
 def look_up() -> Sought:
     """To be called before the store is read: the index may learn of newer messages on the way."""
-    return look_up_text(request.args.get("q", ""), request.args.get("in", type=int))
+    patient = bool(request.args.get("whole") or request.args.get("from"))
+    return look_up_text(request.args.get("q", ""), request.args.get("in", type=int), hurry=not patient)
 
 
-def look_up_text(text: str, place: int | None) -> Sought:
+def look_up_text(text: str, place: int | None, *, hurry: bool) -> Sought:
+    text, mine, only, query = _asked(text, place)
+    if query is None:
+        return Sought(text, mine, only, None)
+    with services().store.read() as conn:
+        newest = store_reading.newest_id(conn)
+    key = (text, place, tuple(mine.values()))
+    known = services().found.get(key)
+    if known is not None:
+        return Sought(text, mine, only, known, newest)
+    places, goes_on, stopped = _look(query, hurry=hurry)
+    found = Places(each[2:] for each in places)
+    if not goes_on and not stopped:
+        services().found.keep(key, found)
+    return Sought(text, mine, only, found, newest, goes_on, stopped)
+
+
+def _asked(text: str, place: int | None) -> tuple[str, dict[int, Mailbox], Mailbox | None, store_search.Query | None]:
+    """The text as it is used; one's mailboxes; the one that is named; what is asked of the store, if anything is."""
     text = text.strip()[:MAX_QUERY]
-    store = services().store
-    with store.read() as conn:
+    with services().store.read() as conn:
         mine = {each.id: each for each in store_mailboxes.list_mailboxes(conn, account().id)}
     only = mine.get(place) if place is not None else None
     terms = parse(text)
-    if not terms:
-        return Sought(text, None, mine, only, None)
-    query = _query(terms, mine, only)
+    return text, mine, only, _query(terms, mine, only) if terms else None
+
+
+def _look(query: store_search.Query, *, hurry: bool) -> tuple[list[Place], bool, bool]:
+    """What is found, the newest first; whether there may be more; whether not all texts could be read."""
+    store, owner = services().store, account().id
     asked = store_search.wanted(query)
-    lookup = store.fulltext.find(account().id, query.mailbox_ids, asked) if asked else None
-    return Sought(text, query, mine, only, lookup)
+    lookup = store.fulltext.glance(owner, query.mailbox_ids, asked, hurry=hurry) if asked else None
+    with store.read() as conn:
+        if lookup is None and asked and not hurry:
+            places, stopped = _looked_into(conn, query, None)
+            return places, False, stopped
+        places = store_search.places(conn, owner, query, lookup)
+        if not asked or (lookup is not None and lookup.is_whole):
+            return places, False, False
+        seen = store_search.in_columns(conn, owner, query, _MOST_SEEN)
+    return sorted({*places, *seen}, reverse=True), True, False
+
+
+def _looked_into(conn: Connection, query: store_search.Query, lookup: Lookup | None) -> tuple[list[Place], bool]:
+    """By looking into what no index knows: the columns, and the texts as long as the time allows (or not all)."""
+    reader = _Reader(conn, monotonic)
+    body_text = reader.text if query.words else None
+    rows = store_search.find(conn, account().id, query, lookup=lookup, body_text=body_text, limit=_MOST_LOOKED_INTO)
+    return [(row.internal_date, row.message_id, row.mailbox_id, row.uid) for row in rows], reader.stopped
 
 
 def _query(terms: Iterable[Term], mine: dict[int, Mailbox], only: Mailbox | None) -> store_search.Query:
@@ -135,37 +185,46 @@ def _is_called(mailbox: Mailbox, name: str) -> bool:
 
 def of_search(conn: Connection, sought: Sought) -> MessageList:
     """The list for it."""
-    number = min(listing.page_number(), 20)
-    text, query, mine, only = sought.text, sought.query, sought.mailboxes, sought.only
-    parameters = {"q": text} | ({"in": str(only.id)} if only else {})
-    heading = _("Search")
-    if query is None:
-        return MessageList(None, heading, [], 0, 1, False, parameters, query=text)
-    reader = _Reader(conn, monotonic)
-    limit = number * PAGE + 1
-    body_text = reader.text if query.words else None
-    found = list(store_search.find(conn, account().id, query, lookup=sought.lookup, body_text=body_text, limit=limit))
-    places = [(row.mailbox_id, row.uid) for row in found[(number - 1) * PAGE : number * PAGE]]
-    rows = listing.rows_at(conn, places, mine, name_places=only is None)
-    more = len(found) > number * PAGE
-    note = _("Older messages were searched by subject, names and preview only.") if reader.stopped else ""
-    total = None if more or number > 1 else len(found)
-    newest = store_reading.newest_id(conn)
-    return MessageList(None, heading, rows, total, number, more, parameters, query=text, note=note, newest=newest)
+    parameters = {"q": sought.text} | ({"in": str(sought.only.id)} if sought.only else {})
+    heading, places = _("Search"), sought.places
+    if places is None:
+        return MessageList(None, heading, [], 0, 1, False, parameters, query=sought.text)
+    number = listing.page_number()
+    start, offset, count = listing.part_of(len(places), number) if sought.is_whole else listing.page_of(number)
+    rows = listing.rows_at(conn, places[offset : offset + count], sought.mailboxes, name_places=sought.only is None)
+    newer, older = listing.beside(places, offset, count)
+    return MessageList(
+        None,
+        heading,
+        rows,
+        len(places) if sought.is_whole else None,
+        offset // listing.PAGE + 1,
+        len(places) > offset + count,
+        parameters,
+        query=sought.text,
+        note=_("Older messages were searched by subject, names and preview only.") if sought.stopped else "",
+        newest=sought.newest,
+        start=start,
+        newer=newer,
+        older=older,
+        unfinished="" if sought.is_whole else "later" if request.args.get("whole") else "first",
+    )
 
 
 def places_of(text: str, place: int | None, newest: int) -> list[tuple[int, int]]:
     """(mailbox, uid) of everything that a search finds up to the message ``newest``, the newest first."""
-    sought = look_up_text(text, place)
-    if sought.query is None:
+    _text, _mine, _only, query = _asked(text, place)
+    if query is None:
         return []
-    with services().store.read() as conn:
-        reader = _Reader(conn, monotonic)
-        body_text = reader.text if sought.query.words else None
-        found = store_search.find(
-            conn, account().id, sought.query, lookup=sought.lookup, body_text=body_text, limit=MOST_FOUND
-        )
-        return [(row.mailbox_id, row.uid) for row in found if row.message_id <= newest]
+    store = services().store
+    asked = store_search.wanted(query)
+    lookup = store.fulltext.find(account().id, query.mailbox_ids, asked) if asked else None
+    with store.read() as conn:
+        if not asked or (lookup is not None and not lookup.unread):
+            places = store_search.places(conn, account().id, query, lookup)
+        else:
+            places, _stopped = _looked_into(conn, query, lookup)
+    return [(mailbox_id, uid) for _, message_id, mailbox_id, uid in places if message_id <= newest]
 
 
 class _Reader:

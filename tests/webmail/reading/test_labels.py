@@ -38,7 +38,7 @@ def test_a_label_is_put_on_shown_and_taken_off(an: Visitor, hall: TownHall, key:
     done = act(an, "label", key, "du-an-cau-can-gio")
     assert keywords(hall) == {"du-an-cau-can-gio"}
     for path in (f"/mail/{hall.mailbox('an').id}", f"/mail/{key.replace(':', '/')}"):
-        assert '<span class="tag hue-2">Dự án Cầu Cần Giờ</span>' in an.page(path)
+        assert '<span class="tag hue-2" data-label="du-an-cau-can-gio">Dự án Cầu Cần Giờ</span>' in an.page(path)
     an.ask("/actions/undo", done["undo"])  # type: ignore[arg-type]
     assert keywords(hall) == set()
     act(an, "label", key, "du-an-cau-can-gio")
@@ -64,7 +64,7 @@ def test_a_label_keeps_its_keyword_under_another_name(an: Visitor, hall: TownHal
     make(an, "Gấp")
     act(an, "label", key, "gap")
     an.ask("/labels", {"action": "change", "keyword": "gap", "name": "Rất gấp", "colour": "5"})
-    assert '<span class="tag hue-5">Rất gấp</span>' in an.page(f"/mail/{hall.mailbox('an').id}")
+    assert '<span class="tag hue-5" data-label="gap">Rất gấp</span>' in an.page(f"/mail/{hall.mailbox('an').id}")
     an.ask("/labels", {"action": "remove", "keyword": "gap"})
     assert "Rất gấp" not in an.page(f"/mail/{hall.mailbox('an').id}")
     assert keywords(hall) == {"gap"}
