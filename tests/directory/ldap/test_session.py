@@ -229,6 +229,19 @@ def test_broken_octets_end_the_session(member: Client) -> None:
     assert member.send(message(6, "delRequest", rfc4511.DelRequest("o=x"))) == b""
 
 
+def test_a_broken_search_ends_the_session_in_its_turn(member: Client) -> None:
+    """Searches are looked into when they are due: what came before one is answered, what comes behind it is not."""
+    whole = message(6, "searchRequest", search_request(TOP, "(cn=*hùng*)"))
+    broken = whole.replace(b"\x02\x01\x06", b"\x02\x01\x07").replace(b"\xa4", b"\xaf", 1)  # a filter of no kind
+    said = member.send(whole + broken + message(8, "delRequest", rfc4511.DelRequest("o=x")))
+    *answers, notice = read_answers(said)
+    assert {int(each["messageID"]) for each in answers} == {6}
+    assert int(notice["messageID"]) == 0
+    assert int(notice["protocolOp"].getComponent()["resultCode"]) == Code.PROTOCOL_ERROR
+    assert member.session.is_over
+    assert member.play() == b""
+
+
 def test_unbind_ends_the_session(member: Client) -> None:
     assert member.send(message(5, "unbindRequest", rfc4511.UnbindRequest(""))) == b""
     assert member.session.is_over
