@@ -395,7 +395,7 @@ def _keep_house(system: System, ending: threading.Event) -> None:
     sessions = system.config.webmail
     tasks: list[tuple[float, Callable[[], object]]] = [
         (_CHECKPOINT, system.store.checkpoint),
-        (_CHECKPOINT, lambda: system.store.scan_for(_CHECKPOINT / 2)),
+        (_CHECKPOINT, lambda: system.store.scan_for(_CHECKPOINT)),
         (_INDEXING, lambda: system.store.fulltext.call_after(1)),
         (_GATHERING, lambda: system.store.fulltext.call_after(_MANY)),
         (
