@@ -36,7 +36,7 @@ from webmail.reading import (
     snoozing,
 )
 from webmail.services import EXTENSION, WebmailServices
-from webmail.smime import choices, details, unlocking
+from webmail.smime import choices, details, own_keys, unlocking
 from webmail.templating import Environment
 from webmail.writing import (
     composing,
@@ -91,7 +91,7 @@ def create_app(services: WebmailServices) -> Flask:
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, picker, remarks, templates, contacts, postponed, settings, identities, labels, two_steps,
         app_passwords, approvals, openings, mta_sts,
-        choices, details, unlocking, help_pages, links, versions, inline_pictures,
+        choices, details, unlocking, own_keys, help_pages, links, versions, inline_pictures,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)
