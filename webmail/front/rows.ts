@@ -31,7 +31,7 @@ function firstInSight(rows: HTMLElement, every: HTMLElement[]): HTMLElement | un
 export function focusNear(rows: HTMLElement[], index: number): void {
   const there = (row: HTMLElement): boolean => row.isConnected && !row.hidden;
   const row = rows.slice(index).find(there) ?? rows.slice(0, index).reverse().find(there);
-  if (row) at(".row-link", row)?.focus({ preventScroll: true });
+  (row ? at(".row-link", row) : at("#content"))?.focus({ preventScroll: true }); // nothing is left: the page
 }
 
 // Rows come and go, and those before the reader's eyes do not move; nor does the keyboard lose its place.

@@ -3,10 +3,10 @@
 
 import { beginFrame, foreseen, forgetAhead } from "./ahead";
 import { count, isChoosing } from "./choosing";
-import { at } from "./dom";
+import { all, at } from "./dom";
 import { watchFrames } from "./frames";
 import { late, nextNumber, part, put } from "./parts";
-import { isNowhere, markCurrent, rove, rowOf } from "./rows";
+import { focusNear, isNowhere, markCurrent, rove, rowOf } from "./rows";
 import {
   asked as askedFor,
   inSight,
@@ -74,8 +74,10 @@ export async function show(url: string, names: string[], { push = true, focus = 
     if (names.includes("reading")) part("reading").scrollTop = 0;
     at(".row.current")?.scrollIntoView({ block: "nearest" });
     if (focus) at(focus)?.focus({ preventScroll: true });
-    else if (left && !isMessage(pathname) && isNowhere())
-      (at(".row-link", rowOf(left) ?? part("list")) ?? at("#content"))?.focus();
+    else if (left && !isMessage(pathname) && isNowhere()) {
+      const rows = all(".row", part("list"));
+      focusNear(rows, Math.max(rows.indexOf(rowOf(left)!), 0));
+    }
   } catch (fault) {
     if (fault instanceof DOMException && fault.name === "AbortError") return;
     if (fault instanceof Refused && fault.status === 401) location.assign(url);
