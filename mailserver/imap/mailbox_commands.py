@@ -71,8 +71,8 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     yield from places.note_reading(session, place)
     session.select(view, place)
     if recents.count and not command.read_only:
-        # A comfort that nobody waits for (store.recent).
-        session.services.store.write(lambda tx: recent.mark_told(tx, mailbox.id, mailbox.uid_next))
+        # A comfort that nobody waits for (store.recent), nor for a commit of it that waits for the disk.
+        session.services.store.write(lambda tx: recent.mark_told(tx, mailbox.id, mailbox.uid_next), lasting=False)
     lines = [
         view.flags.line,
         rights.permanent_flags(place, command.read_only, mailbox.keywords),

@@ -11,7 +11,6 @@ Standards: RFC 9051 §2.3.1, §6.3.12, §6.4; RFC 7162 §3.1 (MODSEQ); RFC 6851 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -397,17 +396,7 @@ def _bury(tx: Transaction, mailbox_id: int, ranges: Ranges, *, only_deleted: boo
 def _take_away(tx: Transaction, mailbox_id: int, runs: Ranges) -> None:
     """All messages of these ranges, which are not empty, in a mailbox that is held."""
     tx.must_last()
-    counted = _count(tx, int(mailbox_id), runs)
-    row = _SHRINK.row(
-        tx.connection,
-        {
-            "id": int(mailbox_id),
-            "count": sum(counted.messages.values()),
-            "unseen": sum(count for mask, count in counted.messages.items() if not mask & flag_bits.SEEN),
-            "deleted": sum(count for mask, count in counted.messages.items() if mask & flag_bits.DELETED),
-            "size": counted.size,
-        },
-    )
+    row = _SHRINK.row(tx.connection, {"id": int(mailbox_id), **_count(tx, int(mailbox_id), runs)})
     if row is None:
         raise NoSuchMailbox
     values = {"mailbox_id": int(mailbox_id), "modseq": row[0], "now": tx.now}
@@ -417,34 +406,25 @@ def _take_away(tx: Transaction, mailbox_id: int, runs: Ranges) -> None:
     tx.touch(mailbox_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """How many messages there are by their flags, and their octets."""
-
-    messages: Counter[int]
-    size: int
-
-
 _COUNT = Prepared(
     text(
-        "SELECT flags, count(*), sum(size) FROM placement"
-        " WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high GROUP BY flags"
+        "SELECT count(*), coalesce(sum(flags & :seen), 0), coalesce(sum(flags & :deleted), 0), coalesce(sum(size), 0)"
+        " FROM placement WHERE mailbox_id = :mailbox_id AND uid BETWEEN :low AND :high"
     )
 )
 
 
-def _count(tx: Transaction, mailbox_id: int, runs: Ranges) -> _Counted:
+def _count(tx: Transaction, mailbox_id: int, runs: Ranges) -> dict[str, int]:
     """What is counted of the messages of some ranges, as the mailbox's owner sees them."""
     if len(runs) > _FEW_RANGES:
         rows = tuples(tx.connection, mailbox_id, runs, ("flags", "size"))
-        return _Counted(Counter(mask for mask, _ in rows), sum(size for _, size in rows))
-    messages: Counter[int] = Counter()
-    size = 0
-    for low, high in runs:
-        for mask, count, octets in _COUNT.tuples(tx.connection, {"mailbox_id": mailbox_id, "low": low, "high": high}):
-            messages[mask] += count
-            size += int(octets)
-    return _Counted(messages, size)
+        counted = [(1, mask & flag_bits.SEEN, mask & flag_bits.DELETED, size) for mask, size in rows]
+    else:
+        where = {"mailbox_id": mailbox_id, "seen": flag_bits.SEEN, "deleted": flag_bits.DELETED}
+        counted = [_COUNT.row(tx.connection, {**where, "low": low, "high": high}) for low, high in runs]
+    count, seen, deleted, size = (int(sum(column)) for column in zip(*counted, strict=True))
+    unseen = count - seen // flag_bits.SEEN
+    return {"count": count, "unseen": unseen, "deleted": deleted // flag_bits.DELETED, "size": size}
 
 
 def _runs(uids: Sequence[int]) -> Ranges:

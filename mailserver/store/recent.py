@@ -1,18 +1,19 @@
 """Messages that no session was told of yet, IMAP4rev1's \\Recent: all from one UID of the mailbox on.
 
 That UID is the mailbox's ``recent_uid``.  It is no truth that anybody relies on, only a comfort (a message may be
-recent twice, RFC 3501 §2.3.2 allows it where a server cannot know), so nobody waits for it to be written.
+recent twice, RFC 3501 §2.3.2 allows it where a server cannot know), so nobody waits for it to be written, and it need
+not last.
 
 Standards: RFC 3501 §2.3.2; RFC 9051 Appendix A (dropped there).
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from mailserver.store.database import Transaction
 from mailserver.store.prepared import Prepared
-from mailserver.store.tables import mailbox, placement
+from mailserver.store.tables import placement
 
 _COUNT = Prepared(
     select(func.count())
@@ -27,8 +28,9 @@ def count_from(connection: Connection, mailbox_id: int, first_uid: int) -> int:
     return counted
 
 
+_MARK_TOLD = Prepared(text("UPDATE mailbox SET recent_uid = :uid WHERE id = :mailbox_id AND recent_uid < :uid"))
+
+
 def mark_told(tx: Transaction, mailbox_id: int, uid: int) -> None:
     """Some session was told of every message below ``uid``."""
-    tx.connection.execute(
-        update(mailbox).where(mailbox.c.id == mailbox_id, mailbox.c.recent_uid < uid).values(recent_uid=uid)
-    )
+    _MARK_TOLD.run(tx.connection, {"mailbox_id": mailbox_id, "uid": uid})
