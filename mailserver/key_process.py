@@ -73,7 +73,7 @@ def make_installation_key(config: Config) -> None:
 
         make_token_key(config.pki.token_library, _pin(config), *token)
     else:
-        make_key_file(_file(config, place))
+        make_key_file(key_file(config, place))
 
 
 def _open(config: Config, place: str) -> Wrapper:
@@ -84,10 +84,10 @@ def _open(config: Config, place: str) -> Wrapper:
         from security.keys.token import open_token_key  # carries a library that nobody else needs
 
         return open_token_key(config.pki.token_library, _pin(config), *token)
-    return installation_key(_file(config, place))
+    return installation_key(key_file(config, place))
 
 
-def _file(config: Config, place: str) -> Path:
+def key_file(config: Config, place: str) -> Path:
     kind, _, name = place.partition(":")
     if kind != "file" or not name or Path(name).name != name:
         raise KeyFault(f"{place!r} is no place of a key")

@@ -17,6 +17,7 @@ from mailserver.delivery.own_sts import policy_of
 from mailserver.delivery.reporting import contact_of, in_ascii, name_in_ascii
 from mailserver.doctor import machine, names, policies
 from mailserver.doctor.certificate import check_certificate, read_chain
+from mailserver.doctor.keys import check_keys, key_files
 from mailserver.doctor.ports import address_of, check_port, services_of
 from mailserver.doctor.scanners import check_scanners
 from mailserver.doctor.verdicts import Verdict, warning
@@ -73,6 +74,7 @@ def examine(
     try:
         with directory.read() as reading:
             keys = list_keys(reading)
+            of_keys = check_keys(config, reading)
     finally:
         directory.close()
     chain = _chain(config)
@@ -83,6 +85,7 @@ def examine(
     verdicts += _certificate(config, domains, now, authorities)
     verdicts += _ports(config, chain[0] if chain else None)
     verdicts += check_scanners(config, int(now.timestamp()))
+    verdicts += of_keys
     verdicts.append(machine.check_disk(config.data))
     verdicts += machine.check_secrets(_secrets(config))
     return verdicts + machine.check_clock()
@@ -131,6 +134,7 @@ def _secrets(config: Config) -> list[Path]:
         files.append(config.resolve(config.tls.key))
     if config.path is not None and "@" in config.store_url + config.directory_url:
         files.append(config.path)  # a password for the database
+    files += key_files(config)
     files += [config.resolve(name) for name in config.relay.logins.values()]
     for url in (config.store_url, config.directory_url):
         if url.startswith("sqlite:///"):

@@ -113,6 +113,14 @@ FOUND: Words = {
         "does not look at mail, which is taken unseen: {fault}",
         "không kiểm tra thư, thư được nhận mà chưa kiểm tra: {fault}",
     ),
+    "keys.answers": (
+        "the key process answers: {managed} managed, {sealed} sealed under passwords",
+        "tiến trình giữ khóa có trả lời: {managed} do hệ thống quản lý, {sealed} niêm phong bằng mật khẩu",
+    ),
+    "keys.silent": (
+        "the key process does not answer: nothing is signed or decrypted",
+        "tiến trình giữ khóa không trả lời: không ký và không giải mã được",
+    ),
     "disk.room": ("{free} GiB free ({percent} %)", "còn trống {free} GiB ({percent} %)"),
     "disk.filling": ("only {free} GiB free ({percent} %)", "chỉ còn {free} GiB ({percent} %)"),
     "disk.full": ("almost full: {free} GiB free ({percent} %)", "gần đầy: còn {free} GiB ({percent} %)"),
@@ -257,6 +265,10 @@ TO_DO: Words = {
     "scanner.passed-by": (
         "Is it running? See its log, and [scanners].",
         "Bộ quét có đang chạy không? Xem nhật ký và [scanners].",
+    ),
+    "keys.silent": (
+        "Is citymail serving? See its log for the key process, and [pki] wrapping_key.",
+        "citymail có đang chạy không? Xem nhật ký của tiến trình giữ khóa, và [pki] wrapping_key.",
     ),
     "disk.filling": ("Make room or add a disk.", "Dọn bớt hoặc thêm ổ đĩa."),
     "disk.full": ("Make room at once: mail is refused when it is full.", "Dọn ngay: khi đầy, thư sẽ bị từ chối."),
