@@ -1,6 +1,7 @@
 // The one place where text becomes markup (Trusted Types policy "citymail").
-// It is given two things only: parts of pages rendered by our own server, and pasted HTML, which stays in an inert
-// template and is rebuilt from there element by element (editor.ts), never shown as it came.
+// It is given two things only: parts of pages rendered by our own server, and HTML that was pasted or that the editor
+// noted down, which stays in an inert template and is rebuilt from there element by element (writing/cleaning.ts), never
+// shown as it came.
 
 interface Policy {
   createHTML(text: string): string;

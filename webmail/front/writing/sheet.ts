@@ -33,7 +33,7 @@ export class Sheet {
   // Whether this much more can be sent with the letter.
   hasRoomFor(files: File[]): boolean {
     const size = this.enclosed + files.reduce((sum, file) => sum + file.size, 0);
-    return (size * 4) / 3 <= Number(this.text("limit"));
+    return (size * 4) / 3 <= Number(this.form.dataset.limit);
   }
 
   // Nobody but its readers shall have it in clear.
