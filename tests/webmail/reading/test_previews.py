@@ -63,6 +63,7 @@ def test_a_picture_by_its_octets(an: Visitor, hall: TownHall) -> None:
     [
         ("a.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"),
         ("a.png", "image/png", b"<html><script>1</script>"),
+        ("a.png", "image/png", PNG[:8] + bytes(8) + b"\0\1\0\0" * 2),  # 65536 by 65536
         ("a.pdf", "application/pdf", b"no pdf"),
         ("a.docx", WORD, b"PK\x03\x04 no document"),
         ("a.exe", "application/octet-stream", b"MZ"),
