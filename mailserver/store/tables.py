@@ -159,6 +159,7 @@ unscanned = Table(
     Column("mailbox_id", Id, primary_key=True, autoincrement=False),
     Column("first_id", Id, primary_key=True, autoincrement=False),
     Column("last_id", Id, nullable=False),
+    Index(None, "first_id"),
     sqlite_with_rowid=False,
 )
 

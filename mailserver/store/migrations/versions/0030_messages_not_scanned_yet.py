@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mailbox_id", "first_id", name=op.f("pk_unscanned")),
         sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_unscanned_first_id"), "unscanned", ["first_id"])
 
 
 def downgrade() -> None:
