@@ -24,11 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from directory.housekeeping import tidy_up
+from directory.pki.certificates import is_any_known
 from mailserver import logs
 from mailserver.config import Config, ConfigFault, load
 from mailserver.delivery import approval_notices, recovery_notices
 from mailserver.forgetting import forget
 from mailserver.imap.recent import RecentMail
+from mailserver.rehearsal import share_memory
 from mailserver.servers.keys import guard_handed_key, leave_handed_key
 from mailserver.servers.smtp_conduct import Conduct, conduct_memory
 from mailserver.servers.supervisor import Bell, Ready, Role, Supervisor, bind
@@ -64,6 +66,8 @@ _MANY = 1_000
 _SCANS = 16
 # Seconds until the first look for reports that are due or have come.
 _REPORTING_SOON = 20.0
+# Seconds between looks whether there are certificates to be kept.
+_CERTIFYING = 60.0
 # Seconds for which the end waits for one who waits for others.
 _PATIENCE = 5.0
 # The waiting thread gives up the interpreter this often (seconds).  The default of 5 ms would let a busy event loop
@@ -96,7 +100,7 @@ def serve(config: Config, on_ready: Callable[[], None] = lambda: None) -> None:
     _raise_file_limit()
     listeners = bind_all(config)
     guard_handed_key(config.pki.wrapping_key)
-    _share_memory(config)
+    share_memory(config)
     Supervisor(
         make_roles(config, listeners),
         reload_roles=_Reloader(config, listeners),
@@ -221,7 +225,6 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
     from mailserver.servers import imap as imap_server
     from mailserver.servers import lmtp, mx, submission
     from mailserver.servers.imap_services import ImapServices
-    from mailserver.servers.ldap import LdapServices
     from mailserver.servers.smtp_clients import Clients
     from mailserver.servers.smtp_transaction import SmtpServices
 
@@ -267,8 +270,6 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             headcount=shared.headcount,
             recent=shared.recent,
         )
-        pieces = system.directory, system.gate, config, for_officials
-        ldap = LdapServices(*pieces, executor, login_executor, shared.headcount)
         submitting = replace(smtp, tls_context=for_officials)
         factories: dict[str, tuple[Callable[[], asyncio.BaseProtocol], bool]] = {
             "smtp": (mx.protocol_factory(smtp), False),
@@ -277,8 +278,15 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
             "lmtp": (lmtp.protocol_factory(smtp), False),
             "imap": (imap_server.protocol_factory(imap, tls=False), False),
             "imaps": (imap_server.protocol_factory(imap, tls=True), True),
-            **ldap.factories(),
         }
+        drains = [clients.drain, imap.drain]
+        if "ldap" in listeners or "ldaps" in listeners:
+            from mailserver.servers.ldap import LdapServices
+
+            pieces = system.directory, system.gate, config, for_officials
+            ldap = LdapServices(*pieces, executor, login_executor, shared.headcount)
+            factories |= ldap.factories()
+            drains.append(ldap.drain)
         services = [
             Service(listeners[name], factory, for_officials if tls else None, reception.proxy_networks)
             for name, (factory, tls) in factories.items()
@@ -287,7 +295,7 @@ def mail_worker(config: Config, listeners: Listeners, shared: Shared, ready: Rea
 
         async def drain() -> None:
             try:
-                await asyncio.gather(clients.drain(), imap.drain(), ldap.drain())
+                await asyncio.gather(*(each() for each in drains))
             finally:  # also when the time for it is up
                 await asyncio.get_running_loop().run_in_executor(None, system.close)
 
@@ -434,9 +442,17 @@ def _keep_reporting(system: System, ending: threading.Event) -> None:
 def _keep_certificates(system: System, ending: threading.Event) -> None:
     """The city's certificates, on a thread of its own: making keys takes long, and fetching lists of others too."""
     ending.wait(_REPORTING_SOON)
-    from mailserver.certifying import keep_certificates
+    while not (system.config.pki.enrol or _knows_authorities(system)):
+        if ending.wait(_CERTIFYING):
+            return
+    from mailserver.certifying import keep_certificates  # megabytes
 
     keep_certificates(system.config, system.directory, ending)
+
+
+def _knows_authorities(system: System) -> bool:
+    with system.directory.read() as conn:
+        return is_any_known(conn)
 
 
 # What every child does
@@ -480,21 +496,3 @@ def _raise_file_limit() -> None:
     """Every connection is a file."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _share_memory(config: Config) -> None:
-    """Import before forking what the mail workers and the relay need, and try it out, so that they share its memory."""
-    import mailserver.servers.imap
-    import mailserver.servers.ldap
-    import mailserver.servers.lmtp
-    import mailserver.servers.mx
-    import mailserver.servers.relay
-    import mailserver.servers.submission  # noqa: F401
-    from mailserver.rehearsal import rehearse
-    from security.dmarc import load_suffixes
-
-    load_suffixes()
-    rehearse(config)
-    # What is here now stays: no child looks through it for garbage, which would also copy its pages.
-    gc.collect()
-    gc.freeze()

@@ -10,6 +10,7 @@ it is ever seen.  All connections and threads have ended when ``rehearse`` retur
 
 from __future__ import annotations
 
+import gc
 import logging
 
 from directory.mail.accounts import credentials_by_login
@@ -39,6 +40,27 @@ _COLUMNS = ("uid", "flags", "modseq", "internal_date", "size", "envelope", "body
 
 class _TakenBack(Refusal):
     default_text = "Nothing was meant"
+
+
+def share_memory(config: Config) -> None:
+    """Import what the mail workers and the relay need, and try it out."""
+    import mailserver.servers.imap
+    import mailserver.servers.lmtp
+    import mailserver.servers.mx
+    import mailserver.servers.relay
+    import mailserver.servers.submission
+    from security.dmarc import load_suffixes
+
+    if config.workers.web:
+        import mailserver.delivery.protecting  # S/MIME, which is the webmail's above all
+    if config.listen.ldap or config.listen.ldaps:
+        import mailserver.servers.ldap  # noqa: F401
+
+    load_suffixes()
+    rehearse(config)
+    # What is here now stays: no child looks through it for garbage, which would also copy its pages.
+    gc.collect()
+    gc.freeze()
 
 
 def rehearse(config: Config) -> None:

@@ -18,15 +18,21 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from cryptography import x509
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import and_, bindparam, insert, literal, or_, select, update
 
 from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.record import Recorder
-from directory.tables import account, certificate, certificate_address, issuer, private_key
-from security.authority.revocation_lists import REASONS
-from security.mailbox_names import addresses_of, comparable
+from directory.tables import (
+    account,
+    certificate,
+    certificate_address,
+    fetched_crl,
+    issuer,
+    known_authority,
+    private_key,
+    trust_anchor,
+)
 
 ACTIVE, SUPERSEDED, REVOKED, EXPIRED = "active", "superseded", "revoked", "expired"
 SIGNING, ENCRYPTION = "signing", "encryption"
@@ -120,6 +126,8 @@ def holding(conn: Reading | Writing, account_id: str, purpose: str) -> list[Cert
 
 def encryption_certificate(conn: Reading | Writing, address: str, moment: int | None = None) -> Certificate | None:
     """What mail to this address is to be encrypted for, now or at another moment (epoch seconds)."""
+    from security.mailbox_names import comparable
+
     try:
         wanted = comparable(address)
     except ValueError:
@@ -162,6 +170,8 @@ def find_certificates(conn: Reading | Writing, key: str) -> list[Certificate]:
 
 def describe(der: bytes) -> dict[str, Any]:
     """What a row says of a certificate, read from it.  Raises ValueError."""
+    from cryptography import x509  # megabytes, as below, that most processes which ask for certificates never need
+
     read = x509.load_der_x509_certificate(der)
     return {
         "serial": f"{read.serial_number:x}",
@@ -182,6 +192,8 @@ def insert_certificate(
     conn: Writing, der: bytes, purpose: str, *, account_id: str | None, issuer_id: str | None, key_id: str | None
 ) -> str:
     """A row of its own, with the addresses it names; its id."""
+    from security.mailbox_names import addresses_of, comparable
+
     new = conn.new_id()
     values = describe(der) | {
         "id": new,
@@ -210,6 +222,8 @@ def supersede(conn: Writing, replaced: Collection[Certificate]) -> None:
 
 def revoke(conn: Writing, actor: str, wanted: Collection[Certificate], reason: str) -> int:
     """From now on they hold no longer; how many did until now.  Raises Fault."""
+    from security.authority.revocation_lists import REASONS
+
     if reason not in REASONS or reason == "ca-compromise":
         raise Fault("value-invalid", value=reason, what=", ".join(REASONS))
     recorder = Recorder(conn, actor)
@@ -252,6 +266,12 @@ def expire(conn: Writing, limit: int = _LOT) -> int:
         conn.execute(update(certificate).where(certificate.c.id == one.id).values(state=EXPIRED))
     _erase_keys(conn, [one for one in rows if one.purpose != ENCRYPTION])
     return len(rows)
+
+
+def is_any_known(conn: Reading) -> bool:
+    """Whether there are authorities, ours or others', or lists of theirs: with none of them there is nothing to do."""
+    tables = (issuer, known_authority, trust_anchor, fetched_crl)
+    return any(conn.execute(select(literal(True)).select_from(each).limit(1)).first() for each in tables)
 
 
 def login_of(conn: Reading | Writing, one: Certificate) -> str:

@@ -29,3 +29,8 @@ class Smime:
     most_recipients: int = option(
         500, "People to whom one letter may be encrypted, a group's members counted one by one.", low=1, high=4000
     )
+
+    @property
+    def demands(self) -> bool:
+        """Whether some mail has to be encrypted."""
+        return bool(self.must_encrypt_to or self.must_encrypt_units)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from directory.database import Reading
 from directory.mail.accounts import Account
@@ -30,7 +30,6 @@ from mailserver.delivery import (
     moderation,
     moved,
     postponing,
-    protecting,
     scanning,
     signing,
 )
@@ -72,6 +71,9 @@ from mailserver.store.mailboxes import special_mailbox
 from mailserver.store.messages import Target, append, place, remove
 from security.authresults import Result
 
+if TYPE_CHECKING:
+    from mailserver.delivery.protecting import Protection
+
 log = logging.getLogger("citymail.delivery")
 
 _ADDRESS_SHOWN = re.compile(r'([^\s<>()\[\],;:"\\@]+@([^\s<>()\[\],;:"\\@]+))')
@@ -93,7 +95,7 @@ class Submission:
     trace: Origin | None = None
     opinions: tuple[Opinion, ...] | None = None  # the scanners', where they were asked already
     release_at: int = 0  # nobody is to have it before; 0: at once.  Over SMTP, ``mail`` says so
-    protection: protecting.Protection | None = None  # what the webmail's writer wishes of S/MIME
+    protection: Protection | None = None  # what the webmail's writer wishes of S/MIME
     writer: Account | None = None  # the person who acts for the submitter, where these are two
 
 
@@ -217,9 +219,8 @@ def send(
         now=office.now(),
     )
     octets = scanning.apply(submission.octets, opinions)
-    if submission.protection is not None:
-        octets = protecting.protect(office, submitter, submission.protection, taken, octets)
-    protecting.require_encryption(office, submitter, mail.reverse_path, taken, octets)
+    if submission.protection is not None or office.config.smime.demands:
+        octets = _protected(office, submitter, submission.protection, mail.reverse_path, taken, octets)
     # Nor may one of ours say in our name what we have found out.
     octets = without_claims(octets, our_names(office))
     outgoing, own_copy = _complete(office, octets, header, reference)
@@ -289,6 +290,23 @@ def send(
     future = office.store.write(job, sorted(touched), heavy=len(who.accounts) > local.FEW)
     future.add_done_callback(lambda done: _note(office, done, submission, content.size))
     return future
+
+
+def _protected(
+    office: PostOffice,
+    submitter: Account,
+    wanted: Protection | None,
+    reverse_path: str,
+    taken: Sequence[Taken],
+    octets: bytes | Path,
+) -> bytes | Path:
+    """As the writer wishes, and as the city demands.  Raises CannotProtect, TooLarge."""
+    from mailserver.delivery import protecting  # megabytes that a process without either never needs
+
+    if wanted is not None:
+        octets = protecting.protect(office, submitter, wanted, taken, octets)
+    protecting.require_encryption(office, submitter, reverse_path, taken, octets)
+    return octets
 
 
 def _trace(
