@@ -74,7 +74,7 @@ function attributesOf(node: Element, name: string, style: Map<string, string>): 
   }
   if (name === "FONT") {
     const color = colourOf(given("color"));
-    return color ? { color } : null;
+    return color ? dyed(color) : null;
   }
   if (INLINE_WITH_WEIGHT.test(name) && style.get("font-weight") === "normal") return null; // Google Docs
   const found: Record<string, string> = {};
@@ -114,7 +114,7 @@ function dressed(inner: DocumentFragment, style: Map<string, string>, name: stri
   if (is("text-decoration", /underline/) && name !== "U" && name !== "A") wraps.push(made("u"));
   if (is("text-decoration", /line-through/) && name !== "S") wraps.push(made("s"));
   const colour = name === "A" ? "" : colourOf(style.get("color") ?? "");
-  if (colour) wraps.push(made("font", { color: colour }));
+  if (colour) wraps.push(made("font", dyed(colour)));
   if (!wraps.length || [...inner.childNodes].some(isBlock)) return inner;
   const whole = wraps.reduceRight<Node>((content, wrap) => {
     wrap.append(content);
@@ -124,6 +124,9 @@ function dressed(inner: DocumentFragment, style: Map<string, string>, name: stri
   out.append(whole);
   return out;
 }
+
+// The editor joins neighbours that have the same class, whatever their colours; the server knows no classes.
+export const dyed = (color: string): Record<string, string> => ({ color, class: `dyed-${color.slice(1)}` });
 
 const isMark = (node: Node): node is HTMLInputElement =>
   node instanceof HTMLInputElement && node.id.startsWith("squire-selection-");

@@ -3,7 +3,7 @@
 
 import Squire from "squire-rte";
 import { parse } from "../trusted";
-import { colourOf, declarations, made, type Rules, rebuild } from "./cleaning";
+import { colourOf, declarations, dyed, made, type Rules, rebuild } from "./cleaning";
 import { guardTables } from "./tables";
 
 const INLINE = ["B", "I", "U", "S", "FONT", "SMALL"];
@@ -114,7 +114,7 @@ export class Editor extends Squire {
   }
 
   colour(colour: string): void {
-    this.changeFormat(colour ? { tag: "FONT", attributes: { color: colour } } : null, { tag: "FONT" });
+    this.changeFormat(colour ? { tag: "FONT", attributes: dyed(colour) } : null, { tag: "FONT" });
   }
 }
 
@@ -123,7 +123,7 @@ function asFonts<N extends ParentNode & Node>(source: N): N {
   for (const span of source.querySelectorAll("span")) {
     const colour = colourOf(declarations(span).get("color") ?? "", true);
     if (!colour) continue;
-    const font = made("font", { color: colour });
+    const font = made("font", dyed(colour));
     font.append(...span.childNodes);
     span.replaceWith(font);
   }
