@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert
 from directory import tables
 from mailserver.store import mailboxes, marking, readers, reading
 from mailserver.store.flags import flag_names
+from mailserver.store.unscanned import FEWEST
 from tests.mailserver.imap.talk import Direct
 
 _EXISTS = re.compile(r"\* (\d+) EXISTS")
@@ -79,7 +80,9 @@ class Picture:
         choice = chance.randrange(13)
         if choice == 0:
             self.client.buffer = b""
-            lines = self.client.send(b"t APPEND %b (\\Seen) {6+}\r\na: b\r\n\r\n" % self.mailbox.encode())
+            count = chance.choice((1, 1, 1, FEWEST))  # so many are not scanned before somebody asks
+            items = b" (\\Seen) {6+}\r\na: b\r\n" * count
+            lines = self.client.send(b"t APPEND %b%b\r\n" % (self.mailbox.encode(), items))
             lines = lines.decode().split("\r\n")
             self.read(lines, may_expunge=True)
         elif choice == 1:
