@@ -6,8 +6,10 @@ from html import unescape
 
 import pytest
 
+from directory.dates import days_after
 from directory.mail import account_changes, groups
 from directory.mail.addresses import normalise
+from directory.staff import leaving
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
 from webmail.writing import remarks
@@ -65,6 +67,16 @@ def test_a_full_mailbox(an: Visitor, hall: TownHall) -> None:
     ((kind, text),) = told(an, to="binh@thanhpho.example")
     assert kind == "caution"
     assert "binh@thanhpho.example" in text
+
+
+def test_who_has_left_for_another_address(an: Visitor, hall: TownHall) -> None:
+    with hall.services.directory.write() as conn:
+        gone = hall.account("chi").id
+        yesterday = days_after(conn.today, -1)
+        leaving.leave(conn, "test", gone, last_day=yesterday, redirect_to="dung@thanhpho.example")
+    assert told(an, to="chi@thanhpho.example") == [
+        ("note", "chi@thanhpho.example đã chuyển: thư được chuyển đến dung@thanhpho.example.")
+    ]
 
 
 def test_a_crowd(an: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
