@@ -22,8 +22,9 @@ FOCUS_FAULT = """() => {
   const told = here.outerHTML.slice(0, 200);
   if (!around.some(shows)) return `${told} is not seen to have the focus`;
   const { left, top, width, height } = around.at(-1).getBoundingClientRect();
-  const seen = [0.1, 0.5, 0.9].some((at) => {
-    const there = document.elementFromPoint(left + width * at, top + height / 2);
+  const places = [0.1, 0.5, 0.9].flatMap((x) => [0.1, 0.5, 0.9].map((y) => [left + width * x, top + height * y]));
+  const seen = places.some(([x, y]) => {
+    const there = document.elementFromPoint(x, y);
     return there && around.some((each) => each.contains(there) || there.contains(each));
   });
   return seen ? "" : `${told} has the focus where nobody sees it`;
@@ -51,7 +52,11 @@ def walk(page: Page) -> list[str]:
     """Through everything that Tab reaches, from the page's beginning; what is wrong on the way."""
     found: list[str] = []
     page.evaluate(
-        "document.activeElement.blur(), document.getSelection().removeAllRanges(), window.passed = window.before = undefined"
+        """() => {
+          document.activeElement.blur();
+          document.getSelection().removeAllRanges();
+          window.passed = window.before = undefined;
+        }"""
     )
     page.evaluate(f"() => {{ ({STOPS})()[0].focus({{ focusVisible: true }}) }}")
     for stop in range(FARTHEST):

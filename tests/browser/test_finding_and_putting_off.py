@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from mailserver.servers import pictures, web_pictures
 from mailserver.servers.pictures import Fetcher
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.webmail.town_hall import TownHall, letter
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from directory.mail import identities
 from directory.mail.identities import Chosen
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.webmail.town_hall import TownHall
 
 pytestmark = pytest.mark.browser

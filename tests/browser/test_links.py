@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 
 pytestmark = pytest.mark.browser
 

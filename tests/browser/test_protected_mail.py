@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from directory.pki.certificates import ENCRYPTION, certificates_of, revoke
 from security.cms import is_encrypted
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.webmail.certified_hall import Authorities, certified_hall, signed
 from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, letter
 

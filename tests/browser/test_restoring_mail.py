@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mailserver.store import messages
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.webmail.town_hall import TownHall, letter
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.browser.test_writing_mail import write
 from tests.webmail.town_hall import TownHall
 

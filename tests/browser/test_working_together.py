@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from directory.mail import mailboxes
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.webmail.town_hall import PASSWORD, TownHall, letter
 
 pytestmark = pytest.mark.browser
