@@ -79,6 +79,31 @@ def writing(page: Page, hall: TownHall) -> None:
     expect(page.locator(".suggestion").first).to_be_visible()
 
 
+def formatting(page: Page, hall: TownHall) -> None:
+    page.goto("/")
+    page.evaluate("localStorage.clear()")  # what other pictures left over
+    page.goto("/compose")
+    box = page.locator("[data-rich-text]")
+    box.focus()
+    box.press("Control+Home")
+    page.keyboard.press("Control+b")
+    page.keyboard.type("Kế hoạch mua sắm quý IV")
+    page.keyboard.press("Control+b")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Shift+8")
+    page.keyboard.type("Máy tính cho bộ phận một cửa")
+    page.keyboard.press("Enter")
+    page.keyboard.type("Máy quét")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.locator('[data-tool="table"]').click()
+    page.keyboard.press("Enter")
+    for text in ("Thiết bị", "Số lượng", "Đơn giá", "Máy tính", "12", "15.000.000", "Máy quét", "3", "8.500.000"):
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+    page.keyboard.press("Control+z")  # the row that the last Tab began
+
+
 def choosing(page: Page, hall: TownHall) -> None:
     page.goto("/compose")
     page.locator("button[value=choose]").click()
@@ -106,7 +131,7 @@ def unit(page: Page, hall: TownHall) -> None:
 
 
 SCREENS: tuple[Callable[[Page, TownHall], None], ...] = (
-    reading, searching, writing, choosing, two_steps, programs, keyboard, unit,
+    reading, searching, writing, formatting, choosing, two_steps, programs, keyboard, unit,
 )  # fmt: skip
 
 
