@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.browser.test_writing_mail import saved, write
 from tests.webmail import hostile
 from tests.webmail.auditing import Auditor
