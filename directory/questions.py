@@ -20,17 +20,19 @@ class Question:
 
     def __init__(self, statement: Executable) -> None:
         self.statement = statement
-        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...], bool]] = {}
+        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any], bool]] = {}
 
     def prepare(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, Any]:
         known = self._compiled.get(dialect.name)
         if known is None:
             compiled = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
             order = compiled.positiontup
-            names = order if order is not None else list(compiled.params)
-            known = str(compiled), tuple((name, compiled.params[name]) for name in names), order is not None
-            self._compiled[dialect.name] = known
-        sql, parameters, positional = known
+            names = tuple(compiled.params if order is None else order)
+            literals = {name: value for name, value in compiled.params.items() if value is not None}
+            known = self._compiled[dialect.name] = str(compiled), names, literals, order is not None
+        sql, names, literals, positional = known
+        if literals:
+            values = {**literals, **values}
         if positional:
-            return sql, [values.get(name, default) for name, default in parameters]
-        return sql, {name: values.get(name, default) for name, default in parameters}
+            return sql, tuple(map(values.get, names))
+        return sql, {name: values.get(name) for name in names}

@@ -131,9 +131,11 @@ class SqliteEngine:
         return True
 
     def end_at_once(self, connection: Connection) -> None:
-        _raw(connection).execute(_PATIENT)
-        fcntl.flock(self._lock_file, fcntl.LOCK_UN)
-        self._lock.release()
+        try:
+            _raw(connection).execute(_PATIENT)
+        finally:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+            self._lock.release()
 
     def commit(self, connection: Connection) -> None:
         _raw(connection).execute("COMMIT")
