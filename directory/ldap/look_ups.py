@@ -174,8 +174,11 @@ class Finder:
 
     def _by_words(self, conn: Reading, look_up: ByWords, found: dict[str, None], most: int) -> bool:
         """The rarest fragment leads; entries in which a word begins with it come first."""
+        if len(found) > most:
+            return False
         fragments = sorted(look_up.fragments, key=lambda each: (-len(each.text), each.text, each.starts))
-        inner = {each: self._inner(conn, each) for each in fragments[:_MOST_FRAGMENTS]}
+        of_names = bool(look_up.name)
+        inner = {each: self._inner(conn, each, of_names=of_names) for each in fragments[:_MOST_FRAGMENTS]}
         ordered = list(inner)
         if len(ordered) > 1:
             ordered.sort(key=lambda each: (len(inner[each]) > MOST_WORDS, self._frequency(conn, each, inner[each])))
@@ -186,10 +189,9 @@ class Finder:
         for number, other in enumerate(others, 1):
             values |= _range_of(number, other) | _listed(number, inner[other])
         shape = tuple(_places(inner[other]) for other in others)
-        by_name = bool(look_up.name)
-        passes = [(_matching(None, shape, by_name=by_name), _range_of(0, first))]
+        passes = [(_matching(None, shape, by_name=of_names), _range_of(0, first))]
         if words := inner[first][:MOST_WORDS]:
-            passes.append((_matching(_places(words), shape, by_name=by_name), _listed(0, words)))
+            passes.append((_matching(_places(words), shape, by_name=of_names), _listed(0, words)))
         is_whole = len(inner[first]) <= MOST_WORDS
         for question, leading in passes:
             wanted = most + 1 - len(found)
@@ -200,11 +202,11 @@ class Finder:
             is_whole &= len(rows) < wanted
         return is_whole
 
-    def _inner(self, conn: Reading, fragment: Fragment) -> list[str]:
+    def _inner(self, conn: Reading, fragment: Fragment, *, of_names: bool) -> list[str]:
         """Words with the fragment in their middle, one more than are looked up."""
         if fragment.starts:
             return []
-        return self._vocabulary.containing(conn, fragment.text, MOST_WORDS + 1, ends=fragment.ends)
+        return self._vocabulary.containing(conn, fragment.text, MOST_WORDS + 1, ends=fragment.ends, of_names=of_names)
 
     def _frequency(self, conn: Reading, fragment: Fragment, inner: Sequence[str]) -> int:
         """How many words it fits, as far as it takes to tell rare from common."""

@@ -1,9 +1,9 @@
 """The words of the search index with a part in their middle: what a leading wildcard asks for.
 
 The index finds words by their beginning only.  All distinct words of a city are one text of some hundred kilobytes
-(names are few, and mail addresses short): looking through it takes less than a millisecond, and the words found are
-looked up in the index.  A new word is found by its beginning at once, in its middle after ``LIFETIME`` seconds at most,
-or twice that where an answer from before is remembered (``answers``).
+(names are few, and mail addresses short), those of names another and much shorter one: looking through it takes less
+than a millisecond, and the words found are looked up in the index.  A new word is found by its beginning at once, in
+its middle after ``LIFETIME`` seconds at most, or twice that where an answer from before is remembered (``answers``).
 
 Limits: two megabytes of memory a process for 200,000 people, and four at most for what was found among the words.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from directory.database import Reading
 from directory.tables import search_word
@@ -25,48 +25,49 @@ _PARTS = 200
 
 # telephone numbers, which begin with it, are found by their ends alone
 _PORTION = 5000
+# each with a name that it is a part of, or none
 _WORDS = (
-    select(search_word.c.word)
-    .distinct()
+    select(search_word.c.word, func.max(search_word.c.name).label("name"))
     .where(search_word.c.word > PHONE + "\uffff")
+    .group_by(search_word.c.word)
     .execution_options(yield_per=_PORTION)
 )
 
-# (part, at most so many, only at the end) → words
-_Known = dict[tuple[str, int, bool], list[str]]
+# (part, at most so many, only at the end, only of names) → words
+_Known = dict[tuple[str, int, bool, bool], list[str]]
 
 
 class Vocabulary:
     """One per process."""
 
     def __init__(self) -> None:
-        # the words, and what was found among them
-        self._text: tuple[str, _Known] = "", {}
+        # all words, those of names, and what was found among them
+        self._text: tuple[str, str, _Known] = "", "", {}
         self._loaded_at = -LIFETIME
         self._version = -1
         self._lock = threading.Lock()
 
-    def containing(self, conn: Reading, part: str, most: int, *, ends: bool) -> list[str]:
+    def containing(self, conn: Reading, part: str, most: int, *, ends: bool, of_names: bool = False) -> list[str]:
         """Words with the part in them, at their end or anywhere, but not at their beginning; at most so many."""
-        text, known = self._current(conn)
-        found = known.get((part, most, ends))
+        everything, names, known = self._current(conn)
+        found = known.get((part, most, ends, of_names))
         if found is None:
-            found = _containing(text, part, most, ends=ends)
+            found = _containing(names if of_names else everything, part, most, ends=ends)
             if len(known) >= _PARTS:
                 known.clear()
-            known[part, most, ends] = found
+            known[part, most, ends, of_names] = found
         return found
 
     def is_fresh(self, now: float) -> bool:
         """Whether ``containing`` has nothing to read."""
         return 0 <= now - self._loaded_at < LIFETIME
 
-    def _current(self, conn: Reading) -> tuple[str, _Known]:
+    def _current(self, conn: Reading) -> tuple[str, str, _Known]:
         """As it was is good enough while another thread reads it anew."""
         if not self.is_fresh(conn.now) and self._lock.acquire(blocking=not self._text[0]):
             try:
                 if conn.memory.version != self._version:
-                    self._text = _read(conn), {}
+                    self._text = *_read(conn), {}
                     self._version = conn.memory.version
                 self._loaded_at = conn.now
             finally:
@@ -87,11 +88,13 @@ def _containing(text: str, part: str, most: int, *, ends: bool) -> list[str]:
     return found
 
 
-def _read(conn: Reading) -> str:
+def _read(conn: Reading) -> tuple[str, str]:
     """In portions, so that it takes no more memory than what is kept of it."""
-    # written words beside the folded ones are not asked for
-    portions = (
-        "\n".join(word for (word,) in rows if word.isascii() or fold(word) == word)
-        for rows in conn.execute(_WORDS).partitions(_PORTION)
-    )
-    return "\n".join(("", *portions, ""))
+    everything: list[str] = []
+    names: list[str] = []
+    for rows in conn.execute(_WORDS).partitions(_PORTION):
+        # written words beside the folded ones are not asked for
+        listed = [(row.word, row.name) for row in rows if row.word.isascii() or fold(row.word) == row.word]
+        everything.append("\n".join(word for word, _ in listed))
+        names.append("".join(f"{word}\n" for word, name in listed if name))
+    return "\n".join(("", *everything, "")), "\n" + "".join(names)
