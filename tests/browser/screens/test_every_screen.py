@@ -16,6 +16,7 @@ from tests.browser import axe
 from tests.browser.focus import walk
 from tests.browser.screens import account, errors, mail, writing
 from tests.browser.screens.desk import WIDE, Desk, Screen, furnish, furnish_settings
+from tests.browser.tasks.ways import FITS
 from tests.webmail.certified_hall import certified_hall
 from tests.webmail.town_hall import LiveWebmail
 from webmail import create_app
@@ -97,7 +98,7 @@ def under(
 
 def hangs_over(page: Page, size: dict[str, int]) -> bool:
     page.set_viewport_size(size)  # type: ignore[arg-type]
-    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+    return not page.evaluate(FITS)
 
 
 def told_wrong(page: Page) -> list[str]:

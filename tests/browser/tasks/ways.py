@@ -18,6 +18,11 @@ from tests.browser.focus import FOCUS_FAULT, STOPS
 from tests.webmail.town_hall import PASSWORD
 
 SOON = 10_000  # milliseconds
+FITS = """() => document.documentElement.scrollWidth <= innerWidth &&
+  [...document.querySelectorAll("details.menu[open] > .menu-panel")].every((panel) => {
+    const { left, right } = panel.getBoundingClientRect();
+    return left >= 0 && right <= innerWidth;
+  })"""
 
 
 @contextmanager
@@ -130,7 +135,7 @@ class Phone(Way):
 
     def stays_within(self) -> None:
         with failing(f"{self.page.url} hangs over the edge"):
-            self.page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth", timeout=SOON)
+            self.page.wait_for_function(FITS, timeout=SOON)
 
 
 class WithoutScript(Way):
