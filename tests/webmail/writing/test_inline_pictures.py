@@ -1,4 +1,4 @@
-"""Pictures in the text: how they come, how they are kept, and the shape of what goes out."""
+"""Pictures in the text: how they come, how they are kept, and the shape of what goes out (RFC 2392, RFC 2387)."""
 
 from __future__ import annotations
 
