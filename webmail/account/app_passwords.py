@@ -9,7 +9,7 @@ from flask import Blueprint, make_response, request
 
 from directory.faults import Fault
 from directory.signing_in import app_passwords
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import person
 from webmail.account.proving import has_second_factor, prove
 from webmail.languages import _, sentence
@@ -48,7 +48,7 @@ def revoke() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             gone = app_passwords.revoke(conn, owner.login, owner.id, request.form.get("id", ""))
     except Fault as fault:
-        return pages.refused(fault.text(languages.choose()), HERE)
+        return pages.refused(sentence(fault), HERE)
     return pages.done(_("The app password “%(name)s” no longer works.", name=gone.name), HERE)
 
 

@@ -15,10 +15,10 @@ from markupsafe import Markup
 from directory.faults import Fault
 from directory.signing_in import second_factor, security_keys
 from security import totp
-from webmail import languages, pages
+from webmail import pages
 from webmail.account.login import here, person
 from webmail.account.proving import has_second_factor, prove, prove_password
-from webmail.languages import _
+from webmail.languages import _, sentence
 from webmail.pages import Answer
 from webmail.services import services
 
@@ -57,7 +57,7 @@ def turn_on() -> Answer:
     except Fault as fault:
         if fault.code == "second-factor-code":
             return make_response(_offer(fault=_("The code is not right.")), 422)
-        return pages.refused(fault.text(languages.choose()), HERE)
+        return pages.refused(sentence(fault), HERE)
     return _page(codes=codes)
 
 
@@ -70,7 +70,7 @@ def turn_off() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             second_factor.turn_off(conn, owner.login, owner.id)
     except Fault as fault:
-        return pages.refused(fault.text(languages.choose()), HERE)
+        return pages.refused(sentence(fault), HERE)
     return pages.done(_("Two-step sign-in is off."), HERE)
 
 
@@ -101,7 +101,7 @@ def begin_key() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             return make_response({"publicKey": security_keys.ask_for_new(conn, person().id, here())})
     except Fault as fault:
-        return make_response({"error": fault.text(languages.choose())}, 422)
+        return make_response({"error": sentence(fault)}, 422)
 
 
 @blueprint.post(HERE + "/keys")
@@ -113,7 +113,7 @@ def add_key() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             codes = second_factor.add_key(conn, owner.login, owner.id, name, form.get("answer", ""), here())
     except Fault as fault:
-        return make_response(_page(fault=fault.text(languages.choose())), 422)
+        return make_response(_page(fault=sentence(fault)), 422)
     return _page(codes=codes) if codes else pages.done(_("The security key was added."), HERE)
 
 
@@ -126,7 +126,7 @@ def remove_key() -> Answer:
         with services().directory.write(origin=request.remote_addr or "") as conn:
             second_factor.remove_key(conn, owner.login, owner.id, request.form.get("key", ""))
     except Fault as fault:
-        return pages.refused(fault.text(languages.choose()), HERE)
+        return pages.refused(sentence(fault), HERE)
     return pages.done(_("The security key was removed."), HERE)
 
 
