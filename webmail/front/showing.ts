@@ -64,9 +64,9 @@ export async function show(url: string, names: string[], { push = true, focus = 
     const found = await (known ?? fragments(stays ? inWindow(url) : url, names, mine.signal));
     if (mine !== asked) return;
     put(found, order);
+    document.body.classList.toggle("has-thread", isMessage(pathname));
     if (names.includes("list") && !stays) scrollToLoaded();
     if (names.includes("searching")) at<HTMLInputElement>("#q")!.value = searchParams.get("q") ?? "";
-    document.body.classList.toggle("has-thread", isMessage(pathname));
     if (push) history.pushState(null, "", url);
     title(found.title);
     markCurrent(pathname);
@@ -77,6 +77,7 @@ export async function show(url: string, names: string[], { push = true, focus = 
     else if (left && !isMessage(pathname) && isNowhere()) {
       const rows = all(".row", part("list"));
       focusNear(rows, Math.max(rows.indexOf(rowOf(left)!), 0));
+      rowOf(left)?.scrollIntoView({ block: "nearest" });
     }
   } catch (fault) {
     if (fault instanceof DOMException && fault.name === "AbortError") return;
