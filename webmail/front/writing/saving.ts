@@ -77,12 +77,10 @@ export class Saving {
     forget(this.owner, this.tab);
   }
 
-  // For whoever sends: no save comes after, and the one on its way is over; true if there was one.
-  async rest(): Promise<boolean> {
+  // For whoever sends: no save comes after, and the one on its way is over.
+  async rest(): Promise<void> {
     window.clearTimeout(this.timer);
-    const wasRunning = this.running !== null;
     while (this.running) await this.running;
-    return wasRunning;
   }
 
   get isRunning(): boolean {
