@@ -38,7 +38,7 @@ from webmail.writing import contacts, letters, links, picker, postponed, quoting
 from webmail.writing.enclosures import fetched
 from webmail.writing.form import letter_of, written
 from webmail.writing.letters import Letter
-from webmail.writing.remarks import remarks_on
+from webmail.writing.remarks import crowd_answered, remarks_on
 
 blueprint = Blueprint("composing", __name__)
 log = logging.getLogger(__name__)
@@ -50,10 +50,14 @@ PATIENCE = 120
 @blueprint.get("/compose")
 def show() -> Answer:
     with services().store.read() as conn:
-        letter = Letter()
+        letter, blind = Letter(), ""
         for kind in get_args(quoting.Kind):
             if key := request.args.get(kind):
                 letter = quoting.answer(conn, key, kind, quotes="unquoted" not in request.args)
+                if kind == "reply_all" and quoting.came_blind(conn, key):
+                    blind = _(
+                        "You got this letter as a blind copy: an answer to all tells the others that you have it."
+                    )
     if "mailto" in request.args:
         letter = quoting.from_mailto(request.args["mailto"])
     elif "to" in request.args:
@@ -65,7 +69,7 @@ def show() -> Answer:
         return form(letter)
     if identity := letters.identity_for(letter.author):
         letter = letters.signed(replace(letter, author=identity.address), identity.signature)
-    return form(letter)
+    return form(letter, fault=blind)
 
 
 @blueprint.get("/compose/<int:uid>")
@@ -142,7 +146,10 @@ def show_kept(kept: dict[str, str]) -> Answer:
     return form(replace(letter, draft=letter.draft if stored else 0))
 
 
-def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = None, status: int = 200) -> Answer:
+def form(
+    letter: Letter, *, fault: str = "", faults: dict[str, str] | None = None, crowd: int = 0, status: int = 200
+) -> Answer:
+    """``crowd``: how many an answer would reach, which is asked about before it goes."""
     with services().store.read() as conn:
         side = pages.sidebar(conn)
         current = side.special("\\Drafts") if letter.draft else None
@@ -155,6 +162,7 @@ def form(letter: Letter, *, fault: str = "", faults: dict[str, str] | None = Non
         current=current,
         fault=fault,
         faults=faults or {},
+        crowd=crowd,
         remarks=remarks_on(letter),
         senders=letters.own_identities(),
         later=postponed.offers() if postponed.may_send_later() else None,
@@ -218,6 +226,8 @@ def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
     faults = _check(letter) or choices.faults_of(letter)
     if faults:
         return form(letter, faults=faults, status=422)
+    if (crowd := crowd_answered(letter)) and "everybody" not in request.form:
+        return form(letter, crowd=crowd, status=422)
     services().store.maildrop(account().id)
     letter = replace(letter, enclosures=fetched(letter.enclosures))
     octets = letters.write(letter, date=release_at)

@@ -8,22 +8,25 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
 from flask import abort
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
+from directory.mail import recipients
 from directory.mail.identities import Identity, fitting
 from mailserver.message.subject import forward_subject, reply_subject
 from mailserver.message.text import body_text
 from mailserver.store import reading as store_reading
+from webmail.account.login import account
 from webmail.contents.body_parts import MAX_PART, readable_text
 from webmail.contents.composed import Picture, clean_composed
 from webmail.contents.heads import Head, Person, read_head
 from webmail.formatting import full_time
 from webmail.languages import _
 from webmail.reading import listing
+from webmail.services import services
 from webmail.smime.contents import COLUMNS, Contents, contents_of
 from webmail.writing.enclosures import Enclosure, safe_type
 from webmail.writing.inline_pictures import as_carried, carried_id, used_in
@@ -32,6 +35,7 @@ from webmail.writing.letters import Letter, own_identities, write_people
 Kind = Literal["reply", "reply_all", "forward", "again"]
 MAX_QUOTE = 200_000
 MAX_REFERENCES = 50
+MAX_NAMED = 300  # recipients that are looked up
 
 
 def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Letter:
@@ -39,18 +43,10 @@ def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Le
 
     What came encrypted is answered encrypted, and quoted in no other way; without quotation anybody may write anything.
     """
-    place = listing.parse_key(key)
-    if place is None:
-        abort(404)
-    mailbox, uid = listing.own_mailbox(conn, place[0]), place[1]
-    row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], (*COLUMNS, "sent_at")), None)
-    if row is None:
-        abort(404)
-    contents = contents_of(conn, row)
+    row, contents = _message(conn, key)
     head = read_head(contents.header)
     own = own_identities()
     moment = row.sent_at or row.internal_date
-    key = f"{mailbox.id}:{uid}"
     # An answer quotes words: its reader has the pictures
     text, html = _quoted_text(contents, None if kind.startswith("reply") else as_carried(contents.layout, key))
     if kind == "again":
@@ -63,6 +59,29 @@ def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Le
         return replace(letter, subject=reply_subject(""), text="", html="", enclosures=())
     is_quoted = contents.opened is not None and contents.opened.is_encrypted
     return replace(letter, encrypt=contents.is_encrypted, secret=is_quoted)
+
+
+def came_blind(conn: Connection, key: str) -> bool:
+    """Whether the message names nobody, neither person nor group, by whom its reader got it."""
+    _row, contents = _message(conn, key)
+    head = read_head(contents.header)
+    own = own_identities()
+    if any(fitting(own, each.address) for each in (head.author, *head.to, *head.cc)):
+        return False
+    with services().directory.read() as people:
+        named = (recipients.resolve(people, each.address) for each in (*head.to, *head.cc)[:MAX_NAMED])
+        return not any(found is not None and account().id in found.accounts for found in named)
+
+
+def _message(conn: Connection, key: str) -> tuple[Row[Any], Contents]:
+    place = listing.parse_key(key)
+    if place is None:
+        abort(404)
+    mailbox, uid = listing.own_mailbox(conn, place[0]), place[1]
+    row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], (*COLUMNS, "sent_at")), None)
+    if row is None:
+        abort(404)
+    return row, contents_of(conn, row)
 
 
 def from_mailto(link: str) -> Letter:

@@ -32,8 +32,9 @@ blueprint = Blueprint("remarks", __name__)
 
 MOST = 300
 FEW = 30
-# From how many on a letter is one to a crowd.
+# From how many on a letter is one to a crowd, and an answer is sent only to who says so once more.
 CROWD = 50
+CROWD_ANSWERED = 20
 _NAMED = 4  # addresses in one remark
 _LONGEST = 50_000
 
@@ -56,10 +57,25 @@ def tell() -> Answer:
 
 
 def remarks_on(letter: Letter) -> list[Remark]:
-    named = (each.address for field in (letter.to, letter.cc, letter.bcc) for each in parse_people(field))
-    addresses = list(dict.fromkeys(address for address in named if "@" in address))[:MOST]
     with services().directory.read() as people:
-        return list(_remarks(people, addresses))
+        return list(_remarks(people, _addresses(letter)))
+
+
+def crowd_answered(letter: Letter) -> int:
+    """How many an answer would reach, if they are so many that it may have been meant for one; 0 otherwise."""
+    if not letter.answers.startswith("reply "):
+        return 0
+    reached: set[str] = set()
+    with services().directory.read() as people:
+        for address in _addresses(letter):
+            if (found := recipients.resolve(people, address)) is not None:
+                reached |= found.accounts | found.external
+    return len(reached) if len(reached) >= CROWD_ANSWERED else 0
+
+
+def _addresses(letter: Letter) -> list[str]:
+    named = (each.address for field in (letter.to, letter.cc, letter.bcc) for each in parse_people(field))
+    return list(dict.fromkeys(address for address in named if "@" in address))[:MOST]
 
 
 def _remarks(people: Reading, addresses: list[str]) -> Iterator[Remark]:

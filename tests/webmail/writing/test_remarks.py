@@ -85,6 +85,47 @@ def test_a_crowd(an: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(an, to="binh@thanhpho.example") == []
 
 
+def answer_to_all(visitor: Visitor, **more: str) -> str:
+    fields = {"action": "send", "to": "toanso@thanhpho.example", "subject": "x", "text": "x", "answers": "reply 1:1"}
+    page = visitor.post("/compose", {**fields, **more})
+    return unescape(page.get_data(as_text=True))
+
+
+def test_an_answer_to_a_crowd_is_sent_to_who_says_so_once_more(
+    an: Visitor, hall: TownHall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remarks, "CROWD_ANSWERED", 3)
+    an.get("/compose")
+    before = len(hall.rows("binh"))
+    assert "Gửi cho tất cả" in answer_to_all(an)
+    assert len(hall.rows("binh")) == before
+    answer_to_all(an, everybody="on")
+    assert len(hall.rows("binh")) == before + 1
+
+
+def test_a_letter_to_a_crowd_and_an_answer_to_few_are_not_asked_about(
+    an: Visitor, hall: TownHall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remarks, "CROWD_ANSWERED", 3)
+    an.get("/compose")
+    assert "Gửi cho tất cả" not in answer_to_all(an, answers="")
+    assert "Gửi cho tất cả" not in answer_to_all(an, to="binh@thanhpho.example")
+    assert len(hall.rows("binh")) == 2
+
+
+@pytest.mark.parametrize(
+    ("to", "is_blind"),
+    [("binh@thanhpho.example", True), ("an@thanhpho.example", False), ("toanso@thanhpho.example", False)],
+)
+def test_an_answer_to_all_by_who_got_a_blind_copy(an: Visitor, hall: TownHall, to: str, is_blind: bool) -> None:
+    hall.put("an", letter(subject="Kín", to=[to]))
+    uid = hall.rows("an")[-1][0]
+    mailbox = hall.mailbox("an", "INBOX").id
+    told = unescape(an.get(f"/compose?reply_all={mailbox}:{uid}").get_data(as_text=True))
+    assert ("bản sao ẩn" in told) == is_blind
+    assert "bản sao ẩn" not in unescape(an.get(f"/compose?reply={mailbox}:{uid}").get_data(as_text=True))
+
+
 def test_without_script_the_form_says_it(an: Visitor) -> None:
     an.get("/compose")
     page = an.post("/compose", {"action": "check", "to": "nosuch@thanhpho.example", "text": "x"})
