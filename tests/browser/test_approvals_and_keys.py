@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from directory.administration import approvals, delegations
 from directory.faults import Refused
 from directory.mail import account_changes
-from tests.browser.test_accessibility import faults
+from tests.browser.axe import faults
 from tests.webmail.certified_hall import certified_hall
 from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -67,7 +68,9 @@ def test_messages_are_dragged_to_a_mailbox_and_come_back(sign_in: Callable[..., 
 
 def until(page: Page, condition: str) -> None:
     """``wait_for_function`` would need a policy that allows eval."""
+    deadline = time.monotonic() + 30
     while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
         page.wait_for_timeout(20)
 
 
@@ -75,6 +78,7 @@ def write(page: Page, text: str) -> None:
     page.goto("/compose")
     page.get_by_role("textbox", name="Tiêu đề").fill("dở dang")
     page.get_by_role("textbox", name="Nội dung").click()
+    page.keyboard.press("Control+Home")  # above the signature
     page.keyboard.type(text)
     until(page, f"() => Object.values(localStorage).some((each) => each.includes('{text}'))")
 

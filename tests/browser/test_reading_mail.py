@@ -263,7 +263,7 @@ def test_without_script(open_browser: Callable[..., Page], hall: TownHall) -> No
     page.get_by_role("textbox", name="Đến", exact=True).fill("Trần Quốc Bình <binh@thanhpho.example>")
     page.get_by_role("textbox", name="Tiêu đề").fill("Không cần kịch bản")
     page.get_by_role("textbox", name="Nội dung").fill("Chào anh")
-    page.locator('input[type="file"]').set_input_files(
+    page.locator('input[name="files"]').set_input_files(
         [{"name": "bảng.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}]
     )
     page.get_by_role("button", name="Tải lên các tệp đã chọn").click()
