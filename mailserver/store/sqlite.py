@@ -125,9 +125,11 @@ class SqliteEngine:
         try:
             _raw(connection).execute("PRAGMA busy_timeout=0")  # there may be a program that knows nothing of our lock
             self.begin(connection, lasting=False)
-        except sqlite3.Error:
-            self.end_at_once(connection)
-            return False
+        except BaseException as fault:
+            self.end_at_once(connection)  # whatever it was, nobody else is to wait for it
+            if isinstance(fault, sqlite3.Error):
+                return False
+            raise
         return True
 
     def end_at_once(self, connection: Connection) -> None:

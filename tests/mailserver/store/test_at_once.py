@@ -226,3 +226,17 @@ def test_several_threads_of_several_processes_take_each_modseq_once(clerk: Any, 
     everything = {f"k{number}{thread}" for number in range(2) for thread in range(threads)}
     assert clerk.flags() == {1: everything, 2: everything}
     assert clerk.mailbox().highest_modseq == before + changes
+
+
+def test_an_unforeseen_fault_at_the_beginning_holds_up_nobody(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(*_arguments: object, **_options: object) -> None:
+        raise ValueError("unforeseen")
+
+    flag(clerk.store, clerk.inbox.id, "\\Seen").result(WAIT)
+    with monkeypatch.context() as broken:
+        broken.setattr(clerk.store.database.engine, "begin", begin)
+        with pytest.raises(ValueError, match="unforeseen"):
+            flag(clerk.store, clerk.inbox.id, "\\Flagged").result(WAIT)
+    assert where(clerk.store) is not threading.current_thread()
+    flag(clerk.store, clerk.inbox.id, "\\Answered").result(WAIT)
+    assert clerk.flags()[1] == {"\\Seen", "\\Answered"}
