@@ -11,7 +11,7 @@ import pytest
 from mailserver.delivery.post_office import PostOffice
 from tests.mailserver.mailroom import Mailroom
 from tests.mailserver.mailroom_fixtures import city_template, clock, make_office, office
-from tests.mailserver.servers.far_away import FarServer
+from tests.mailserver.servers.far_away import FarServer, NameServer
 from tests.mailserver.servers.supervised import Supervised
 
 __all__ = ["city_template", "clock", "make_office", "office"]
@@ -53,6 +53,19 @@ def make_far() -> Iterator[Callable[..., FarServer]]:
         return servers[-1]
 
     yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def name_server() -> Iterator[Callable[..., NameServer]]:
+    servers: list[NameServer] = []
+
+    def start(records: Any) -> NameServer:
+        servers.append(NameServer(records))
+        return servers[-1]
+
+    yield start
     for server in servers:
         server.close()
 

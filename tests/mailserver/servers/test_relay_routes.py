@@ -12,7 +12,6 @@ from mailserver.servers import relay_destination
 from security.authority import ensure_certificate
 from security.tls import server_context
 from tests.mailserver.mailroom import mails
-from tests.mailserver.servers.far_away import NameServer
 from tests.mailserver.servers.relaying import is_empty, move_time, submit, until, waiting
 
 
@@ -43,19 +42,6 @@ def test_tls_that_fails_is_gone_without(relaying, make_far, answer):
 
 
 # -- routes
-
-
-@pytest.fixture
-def name_server():
-    servers = []
-
-    def start(records):
-        servers.append(NameServer(records))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def test_mx_and_the_next_host_when_the_best_is_down(relaying, far, name_server):

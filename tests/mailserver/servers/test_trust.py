@@ -13,7 +13,6 @@ from security.dkim import Signer, read_message, sign
 from security.dkim.keys import render_record
 from security.dkim.signing import make_key
 from tests.mailserver.mailroom import Talk, add_address, mails
-from tests.mailserver.servers.far_away import NameServer
 from tests.mailserver.servers.test_mx import deliver
 
 OURS = "city.vn"
@@ -28,19 +27,6 @@ GOOD: dict[tuple[str, str], Any] = {
     ("_dmarc.wary.example", "TXT"): ['"v=DMARC1; p=quarantine"'],
     ("_dmarc.watch.example", "TXT"): ['"v=DMARC1; p=none"'],
 }
-
-
-@pytest.fixture
-def name_server():
-    servers = []
-
-    def start(records):
-        servers.append(NameServer(records))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 @pytest.fixture
