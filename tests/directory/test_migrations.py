@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -142,6 +144,27 @@ def test_app_passwords_outlive_their_new_tables(request: pytest.FixtureRequest, 
     created.dispose()
 
 
+def go_through(opened: Directory, *steps: tuple[Callable[[Config, str], object], str]) -> None:
+    """Take a directory that is whole through some revisions again, and close it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with ALEMBIC, opened.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        for step, revision in steps:
+            step(config, revision)
+        command.stamp(config, "head")
+    opened.close()
+
+
+def words_in(url: str) -> set[Any]:
+    opened = open_directory(url)
+    with opened.read() as conn:
+        words = set(conn.execute(select(search_word)).all())
+    opened.close()
+    return words
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_telephones_and_initials_come_into_the_index(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str
@@ -156,19 +179,8 @@ def test_telephones_and_initials_come_into_the_index(
         added = {row for row in words if row.word in ("syt", "#6543219090")}
         assert len(added) == 2
         conn.execute(delete(search_word).where(search_word.c.word == "#6543219090"))
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    with ALEMBIC, opened.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.stamp(config, "0011")
-        command.upgrade(config, "0012")
-        command.stamp(config, "head")
-    opened.close()
-    again = open_directory(url)
-    with again.read() as conn:
-        assert set(conn.execute(select(search_word)).all()) == words
-    again.close()
+    go_through(opened, (command.stamp, "0011"), (command.upgrade, "0012"))
+    assert words_in(url) == words
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
@@ -184,17 +196,5 @@ def test_names_come_beside_their_words(request: pytest.FixtureRequest, tmp_path:
         beside = {(row.word, row.name) for row in words if row.name}
         assert {("van", "nguyen van an"), ("ha", "le thi ha"), ("chi", "chi")} <= beside
         assert not any(word in ("hà", "lth", "syt") or word.startswith("#") for word, _ in beside)
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    with ALEMBIC, opened.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.stamp(config, "0024")
-        command.downgrade(config, "0023")
-        command.upgrade(config, "0024")
-        command.stamp(config, "head")
-    opened.close()
-    again = open_directory(url)
-    with again.read() as conn:
-        assert set(conn.execute(select(search_word)).all()) == words
-    again.close()
+    go_through(opened, (command.stamp, "0024"), (command.downgrade, "0023"), (command.upgrade, "0024"))
+    assert words_in(url) == words
