@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 
 # Debian packages: what serving needs, and what the tests drive besides.
 RUN_PACKAGES := python3-venv
-TEST_PACKAGES := python3-venv gcc libc6-dev chromium fonts-noto-core swaks libnet-ssleay-perl libio-socket-ssl-perl \
+TEST_PACKAGES := python3-venv gcc libc6-dev chromium chromium-headless-shell fonts-noto-core swaks libnet-ssleay-perl libio-socket-ssl-perl \
 	nodejs npm curl isync gsasl libsasl2-modules neomutt msmtp openssl procps clamav-daemon rspamd opendkim opendkim-tools unbound \
 	postfix postfix-ldap ldap-utils python3-ldap python3-bonsai softhsm2 gnutls-bin libnss3-tools gpgsm gpg-agent
 BENCH_PACKAGES := postfix dovecot-core dovecot-imapd dovecot-lmtpd slapd \

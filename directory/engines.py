@@ -18,6 +18,7 @@ def create_directory_engine(url: str) -> Engine:
         engine = create_engine(
             url,
             isolation_level="AUTOCOMMIT",
+            max_overflow=-1,  # every thread that has read keeps its connection: there are as many as threads
             # each connection keeps so many statements ready; a process that serves everything has more than 128
             connect_args={"check_same_thread": False, "cached_statements": 512},
         )

@@ -99,6 +99,18 @@ _TEXTS: Texts = {
     "search-empty": ("invalid", "a search says what to look for", "chưa nêu điều cần tìm"),
     "search-exists": ("exists", "there already is a saved search {name}", "đã có tìm kiếm được lưu tên {name}"),
     "search-unknown": ("unknown", "there is no saved search {name}", "không có tìm kiếm được lưu tên {name}"),
+    "absence-over": (
+        "invalid",
+        "the last day {day} is over, or before the first",
+        "ngày cuối {day} đã qua hoặc trước ngày đầu",
+    ),
+    "absence-long": ("invalid", "an absence is of at most {limit} days", "thời gian vắng mặt tối đa {limit} ngày"),
+    "absence-unknown": ("unknown", "{account} is not away", "{account} không có lịch vắng mặt"),
+    "absence-substitute": (
+        "invalid",
+        "{address} is no address of somebody else in the city who could stand in",
+        "{address} không phải địa chỉ của người khác trong thành phố để làm thay",
+    ),
     "template-exists": ("exists", "there already is a template {name}", "đã có mẫu thư {name}"),
     "template-unknown": ("unknown", "there is no template {name}", "không có mẫu thư {name}"),
     "templates-many": (

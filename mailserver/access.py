@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -92,6 +93,7 @@ class Place:
         return self.rights.issuperset(act.value)
 
 
+@lru_cache(maxsize=256)
 def allowed_flags(having: Rights) -> int:
     r"""The flags that may be set and cleared, as a mask: ``s`` for \Seen, ``t`` for \Deleted, ``w`` for all others."""
     mask = 0

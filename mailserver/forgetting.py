@@ -8,10 +8,10 @@ import logging
 
 from mailserver.delivery import (
     allowance,
+    answering,
     greylist,
     left_mail,
     moderation,
-    moved,
     peers,
     queue,
     received_reports,
@@ -32,7 +32,7 @@ def forget(system: System, now: int) -> None:
     gone = system.store.housekeep() | {"links": links_gone}  # after the links, whose files go with it
     system.store.write(allowance.sweep).result()
     system.store.write(bulk.sweep).result()
-    system.store.write(lambda tx: moved.sweep(tx, now)).result()
+    system.store.write(lambda tx: answering.sweep(tx, now)).result()
     if days := system.config.scanners.quarantine_days:
         old = Choice(before=now - days * 86_400, state=QUARANTINED)
         if count := queue.remove(system.store, old):

@@ -106,6 +106,7 @@ def build_vault(config: Config, directory: Directory, installation: Installation
         monotonic=time.monotonic,
         rules=SessionRules(web.session_idle_minutes * 60, web.session_hours * 3600),
         unlocked=config.pki.unlocked_minutes * 60.0,
+        proof_holds=config.pki.proof_minutes * 60.0,
     )
 
 

@@ -50,8 +50,8 @@ log = logging.getLogger("citymail.processes")
 MAIL_SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps")
 WEB_SERVICES = ("http", "https")
 
-# Seconds between bringing SQLite's log home and scanning what waits (half of the time), bringing the directory in line
-# with the date, forgetting, and telling administrators what waits for them.
+# Seconds between bringing SQLite's log home, bringing the directory in line with the date, forgetting, and telling
+# administrators what waits for them.
 _CHECKPOINT = 0.5
 _TIDYING = 300.0
 _FORGETTING = 3600.0
@@ -360,6 +360,8 @@ def steward(config: Config, listeners: Listeners, shared: Shared, ready: Ready) 
     ending = threading.Event()
     housekeeping = threading.Thread(target=_keep_house, args=(system, ending), name="housekeeper")
     housekeeping.start()
+    scanning = threading.Thread(target=system.store.keep_scanning, args=(ending,), name="scanner")
+    scanning.start()
     reporting = threading.Thread(target=_keep_reporting, args=(system, ending), name="reporter", daemon=True)
     reporting.start()
     certifying = threading.Thread(target=_keep_certificates, args=(system, ending), name="certifier", daemon=True)
@@ -371,6 +373,7 @@ def steward(config: Config, listeners: Listeners, shared: Shared, ready: Ready) 
         signal.sigwait({signal.SIGTERM})
     ending.set()
     housekeeping.join()
+    scanning.join()
     reporting.join(_PATIENCE)  # what it has begun it does again: a report goes out with the end of its rows, or not
     certifying.join(_PATIENCE)
     system.close()
@@ -403,7 +406,6 @@ def _keep_house(system: System, ending: threading.Event) -> None:
     sessions = system.config.webmail
     tasks: list[tuple[float, Callable[[], object]]] = [
         (_CHECKPOINT, system.store.checkpoint),
-        (_CHECKPOINT, lambda: system.store.scan_for(_CHECKPOINT)),
         (_INDEXING, lambda: system.store.fulltext.call_after(1)),
         (_GATHERING, lambda: system.store.fulltext.call_after(_MANY)),
         (

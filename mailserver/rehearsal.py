@@ -16,6 +16,8 @@ import logging
 from directory.mail.accounts import credentials_by_login
 from directory.mail.recipients import resolve
 from mailserver.config import Config
+from mailserver.imap import finding
+from mailserver.imap.grammar.search import Flagged, Not
 from mailserver.refusals import Refusal
 from mailserver.store import changes, mailboxes, reading
 from mailserver.store.content import Content
@@ -36,6 +38,7 @@ _MESSAGE = (
     b"Ch=C3=A0o\r\n---\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\nPHA+Q2g8L3A+\r\n-----\r\n"
 )
 _COLUMNS = ("uid", "flags", "modseq", "internal_date", "size", "envelope", "bodystructure", "preview")
+_UNSEEN = Not(Flagged("\\Seen"))
 
 
 class _TakenBack(Refusal):
@@ -95,6 +98,8 @@ def _deliver(tx: Transaction, content: Content) -> None:
     mailboxes.list_mailboxes(connection, _NOBODY)
     reading.uids(connection, inbox.id)
     list(reading.fetch(connection, inbox.id, everything, _COLUMNS))
+    reading.texts(connection, inbox.id, everything, ("uid", "flags"))
+    finding.written(connection, inbox.id, uid + 1, _UNSEEN)
     set_flags(tx, inbox.id, everything, "add", ["\\Seen"])
     changes.changed_since(connection, inbox.id, 0)
     changes.vanished_since(connection, inbox.id, 0)

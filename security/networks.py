@@ -31,12 +31,14 @@ def address_of(client: str) -> IpAddress | None:
 # Addresses of IPv6 that stand for one of IPv4, which may be of our own network: translated and tunnelled ones
 # (RFC 6052 §2.1, RFC 8215, RFC 3056, RFC 4380), and what is left of IPv4-compatible ones (RFC 4291 §2.5.5.1).
 _IN_DISGUISE = tuple(ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))
+# Addresses of one site, which routers may still keep inside (RFC 4291 §2.5.7); Python takes them for anybody's.
+_SITE_LOCAL = ip_network("fec0::/10")
 
 
 def is_public(client: str) -> bool:
     """Whether an address is anybody's: what a stranger names must not lead into our own network."""
     address = address_of(client)
-    if address is None or "%" in client or any(address in network for network in _IN_DISGUISE):
+    if address is None or "%" in client or any(address in network for network in (*_IN_DISGUISE, _SITE_LOCAL)):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

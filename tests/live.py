@@ -80,8 +80,8 @@ class LiveServer:
         self.config_path.write_text(render(values), encoding="utf-8")
         self.config = load(self.config_path)
         install(self.config)
-        for login in accounts:
-            self.add_account(login)
+        if accounts := list(accounts):
+            self.add_accounts(accounts)
 
     @property
     def ca_file(self) -> Path:

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter, ValidationError
 
 from webmail import assets, errors, events, formatting, help_pages, languages, pages, security_headers
-from webmail.account import app_passwords, approvals, custody, identities, login, openings, settings, two_steps
+from webmail.account import absence, app_passwords, approvals, custody, identities, login, openings, settings, two_steps
 from webmail.cookies import ServerSideSessions
 from webmail.published import mta_sts, pki
 from webmail.reading import (
@@ -42,11 +42,13 @@ from webmail.writing import (
     composing,
     contacts,
     inline_pictures,
+    left_over,
     links,
     people,
     picker,
     postponed,
     remarks,
+    signing_elsewhere,
     templates,
     versions,
 )
@@ -84,14 +86,15 @@ def create_app(services: WebmailServices) -> Flask:
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    for topic in (links, security_headers, languages, formatting, login, custody, errors, pages):
+    for topic in (links, left_over, security_headers, languages, formatting, login, absence, custody, errors, pages):
         topic.init_app(app)
     for topic in (
         assets, login, mailboxes, listing, opened, message_body, attachments, composing, actions, search, people,
         search_form, saved_searches, pictures, previews, snoozing, handling, exporting, importing,
         events, recovering, picker, remarks, templates, contacts, postponed, settings, identities, labels, two_steps,
-        app_passwords, approvals, openings, mta_sts,
-        choices, details, unlocking, own_keys, help_pages, links, versions, inline_pictures,
+        absence, app_passwords, approvals, openings, mta_sts,
+        choices, details, unlocking, own_keys, help_pages, links, versions, inline_pictures, left_over,
+        signing_elsewhere,
     ):  # fmt: skip
         app.register_blueprint(topic.blueprint)
     pki.init_app(app, services)

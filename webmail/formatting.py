@@ -1,12 +1,13 @@
 """How things are said on the pages: days, sizes, names, initials; and the filters that the templates use.
 
-Days are written dd/mm/yyyy, in the city's time ([city] timezone).
+Days are written dd/mm/yyyy, and in English, where that may mean two days, with the month's name; in the city's time
+([city] timezone).
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -16,17 +17,19 @@ from markupsafe import Markup
 from mailserver.store.mailboxes import INBOX, Mailbox
 from webmail.assets import asset, shared_scripts
 from webmail.contents.composed import Picture, clean_composed
-from webmail.languages import _
+from webmail.languages import _, choose
 from webmail.services import services
 from webmail.templating import compiled_in
 
 AVATAR_COLOURS = 8
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         day_or_time=day_or_time,
         full_time=full_time,
+        full_day=full_day,
         octets=readable_size,
         initials=initials,
         hue=hue,
@@ -55,11 +58,20 @@ def day_or_time(moment: float) -> str:
     then, now = local_time(moment), local_time(services().clock())
     if then.date() == now.date():
         return f"{then:%H:%M}"
-    return f"{then:%d/%m}" if then.year == now.year else f"{then:%d/%m/%Y}"
+    return full_day(then) if then.year != now.year else f"{then:%d/%m}" if choose() != "en" else _english(then)
 
 
 def full_time(moment: float) -> str:
-    return f"{local_time(moment):%d/%m/%Y %H:%M}"
+    then = local_time(moment)
+    return f"{full_day(then)} {then:%H:%M}"
+
+
+def full_day(day: date) -> str:
+    return f"{_english(day)} {day.year}" if choose() == "en" else f"{day:%d/%m/%Y}"
+
+
+def _english(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def readable_size(octets: int) -> str:

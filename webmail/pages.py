@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from directory.mail import accounts, recipients
 from directory.mail.accounts import Account
 from directory.mail.labels import Label
-from directory.mail.preferences import LIST_WIDTH, SIDEBAR_WIDTH, preferences_of
+from directory.mail.preferences import LIST_WIDTH, SHORTCUTS, SIDEBAR_WIDTH, preferences_of
 from mailserver import access, handling
 from mailserver.store import mailboxes as store_mailboxes
 from mailserver.store import quota
@@ -36,6 +36,7 @@ FRAGMENTS = {
     "searching": "_search_form.html",
 }
 WIDTHS = {LIST_WIDTH: "37", SIDEBAR_WIDTH: "238"}  # of panes, as long as nobody moved the line between them
+USUAL = {**WIDTHS, SHORTCUTS: "on"}  # what holds of a page for whoever chose nothing
 THEMES = ("auto", "light", "dark")
 _ORDER = ("\\Flagged", "\\Snoozed", "\\Drafts", "\\Sent", "\\Archive", "\\Junk", "\\Trash", "\\All")
 _HIDDEN_USES = frozenset({"\\Drafts", "\\Sent", "\\Snoozed", "\\Junk", "\\Trash"})
@@ -73,11 +74,11 @@ class Sidebar:
     def inbox(self) -> Mailbox:
         return self.mailboxes[0]
 
-    def badge(self, mailbox: Mailbox) -> int:
+    def badge(self, mailbox: Mailbox) -> int | None:
         """The number beside a mailbox: drafts are counted whole, elsewhere what is unread, where that matters."""
         if mailbox.special_use == "\\Drafts":
             return mailbox.messages
-        return 0 if mailbox.special_use in _HIDDEN_USES - {"\\Junk"} else mailbox.unseen
+        return None if mailbox.special_use in _HIDDEN_USES - {"\\Junk"} else mailbox.unseen
 
 
 def init_app(app: Flask) -> None:
@@ -86,17 +87,16 @@ def init_app(app: Flask) -> None:
         signed_in=lambda: current_user,
         other_mailboxes=other_mailboxes,
         own_labels=own_labels,
-        widths=widths,
+        chosen=chosen,
     )
 
 
-def widths() -> dict[str, str]:
-    """Of the panes, as the person likes them."""
-    if "widths" not in g:
+def chosen(name: str) -> str:
+    """How the person likes his pages."""
+    if "chosen" not in g:
         with services().directory.read() as conn:
-            chosen = preferences_of(conn, current_user.person.id)
-        g.widths = {name: chosen.get(name, usual) for name, usual in WIDTHS.items()}
-    return dict(g.widths)
+            g.chosen = USUAL | preferences_of(conn, current_user.person.id)
+    return str(g.chosen[name])
 
 
 def own_labels() -> list[Label]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 from directory.ldap.vocabulary import Vocabulary
+from mailserver.message.attachments.readers import AttachmentReaders
 from security.pace import Pace, pace_memory
 from webmail.reading.found import Kept
 
@@ -48,6 +49,7 @@ class WebmailServices:
     look_ups: Pace = field(default_factory=lambda: look_up_pace(pace_memory()))
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     found: Kept = field(default_factory=Kept)
+    attachments: AttachmentReaders = field(default_factory=AttachmentReaders)
     keys: KeyProcess | None = None  # private keys of whoever is signed in; none: nothing is signed or decrypted
 
     def __repr__(self) -> str:

@@ -42,7 +42,7 @@ class Environment(FlaskEnvironment):
         found = self._languages.get(language)
         if found is None:
             found = self.overlay()
-            found.constants = _Constants(catalogue(language).gettext, self.lasting)
+            found.constants = _Constants(language, self.lasting)
             self._languages[language] = found
         return found
 
@@ -56,8 +56,9 @@ class Environment(FlaskEnvironment):
 class _Constants(NodeTransformer):
     """Calls whose answers are known, replaced with the answers."""
 
-    def __init__(self, gettext: Callable[[str], str], lasting: dict[str, Callable[..., str]]) -> None:
-        self._gettext = gettext
+    def __init__(self, language: str, lasting: dict[str, Callable[..., str]]) -> None:
+        self.language = language
+        self._gettext = catalogue(language).gettext
         self._lasting = lasting
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802  (the visitor finds it by the node's name)

@@ -1,7 +1,7 @@
 """Who opened a mailbox beside its owner, for the owner to see: administrators, colleagues, whoever was let in.
 
 From the audit record: acting for it, reading it as custodian, rights in it that somebody else gave, mail brought back
-or in, a password that somebody else set.  What the owner did himself is left out.
+or in, a password or an absence that somebody else set.  What the owner did himself is left out.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ OPENING = (
         "mailbox.import",
         "mailbox.export",
         "mailbox.passwd",
+        "mailbox.absence",
     ),
-    *("mailbox.entrust", "mailbox.read", "mailbox.attach", "app-password.add"),
+    *("mailbox.entrust", "mailbox.read", "mailbox.attach", "contacts.export", "app-password.add"),
 )
 
 

@@ -81,6 +81,7 @@ ATTRIBUTES: dict[str, str] = {
     "mailbox.second-factor": "password",
     "mailbox.quota": "quota",
     "mailbox.language": "contact",
+    "mailbox.absence": "contact",
     "mailbox.grant": "rights",
     "mailbox.revoke": "rights",
     "mailbox.share": "rights",

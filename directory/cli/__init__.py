@@ -14,10 +14,11 @@ from importlib import import_module
 import click
 
 from directory.cli.context import CliContext
+from directory.cli.groups import Commands
 from directory.cli.texts import help_text
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Commands):
     """A group whose commands stand in a module of their own, as its attribute ``group``."""
 
     def __init__(self, name: str, module: str) -> None:

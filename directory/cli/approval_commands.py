@@ -18,12 +18,13 @@ import click
 from directory.administration import approvals, authority
 from directory.administration.approvals import Request
 from directory.cli.context import CliContext, changing_command, directory_command
+from directory.cli.groups import Commands
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME, Reading
 from directory.faults import Fault
 
 
-@click.group("approval", help=help_text("approval.help"))
+@click.group("approval", cls=Commands, help=help_text("approval.help"))
 def approval() -> None:
     pass
 

@@ -183,7 +183,14 @@ def verify(cli: CliContext, seal: str) -> None:
 
 @group.command("export", help=help_text("audit.export"))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default="-")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl"]),
+    default="csv",
+    show_default=True,
+    help=help_text("audit.format"),
+)
 @click.option("--after", type=click.IntRange(0), default=0, show_default=True, help=help_text("audit.after"))
 @changing_command
 def export(cli: CliContext, file: Path, form: str, after: int) -> None:

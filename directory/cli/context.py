@@ -76,7 +76,7 @@ def _login(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
     if value is None:
         return ""
     if not value.strip():  # who forgets to fill in a variable does not become the owner of the machine
-        raise click.BadParameter("whose administrator?")
+        raise click.BadParameter(help_text("option.as-nobody"))
     return value.strip()
 
 
@@ -172,7 +172,7 @@ class CliContext:
     def speak_for(self, by: str, reason: str) -> None:
         """Why, and in whose name: who typed it is told beside.  An administrator speaks for himself."""
         if by and self.acting_as:
-            raise click.UsageError("--as and --by exclude each other")
+            raise click.UsageError(text("option.as-or-by", self.language))
         self.reason = reason
         if by:
             self.actor, self.origin = by, f"{where()} ({who()})"

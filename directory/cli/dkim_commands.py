@@ -9,6 +9,7 @@ from datetime import datetime
 import click
 
 from directory.cli.context import EXIT_REFUSED, CliContext, changing_command, directory_command
+from directory.cli.groups import Commands
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME
 from directory.dkim import keys as dkim_keys
@@ -33,7 +34,7 @@ def group() -> None:
     pass
 
 
-@group.group("key", help=help_text("dkim.key"))
+@group.group("key", cls=Commands, help=help_text("dkim.key"))
 def key_group() -> None:
     pass
 
@@ -59,7 +60,7 @@ def _zone(keys: Sequence[DkimKey]) -> None:
 @changing_command
 def make(cli: CliContext, domain: str, kind: str | None, selector: str) -> None:
     if selector and kind is None:
-        raise click.UsageError("--selector names one key: --kind belongs to it")
+        raise click.UsageError(text("dkim.selector-of", cli.language))
     with cli.write() as conn:
         made = dkim_keys.make(conn, cli.actor, domain, (kind,) if kind else KINDS, selector=selector)
     cli.give(made)

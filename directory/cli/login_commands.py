@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from directory.cli.context import CliContext, changing_command, directory_command
+from directory.cli.groups import Commands
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME, Reading, Writing
 from directory.faults import Fault
@@ -29,7 +30,7 @@ def _moment(seconds: int | None) -> str:
     return f"{datetime.fromtimestamp(seconds, CITY_TIME):%Y-%m-%d %H:%M}" if seconds else ""
 
 
-@click.group("app-password", help=help_text("app-password.group"))
+@click.group("app-password", cls=Commands, help=help_text("app-password.group"))
 def app_password() -> None:
     pass
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from directory.cli import file_commands, leaving_commands, login_commands
+from directory.cli import absence_command, file_commands, leaving_commands, login_commands
 from directory.cli.context import CliContext, changing_command, directory_command, show_size
 from directory.cli.options import (
     Passwords,
@@ -37,7 +37,12 @@ def group() -> None:
     pass
 
 
-for _command in (*login_commands.commands, *file_commands.mailbox_files, *leaving_commands.of_mailboxes):
+for _command in (
+    *login_commands.commands,
+    absence_command.absence,
+    *file_commands.mailbox_files,
+    *leaving_commands.of_mailboxes,
+):
     group.add_command(_command)
 
 
@@ -189,7 +194,7 @@ def unlock(cli: CliContext, mailbox: str) -> None:
 def change_password(cli: CliContext, account: Account, passwords: Passwords, about: Iterable[str] = ()) -> None:
     with cli.directory.read() as reading:
         if is_sealed(reading, account.id):
-            cli.warn("key.sealed-reset", login=account.login)
+            cli.warn("password.sealed", login=account.login)
     password = passwords.choose(cli, ask=True)
     stored, verifier = password.hashed((account.login, account.name, *about)), password.verifier(cli)
     with cli.write() as conn:
@@ -226,7 +231,7 @@ def quota(cli: CliContext, mailbox: str, size: str) -> None:
 
 @group.command("admin", help=help_text("mailbox.admin"))
 @click.argument("mailbox")
-@click.option("--on/--off", "is_admin", default=True, show_default=True)
+@click.option("--on/--off", "is_admin", default=True, show_default=True, help=help_text("mailbox.on-or-off"))
 @changing_command
 def admin(cli: CliContext, mailbox: str, is_admin: bool) -> None:
     with cli.write() as conn:
@@ -238,8 +243,8 @@ def admin(cli: CliContext, mailbox: str, is_admin: bool) -> None:
 @group.command("grant", help=help_text("mailbox.grant"))
 @click.argument("mailbox")
 @click.argument("official")
-@click.option("--read/--no-read", default=True, show_default=True)
-@click.option("--send/--no-send", default=True, show_default=True)
+@click.option("--read/--no-read", default=True, show_default=True, help=help_text("mailbox.may-read"))
+@click.option("--send/--no-send", default=True, show_default=True, help=help_text("mailbox.may-send"))
 @changing_command
 def grant(cli: CliContext, mailbox: str, official: str, read: bool, send: bool) -> None:
     with cli.write() as conn:

@@ -45,7 +45,9 @@ _LARGEST_FILE = 10 * 1024 * 1024
 @click.option("--domain", default="", help=help_text("official.domain"))
 @click.option("--phone", default="", help=help_text("official.phone"))
 @quota_option
-@click.option("--language", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
+@click.option(
+    "--language", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help=help_text("official.language")
+)
 @click.option("--admin", is_flag=True, help=help_text("option.admin"))
 @password_options
 @changing_command

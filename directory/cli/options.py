@@ -62,7 +62,7 @@ class Passwords:
     def choose(self, cli: CliContext, *, ask: bool = False) -> ChosenPassword:
         """Raises UsageError where more than one is wanted."""
         if sum((self.password is not None, self.password_stdin, self.generate)) > 1:
-            raise click.UsageError("--password, --password-stdin and --generate exclude each other")
+            raise click.UsageError(text("option.one-password", cli.language))
         if self.generate:
             cli.keep_in_hand()
             return ChosenPassword(make_password(), True, self.allow_weak)

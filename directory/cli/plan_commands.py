@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from directory.cli.context import EXIT_REFUSED, CliContext, directory_command
+from directory.cli.groups import Commands
 from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME
 from directory.faults import Fault
@@ -27,7 +28,7 @@ _reason = click.option("--reason", default="", help=help_text("option.reason"))
 _PEOPLE = ("official.move", "official.dismiss")
 
 
-@click.group("plan", help=help_text("plan.help"))
+@click.group("plan", cls=Commands, help=help_text("plan.help"))
 def group() -> None:
     pass
 

@@ -1,4 +1,5 @@
-"""Everything the directory's commands say, in English and Vietnamese (the texts stand in ``phrases``).
+"""Everything the commands say, in English and Vietnamese: the directory's (the texts stand in ``phrases``), and what
+those add that stand elsewhere.
 
 The language is ``--lang``, else CITYMAIL_LANG, else Vietnamese where the locale says so, else English.  Scripts should
 read ``--json``, whose keys do not change with the language.
@@ -13,10 +14,8 @@ from directory.cli.phrases import (
     addresses,
     administration,
     audit,
-    certificates,
     dkim,
     files,
-    keys,
     leaving,
     logins,
     mailboxes,
@@ -31,8 +30,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     key: texts
     for topic in (
         options,
-        certificates,
-        keys,
         administration,
         units,
         plans,
@@ -66,5 +63,5 @@ def text(key: str, language: str) -> str:
 
 
 def help_text(key: str) -> str:
-    """For the options' own descriptions, which stand fast before --lang is read."""
+    """For the options' own descriptions and what is wrong with their values: said before --lang is read."""
     return text(key, environment_language())

@@ -26,6 +26,21 @@ TEXTS: Texts = {
         "the certificate of {subject} cannot be used: {why}",
         "không dùng được chứng thư của {subject}: {why}",
     ),
+    "certificate-unvouched": (
+        "invalid",
+        "nobody whom the city trusts vouches for the certificate of {subject}",
+        "không cơ quan nào được thành phố tin cậy bảo đảm cho chứng thư của {subject}",
+    ),
+    "certificate-over": (
+        "invalid",
+        "the certificate of {subject} has expired",
+        "chứng thư của {subject} đã hết hạn",
+    ),
+    "certificate-of-another": (
+        "invalid",
+        "the certificate of {subject} is not for {account}",
+        "chứng thư của {subject} không dành cho {account}",
+    ),
     "issuer-none": (
         "unknown",
         "there is no certificate authority yet (`citymail ca init`)",

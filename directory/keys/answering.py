@@ -18,10 +18,11 @@ from directory.keys.vault import Vault
 from directory.pki.certificates import PURPOSES
 from security.authority.key_kinds import KeyFault
 from security.cms.algorithms import DIGEST_BY_NAME, OaepForm
-from security.cms.attributes import demand_attributes
+from security.cms.attributes import message_digest
 from security.cms.reasons import CmsFault
 from security.keys.wire import Refusal
 from security.keys.wrapping import WrappingFault
+from security.webauthn import Site
 
 log = logging.getLogger("citymail.keys")
 
@@ -41,6 +42,7 @@ class Answering:
             "open": (3, self._open),
             "close": (1, self._close),
             "rewrap": (3, self._rewrap),
+            "prove": (5, self._prove),
             "keys": (3, self._keys),
             "sign": (4, self._sign),
             "unwrap": (8, self._unwrap),
@@ -87,6 +89,11 @@ class Answering:
         found = self._vault.rewrap(token.decode(), old.decode(), new.decode())
         return found if isinstance(found, Refusal) else [found]
 
+    def _prove(self, token: bytes, password: bytes, code: bytes, host: bytes, origin: bytes) -> Answer:
+        site = Site(host.decode(), origin.decode(), "")
+        found = self._vault.prove(token.decode(), password.decode(), code.decode(), site)
+        return found if isinstance(found, Refusal) else [found.encode()]
+
     def _keys(self, token: bytes, account_id: bytes, purpose: bytes) -> Answer:
         found = self._vault.keys(token.decode(), account_id.decode(), purpose.decode())
         if isinstance(found, Refusal):
@@ -94,8 +101,8 @@ class Answering:
         return [field for key_id, der in found for field in (key_id.encode(), der)]
 
     def _sign(self, token: bytes, account_id: bytes, key_id: bytes, octets: bytes) -> Answer:
-        demand_attributes(octets)  # mail is signed here, and nothing else
-        found = self._vault.sign(token.decode(), account_id.decode(), key_id.decode(), octets)
+        digest = message_digest(octets)  # mail is signed here, and nothing else
+        found = self._vault.sign(token.decode(), account_id.decode(), key_id.decode(), digest, octets)
         return found if isinstance(found, Refusal) else [found]
 
     def _unwrap(

@@ -2,8 +2,8 @@
 that session belongs to.
 
 An official uses his own keys, signs for mailboxes that he may send for, and reads what came to those that he may read
-or has custody of.  That he acted for another is recorded: each signature, and the first mail that he reads there in an
-hour.
+or has custody of.  That he acted for another is recorded: each signature, of what and by which proof of his, and the
+first mail that he reads there in an hour.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select
 
 from directory.database import Directory, Question, Reading
+from directory.keys.proofs import Proof
 from directory.mail.accounts import find_account
 from directory.mail.custody import entrusted_to
 from directory.mail.recipients import mailboxes_of
 from directory.pki.certificates import (
     ACTIVE,
-    ENCRYPTION,
     REVOKED,
     SIGNING,
     Certificate,
@@ -115,15 +115,22 @@ class Witness:
         self._monotonic = monotonic
         self._read: dict[tuple[str, str], float] = {}
 
-    def note(self, use: Use, purpose: str, key_id: str) -> None:
-        if use.is_own or (purpose == ENCRYPTION and self._is_noted((use.session.account_id, use.account_id))):
-            return
+    def note_signature(self, use: Use, key_id: str, digest: bytes, proof: Proof | None) -> None:
+        """``digest``: of the signed content, by which an auditor finds the letter."""
+        if not use.is_own:
+            assert proof is not None
+            self._record(use, "key.sign", key=key_id, digest=digest.hex(), proof=proof.by, proven_at=proof.at)
+
+    def note_reading(self, use: Use, key_id: str) -> None:
+        if not use.is_own and not self._is_noted((use.session.account_id, use.account_id)):
+            self._record(use, "key.decrypt", key=key_id)
+
+    def _record(self, use: Use, action: str, **details: str | int) -> None:
         with self._directory.write(origin=use.session.client) as conn:
             person, mailbox = (find_account(conn, each) for each in (use.session.account_id, use.account_id))
             assert person is not None
             assert mailbox is not None
-            action = "key.sign" if purpose == SIGNING else "key.decrypt"
-            record(conn, person.login, action, mailbox.login, key=key_id)
+            record(conn, person.login, action, mailbox.login, **details)
 
     def _is_noted(self, who: tuple[str, str]) -> bool:
         now = self._monotonic()

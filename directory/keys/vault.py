@@ -4,7 +4,8 @@ What only a password opens stays open for the session that brought it, for ``unl
 longer than the session.  What the installation's key opens is opened for each use, and not kept.  Keys are in memory
 for as long as one operation takes.
 
-Wrong passwords, and operations of one session, are bounded in number.
+Whoever signs for a mailbox that is not his own has proven in this session, a moment ago, that he sits there himself
+(``proofs``).  Wrong passwords, and operations of one session, are bounded in number.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from directory.database import Directory, Reading
 from directory.keys import catching_up, pairs, using
 from directory.keys.levels import MANAGED, SEALED, Level, level_of
 from directory.keys.pairs import PairRow
+from directory.keys.proofs import HELD_FOR, Means, Proof, Proofs
 from directory.keys.using import SessionRules, Use, Witness
 from directory.mail.accounts import Credentials, credentials_by_login, credentials_of
 from directory.pki.certificates import ENCRYPTION, SIGNING
@@ -34,6 +36,7 @@ from security.keys.wire import Refusal
 from security.keys.wrapping import Wrapper, WrappingFault
 from security.pace import Pace
 from security.passwords import verify_password
+from security.webauthn import Site
 
 log = logging.getLogger("citymail.keys")
 
@@ -61,6 +64,7 @@ class Vault:
         monotonic: Callable[[], float],
         rules: SessionRules | None = None,
         unlocked: float = 1800.0,
+        proof_holds: float = HELD_FOR,
     ) -> None:
         self.directory = directory
         self.installation = installation
@@ -72,6 +76,7 @@ class Vault:
         self._tries = Pace(_TRIES, _TRIES_A_SECOND, monotonic)
         self._uses = Pace(_USES, _USES_A_SECOND, monotonic)
         self._witness = Witness(directory, monotonic)
+        self._proofs = Proofs(proof_holds, monotonic)
 
     # Sessions
 
@@ -103,8 +108,25 @@ class Vault:
         return Opened(level)
 
     def close(self, token: str) -> None:
+        token_hash = sessions.hash_of(token)
+        self._proofs.forget(token_hash)
         with self._lock:
-            self._open.pop(sessions.hash_of(token), None)
+            self._open.pop(token_hash, None)
+
+    def prove(self, token: str, password: str, code: str, site: Site) -> Means | Refusal:
+        """Whoever sits at a session shows what he signs in with: it signs for other mailboxes too from then on, for a
+        while.
+        """
+        with self.directory.read() as conn:
+            session = sessions.find(conn, token, idle=self._rules.idle, absolute=self._rules.absolute)
+            found = credentials_of(conn, session.account_id) if session else None
+            now = conn.now
+        if session is None or found is None:
+            return Refusal.SIGNED_OUT
+        by = self._judge(found, found.account.id, password, code, site)
+        if not isinstance(by, Refusal):
+            self._proofs.keep(session.token_hash, Proof(by, now))
+        return by
 
     def rewrap(self, token: str, old: str, new: str) -> bytes | Refusal:
         """A session's owner's pair under another password, for who changes it to write down in the same transaction."""
@@ -128,19 +150,27 @@ class Vault:
         with self.directory.read() as conn:
             found = credentials_by_login(conn, login)
             row = pairs.find_pair(conn, found.account.id) if found else None
-            asks_code = found is not None and second_factor.is_on(conn, found.account.id)
-        if self._tries.wait(found.account.id if found else login):
+        by = self._judge(found, found.account.id if found else login, password, code)
+        if isinstance(by, Refusal):
+            return by
+        if found is None or row is None:
+            return Refusal.NO_KEY
+        return self._pair_by(row, found, password_stamp(found.password_hash), password, "")
+
+    def _judge(
+        self, found: Credentials | None, tried: str, password: str, code: str, site: Site | None = None
+    ) -> Means | Refusal:
+        """Everything that somebody signs in with."""
+        if self._tries.wait(tried):
             return Refusal.TOO_OFTEN
         is_right = verify_password(found.password_hash if found else None, password)
         if not is_right or found is None or found.account.status != "active" or found.must_change_password:
             return Refusal.WRONG_PASSWORD
-        if asks_code:
-            with self.directory.write() as writing:
-                if second_factor.prove(writing, found.account.id, code[:100]) is None:
-                    return Refusal.WRONG_CODE
-        if row is None:
-            return Refusal.NO_KEY
-        return self._pair_by(row, found, password_stamp(found.password_hash), password, "")
+        with self.directory.read() as conn:
+            if not second_factor.is_on(conn, found.account.id):
+                return "password"
+        with self.directory.write() as writing:
+            return second_factor.prove(writing, found.account.id, code, site) or Refusal.WRONG_CODE
 
     def _missing(self, token_hash: str, row: PairRow, stamp: str) -> Refusal | None:
         if row.by_installation is not None or self._opened(token_hash, row.account_id) is not None:
@@ -241,16 +271,19 @@ class Vault:
             missing = self._lacking(conn, use, row)
         if missing is not None:
             return missing
+        if purpose == SIGNING and not use.is_own and self._proofs.of(use.session.token_hash) is None:
+            return Refusal.UNPROVEN
         return [(one.key_id, one.der) for one in found if one.key_id is not None]
 
-    def sign(self, token: str, account_id: str, key_id: str, octets: bytes) -> bytes | Refusal:
-        used = self._use(token, account_id, key_id, SIGNING)
+    def sign(self, token: str, account_id: str, key_id: str, digest: bytes, octets: bytes) -> bytes | Refusal:
+        """``digest`` is that of the mail, which ``octets`` name."""
+        used = self._use(token, account_id, key_id, SIGNING, digest)
         return used if isinstance(used, Refusal) else used.sign(octets)
 
     def decrypter(self, token: str, account_id: str, key_id: str) -> MemoryKey | Refusal:
         return self._use(token, account_id, key_id, ENCRYPTION)
 
-    def _use(self, token: str, account_id: str, key_id: str, purpose: str) -> MemoryKey | Refusal:
+    def _use(self, token: str, account_id: str, key_id: str, purpose: str, digest: bytes = b"") -> MemoryKey | Refusal:
         with self.directory.read() as conn:
             use = using.may_use(conn, self._rules, token, account_id, purpose)
             if isinstance(use, Refusal):
@@ -263,6 +296,9 @@ class Vault:
             missing = self._lacking(conn, use, row)
         if missing is not None or row is None:
             return missing or Refusal.NO_KEY
+        proof = self._proofs.of(use.session.token_hash)
+        if purpose == SIGNING and not use.is_own and proof is None:
+            return Refusal.UNPROVEN
         if self._uses.wait(use.session.token_hash):
             return Refusal.TOO_OFTEN
         pair = self._opened(use.session.token_hash, account_id)
@@ -271,7 +307,10 @@ class Vault:
                 return Refusal.LOCKED
             pair = pairs.unwrap(self.installation, account_id, row.by_installation)
         key = unpack(pair.open(sealed, account_id, key_id, purpose))
-        self._witness.note(use, purpose, key_id)
+        if purpose == SIGNING:
+            self._witness.note_signature(use, key_id, digest, proof)
+        else:
+            self._witness.note_reading(use, key_id)
         return MemoryKey(key, der)
 
     def _lacking(self, conn: Reading, use: Use, row: PairRow | None) -> Refusal | None:

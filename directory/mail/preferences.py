@@ -18,10 +18,14 @@ UNDO_SEND = "undo_send"
 LIST_WIDTH = "list-width"
 SIDEBAR_WIDTH = "sidebar-width"
 
+# Whether a letter typed outside of a field does something (WCAG 2.2, 2.1.4): who speaks to his computer says letters.
+SHORTCUTS = "shortcuts"
+
 CHOICES: dict[str, tuple[str, ...]] = {
     UNDO_SEND: ("0", "5", "10", "20", "30"),
     LIST_WIDTH: tuple(map(str, range(25, 66))),
     SIDEBAR_WIDTH: tuple(map(str, range(180, 401))),
+    SHORTCUTS: ("on", "off"),
 }
 
 

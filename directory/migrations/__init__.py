@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from directory.engines import create_directory_engine
 from directory.schema_lock import ALEMBIC
 
-HEAD = "0025"
+HEAD = "0026"
 
 _UPGRADE_LOCK = 0x6D696772
 

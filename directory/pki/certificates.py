@@ -107,6 +107,11 @@ _HOLDING = Question(
     )
     .order_by(certificate.c.not_before.desc(), certificate.c.id.desc())
 )
+_STANDING = Question(
+    select(certificate.c.revoked_at, certificate.c.not_after).where(
+        certificate.c.fingerprint == bindparam("fingerprint"), certificate.c.purpose == SIGNING
+    )
+)
 
 
 def read_row(row: Iterable[Any]) -> Certificate:
@@ -122,6 +127,14 @@ def certificates_of(conn: Reading | Writing, account_id: str) -> list[Certificat
 def holding(conn: Reading | Writing, account_id: str, purpose: str) -> list[Certificate]:
     """What an account signs with, or is written to with, today: the newest first."""
     return [read_row(row) for row in conn.rows(_HOLDING, account=account_id, purpose=purpose, now=conn.now)]
+
+
+def still_holds(conn: Reading | Writing, fingerprint: str) -> bool:
+    """Whether what was signed with a certificate of ours is believed by who gets it today, another in its place or
+    not.
+    """
+    row = conn.row(_STANDING, fingerprint=fingerprint)
+    return row is not None and row[0] is None and row[1] >= conn.now
 
 
 def encryption_certificate(conn: Reading | Writing, address: str, moment: int | None = None) -> Certificate | None:

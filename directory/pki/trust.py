@@ -43,6 +43,11 @@ from security.paths import Anchor, Evidence, Judgement, Purpose, State, Trust, j
 _PURPOSE = {SIGNING: Purpose.SIGNING, ENCRYPTION: Purpose.ENCRYPTION}
 # What does not hinder an import: revocations of a new authority's are not known before they were fetched
 _TAKEN = (State.VALID, State.REVOCATION_UNKNOWN)
+_WHY_UNFIT = {
+    State.UNKNOWN_AUTHORITY: "certificate-unvouched",
+    State.EXPIRED: "certificate-over",
+    State.ADDRESS_MISMATCH: "certificate-of-another",
+}
 # Of the certificates that a message brings, so many are looked at
 _MOST_BROUGHT = 16
 
@@ -277,8 +282,9 @@ def import_certificate(
     }
     fit = [name for name, judgement in judged.items() if judgement.state in _TAKEN]
     if not fit:
-        worst = judged[SIGNING]
-        raise Fault("certificate-unfit", subject=said["subject"], why=f"{worst.state.value}: {worst.reason}")
+        why = min(judged.values(), key=lambda each: each.state is State.WRONG_PURPOSE)
+        code = _WHY_UNFIT.get(why.state, "certificate-unfit")
+        raise Fault(code, subject=said["subject"], account=owner.login, why=f"{why.state.value}: {why.reason}")
     for name in fit:
         insert_certificate(conn, der, name, account_id=owner.id, issuer_id=None, key_id=keep_key(name))
     want_crls(conn, der)

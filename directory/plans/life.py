@@ -48,8 +48,8 @@ from directory.tables import (
 # How often a plan is worked out beside other writers before they have to wait for it.
 _ATTEMPTS = 3
 # Actions on record that change nothing on which a plan rests.
-_BESIDE = ("mailbox.passwd", "mailbox.quota", "mailbox.language", "mailbox.act", "mailbox.share", "mailbox.restore",
-           "app-password.", "dkim.", "official.update")  # fmt: skip
+_BESIDE = ("mailbox.passwd", "mailbox.quota", "mailbox.language", "mailbox.absence", "mailbox.act", "mailbox.share",
+           "mailbox.restore", "app-password.", "dkim.", "official.update")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

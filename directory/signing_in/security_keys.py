@@ -1,7 +1,8 @@
 """Security keys of a person: a second proof that cannot be shown to the wrong site.
 
 A challenge is given out for one answer, and for minutes; there is one at a time for an account, kept here and not in
-the browser, so that no answer serves twice.
+the browser, so that no answer serves twice.  Its first octet says what it was given out for: whoever may be asked for a
+proof has not yet shown that he may add a key.
 
 Standards: W3C Web Authentication Level 2 (``security.webauthn``).
 Limits: ``MAX_KEYS`` of a person.
@@ -37,6 +38,7 @@ log = logging.getLogger("citymail.login")
 MAX_KEYS = 10
 MAX_NAME = 60
 CHALLENGE_SECONDS = 300
+_TO_ADD, _TO_PROVE = b"a", b"p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,19 @@ def ask_for_new(conn: Writing, account_id: str, site: Site) -> Any:
     known = [each.key for each in keys_of(conn, account_id)]
     if len(known) >= MAX_KEYS:
         raise Fault("security-keys-many", most=MAX_KEYS)
-    challenge = _challenge(conn, account_id)
+    challenge = _challenge(conn, account_id, _TO_ADD)
     return creation_request(site, _login(conn, account_id), account_id.encode(), known, challenge)
 
 
 def ask_for_proof(conn: Writing, account_id: str, site: Site) -> Any:
     """What the browser asks one of the person's keys; None where there is none."""
     known = [each.key for each in keys_of(conn, account_id)]
-    return proof_request(site, known, _challenge(conn, account_id)) if known else None
+    return proof_request(site, known, _challenge(conn, account_id, _TO_PROVE)) if known else None
 
 
 def add(conn: Writing, actor: str, account_id: str, name: str, answer: str, site: Site) -> None:
     """Raises Fault where the key's answer is not to what was asked."""
-    challenge = _take_challenge(conn, account_id)
+    challenge = _take_challenge(conn, account_id, _TO_ADD)
     try:
         if challenge is None:
             raise KeyRefused("no challenge is open")
@@ -120,7 +122,7 @@ def remove_all(conn: Writing, account_id: str) -> None:
 
 def prove(conn: Writing, account_id: str, answer: str, site: Site) -> bool:
     """Whether one of the person's keys answered what was asked last; whatever it is, that is answered now."""
-    challenge, known = _take_challenge(conn, account_id), keys_of(conn, account_id)
+    challenge, known = _take_challenge(conn, account_id, _TO_PROVE), keys_of(conn, account_id)
     if challenge is None:
         return False
     try:
@@ -135,19 +137,22 @@ def prove(conn: Writing, account_id: str, answer: str, site: Site) -> bool:
     return True
 
 
-def _challenge(conn: Writing, account_id: str) -> bytes:
-    made = int(conn.new_token(), 16).to_bytes(32, "big")[:CHALLENGE_OCTETS]
+def _challenge(conn: Writing, account_id: str, purpose: bytes) -> bytes:
+    made = (purpose + int(conn.new_token(), 16).to_bytes(32, "big"))[:CHALLENGE_OCTETS]
     conn.execute(delete(security_key_challenge).where(security_key_challenge.c.account_id == account_id))
     until = conn.now + CHALLENGE_SECONDS
     conn.execute(insert(security_key_challenge).values(account_id=account_id, challenge=made, until=until))
     return made
 
 
-def _take_challenge(conn: Writing, account_id: str) -> bytes | None:
+def _take_challenge(conn: Writing, account_id: str, purpose: bytes) -> bytes | None:
     mine = security_key_challenge.c.account_id == account_id
     found = conn.execute(select(security_key_challenge).where(mine)).first()
     conn.execute(delete(security_key_challenge).where(mine))
-    return found.challenge if found is not None and found.until >= conn.now else None
+    if found is None or found.until < conn.now or not found.challenge.startswith(purpose):
+        return None
+    challenge: bytes = found.challenge
+    return challenge
 
 
 def _erase(conn: Writing, ids: list[str]) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -20,14 +19,13 @@ from directory.database import Question, Reading, Writing
 from directory.faults import Fault
 from directory.record import record
 from directory.staff.people import find_official
+from directory.staff.picture_pieces import JPEG, JPEG_END, PNG, SCAN, jpeg_segments, png_chunks
 from directory.tables import person_photo
 
 MAX_OCTETS = 64 * 1024
 MIN_SIDE, MAX_SIDE = 32, 1024
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SHOWN = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended, progressive
 # Tables, frame and scans; APP0 (JFIF) and APP14 (which says what the colours mean).
 _JPEG_SHOWN = _FRAMES | {0xC4, 0xDB, 0xDD, 0xDA, 0xE0, 0xEE}
@@ -65,13 +63,13 @@ def photo_of(conn: Reading | Writing, person_id: str) -> tuple[str, bytes] | Non
 def cleaned(octets: bytes) -> tuple[str, bytes]:
     """The media type by the content, and what is needed to show it.  Raises Fault."""
     try:
-        if octets.startswith(_PNG):
+        if octets.startswith(PNG):
             media_type, kept, sides = "image/png", *_png(octets)
-        elif octets.startswith(b"\xff\xd8\xff"):
+        elif octets.startswith(JPEG + b"\xff"):
             media_type, kept, sides = "image/jpeg", *_jpeg(octets)
         else:
             raise Fault("photo-format")
-    except (IndexError, struct.error):  # it ends too early
+    except (ValueError, struct.error):
         raise Fault("photo-format") from None
     if len(kept) > MAX_OCTETS or max(sides) > MAX_SIDE or min(sides) < MIN_SIDE:
         raise Fault("photo-size", octets=MAX_OCTETS // 1024, low=MIN_SIDE, high=MAX_SIDE)
@@ -79,73 +77,29 @@ def cleaned(octets: bytes) -> tuple[str, bytes]:
 
 
 def _png(octets: bytes) -> tuple[bytes, tuple[int, int]]:
-    chunks = list(_png_chunks(octets))
+    chunks = list(png_chunks(octets))
     kinds = [kind for kind, _ in chunks]
     if kinds[:1] != [b"IHDR"] or kinds[-1:] != [b"IEND"] or b"IDAT" not in kinds or len(chunks[0][1]) != 25:
         raise Fault("photo-format")
+    if any(zlib.crc32(whole[4:-4]) != struct.unpack(">I", whole[-4:])[0] for _, whole in chunks):
+        raise Fault("photo-format")
     width, height = struct.unpack(">II", chunks[0][1][8:16])
-    return _PNG + b"".join(whole for kind, whole in chunks if kind in _PNG_SHOWN), (width, height)
-
-
-def _png_chunks(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, whole chunk), up to the end of the picture."""
-    position, kind = len(_PNG), b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", octets, position)
-        whole = octets[position : position + 12 + length]
-        if len(whole) != 12 + length or zlib.crc32(whole[4:-4]) != struct.unpack(">I", whole[-4:])[0]:
-            raise Fault("photo-format")
-        yield kind, whole
-        position += 12 + length
+    return PNG + b"".join(whole for kind, whole in chunks if kind in _PNG_SHOWN), (width, height)
 
 
 def _jpeg(octets: bytes) -> tuple[bytes, tuple[int, int]]:
-    kept, sides, scans = [b"\xff\xd8"], (0, 0), 0
-    for marker, whole in _jpeg_segments(octets):
+    kept, sides, scans = [JPEG], (0, 0), 0
+    for marker, whole in jpeg_segments(octets):
         if marker in _FRAMES:
             if sides != (0, 0):
                 raise Fault("photo-format")
             height, width = struct.unpack_from(">HH", whole, 5)
             sides = (width, height)
-        scans += marker == _SCAN
+        scans += marker == SCAN
         if marker in _JPEG_SHOWN:
             kept.append(whole)
         elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):  # neither shown nor a remark: an unusual kind of JPEG
             raise Fault("photo-format")
     if sides == (0, 0) or not scans:
         raise Fault("photo-format")
-    return b"".join([*kept, b"\xff\xd9"]), sides
-
-
-def _jpeg_segments(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """(marker, whole segment), a scan with its data, up to the end of the picture."""
-    position = 2
-    while True:
-        if octets[position] != 0xFF:
-            raise Fault("photo-format")
-        marker = octets[position + 1]
-        if marker == _END:
-            return
-        if marker == 0xFF:  # T.81 §B.1.1.2: any number of fill octets
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", octets, position + 2)
-        end = position + 2 + length
-        if length < 2 or end > len(octets):
-            raise Fault("photo-format")
-        if marker == _SCAN:
-            end = _end_of_scan(octets, end)
-        yield marker, octets[position:end]
-        position = end
-
-
-def _end_of_scan(octets: bytes, position: int) -> int:
-    """Where a marker follows that is neither a stuffed octet nor a restart (T.81 §B.1.1.5)."""
-    while True:
-        position = octets.find(b"\xff", position)
-        if position < 0:
-            raise Fault("photo-format")
-        following = octets[position + 1]
-        if following != 0 and not 0xD0 <= following <= 0xD7:
-            return position
-        position += 2
+    return b"".join([*kept, JPEG_END]), sides

@@ -8,6 +8,7 @@ On PostgreSQL the tables live in a schema of their own, ``directory``, found by 
 """
 
 from directory.tables.accounts import (
+    absence,
     account,
     address,
     app_password,
@@ -68,6 +69,7 @@ from directory.tables.service import audit_record, dkim_key, domain, state, web_
 from directory.tables.units import unit, unit_succession, unit_type, unit_version
 
 __all__ = [
+    "absence",
     "account",
     "account_key",
     "address",

@@ -51,7 +51,8 @@ account = Table(
     Index(None, "person_id", "status"),
     Index(None, "unit_id"),
     Index(None, "sort_key"),
-    Index("ix_account_listed", "sort_key", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    # Partial on PostgreSQL too, as the migrations say: to say it here would load its dialect, megabytes, on SQLite too.
+    Index("ix_account_listed", "sort_key", "id", sqlite_where=_IS_OPEN),
     sqlite_with_rowid=False,
 )
 
@@ -114,6 +115,20 @@ identity = Table(
     Column("signature", Text),
     Column("names_writer", Boolean, nullable=False),
     Column("is_default", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# From when until when somebody is away, and what who writes is told (directory.mail.absences).
+absence = Table(
+    "absence",
+    metadata,
+    Column("id", Id, nullable=False),
+    fk("account.id", primary_key=True),
+    Column("since", Day, nullable=False),
+    Column("until", Day, nullable=False),  # the last day
+    Column("text", Text, nullable=False),
+    Column("outside", Text, nullable=False),
+    fk("account.id", name="substitute_id", nullable=True),
     sqlite_with_rowid=False,
 )
 

@@ -11,7 +11,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.cli.context import CliContext
-from directory.cli.texts import help_text, text
 from directory.faults import Fault
 from directory.pki import fetched_crls, issuers, trust
 from directory.pki.certificates import fingerprint
@@ -28,6 +27,7 @@ from mailserver.cli.ca_options import (
 )
 from mailserver.cli.certificates import certificate_commands
 from mailserver.cli.escrow import group as escrow
+from mailserver.cli.texts import help_text, text
 from mailserver.config import Config
 from mailserver.key_process import key_process, make_installation_key
 from security.authority import offline_root
@@ -132,7 +132,12 @@ def root_crl(cli: CliContext, folder: Path, revoked: tuple[Path, ...], why: str,
     number = made.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     assert made.next_update_utc is not None
     cli.give({"number": number, "next_update": made.next_update_utc.isoformat()})
-    cli.say("ca.listed", kind="root", number=number, until=shown_moment(int(made.next_update_utc.timestamp())))
+    cli.say(
+        "ca.listed",
+        kind=text("authority.root", cli.language),
+        number=number,
+        until=shown_moment(int(made.next_update_utc.timestamp())),
+    )
 
 
 def _tell(cli: CliContext, made: x509.Certificate) -> None:
@@ -223,10 +228,15 @@ def take_crl(cli: CliContext, file: Path) -> None:
                 taken = issuers.crl_of(conn, row.id)
                 break
         else:
-            raise Fault("crl-unfit", why="no root of ours has signed it")
+            raise Fault("crl-unfit", why=text("ca.no-root", cli.language))
     assert taken is not None
     cli.give(taken)
-    cli.say("ca.listed", kind="root", number=taken.number, until=shown_moment(taken.next_update))
+    cli.say(
+        "ca.listed",
+        kind=text("authority.root", cli.language),
+        number=taken.number,
+        until=shown_moment(taken.next_update),
+    )
 
 
 @group.command("crl", help=help_text("ca.crl"))
@@ -243,7 +253,12 @@ def crl(cli: CliContext, anew: bool) -> None:
             made += issuers.publish_crls(conn, cli.actor, certifier, anew=anew)
     cli.give([{"kind": each.kind, "number": each.number, "next_update": each.next_update} for each in made])
     for each in made:
-        cli.say("ca.listed", kind=each.kind, number=each.number, until=shown_moment(each.next_update))
+        cli.say(
+            "ca.listed",
+            kind=text(f"crl.{each.kind}", cli.language),
+            number=each.number,
+            until=shown_moment(each.next_update),
+        )
     if not made:
         cli.say("ca.nothing-due")
 
@@ -284,7 +299,7 @@ def status(cli: CliContext) -> None:
         [
             (
                 row.certificate.subject.rfc4514_string(),
-                row.role,
+                text(f"authority.{row.role}", cli.language),
                 text(f"state.{row.state}", cli.language),
                 row.fingerprint[:16],
                 shown_moment(int(row.certificate.not_valid_after_utc.timestamp())),
@@ -294,15 +309,17 @@ def status(cli: CliContext) -> None:
     )
     for row in rows:
         for each in filter(None, lists[row.id]):
-            cli.say(
-                "ca.listed", kind=f"{row.role} {each.kind}", number=each.number, until=shown_moment(each.next_update)
-            )
+            kind = " ".join(text(key, cli.language) for key in (f"authority.{row.role}", f"crl.{each.kind}"))
+            cli.say("ca.listed", kind=kind, number=each.number, until=shown_moment(each.next_update))
             if row.role == issuers.ROOT and each.next_update < now + 30 * issuers.DAY:
                 cli.warn("ca.crl-old", until=shown_moment(each.next_update))
     if counts:
         cli.table(
             ("purpose", "state", "count"),
-            [(each[0], text(f"state.{each[1]}", cli.language), each[2]) for each in counts],
+            [
+                (*(text(key, cli.language) for key in (f"kind.{each[0]}", f"state.{each[1]}")), each[2])
+                for each in counts
+            ],
         )
     if anchors:
         cli.table(

@@ -12,10 +12,10 @@ import click
 
 from directory.administration.authority import require
 from directory.cli.context import CliContext, changing_command, directory_command
-from directory.cli.texts import help_text, text
 from directory.database import CITY_TIME
 from directory.faults import Fault
 from mailserver.cli.options import DEFAULT_CONFIG, read_config
+from mailserver.cli.texts import help_text, text
 from mailserver.config import Config
 from security.authority.issuing import RequestFault
 from security.authority.key_kinds import KeyFault

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.cli.context import CliContext
 from directory.cli.progress import progress_bar
-from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.mail.accounts import Account, find_mailbox_owner
@@ -27,6 +26,7 @@ from mailserver.cli.ca_options import (
     read_passphrase,
     shown_moment,
 )
+from mailserver.cli.texts import help_text, text
 from mailserver.key_process import at_hand
 from security.authority.revocation_lists import REASONS
 
@@ -76,7 +76,7 @@ def list_(cli: CliContext, account: str) -> None:
 @acting_command
 def issue(cli: CliContext, accounts: tuple[str, ...], everybody: bool, threads: int) -> None:
     if bool(accounts) == everybody:
-        raise click.UsageError("either accounts or --all")
+        raise click.UsageError(text("ca.whom", cli.language))
     tally = enrolment.Tally()
     with at_hand(config_of(cli)) as keys:
         certifier = certifying.open_issuer(config_of(cli), cli.directory, keys)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from directory.cli.texts import environment_language
-from mailserver.cli.options import allow, config_option, read_config
+from mailserver.cli.options import allow, answering, read_config
+from mailserver.cli.texts import Say, help_text
 
 if TYPE_CHECKING:
     from mailserver.config import Config
@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 
 _SECONDS = 60.0
 _MARKS = {"good": "+", "warning": "!", "bad": "✗"}
-# (English, Vietnamese)
-_COUNTED = ("{good} good, {warning} to be looked at, {bad} bad", "{good} tốt, {warning} cần xem, {bad} hỏng")
 
 
-@click.command()
-@click.option("--all", "show_all", is_flag=True, help="Show what is good, too.")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
-@config_option
-def doctor(config_path: Path, show_all: bool, as_json: bool, lang: str | None) -> None:
-    """Check DNS, certificate, reverse names, policies, ports, disk and secrets.  Exit status 1 if something is bad."""
+@click.command("doctor", help=help_text("doctor.help"))
+@click.option("--all", "show_all", is_flag=True, help=help_text("doctor.all"))
+@answering
+def doctor(config_path: Path, show_all: bool, as_json: bool, say: Say) -> None:
     from mailserver.doctor.examination import examine
     from mailserver.servers.dns import answer_once
 
@@ -46,11 +41,10 @@ def doctor(config_path: Path, show_all: bool, as_json: bool, lang: str | None) -
 
     authorities = config.resolve(config.relay.authorities) if config.relay.authorities else None
     verdicts = examine(config, ask, lambda domain: _fetch(config, domain), datetime.now(UTC), authorities=authorities)
-    language = lang or environment_language()
     if as_json:
-        click.echo(json.dumps([_as_value(each, language) for each in verdicts], ensure_ascii=False, indent=1))
+        click.echo(json.dumps([_as_value(each, say.language) for each in verdicts], ensure_ascii=False, indent=1))
     else:
-        _show(verdicts, language, show_all=show_all)
+        _show(verdicts, say, show_all=show_all)
     sys.exit(1 if any(each.grade.value == "bad" for each in verdicts) else 0)
 
 
@@ -70,7 +64,7 @@ def _fetch(config: Config, domain: str) -> Fetched:
     return Fetched(answer.body)
 
 
-def _say(verdict: Verdict, language: str) -> tuple[str, str]:
+def _words(verdict: Verdict, language: str) -> tuple[str, str]:
     """How it is, and what to do."""
     from mailserver.doctor.texts import FOUND, TO_DO
 
@@ -81,7 +75,7 @@ def _say(verdict: Verdict, language: str) -> tuple[str, str]:
 
 
 def _as_value(verdict: Verdict, language: str) -> dict[str, object]:
-    found, to_do = _say(verdict, language)
+    found, to_do = _words(verdict, language)
     return {
         "topic": verdict.topic,
         "code": verdict.code,
@@ -93,15 +87,15 @@ def _as_value(verdict: Verdict, language: str) -> dict[str, object]:
     }
 
 
-def _show(verdicts: list[Verdict], language: str, *, show_all: bool) -> None:
+def _show(verdicts: list[Verdict], say: Say, *, show_all: bool) -> None:
     for verdict in verdicts:
         if verdict.grade.value == "good" and not show_all:
             continue
-        found, to_do = _say(verdict, language)
+        found, to_do = _words(verdict, say.language)
         click.echo(f"{_MARKS[verdict.grade.value]} {verdict.topic}  {verdict.subject}: {found}")
         if to_do:
             click.echo(f"      → {to_do}")
         for record in verdict.records:
             click.echo(f"        {record}")
     counted = {grade: sum(each.grade.value == grade for each in verdicts) for grade in _MARKS}
-    click.echo(_COUNTED[1 if language == "vi" else 0].format(**counted))
+    click.echo(say("doctor.counted", **counted))

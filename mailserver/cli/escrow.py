@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from directory.cli.context import CliContext
-from directory.cli.texts import help_text
+from directory.cli.groups import Commands
 from directory.keys import recovery
 from mailserver.cli.ca_options import acting_command, config_of, existing_file, looking_command, shown_moment
 from mailserver.cli.keys import owner_of
+from mailserver.cli.texts import help_text, text
 from mailserver.key_process import at_hand
 from security.authority.key_kinds import KeyFault
 from security.authority.local import write_whole
@@ -22,7 +23,7 @@ from security.keys.shares import MOST, ShareFault, read_share
 _ID = click.argument("recovery_id", metavar="RECOVERY")
 
 
-@click.group("escrow", help=help_text("escrow.help"))
+@click.group("escrow", cls=Commands, help=help_text("escrow.help"))
 def group() -> None:
     pass
 
@@ -34,7 +35,7 @@ def group() -> None:
 @looking_command
 def create(cli: CliContext, folder: Path, shares: int, needed: int) -> None:
     if needed > shares:
-        raise click.UsageError("--needed > --shares")
+        raise click.UsageError(text("escrow.too-few", cli.language))
     folder.mkdir(parents=True, exist_ok=False, mode=0o700)
     public, made = escrow.found(shares, needed, secrets.token_bytes)
     for share in made:
@@ -79,12 +80,19 @@ def list_(cli: CliContext) -> None:
         }
     )
     if not cli.as_json:
-        rows = [(each.name, each.state, f"{each.needed}/{each.shares}", shown_moment(each.created_at)) for each in keys]
+        rows = [
+            (each.name, _state(cli, each), f"{each.needed}/{each.shares}", shown_moment(each.created_at))
+            for each in keys
+        ]
         cli.table(("key", "state", "needed", "since"), rows)
         cli.table(
             ("recovery", "login", "state", "reason"),
-            [(each.id, logins[each.account_id], each.state, each.reason) for each in asked],
+            [(each.id, logins[each.account_id], _state(cli, each), each.reason) for each in asked],
         )
+
+
+def _state(cli: CliContext, of: recovery.RecoveryKey | recovery.Recovery) -> str:
+    return text(f"state.{of.state}", cli.language)
 
 
 @group.command("ask", help=help_text("escrow.ask"))
@@ -116,7 +124,7 @@ def _decide(cli: CliContext, recovery_id: str, *, approves: bool) -> None:
     with cli.write() as conn:
         found = recovery.decide(conn, cli.actor, recovery_id, approves=approves)
     cli.give({"recovery": found.id, "state": found.state})
-    cli.say("escrow.decided", recovery=found.id, state=found.state)
+    cli.say("escrow.decided", recovery=found.id, state=_state(cli, found))
 
 
 @group.command("errand", help=help_text("escrow.errand"))

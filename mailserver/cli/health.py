@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 
+from mailserver.cli.texts import help_text
 from mailserver.config import Config
 
 # service → (under TLS from the first octet, how its greeting may begin; nothing where none is given)
@@ -34,13 +35,17 @@ def ask_all(config: Config, timeout: float = 3.0) -> dict[str, str]:
             continue
         try:
             _ask(host, port, tls, greeting, timeout)
+        except ConnectionRefusedError:
+            silent[name] = help_text("health.refused").format(port=port)
+        except TimeoutError:
+            silent[name] = help_text("health.silent").format(port=port)
         except OSError as fault:
             silent[name] = str(fault) or type(fault).__name__
     if config.pki.enrol:
         from mailserver.key_process import key_process  # who has no certificates needs none of this
 
         if not key_process(config).is_there():
-            silent["keys"] = "nothing is signed or decrypted"
+            silent["keys"] = help_text("health.keys")
     return silent
 
 
@@ -56,4 +61,4 @@ def _ask(host: str, port: int, tls: bool, greeting: tuple[bytes, ...], timeout: 
         if greeting:
             heard = line.recv(512)
             if not heard.startswith(greeting):
-                raise OSError(f"unexpected greeting {heard[:60]!r}")
+                raise OSError(help_text("health.greeting").format(heard=repr(heard[:60])))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from directory.cli.context import EXIT_BUSY, EXIT_PARTLY, EXIT_UNKNOWN
-from directory.cli.texts import environment_language
-from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
+from directory.cli.context import EXIT_BUSY, EXIT_PARTLY
+from mailserver.cli.options import allow, answering, end, owner_of, put_on_record, read_config, recorded
+from mailserver.cli.texts import Say, help_text
 
 if TYPE_CHECKING:
     from directory.mail.accounts import Account
@@ -29,60 +28,37 @@ if TYPE_CHECKING:
     from mailserver.importing.importer import Progress, Report
     from mailserver.importing.source import Source
 
-# key: (English, Vietnamese)
-_TEXTS = {
-    "no-mailbox": ("There is no mailbox {key}.", "Không có hộp thư {key}."),
-    "password": ("Password at the other server", "Mật khẩu ở máy chủ kia"),
-    "brought": (
-        "{brought} messages brought ({size}), {known} were here already.",
-        "Đã chuyển {brought} thư ({size}), {known} thư đã có từ trước.",
-    ),
-    "dry": (
-        "{brought} messages would be brought ({size}), {known} are here already.",
-        "Sẽ chuyển {brought} thư ({size}), {known} thư đã có từ trước.",
-    ),
-    "failed": ("{count} messages were not brought:", "{count} thư không chuyển được:"),
-    "more": ("… and {count} more; --errors FILE names them all.", "… và {count} thư khác; --errors FILE ghi đầy đủ."),
-    "stopped": (
-        "Broken off: {reason}. Run the command again to go on from here.",
-        "Bị gián đoạn: {reason}. Hãy chạy lại lệnh để tiếp tục từ chỗ này.",
-    ),
-}
 _SHOWN_FAILURES = 20
 
 
-@click.command("import")
+@click.command("import", help=help_text("bring.help"))
 @click.argument("mailbox")
 @click.argument("source")
-@config_option
-@click.option("--format", "kind", type=click.Choice(["auto", "mbox", "maildir"]), default="auto", show_default=True)
-@click.option("--folder", default="INBOX", show_default=True, help="What a single mbox file holds.")
-@click.option("--into", default="", help="Put all folders below this mailbox of ours.")
-@click.option("--only", multiple=True, help="Bring only this folder; may be repeated.")
-@click.option("--leave", multiple=True, help="Leave this folder behind; may be repeated.")
-@click.option("--virtual", is_flag=True, help="Also folders that only show others' mail (All Mail).")
-@click.option("--password-stdin", is_flag=True, help="Read the other server's password from standard input.")
-@click.option("--any-certificate", is_flag=True, help="Accept any certificate of the other server.")
-@click.option("--ignore-quota", is_flag=True, help="Bring more than the mailbox may hold.")
-@click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), help="CSV file for what was not brought.")
-@click.option("--reason", default="", help="Why, for the audit record.")
-@click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
-def import_command(mailbox: str, source: str, config_path: Path, lang: str | None, **options: Any) -> None:
-    """Bring the mail of SOURCE into MAILBOX (an address).
-
-    SOURCE is an mbox file, a folder of mbox files, a Maildir, or imaps://user@host[:port] (imap:// for an unencrypted
-    connection). Folders, flags and dates come along. Nothing at the source is changed, and the command may be run
-    again at any time: what is here already is not brought twice.
-    """
-    say = speaker(_TEXTS, lang or environment_language())
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["auto", "mbox", "maildir"]),
+    default="auto",
+    show_default=True,
+    help=help_text("bring.format"),
+)
+@click.option("--folder", default="INBOX", show_default=True, help=help_text("bring.folder"))
+@click.option("--into", default="", help=help_text("bring.into"))
+@click.option("--only", multiple=True, help=help_text("bring.only"))
+@click.option("--leave", multiple=True, help=help_text("bring.leave"))
+@click.option("--virtual", is_flag=True, help=help_text("bring.virtual"))
+@click.option("--password-stdin", is_flag=True, help=help_text("bring.password-stdin"))
+@click.option("--any-certificate", is_flag=True, help=help_text("bring.any-certificate"))
+@click.option("--ignore-quota", is_flag=True, help=help_text("bring.ignore-quota"))
+@click.option("--dry-run", is_flag=True, help=help_text("bring.dry-run"))
+@click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), help=help_text("bring.errors"))
+@recorded
+@answering
+def import_command(mailbox: str, source: str, config_path: Path, say: Say, **options: Any) -> None:
     config = read_config(config_path)
     account = owner_of(config, mailbox)
     if account is None:
-        click.echo(say("no-mailbox", key=mailbox), err=True)
-        sys.exit(EXIT_UNKNOWN)
+        end(say("mail.no-mailbox", key=mailbox))
     allow(config_path, "mailbox.import", account.login)
     if not options["dry_run"]:
         put_on_record(
@@ -102,7 +78,7 @@ def import_command(mailbox: str, source: str, config_path: Path, lang: str | Non
     sys.exit(EXIT_BUSY if report.stopped else EXIT_PARTLY if report.failures else 0)
 
 
-def _bring(config: Config, account: Account, place: str, say: Callable[..., str], options: dict[str, Any]) -> Report:
+def _bring(config: Config, account: Account, place: str, say: Say, options: dict[str, Any]) -> Report:
     from mailserver.importing.importer import Importer, Report
     from mailserver.importing.source import SourceFault
     from mailserver.store import open_store
@@ -130,7 +106,7 @@ def _bring(config: Config, account: Account, place: str, say: Callable[..., str]
         store.close()
 
 
-def _open(place: str, say: Callable[..., str], options: dict[str, Any]) -> Source:
+def _open(place: str, say: Say, options: dict[str, Any]) -> Source:
     """The source behind a path or an address. Raises SourceFault."""
     from mailserver.importing.maildir import MaildirSource, is_maildir
     from mailserver.importing.mbox import MboxSource
@@ -139,28 +115,30 @@ def _open(place: str, say: Callable[..., str], options: dict[str, Any]) -> Sourc
         return _open_server(place, say, options)
     path = Path(place)
     if not path.exists():
-        raise click.UsageError(f"{place}: no such file or folder")
+        raise click.UsageError(say("bring.no-source", place=place))
     if options["kind"] == "maildir" or (options["kind"] == "auto" and path.is_dir() and is_maildir(path)):
         return MaildirSource(path)
     return MboxSource(path, options["folder"])
 
 
-def _open_server(place: str, say: Callable[..., str], options: dict[str, Any]) -> Source:
+def _open_server(place: str, say: Say, options: dict[str, Any]) -> Source:
+    import ssl
+
     from mailserver.importing.imap_source import Account, ImapSource
 
     try:
         parts = urlsplit(place)
         port = parts.port
-    except ValueError as fault:
-        raise click.UsageError(f"{place}: {fault}") from None
+    except ValueError:
+        raise click.UsageError(say("bring.address")) from None
     if not parts.hostname or not parts.username:
-        raise click.UsageError("an IMAP source is written imaps://user@host or imaps://user@host:port")
+        raise click.UsageError(say("bring.address"))
     if parts.password:
         password = unquote(parts.password)
     elif options["password_stdin"]:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
-        password = click.prompt(say("password"), hide_input=True, err=True)
+        password = click.prompt(say("bring.password"), hide_input=True, err=True)
     tls = None
     if parts.scheme == "imaps":
         tls = ssl.create_default_context()
@@ -196,19 +174,21 @@ def _write_failures(path: Path, report: Report) -> None:
         writer.writerows((failure.folder, failure.label, failure.reason) for failure in report.failures)
 
 
-def _tell(report: Report, say: Callable[..., str], *, dry_run: bool) -> None:
+def _tell(report: Report, say: Say, *, dry_run: bool) -> None:
     from directory.cli.context import show_size
+    from mailserver.refusals import OverQuota
 
     for theirs, ours in report.targets.items():
         if theirs != ours:
             click.echo(f"{theirs} → {ours}")
     size = show_size(report.octets)
-    click.echo(say("dry" if dry_run else "brought", brought=report.brought, size=size, known=report.known))
+    click.echo(say("bring.dry" if dry_run else "bring.brought", brought=report.brought, size=size, known=report.known))
     if report.failures:
-        click.echo(say("failed", count=len(report.failures)), err=True)
+        click.echo(say("bring.failed", count=len(report.failures)), err=True)
         for failure in report.failures[:_SHOWN_FAILURES]:
             click.echo(f"  {failure.folder} {failure.label}: {failure.reason}", err=True)
         if len(report.failures) > _SHOWN_FAILURES:
-            click.echo(say("more", count=len(report.failures) - _SHOWN_FAILURES), err=True)
+            click.echo(say("bring.more", count=len(report.failures) - _SHOWN_FAILURES), err=True)
     if report.stopped:
-        click.echo(say("stopped", reason=report.stopped), err=True)
+        reason = say("bring.full") if report.stopped == OverQuota.default_text else report.stopped
+        click.echo(say("bring.stopped", reason=reason), err=True)

@@ -6,60 +6,35 @@ An index is made at an account's first search and kept up from then on; it may b
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from directory.cli.context import EXIT_UNKNOWN
-from directory.cli.texts import environment_language
-from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
+from directory.cli.groups import Commands
+from mailserver.cli.options import allow, answering, end, owner_of, put_on_record, read_config
+from mailserver.cli.texts import Say, help_text
 
 if TYPE_CHECKING:
     from mailserver.config import Config
     from mailserver.store import Store
 
-# key: (English, Vietnamese)
-_TEXTS = {
-    "no-mailbox": ("There is no mailbox {key}.", "Không có hộp thư {key}."),
-    "which": ("Name an address, or say --all.", "Hãy nêu một địa chỉ, hoặc dùng --all."),
-    "none": (
-        "{name}: no index; it is made at the first search.",
-        "{name}: chưa có chỉ mục; sẽ lập ở lần tìm đầu tiên.",
-    ),
-    "has": (
-        "{name}: {messages} messages and the files of {attached}; {behind} messages and the files of {waiting} not yet"
-        " read; {size} MB.",
-        "{name}: {messages} thư và tệp của {attached} thư; còn {behind} thư và tệp của {waiting} thư chưa đọc;"
-        " {size} MB.",
-    ),
-}
-
-Say = Callable[..., str]
-
 _address = click.argument("address", required=False)
-_all = click.option("--all", "everything", is_flag=True, help="Every account that has an index.")
-_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-_lang = click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
+_all = click.option("--all", "everything", is_flag=True, help=help_text("index.all"))
 
 
-@click.group()
+@click.group(cls=Commands, help=help_text("index.help"))
 def index() -> None:
-    """The full-text indexes behind SEARCH and the webmail."""
+    pass
 
 
-@index.command("status")
+@index.command("status", help=help_text("index.status"))
 @_address
 @_all
-@config_option
-@_json
-@_lang
-def status_command(address: str | None, everything: bool, config_path: Path, as_json: bool, lang: str | None) -> None:
-    """How much of an account's mail its index knows."""
-    say = speaker(_TEXTS, lang or environment_language())
+@answering
+def status_command(address: str | None, everything: bool, config_path: Path, as_json: bool, say: Say) -> None:
     config = read_config(config_path)
     with _store(config) as store:
         accounts, subject = _accounts(config, store, address, say, everything=everything)
@@ -67,15 +42,11 @@ def status_command(address: str | None, everything: bool, config_path: Path, as_
         _tell(store, accounts, say, as_json=as_json)
 
 
-@index.command("rebuild")
+@index.command("rebuild", help=help_text("index.rebuild"))
 @_address
 @_all
-@config_option
-@_json
-@_lang
-def rebuild_command(address: str | None, everything: bool, config_path: Path, as_json: bool, lang: str | None) -> None:
-    """Remove an account's index and read all its mail anew, beside a running server.  Searches go on meanwhile."""
-    say = speaker(_TEXTS, lang or environment_language())
+@answering
+def rebuild_command(address: str | None, everything: bool, config_path: Path, as_json: bool, say: Say) -> None:
     config = read_config(config_path)
     with _store(config) as store:
         accounts, subject = _accounts(config, store, address, say, everything=everything)
@@ -103,11 +74,10 @@ def _accounts(
     if everything:
         return {account_id: account_id for account_id in store.fulltext.accounts()}, ""
     if address is None:
-        raise click.UsageError(say("which"))
+        raise click.UsageError(say("index.which"))
     account = owner_of(config, address)
     if account is None:
-        click.echo(say("no-mailbox", key=address), err=True)
-        sys.exit(EXIT_UNKNOWN)
+        end(say("mail.no-mailbox", key=address))
     return {account.id: address}, account.login
 
 
@@ -116,8 +86,10 @@ def _tell(store: Store, accounts: dict[str, str], say: Say, *, as_json: bool) ->
     if as_json:
         click.echo(json.dumps(figures, ensure_ascii=False, indent=1))
         return
+    if not figures:
+        click.echo(say("index.nobody"))
     for name, known in figures.items():
         if known is None:
-            click.echo(say("none", name=name))
+            click.echo(say("index.none", name=name))
         else:
-            click.echo(say("has", name=name, size=round(known["octets"] / 1e6, 1), **known))
+            click.echo(say("index.has", name=name, size=round(known["octets"] / 1e6, 1), **known))

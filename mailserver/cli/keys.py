@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from directory.cli.context import CliContext
-from directory.cli.texts import help_text, text
 from directory.database import Reading, Writing
 from directory.faults import Fault
 from directory.keys import recovery, standing
@@ -17,6 +16,7 @@ from directory.mail.accounts import Account, find_mailbox_owner
 from directory.pki.certificates import ACTIVE, ENCRYPTION, certificates_of
 from directory.staff.units import find_unit
 from mailserver.cli.ca_options import acting_command, config_of, looking_command, passphrase_option, read_passphrase
+from mailserver.cli.texts import help_text, text
 from mailserver.key_process import at_hand, key_process
 from security.authority.local import write_whole
 from security.keys.wire import Refusal

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from directory.cli.context import CliContext, as_option
-from directory.cli.texts import environment_language
+from directory.cli.groups import Commands
 from directory.faults import Fault
-from mailserver.cli.options import DEFAULT_CONFIG, config_option, read_config
+from mailserver.cli.click_words import translate_click
+from mailserver.cli.options import DEFAULT_CONFIG, answering, config_option, denied, read_config
+from mailserver.cli.texts import Say, environment_language, help_text
 from mailserver.config import Config, render
+from mailserver.refusals import Refusal
 
 if TYPE_CHECKING:
     from security.dns import Asking
 
+
+# Before the first option asks for one of its words
+translate_click(environment_language())
 
 # What administrators decide about, each by the right that his role gives; all else is done to the machine.
 _ADMINISTERED = (
@@ -30,7 +36,7 @@ _ADMINISTERED = (
 )
 
 
-class _Commands(click.Group):
+class _Commands(Commands):
     """Our commands, and the directory's, which are imported only when one of them is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -46,15 +52,17 @@ class _Commands(click.Group):
         except BrokenPipeError:  # whoever read the answer has read enough
             raise
         except OSError as fault:
-            raise click.ClickException(str(fault)) from None
+            raise click.ClickException(denied(fault)) from None
+        except Refusal as refusal:
+            raise click.ClickException(refusal.client_text) from None
         except Fault as fault:
             raise click.ClickException(fault.text(environment_language())) from None
         except Exception as fault:
             orig = getattr(fault, "orig", None)  # SQLAlchemy's, which is not imported for this
             if orig is None:
                 raise
-            hint = " (`citymail init` makes an installation)" if "no such table" in str(orig) else ""
-            raise click.ClickException(f"the database cannot be used: {orig}{hint}") from None
+            said = "citymail.no-tables" if "no such table" in str(orig) else "citymail.database"
+            raise click.ClickException(help_text(said).format(problem=orig)) from None
 
     def _mounted(self) -> dict[str, click.Command]:
         from mailserver.cli.mounted import commands
@@ -62,16 +70,13 @@ class _Commands(click.Group):
         return commands()
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, help=help_text("citymail.help"), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="citymail", prog_name="citymail")
 @as_option
 @click.pass_context
 def main(ctx: click.Context, acting_as: str) -> None:
-    """CityMail: e-mail and internal messaging for a whole city government."""
     if acting_as and ctx.invoked_subcommand not in _ADMINISTERED:
-        raise click.UsageError(
-            f"{ctx.invoked_subcommand} needs the rights of the machine's owner, which no administrator's role has"
-        )
+        raise click.UsageError(help_text("citymail.owners").format(command=ctx.invoked_subcommand))
 
     def config(path: Path | None) -> Config:
         return read_config(path or Path(DEFAULT_CONFIG))
@@ -84,19 +89,24 @@ def main(ctx: click.Context, acting_as: str) -> None:
     ctx.obj = CliContext(lambda path: config(path).directory_url, lambda path: config(path).login.scram, ask, acting_as)
 
 
-@main.command()
-@click.option("--domain", required=True, help="The city's mail domain.")
-@click.option("--hostname", default="", help="This server's name. [default: mail.DOMAIN]")
-@click.option("--name", default="", help="The city's name.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("/var/lib/citymail"), show_default=True)
-@click.option("--database", default="", help="Database URL; empty for SQLite in the data folder.")
+@main.command("init", help=help_text("init.help"))
+@click.option("--domain", required=True, help=help_text("init.domain"))
+@click.option("--hostname", default="", help=help_text("init.hostname"))
+@click.option("--name", default="", help=help_text("init.name"))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("/var/lib/citymail"),
+    show_default=True,
+    help=help_text("init.data"),
+)
+@click.option("--database", default="", help=help_text("init.database"))
 @click.argument("config_path", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CONFIG)
 def init(domain: str, hostname: str, name: str, data: Path, database: str, config_path: Path) -> None:
-    """Write a commented configuration, and make what it names: data folder, tables, a certificate to begin with."""
     from mailserver.installation import install
 
     if config_path.exists():
-        raise click.ClickException(f"{config_path} exists already; nothing was changed")
+        raise click.ClickException(help_text("init.exists").format(file=config_path))
     hostname = hostname or f"mail.{domain}"
     storage = {"data": str(data.resolve())} | ({"database": database} if database else {})
     values = {
@@ -115,36 +125,39 @@ def init(domain: str, hostname: str, name: str, data: Path, database: str, confi
     except BaseException:
         config_path.unlink()  # so that a second try may begin where the first began
         raise
-    click.echo(f"{config_path} and {data} are ready. The certificate is our own; replace it before real use.")
-    click.echo(f"Next: citymail serve --config {config_path}")
-    click.echo(f"Then, an administrator: citymail official add --admin --generate --name … --config {config_path}")
+    click.echo(help_text("init.ready").format(file=config_path, data=data))
+    click.echo(help_text("init.next").format(file=config_path))
 
 
-@main.command()
+@main.command("serve", help=help_text("serve.help"))
 @config_option
 def serve(config_path: Path) -> None:
-    """Serve mail until SIGTERM.  SIGHUP reads certificates and configuration anew."""
     read_config(config_path)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "mailserver", str(config_path)])  # noqa: S606
 
 
-@main.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data/demo"), show_default=True)
-@click.option("--port-base", type=click.IntRange(0, 64_000), default=10_000, show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True)
+@main.command("demo", help=help_text("demo.help"))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data/demo"),
+    show_default=True,
+    help=help_text("demo.data"),
+)
+@click.option(
+    "--port-base", type=click.IntRange(0, 64_000), default=10_000, show_default=True, help=help_text("demo.port-base")
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help=help_text("demo.host"))
 def demo(data: Path, port_base: int, host: str) -> None:
-    """Build a city to look at, on first start, and serve it."""
     from mailserver.demo.start import start
 
     start(data, port_base, host)
 
 
-@main.command()
-@config_option
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-def check(config_path: Path, as_json: bool) -> None:
-    """Recount every invariant of the store and the directory.  Exit status 1 if one is broken."""
+@main.command("check", help=help_text("check.help"))
+@answering
+def check(config_path: Path, as_json: bool, say: Say) -> None:
     from mailserver.wiring import build
 
     system = build(read_config(config_path))
@@ -156,18 +169,17 @@ def check(config_path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": not problems, "problems": problems}, ensure_ascii=False))
     else:
-        click.echo("\n".join(problems) if problems else "All is well.")
+        click.echo("\n".join(problems) if problems else say("check.well"))
     sys.exit(1 if problems else 0)
 
 
-@main.command()
+@main.command("health", help=help_text("health.help"))
 @config_option
 def health(config_path: Path) -> None:
-    """Ask every service whether it answers.  Exit status 1 if one does not."""
     from mailserver.cli.health import ask_all
 
     silent = ask_all(read_config(config_path))
     for name, reason in silent.items():
         click.echo(f"{name}: {reason}", err=True)
-    click.echo("All services answer." if not silent else "Some services do not answer.")
+    click.echo(help_text("health.some" if silent else "health.all"))
     sys.exit(1 if silent else 0)

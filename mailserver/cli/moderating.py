@@ -7,33 +7,22 @@ Exit status as everywhere: 0 done; 1 refused; 3 no such message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from directory.cli.context import EXIT_UNKNOWN, CliContext, changing_command, directory_command
-from mailserver.cli.options import DEFAULT_CONFIG, read_config, speaker, tell
+from directory.cli.context import CliContext, changing_command, directory_command
+from mailserver.cli.options import DEFAULT_CONFIG, end, read_config, tell
+from mailserver.cli.texts import Say, help_text, text
 
 if TYPE_CHECKING:
     from mailserver.delivery.post_office import PostOffice
     from mailserver.delivery.queue import Queued
-    from mailserver.refusals import Refusal
-
-# key: (English, Vietnamese)
-_TEXTS = {
-    "empty": ("Nothing waits for a moderator.", "Không có thư nào chờ kiểm duyệt."),
-    "waits": ("{age}, until {day}", "đã chờ {age}, đến {day}"),
-    "waits-on": ("{age}", "đã chờ {age}"),
-    "days": ("{count} days", "{count} ngày"),
-    "hours": ("{count} hours", "{count} giờ"),
-    "approved": ("{count} messages go on to the members.", "Đã cho {count} thư đến các thành viên."),
-    "rejected": ("{count} messages turned away.", "Đã từ chối {count} thư."),
-}
 
 
 @contextmanager
@@ -65,12 +54,10 @@ def _waiting(cli: CliContext, office: PostOffice, group: str) -> list[Queued]:
         ]
 
 
-@click.command("held")
+@click.command("held", help=help_text("moderation.held"))
 @click.argument("group", default="")
 @directory_command
 def held_command(cli: CliContext, group: str) -> None:
-    """Mail that waits for a moderator: of GROUP, or of every group that one moderates."""
-    say = speaker(_TEXTS, cli.language)
     from mailserver.delivery.moderation import expires_at
 
     with _office(cli) as office:
@@ -86,32 +73,27 @@ def held_command(cli: CliContext, group: str) -> None:
     if cli.as_json:
         return
     if not found:
-        click.echo(say("empty"))
+        cli.say("moderation.empty")
+    say = Say(cli.language)
     for each in found:
         at = datetime.fromtimestamp(each.created_at).astimezone()
         waits = _waits(say, now - each.created_at, expires_at(each.created_at, days))
         tell(f"{each.id}  {at:%Y-%m-%d %H:%M} ({waits})  {each.moderation}  <{each.reverse_path}>  {each.subject}")
 
 
-def _waits(say: Callable[..., str], seconds: int, until: int) -> str:
+def _waits(say: Say, seconds: int, until: int) -> str:
     """For how long it has waited, and the day on which it is turned away."""
     hours = seconds // 3600
-    age = say("days", count=hours // 24) if hours >= 48 else say("hours", count=hours)
+    age = say("moderation.days", count=hours // 24) if hours >= 48 else say("moderation.hours", count=hours)
     if not until:
-        return say("waits-on", age=age)
-    return say("waits", age=age, day=f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d}")
+        return say("moderation.waits-on", age=age)
+    return say("moderation.waits", age=age, day=f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d}")
 
 
-def _end(refusal: Refusal) -> NoReturn:
-    click.echo(f"citymail: {refusal.client_text}", err=True)
-    raise SystemExit(EXIT_UNKNOWN)
-
-
-@click.command("approve")
+@click.command("approve", help=help_text("moderation.approve"))
 @click.argument("ids", metavar="ID...", nargs=-1, type=int, required=True)
 @changing_command
 def approve_command(cli: CliContext, ids: tuple[int, ...]) -> None:
-    """Let messages go on to the members of the group."""
     from mailserver.delivery import moderation
     from mailserver.refusals import NoSuchMessage
 
@@ -120,26 +102,23 @@ def approve_command(cli: CliContext, ids: tuple[int, ...]) -> None:
             count = moderation.approve(
                 office.store, cli.directory, cli.actor, ids, origin=cli.origin, reason=cli.reason
             )
-        except NoSuchMessage as none:
-            _end(none)
+        except NoSuchMessage:
+            end(text("moderation.none", cli.language))
     cli.give({"approved": count})
-    if not cli.as_json:
-        click.echo(speaker(_TEXTS, cli.language)("approved", count=count))
+    cli.say("moderation.approved", count=count)
 
 
-@click.command("reject")
+@click.command("reject", help=help_text("moderation.reject"))
 @click.argument("ids", metavar="ID...", nargs=-1, type=int, required=True)
 @changing_command
 def reject_command(cli: CliContext, ids: tuple[int, ...]) -> None:
-    """Turn messages away; who sent them from here is told, with the reason."""
     from mailserver.delivery import moderation
     from mailserver.refusals import NoSuchMessage
 
     with _office(cli) as office:
         try:
             count = moderation.reject(office, cli.actor, ids, origin=cli.origin, reason=cli.reason)
-        except NoSuchMessage as none:
-            _end(none)
+        except NoSuchMessage:
+            end(text("moderation.none", cli.language))
     cli.give({"rejected": count})
-    if not cli.as_json:
-        click.echo(speaker(_TEXTS, cli.language)("rejected", count=count))
+    cli.say("moderation.rejected", count=count)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from directory.cli.context import CliContext
+from directory.cli.context import EXIT_UNKNOWN, CliContext
+from mailserver.cli.texts import Say, environment_language, help_text
 from mailserver.config import Config, ConfigFault, load
 
 if TYPE_CHECKING:
@@ -26,18 +28,31 @@ config_option = click.option(
     default=DEFAULT_CONFIG,
     envvar="CITYMAIL_CONFIG",
     show_default=True,
-    help="The configuration file.",
+    help=help_text("option.config"),
 )
+json_option = click.option("--json", "as_json", is_flag=True, help=help_text("option.json"))
 
 
 def answering(function: Callable[..., None]) -> Callable[..., None]:
-    """The options of a command that tells something: ``config_path``, ``as_json``, ``lang``."""
+    """The options of a command that tells something: ``config_path``, ``as_json``, ``say`` in the language asked."""
+
+    @functools.wraps(function)
+    def answer(*args: Any, lang: str | None, **kwargs: Any) -> None:
+        function(*args, say=Say(lang or environment_language()), **kwargs)
+
     for option in (
-        click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer."),
-        click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
+        click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help=help_text("option.lang")),
+        json_option,
         config_option,
     ):
-        function = option(function)
+        option(answer)
+    return answer
+
+
+def recorded(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that changes something: ``by``, ``reason``."""
+    for name, key in (("--reason", "option.reason"), ("--by", "option.by")):
+        function = click.option(name, default="", help=help_text(key))(function)
     return function
 
 
@@ -47,7 +62,7 @@ def read_age(_context: click.Context, _parameter: click.Parameter, value: str | 
         return 0
     found = re.fullmatch(r"(\d{1,6})([mhd])", value)
     if not found:
-        raise click.BadParameter("must be minutes, hours or days: 30m, 4h, 2d")
+        raise click.BadParameter(help_text("citymail.age"))
     return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
@@ -59,9 +74,19 @@ def read_config(path: Path) -> Config:
         for problem in fault.problems:
             click.echo(problem, err=True)
         raise SystemExit(2) from None
-    except OSError as fault:
-        click.echo(f"{path}: {fault.strerror}. `citymail init` makes one.", err=True)
+    except FileNotFoundError:
+        click.echo(help_text("citymail.no-config").format(path=path), err=True)
         raise SystemExit(2) from None
+    except OSError as fault:
+        click.echo(denied(fault), err=True)
+        raise SystemExit(2) from None
+
+
+def denied(fault: OSError) -> str:
+    """What the machine denies."""
+    if isinstance(fault, PermissionError) and fault.filename:
+        return help_text("citymail.denied").format(path=fault.filename)
+    return str(fault)
 
 
 @contextmanager
@@ -77,14 +102,9 @@ def open_store(path: Path) -> Iterator[Store]:
         store.close()
 
 
-def speaker(texts: Mapping[str, tuple[str, str]], language: str) -> Callable[..., str]:
-    """``say(key, …)`` for a command's own texts, which are (English, Vietnamese)."""
-
-    def say(key: str, /, **values: object) -> str:
-        english, vietnamese = texts[key]
-        return (vietnamese if language == "vi" else english).format(**values)
-
-    return say
+def end(text: str, status: int = EXIT_UNKNOWN) -> NoReturn:
+    click.echo(f"citymail: {text}", err=True)
+    raise SystemExit(status)
 
 
 def tell(line: str) -> None:

@@ -10,43 +10,16 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from directory.cli.texts import environment_language
-from mailserver.cli.options import allow, config_option, open_store, speaker
+from mailserver.cli.options import allow, answering, open_store
+from mailserver.cli.texts import Say, help_text
 
-# key: (English, Vietnamese)
-_TEXTS = {
-    "nothing": ("No report has come.", "Chưa nhận được báo cáo nào."),
-    "dmarc": (
-        "Mail in the name of {domain}, {reports} reports of {reporters}:",
-        "Thư dưới tên {domain}, {reports} báo cáo từ {reporters}:",
-    ),
-    "sent": (
-        "{count} messages, {passed} vouched for, {stopped} stopped",
-        "{count} thư, {passed} được xác thực, {stopped} bị chặn",
-    ),
-    "failing": ("Not vouched for, by source:", "Không được xác thực, theo nguồn:"),
-    "source": (
-        "{count}  {source}  From {header_from}, SPF {spf_result}, DKIM {signatures}: {disposition}",
-        "{count}  {source}  From {header_from}, SPF {spf_result}, DKIM {signatures}: {disposition}",
-    ),
-    "tls": (
-        "TLS to {domain}, {reports} reports of {reporters}:",
-        "TLS đến {domain}, {reports} báo cáo từ {reporters}:",
-    ),
-    "sessions": ("{good} connections went well, {bad} failed", "{good} kết nối tốt, {bad} thất bại"),
-    "failure": ("{count}  {result}  {host} {detail}", "{count}  {result}  {host} {detail}"),
-    "unvouched": (
-        "{count} reports are of nobody's who is vouched for: they may be made up.",
-        "{count} báo cáo không rõ người gửi thật: có thể bịa đặt.",
-    ),
-}
 _SHOWN = 50
 _STOPPED = ("reject", "quarantine")
 
@@ -54,19 +27,16 @@ _STOPPED = ("reject", "quarantine")
 def _read_days(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
     found = re.fullmatch(r"(\d{1,5})d", value)
     if not found:
-        raise click.BadParameter("must be days: 7d")
+        raise click.BadParameter(help_text("citymail.days"))
     return int(time.time()) - int(found[1]) * 86_400
 
 
-@click.command()
-@click.option("--domain", default="", help="On this domain of ours.")
-@click.option("--kind", type=click.Choice(["dmarc", "tls"]), default=None, help="Only of this kind.")
-@click.option("--since", callback=_read_days, default="30d", show_default=True, help="Not older than so many days.")
-@click.option("--json", "as_json", is_flag=True, help="Every report as it was told, in JSON.")
-@click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
-@config_option
-def reports(config_path: Path, domain: str, kind: str | None, since: int, as_json: bool, lang: str | None) -> None:
-    """Who sends in our name, and what failed, as others report it ([reports] received_at)."""
+@click.command("reports", help=help_text("reports.help"))
+@click.option("--domain", default="", help=help_text("reports.domain"))
+@click.option("--kind", type=click.Choice(["dmarc", "tls"]), default=None, help=help_text("reports.kind"))
+@click.option("--since", callback=_read_days, default="30d", show_default=True, help=help_text("reports.since"))
+@answering
+def reports(config_path: Path, domain: str, kind: str | None, since: int, as_json: bool, say: Say) -> None:
     from mailserver.delivery.received_reports import find
 
     allow(config_path, "reports.see")
@@ -75,7 +45,7 @@ def reports(config_path: Path, domain: str, kind: str | None, since: int, as_jso
     if as_json:
         click.echo(json.dumps([_as_value(each) for each in found], ensure_ascii=False, indent=1))
     else:
-        _show(found, speaker(_TEXTS, lang or environment_language()))
+        _show(found, say)
     sys.exit(0 if found else 1)
 
 
@@ -89,42 +59,43 @@ def _as_value(report: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **moments}
 
 
-def _show(found: list[dict[str, Any]], say: Callable[..., str]) -> None:
+def _show(found: list[dict[str, Any]], say: Say) -> None:
     if not found:
-        click.echo(f"citymail: {say('nothing')}", err=True)
-    for kind, show in (("dmarc", _show_dmarc), ("tls", _show_tls)):
+        click.echo(f"citymail: {say('reports.nothing')}", err=True)
+    for kind, heading, show in (("dmarc", "reports.dmarc", _show_dmarc), ("tls", "reports.tls", _show_tls)):
         for domain in sorted({each["domain"] for each in found if each["kind"] == kind}):
             mine = [each for each in found if each["kind"] == kind and each["domain"] == domain]
             reporters = ", ".join(sorted({each["reporter"] or "?" for each in mine}))
-            click.echo(say(kind, domain=domain, reports=len(mine), reporters=reporters))
+            click.echo(say(heading, domain=domain, reports=len(mine), reporters=reporters))
             show([row for each in mine for row in each["rows"]], say)
     if unvouched := sum(not each["sender"] for each in found):
-        click.echo(say("unvouched", count=unvouched))
+        click.echo(say("reports.unvouched", count=unvouched))
 
 
-def _show_dmarc(rows: list[dict[str, Any]], say: Callable[..., str]) -> None:
+def _show_dmarc(rows: list[dict[str, Any]], say: Say) -> None:
     passed = sum(row["count"] for row in rows if _passes(row))
     stopped = sum(row["count"] for row in rows if row["disposition"] in _STOPPED)
-    click.echo("  " + say("sent", count=sum(row["count"] for row in rows), passed=passed, stopped=stopped))
+    click.echo("  " + say("reports.sent", count=sum(row["count"] for row in rows), passed=passed, stopped=stopped))
     failing = _added(
         (row for row in rows if not _passes(row)), ("source", "header_from", "spf_result", "disposition", "signatures")
     )
     if failing:
-        click.echo("  " + say("failing"))
+        click.echo("  " + say("reports.failing"))
     for values, count in failing:
-        click.echo("    " + say("source", count=count, **values))
+        told = "{source}  From {header_from}, SPF {spf_result}, DKIM {signatures}: {disposition}".format(**values)
+        click.echo(f"    {count}  {told}")
 
 
 def _passes(row: Mapping[str, Any]) -> bool:
     return "pass" in (row["dkim"], row["spf"])
 
 
-def _show_tls(rows: list[dict[str, Any]], say: Callable[..., str]) -> None:
+def _show_tls(rows: list[dict[str, Any]], say: Say) -> None:
     good = sum(row["count"] for row in rows if not row["result"])
     failures = [row for row in rows if row["result"]]
-    click.echo("  " + say("sessions", good=good, bad=sum(row["count"] for row in failures)))
+    click.echo("  " + say("reports.sessions", good=good, bad=sum(row["count"] for row in failures)))
     for values, count in _added(failures, ("result", "host", "detail")):
-        click.echo("    " + say("failure", count=count, **values))
+        click.echo(f"    {count}  {values['result']}  {values['host']} {values['detail']}")
 
 
 def _added(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...]) -> list[tuple[dict[str, str], int]]:

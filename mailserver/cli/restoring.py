@@ -6,7 +6,6 @@ Exit status as everywhere: 0 done, or nothing to do; 3 no such mailbox; 1 refuse
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
@@ -15,46 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from directory.cli.context import show_size
-from directory.cli.texts import environment_language
-from mailserver.cli.options import allow, config_option, owner_of, put_on_record, read_config, speaker
+from directory.cli.context import EXIT_REFUSED, show_size
+from mailserver.cli.options import allow, answering, end, owner_of, put_on_record, read_config, recorded
+from mailserver.cli.texts import Say, help_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mailserver.store.recovery import Description, Lost
 
-# key: (English, Vietnamese)
-_TEXTS = {
-    "none": ("Nothing to restore.", "Không có gì để khôi phục."),
-    "would": (
-        "{count} messages ({size}) would be restored:",
-        "Sẽ khôi phục {count} thư ({size}):",
-    ),
-    "restored": ("{count} messages restored: {where}.", "Đã khôi phục {count} thư: {where}."),
-    "more": ("… and {count} more", "… và {count} thư khác"),
-    "no-mailbox": ("There is no mailbox {key}.", "Không có hộp thư {key}."),
-    "day": (
-        "{text} is no day or time (2026-11-22, 22/11/2026, or with 03:00 behind it)",
-        "{text} không phải ngày giờ (22/11/2026, hoặc thêm 03:00 phía sau)",
-    ),
-    "no-subject": ("(no subject)", "(không có chủ đề)"),
-}
 _SHOWN = 50
 
 
-@click.command("restore")
+@click.command("restore", help=help_text("restore.help"))
 @click.argument("address")
-@config_option
-@click.option("--mailbox", default="", help="Only what was removed from this mailbox of his, there or removed itself.")
-@click.option("--since", default="", help="Only what was removed since this day or time. [default: all that is kept]")
-@click.option("--into", default="", help="Put it all into this mailbox. [default: back to where it was]")
-@click.option("--drafts", is_flag=True, help="Also earlier states of drafts.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be restored.")
-@click.option("--reason", default="", help="Why, for the audit record.")
-@click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@click.option("--lang", type=click.Choice(["vi", "en"]), envvar="CITYMAIL_LANG", help="Language of the answer.")
+@click.option("--mailbox", default="", help=help_text("restore.mailbox"))
+@click.option("--since", default="", help=help_text("restore.since"))
+@click.option("--into", default="", help=help_text("restore.into"))
+@click.option("--drafts", is_flag=True, help=help_text("restore.drafts"))
+@click.option("--dry-run", is_flag=True, help=help_text("restore.dry-run"))
+@recorded
+@answering
 def restore_command(
     address: str,
     config_path: Path,
@@ -66,25 +46,17 @@ def restore_command(
     reason: str,
     by: str,
     as_json: bool,
-    lang: str | None,
+    say: Say,
 ) -> None:
-    """Bring back what was removed from the mailboxes of ADDRESS, in the last [storage] recoverable_days.
-
-    Each message goes back to the mailbox it was in (the trash aside), with its date and flags; a mailbox that was
-    removed is made again. What is still there is not brought a second time. While the system runs, clients see the
-    messages come.
-    """
-    from mailserver.refusals import Refusal
+    from mailserver.refusals import CannotDo, LimitReached
     from mailserver.store import Store
     from mailserver.store.recovery import bring_back, describe, lost_messages
     from mailserver.store.unscanned import of_account
 
-    say = speaker(_TEXTS, lang or environment_language())
     config = read_config(config_path)
     owner = owner_of(config, address)
     if owner is None:
-        click.echo(say("no-mailbox", key=address), err=True)
-        sys.exit(3)
+        end(say("mail.no-mailbox", key=address))
     allow(config_path, "mailbox.restore", owner.login)
     earliest = _moment(since, say)
     wanted = _choice(mailbox, drafts, earliest)
@@ -109,9 +81,8 @@ def restore_command(
             try:
                 ids = [each.lost.message_id for each in described]
                 came = dict(store.write(lambda tx: bring_back(tx, owner.id, ids, into=into), heavy=True).result())
-            except Refusal as refusal:
-                click.echo(f"citymail: {refusal.client_text}", err=True)
-                sys.exit(1)
+            except (CannotDo, LimitReached):
+                end(say("restore.no-place"), EXIT_REFUSED)
     finally:
         store.close()
     if as_json:
@@ -130,7 +101,7 @@ def _choice(mailbox: str, drafts: bool, earliest: int) -> Callable[[Lost], bool]
     return wanted
 
 
-def _moment(text: str, say: Callable[..., str]) -> int:
+def _moment(text: str, say: Say) -> int:
     """Epoch seconds of a day, or of a day and a time of it, in the city."""
     from directory.database import CITY_TIME
     from directory.dates import parse_day
@@ -142,7 +113,7 @@ def _moment(text: str, say: Callable[..., str]) -> int:
     try:
         begins = datetime.fromisoformat(f"{parse_day(day)} {hour.strip() or '00:00'}")
     except (Fault, ValueError):
-        raise click.UsageError(say("day", text=text)) from None
+        raise click.UsageError(say("restore.day", text=text)) from None
     return int(begins.replace(tzinfo=CITY_TIME).timestamp())
 
 
@@ -164,19 +135,17 @@ def _answer(described: list[Description], came: dict[str, int], into: str, *, dr
     }
 
 
-def _tell(
-    described: list[Description], came: dict[str, int], into: str, say: Callable[..., str], *, dry_run: bool
-) -> None:
+def _tell(described: list[Description], came: dict[str, int], into: str, say: Say, *, dry_run: bool) -> None:
     if not described:
-        click.echo(say("none"))
+        click.echo(say("restore.none"))
     elif dry_run:
-        click.echo(say("would", count=len(described), size=show_size(sum(each.size for each in described))))
+        click.echo(say("restore.would", count=len(described), size=show_size(sum(each.size for each in described))))
         for each in described[:_SHOWN]:
             at = datetime.fromtimestamp(each.lost.removed_at).astimezone()
-            subject = each.subject or say("no-subject")
+            subject = each.subject or say("restore.no-subject")
             click.echo(f"  {at:%Y-%m-%d %H:%M}  {into or each.lost.home}  {each.author_address}  {subject}")
         if len(described) > _SHOWN:
-            click.echo(say("more", count=len(described) - _SHOWN))
+            click.echo(say("mail.more", count=len(described) - _SHOWN))
     else:
         places = ", ".join(f"{name} {count}" for name, count in sorted(came.items()))
-        click.echo(say("restored", count=sum(came.values()), where=places))
+        click.echo(say("restore.restored", count=sum(came.values()), where=places))

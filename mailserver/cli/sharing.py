@@ -9,17 +9,17 @@ Exit status as everywhere: 0 done; 3 no such mailbox, official or group; 1 refus
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from directory.cli.texts import environment_language
-from mailserver.cli.options import allow, answering, put_on_record, read_config, speaker
+from directory.cli.context import EXIT_REFUSED
+from mailserver.cli.options import allow, answering, end, put_on_record, read_config, recorded
+from mailserver.cli.texts import Say, help_text
 
 if TYPE_CHECKING:
     from directory.database import Directory
@@ -27,27 +27,7 @@ if TYPE_CHECKING:
     from mailserver.store import Store
     from mailserver.store.mailboxes import Mailbox
 
-# key: (English, Vietnamese)
-_TEXTS = {
-    "no-mailbox": ("There is no mailbox {key}.", "Không có hộp thư {key}."),
-    "no-official": (
-        "There is no official, unit or group {key}.",
-        "Không có cán bộ, đơn vị hoặc nhóm {key}.",
-    ),
-    "no-right": (
-        "{letters} are not rights; there are lrswipkxtea",
-        "{letters} không phải quyền; có các quyền lrswipkxtea",
-    ),
-    "owner": ("The owner has every right.", "Chủ hộp thư có mọi quyền."),
-    "shared": ("{whom}: {rights} in {name}", "{whom}: {rights} trong {name}"),
-    "unshared": ("{whom}: no entry in {name} any more", "{whom}: không còn quyền riêng trong {name}"),
-    "none": ("Nothing is shared by name.", "Không chia sẻ đích danh cho ai."),
-    "private": ("every reader's own", "riêng từng người đọc"),
-    "common": ("shared by all readers", "chung cho mọi người đọc"),
-    "seen": ("{name}: seen state is {state}", "{name}: trạng thái đã đọc {state}"),
-}
 READER, WORKER = "lrs", "lrswipkxte"
-Say = Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +39,8 @@ class _Opened:
     mailboxes: list[Mailbox]
 
 
-_name_option = click.option("--name", default="INBOX", show_default=True, help="Which of his mailboxes.")
-_all_option = click.option("--all", "everything", is_flag=True, help="All of his mailboxes.")
-_by_option = click.option("--by", default="", help="In whose name, for the audit record. [default: cli:USER]")
-_reason_option = click.option("--reason", default="", help="Why, for the audit record.")
+_name_option = click.option("--name", default="INBOX", show_default=True, help=help_text("share.name"))
+_all_option = click.option("--all", "everything", is_flag=True, help=help_text("share.all"))
 
 
 @contextmanager
@@ -77,7 +55,7 @@ def _open(config_path: Path, address: str, name: str | None, say: Say) -> Iterat
         with directory.read() as reading:
             owner = find_mailbox_owner(reading, address)
         if owner is None:
-            _end(say("no-mailbox", key=address))
+            end(say("mail.no-mailbox", key=address))
         allow(config_path, "mailbox.share", owner.login)
         store.maildrop(owner.id)
         with store.read() as connection:
@@ -87,27 +65,21 @@ def _open(config_path: Path, address: str, name: str | None, say: Say) -> Iterat
                 one = mailboxes.find_mailbox(connection, owner.id, name)
                 found = [] if one is None else [one]
         if not found:
-            _end(say("no-mailbox", key=f"{address}: {name}"))
+            end(say("mail.no-mailbox", key=f"{address}: {name}"))
         yield _Opened(config_path, store, directory, owner, found)
     finally:
         store.close()
         directory.close()
 
 
-def _end(text: str, status: int = 3) -> NoReturn:
-    click.echo(f"citymail: {text}", err=True)
-    sys.exit(status)
-
-
-@click.command("share")
+@click.command("share", help=help_text("share.help"))
 @click.argument("address")
 @click.argument("whom")
-@click.option("--rights", default=READER, show_default=True, help=f"Rights of RFC 4314; {WORKER} to work in it.")
-@click.option("--take-away", is_flag=True, help="Take these rights from WHOM, whoever gives them.")
+@click.option("--rights", default=READER, show_default=True, help=help_text("share.rights").format(worker=WORKER))
+@click.option("--take-away", is_flag=True, help=help_text("share.take-away"))
 @_name_option
 @_all_option
-@_by_option
-@_reason_option
+@recorded
 @answering
 def share_command(
     address: str,
@@ -120,30 +92,23 @@ def share_command(
     reason: str,
     config_path: Path,
     as_json: bool,
-    lang: str | None,
+    say: Say,
 ) -> None:
-    """Let WHOM (an official, unit, group, or `anyone`) do RIGHTS in a mailbox of ADDRESS.
-
-    l see it, r read, s mark as seen, w change flags, i put messages in, p post, k make mailboxes below, x delete it,
-    t mark messages as deleted, e expunge, a decide who may. Replaces what WHOM had by name before.
-    """
     from mailserver.store.rights import RIGHTS
 
-    say = speaker(_TEXTS, lang or environment_language())
     if unknown := set(rights) - set(RIGHTS):
-        _end(say("no-right", letters="".join(sorted(unknown))), 1)
+        end(say("share.no-right", letters="".join(sorted(unknown))), EXIT_REFUSED)
     with _open(config_path, address, None if everything else name, say) as opened:
         _change(opened, whom, rights, take_away, say, by, reason, as_json)
 
 
-@click.command("unshare")
+@click.command("unshare", help=help_text("share.unshare"))
 @click.argument("address")
 @click.argument("whom")
-@click.option("--take-away", is_flag=True, help="End what --take-away had begun.")
+@click.option("--take-away", is_flag=True, help=help_text("share.give-back"))
 @_name_option
 @_all_option
-@_by_option
-@_reason_option
+@recorded
 @answering
 def unshare_command(
     address: str,
@@ -155,10 +120,8 @@ def unshare_command(
     reason: str,
     config_path: Path,
     as_json: bool,
-    lang: str | None,
+    say: Say,
 ) -> None:
-    """Take back what WHOM was given by name in a mailbox of ADDRESS."""
-    say = speaker(_TEXTS, lang or environment_language())
     with _open(config_path, address, None if everything else name, say) as opened:
         _change(opened, whom, "", take_away, say, by, reason, as_json)
 
@@ -167,18 +130,18 @@ def _change(
     opened: _Opened, whom: str, given: str, take_away: bool, say: Say, actor: str, reason: str, as_json: bool
 ) -> None:
     from mailserver.access import give, ordered, parse_identifier, show_identifier
-    from mailserver.refusals import Refusal
+    from mailserver.refusals import LimitReached
     from mailserver.store import rights
     from mailserver.store.database import Transaction
 
     with opened.directory.read() as reading:
         found = parse_identifier(reading, whom)
     if found is None:
-        _end(say("no-official", key=whom))
+        end(say("share.no-official", key=whom))
     identifier = found[0]
     negative = take_away or found[1]
     if identifier == f"a:{opened.owner.id}" and not negative:
-        _end(say("owner"), 1)
+        end(say("share.owner"), EXIT_REFUSED)
     entry = rights.Entry(identifier, negative, frozenset(given))
     with opened.directory.read() as reading:
         shown = (show_identifier(reading, rights.Entry(identifier, False, frozenset())) or whom).lstrip("-")
@@ -199,24 +162,22 @@ def _change(
 
     try:
         opened.store.write(job).result()
-    except Refusal as refusal:
-        _end(refusal.client_text, 1)
+    except LimitReached:
+        end(say("share.full"), EXIT_REFUSED)
     if as_json:
         click.echo(json.dumps({"mailboxes": names, "whom": whom, "rights": written}, ensure_ascii=False))
         return
     for each in names:
-        click.echo(say("shared" if given else "unshared", whom=whom, rights=written, name=each))
+        click.echo(say("share.shared" if given else "share.unshared", whom=whom, rights=written, name=each))
 
 
-@click.command("shares")
+@click.command("shares", help=help_text("share.shares"))
 @click.argument("address")
 @answering
-def shares_command(address: str, config_path: Path, as_json: bool, lang: str | None) -> None:
-    """Who may do what in the mailboxes of ADDRESS, by name; and whose the seen state is."""
+def shares_command(address: str, config_path: Path, as_json: bool, say: Say) -> None:
     from mailserver.access import ordered, show_identifier
     from mailserver.store import readers, rights
 
-    say = speaker(_TEXTS, lang or environment_language())
     listed = []
     with (
         _open(config_path, address, None, say) as opened,
@@ -238,20 +199,19 @@ def shares_command(address: str, config_path: Path, as_json: bool, lang: str | N
     for each in listed:
         if each["entries"] or each["private_seen"]:
             said = True
-            click.echo(say("seen", name=each["mailbox"], state=say("private" if each["private_seen"] else "common")))
+            click.echo(say("share.private" if each["private_seen"] else "share.common", name=each["mailbox"]))
             for entry in each["entries"]:  # type: ignore[attr-defined]
                 click.echo(f"    {entry['whom']}  {entry['rights']}")
     if not said:
-        click.echo(say("none"))
+        click.echo(say("share.none"))
 
 
-@click.command("seen")
+@click.command("seen", help=help_text("share.seen"))
 @click.argument("address")
 @click.argument("state", type=click.Choice(["shared", "private"]))
 @_name_option
 @_all_option
-@_by_option
-@_reason_option
+@recorded
 @answering
 def seen_command(
     address: str,
@@ -262,13 +222,11 @@ def seen_command(
     reason: str,
     config_path: Path,
     as_json: bool,
-    lang: str | None,
+    say: Say,
 ) -> None:
-    r"""Whether readers of a mailbox of ADDRESS share \Seen, so that they see what is handled, or each has his own."""
     from mailserver.store import readers
     from mailserver.store.database import Transaction
 
-    say = speaker(_TEXTS, lang or environment_language())
     change = readers.make_private if state == "private" else readers.make_shared
     with _open(config_path, address, None if everything else name, say) as opened:
 
@@ -285,4 +243,4 @@ def seen_command(
         click.echo(json.dumps({"mailboxes": names, "seen": state}, ensure_ascii=False))
         return
     for each in names:
-        click.echo(say("seen", name=each, state=say("private" if state == "private" else "common")))
+        click.echo(say("share.private" if state == "private" else "share.common", name=each))

@@ -55,3 +55,10 @@ class Pki:
         low=1,
         high=720,
     )
+    proof_minutes: int = option(
+        10,
+        "Minutes in which a session signs for mailboxes of units and roles after its owner has shown his password for\n"
+        "that, and his second factor if he has one. His own letters ask for nothing.",
+        low=1,
+        high=720,
+    )

@@ -18,8 +18,19 @@ from directory.database import Reading
 from directory.mail.accounts import find_account
 from directory.mail.addresses import normalise, owner_row
 from directory.mail.recipients import Recipients, closed_to, is_local_domain, may_post, resolve
-from mailserver.delivery import bounce, dmarc_outcomes, forwarding, local, moderation, moved, scanning, signing, spool
+from mailserver.delivery import (
+    answering,
+    bounce,
+    dmarc_outcomes,
+    forwarding,
+    local,
+    moderation,
+    scanning,
+    signing,
+    spool,
+)
 from mailserver.delivery.envelopes import envelope_of
+from mailserver.delivery.occasions import Move
 from mailserver.delivery.post_office import Origin, PostOffice
 from mailserver.delivery.trace import read_header, refuse_loops, trace_fields, without_claims
 from mailserver.delivery.tracing import Fate, Trace, record, record_refusal
@@ -41,7 +52,7 @@ class Addressee:
     address: str
     recipients: Recipients
     is_group: bool
-    move: moved.Move | None = None  # its owner is gone, and it leads to another address
+    move: Move | None = None  # its owner is gone, and it leads to another address
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ def look_up(people: Reading, forward_path: str, primary_domain: str, closed: fro
         raise NoSuchRecipient(reason=f"<{address}> is unknown")
     move = None
     if row is not None and row.state == "redirect" and row.forward_to is not None:
-        move = moved.Move(row.address, row.forward_to, row.until)
+        move = Move(row.address, row.forward_to, row.until)
     found = shelf[key] = Addressee(address, recipients, row is not None and row.group_id is not None, move)
     return found
 
@@ -188,8 +199,7 @@ def receive(
     Refusal.  The future has a result once everything is on disk.
     """
     stamped = stamp(office, origin, mail, taken, read_header(octets), judgement)
-    if judgement is not None:
-        octets = without_claims(octets, our_names(office))
+    octets = without_claims(octets, our_names(office) if judgement is not None else ())
     octets = scanning.apply(octets, opinions)
     accounts, remote = gather(taken)
     front = stamped.trace
@@ -214,16 +224,24 @@ def receive(
     who.remote_sender = forwarding.sender_for(office, mail.reverse_path)
     envelope = envelope_of(mail, content.text, content.header, now=office.now())
     reports = [] if is_junk else moderation.notices_of(office, who.moderated, content)
+    answers: list[answering.Answer] = []
     if _may_be_told(judgement):
         reports += bounce.report_success(office, mail, taken, content.header)
-    notices = moved.notices_of(office, mail.reverse_path, taken, content.header) if _may_be_told(judgement) else []
+        answers = answering.answers_to(
+            office,
+            mail.reverse_path,
+            (each.addressee for each in taken),
+            lambda: content.header,
+            # whoever writes from one of our domains without having signed in may be anybody
+            is_colleague=False,
+        )
     trace = trace_of(stamped.reference, origin, mail, content.size, judgement, fates_of(taken, who))
     outcome = dmarc_outcomes.outcome_of(office.config.reports, origin.client, judgement, office.now())
 
     def job(tx: Transaction) -> Arrival:
         message_id = local.deliver(tx, content, who, envelope)
         bounce.deliver(tx, reports)
-        moved.deliver(tx, notices)
+        answering.deliver(tx, answers)
         record(tx, trace, message_id)
         dmarc_outcomes.add(tx, outcome)
         return Arrival(stamped.reference, message_id, len(who.accounts) + len(who.full), len(who.remote))

@@ -62,6 +62,7 @@ class Obstacle(enum.StrEnum):
     OWN = "own"  # the writer has no certificate to read his copy by
     SIGNER = "signer"  # the certificate to be signed with is not good, or not for this author
     KEY = "key"  # the key is not to be had
+    BROUGHT = "brought"  # the signature that was brought for it (delivery.signed_elsewhere)
     MUST = "must"  # it is not encrypted, and has to be
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from directory.mail.accounts import find_account
 from directory.mail.addresses import is_local_domain
 from directory.mail.recipients import closed_to
-from mailserver.delivery import bounce, forwarding, local, moderation, spool
-from mailserver.delivery.inbound import look_up, look_up_way_back, member_notify
+from mailserver.delivery import answering, bounce, forwarding, local, moderation, spool
+from mailserver.delivery.inbound import Addressee, look_up, look_up_way_back, member_notify
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.settling import Attempt, Judgement, judge
 from mailserver.delivery.trace import without_return_path
@@ -100,6 +100,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
     accounts: set[str] = set()
     moderated: dict[str, spool.SpoolRecipient] = {}
     onward: dict[str, spool.SpoolRecipient] = {}
+    reached: list[Addressee] = []
     for recipient in recipients:
         with office.directory.read() as people:
             closed = closed_to(people, item.envelope.submitter or None) - moderation.opened(people, item)
@@ -116,6 +117,7 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
             replies[recipient.forward_path] = Reply(452, "4.2.2", "Mailbox is full")
             continue
         replies[recipient.forward_path] = Reply(250, "2.1.5", "Delivered")
+        reached.append(addressee)
         accounts |= found.accounts
         for address in found.external:
             notify = member_notify(recipient.notify) if addressee.is_group else recipient.notify
@@ -134,10 +136,20 @@ def deliver_here(office: PostOffice, item: spool.Item, recipients: Sequence[spoo
     who.remote_sender = forwarding.sender_for(office, item.envelope.reverse_path)
 
     notices = [] if who.is_junk else moderation.notices_of_kept(office, who.moderated, item)
+    answers: list[answering.Answer] = []
+    if item.envelope.submitter:
+        answers = answering.answers_to(
+            office,
+            item.envelope.reverse_path,
+            reached,
+            lambda: open_message(office, item).octets.partition(b"\r\n\r\n")[0],
+            is_colleague=True,
+        )
 
     def job(tx: Transaction) -> None:
         local.deliver_kept(tx, item.message_id, item.size, who, item.envelope)
         bounce.deliver(tx, notices)
+        answering.deliver(tx, answers)
 
     attempt = Attempt(replies, office.config.city.hostname, is_final=True)
     return judge(office, item, recipients, attempt, also=job)

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, select, text, update
 
+from mailserver.smtp.replies import Reply
 from mailserver.store.database import Transaction
 from mailserver.store.mailboxes import take_numbers
 from mailserver.store.prepared import Rows
@@ -87,6 +88,7 @@ class Item:
     moderation: str  # the group whose moderators let it pass, or are to
     envelope: Envelope
     recipients: list[Waiting] = field(default_factory=list)
+    objection: Reply | None = None  # why what waited for its moment does not go after all (delivery.postponing)
 
     @property
     def since(self) -> int:

@@ -5,7 +5,7 @@ the copies for our own people, the submitter's copy in Sent, the rows of the spo
 and the removal of the draft.
 
 Standards: RFC 6409 §6 (what a submission server enforces), §8 (Date and Message-ID are added where they lack;
-Bcc is taken out).
+Bcc is taken out); RFC 5322 §3.6.6 (what holds for these fields holds for those of who sends a message once more).
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from directory.database import Reading
 from directory.mail.accounts import Account
+from directory.mail.addresses import normalise, owner_row
 from directory.mail.recipients import Recipients, closed_to, is_local_domain, may_post, may_send_as
 from mailserver.address import AddressFault, parse_address
 from mailserver.delivery import (
     allowance,
+    answering,
     bounce,
     forwarding,
     local,
     moderation,
-    moved,
     postponing,
     scanning,
     signing,
@@ -78,6 +80,7 @@ log = logging.getLogger("citymail.delivery")
 
 _ADDRESS_SHOWN = re.compile(r'([^\s<>()\[\],;:"\\@]+@([^\s<>()\[\],;:"\\@]+))')
 _CRLF_COUNTS = (b"\r\n", b"\r", b"\n")
+_BLIND = ("Bcc", "Resent-Bcc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +246,7 @@ def send(
         mail, content.text, content.header, now=office.now(), submitter=submitter.id, priority=priority
     )
     reports = []
-    notices: list[moved.Notice] = []
+    answers: list[answering.Answer] = []
     if scanned.action is Action.QUARANTINE:
         who = local.Distribution(quarantined=held_back(taken), quarantine=scanned.reason, also=also)
     elif later:  # RFC 4865: everybody gets it then, and is reported on then
@@ -260,7 +263,14 @@ def send(
         )
         reports = moderation.notices_of(office, who.moderated, content)
         reports += bounce.report_success(office, mail, taken, content.header)
-        notices = moved.notices_of(office, mail.reverse_path, taken, content.header)
+        answers = answering.answers_to(
+            office,
+            mail.reverse_path,
+            (each.addressee for each in taken),
+            lambda: content.header,
+            is_colleague=True,
+        )
+    order = _order(office, submission) if later else None
     draft = submission.replaces_draft
     record_of_it = _trace(submission, reference, origin, content, fates_of(taken, who), scanned)
 
@@ -272,11 +282,13 @@ def send(
             [copy] = append(tx, kept, [seen])
         elif seen is not None and later:
             copy = place(tx, message_id, content.size, seen)
-        postponed = postponing.note(tx, submitter.id, message_id, copy) if later and not who.quarantined else None
+        postponed = None
+        if order is not None and not who.quarantined:
+            postponed = postponing.note(tx, submitter.id, message_id, copy, order)
         if draft is not None:
             remove(tx, draft[0], [(draft[1], draft[1])])
         bounce.deliver(tx, reports)
-        moved.deliver(tx, notices)
+        answering.deliver(tx, answers)
         record(tx, record_of_it, message_id)
         reached = len(who.accounts) + len(who.full)
         return Submitted(reference, refused or {}, message_id, reached, len(who.remote), postponed)
@@ -290,6 +302,17 @@ def send(
     future = office.store.write(job, sorted(touched), heavy=len(who.accounts) > local.FEW)
     future.add_done_callback(lambda done: _note(office, done, submission, content.size))
     return future
+
+
+def _order(office: PostOffice, submission: Submission) -> postponing.Order:
+    signer = submission.protection.signer if submission.protection is not None else None
+    with office.directory.read() as people:
+        author = owner_row(people, normalise(submission.reverse_path)) if submission.reverse_path else None
+    return postponing.Order(
+        (submission.writer or submission.submitter).id,
+        (author.account_id if author is not None else None) or "",
+        sha256(signer.certificate).hexdigest() if signer is not None else "",
+    )
 
 
 def _protected(
@@ -360,56 +383,67 @@ def _refuse_bare_line_ends(octets: bytes) -> None:
 
 
 def _check_author(office: PostOffice, submitter: Account, header: bytes) -> None:
-    """From must be there once, and name only addresses of the login (RFC 6409 §6.1; RFC 5322 §3.6.2).  What a reader
-    would take for a colleague's address, in the name or a comment, counts too.
+    """From must be there once, and name only addresses of the login (RFC 6409 §6.1; RFC 5322 §3.6.2), and so must each
+    Resent-From.
     """
+    if header[:1] in (b" ", b"\t"):  # it would go on with the field that we put in front (RFC 5322 §2.2.3)
+        raise MalformedMessage("Message begins in the middle of a field")
     fields = find_all(header, "From")
     if len(fields) != 1:
         raise MalformedMessage("Message must have one From field", reason=f"{len(fields)} From fields")
-    entries = [entry for entry in mailboxes(parse_addresses(fields[0])) if entry.domain]
+    for name, field in (("From", fields[0]), *(("Resent-From", each) for each in find_all(header, "Resent-From"))):
+        _check_authors(office, submitter, name, field)
+
+
+def _check_authors(office: PostOffice, submitter: Account, name: str, field: str) -> None:
+    """What a reader would take for a colleague's address, in the name or a comment, counts too."""
+    entries = [entry for entry in mailboxes(parse_addresses(field)) if entry.domain]
     authors = [utf8_text(f"{entry.local}@{entry.domain}") for entry in entries]
     if not authors:
-        raise MalformedMessage("The From field names no address")
+        raise MalformedMessage(f"The {name} field names no address")
     with office.directory.read() as people:
         for author in authors:
             if not may_send_as(people, submitter.id, author):
                 raise NotPermitted(
-                    "The From address does not belong to your login",
+                    f"The {name} address does not belong to your login",
                     reason=f"{submitter.login} may not write as {author!r}",
                 )
-        for shown, domain in _ADDRESS_SHOWN.findall(decode_words(unfold(fields[0]))):
+        for shown, domain in _ADDRESS_SHOWN.findall(decode_words(unfold(field))):
             if is_local_domain(people, domain.lower()) and not may_send_as(people, submitter.id, shown):
                 raise NotPermitted(
-                    "The From field shows an address that does not belong to your login",
+                    f"The {name} field shows an address that does not belong to your login",
                     reason=f"{submitter.login} may not show {shown!r} as the author",
                 )
 
 
 def _check_sender_field(office: PostOffice, submission: Submission, header: bytes) -> None:
-    """Sender names who really sent it (RFC 5322 §3.6.2): the login, or the person who acts for it; RFC 6409 §8.1."""
-    fields = find_all(header, "Sender")
-    if not fields:
-        return
-    entries = [utf8_text(address_text(entry)) for field in fields for entry in mailboxes(parse_addresses(field))]
+    """Sender names who really sent it (RFC 5322 §3.6.2): the login, or the person who acts for it; RFC 6409 §8.1.  So
+    does each Resent-Sender.
+    """
     known = [each for each in (submission.submitter, submission.writer) if each is not None]
+    fields = [("Resent-Sender", each) for each in find_all(header, "Resent-Sender")]
+    if senders := find_all(header, "Sender"):
+        fields.append(("Sender", ", ".join(senders)))  # of which there may be one
     with office.directory.read() as people:
-        if len(entries) != 1 or not any(may_send_as(people, each.id, entries[0]) for each in known):
-            raise NotPermitted(
-                "The Sender address does not belong to your login",
-                reason=f"{submission.submitter.login} may not name {entries!r} as the sender",
-            )
+        for name, field in fields:
+            entries = [utf8_text(address_text(entry)) for entry in mailboxes(parse_addresses(field))]
+            if len(entries) != 1 or not any(may_send_as(people, each.id, entries[0]) for each in known):
+                raise NotPermitted(
+                    f"The {name} address does not belong to your login",
+                    reason=f"{submission.submitter.login} may not name {entries!r} as the sender",
+                )
 
 
 def _complete(
     office: PostOffice, octets: bytes | Path, header: bytes, reference: str
 ) -> tuple[bytes | Path, bytes | None]:
-    """The message as it goes out, and the submitter's own copy if that differs (it keeps its Bcc)."""
+    """The message as it goes out, and the submitter's own copy if that differs (it keeps its Bcc, and Resent-Bcc)."""
     missing = []
     if find_field(header, "Date") is None:
         missing.append(("Date", format_date(office.now())))
     if find_field(header, "Message-ID") is None:
         missing.append(("Message-ID", f"<{reference}.{office.now()}@{office.config.city.hostname}>"))
-    has_bcc = find_field(header, "Bcc") is not None
+    has_bcc = any(find_field(header, name) is not None for name in _BLIND)
     if not missing and not has_bcc:
         return octets, None
     if isinstance(octets, Path):
@@ -418,7 +452,7 @@ def _complete(
     completed = add_fields(octets, missing) if missing else octets
     if not has_bcc:
         return completed, None
-    return remove_fields(completed, ("Bcc",)), completed
+    return remove_fields(completed, _BLIND), completed
 
 
 def _sent_mailbox(office: PostOffice, account_id: str) -> int | None:

@@ -1,8 +1,8 @@
 """The trace fields that we put in front of a message, and the look at those it brings along.
 
-Standards: RFC 5321 §4.4 (Return-Path, Received), RFC 3848 and RFC 6531 §4.3 (protocol names), RFC 6710 §7
-(PRIORITY), RFC 5321 §6.3 (loops), RFC 8601 §4.1 (our results stand above our Received), §5 (those of others that claim
-to be ours are removed).
+Standards: RFC 5321 §4.4 (Return-Path, of which there is one in the end; Received), RFC 3848 and RFC 6531 §4.3 (protocol
+names), RFC 6710 §7 (PRIORITY), RFC 5321 §6.3 (loops), RFC 8601 §4.1 (our results stand above our Received), §5 (those
+of others that claim to be ours are removed).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mailserver.refusals import MalformedMessage
 from security.authresults import FIELD, claims_to_be
 
 RETURN_PATH = b"Return-Path:"
+_RETURN_PATH = "return-path"
 
 # What a client calls itself is its own affair, but not what stands in our field.
 _HELLO = re.compile(r"[^A-Za-z0-9.\-_:\[\]\u0080-\U0010ffff]")
@@ -72,12 +73,15 @@ def trace_fields(
 
 
 def without_claims(octets: bytes | Path, names: Collection[str]) -> bytes | Path:
-    """A stranger's message without Authentication-Results that speak in one of our names (RFC 8601 §5).
+    """A message without Authentication-Results that speak in one of our names (RFC 8601 §5), and without Return-Path,
+    which only the envelope gives (RFC 5321 §4.4).
 
     A file is written anew in its folder if it has such; the old one goes.
     """
 
     def is_claim(name: str, field: bytes) -> bool:
+        if name == _RETURN_PATH:
+            return True
         return name == _RESULTS and claims_to_be(unfold(field.partition(b":")[2].decode("latin-1")), names)
 
     return with_header(octets, lambda header: remove_if(header, is_claim))

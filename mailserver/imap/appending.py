@@ -38,7 +38,7 @@ def append(session: Session, command: Append, tag: bytes) -> Steps[Reply]:
     target = insertable(session, command.mailbox)
     with session.services.store.glance() as connection:
         may_wait = unscanned.may_wait(connection, target.key, len(command.messages))
-    contents = [prepare(session, message, scans=not may_wait) for message in command.messages]
+    contents = [prepare(session, message, scans=place >= may_wait) for place, message in enumerate(command.messages)]
     job = _appending(session, target, command.messages, contents)
     try:
         kept = yield session.services.store.write(job, [target.key])

@@ -1,7 +1,8 @@
 """UIDBATCHES: the mailbox cut into UID ranges of so many messages each, the newest first.
 
 The ranges join without gaps, and the last one goes down to UID 1, so that a client which works through them in order
-meets every message, also those that arrive or vanish meanwhile.
+meets every message, also those that arrive or vanish meanwhile.  Each is written from its highest UID to its lowest, as
+the examples of the RFC are.  No message is worked on here, so that ``message_limit`` does not count.
 
 Standards: RFC 10022 §3.1.2, §3.1.3, §3.1.4, §3.1.5, §3.1.6 (form, sizes, UIDs without a message, ranges of batches,
 none); §3.1.1 would have clients refused who ask again soon: here the answer costs a few octets of what the session

@@ -87,7 +87,8 @@ def _part(session: Session, octets: bytes) -> _Source:
         raise BadUrl(octets, str(fault)) from None
     store, looks_into = session.services.store, sections.needs_tree(url.section)
     columns = (*COLUMNS, "parts") if looks_into else COLUMNS
-    with store.read_scanned(unscanned.in_mailbox(place.key)) if looks_into else store.read() as connection:
+    where = unscanned.among(place.key, url.uid, url.uid)
+    with store.read_scanned(where) if looks_into else store.read() as connection:
         row = next(reading.fetch(connection, place.key, [(url.uid, url.uid)], columns), None)
     if row is None or url.uid_validity not in (None, place.mailbox.uid_validity):
         raise BadUrl(octets)

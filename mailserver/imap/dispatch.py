@@ -131,7 +131,7 @@ def _run(session: Session, spec: Spec, name: bytes, command: object, tag: bytes)
         if spec.announces and session.selected is not None:
             yield from _news(session, tag, may_expunge=spec.may_expunge)
         raise
-    if spec.announces and session.selected is not None:
+    if spec.announces and session.selected is not None and not (reply and reply.is_current):
         may_expunge = spec.may_expunge and not (reply and reply.keeps_numbers)
         yield from _news(session, tag, may_expunge=may_expunge)
     if session.watcher is not None and session.state is not State.LOGOUT:

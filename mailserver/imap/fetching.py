@@ -25,6 +25,7 @@ from mailserver.imap.grammar.fetch import Attribute, BinarySize, Fetch, Item, Se
 from mailserver.imap.grammar.responses import Expunged, no
 from mailserver.imap.grammar.syntax import SyntaxFault
 from mailserver.imap.message_commands import FEW, allowed_flags, bracketed, load, set_few
+from mailserver.imap.progress import Progress
 from mailserver.imap.selected import KeywordsGrew, SelectedMailbox
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.spans import Portions, Spans, count_of, intersection, numbers_of, part_of
@@ -50,8 +51,6 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
             raise SyntaxFault("QRESYNC is not enabled")  # RFC 7162 §3.2.6
         # What this client still counts is told first, and not as VANISHED (EARLIER).
         yield session.news()
-        if looks_into(command):  # also into what was told of only now
-            yield from catching_up.selected(session, tag)
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
         yield session.enable_condstore()
     view = load(session)
@@ -71,10 +70,15 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
     columns = columns_of(row_items)
     if count_of(spans) > LARGE:
         uids = (view.uids[spans[0][0]], view.uids[spans[-1][1] - 1])
-        session.services.store.read_ahead(view.mailbox_id, uids, (*columns, *(COLUMNS if other_items else ())))
+        wanted = (*columns, *(COLUMNS if other_items else ()))
+        session.services.store.read_ahead(view.mailbox_id, uids, wanted, lambda: session.selected is view)
     missing = 0
+    progress = Progress(session.services, tag) if _looks_into(items) else None
     portions = Portions(spans, MOST_MESSAGES if other_items else FIRST_ROWS)
     for chunk in portions:
+        if progress is not None:
+            first, last = view.uids[chunk[0][0]], view.uids[chunk[-1][1] - 1]
+            yield from catching_up.scanned(session, view, progress, first, last, view.uids[spans[-1][1] - 1])
         if other_items:
             missing += yield from _fetch_octets(session, chunk, row_items, other_items, marks)
             continue
@@ -100,13 +104,9 @@ def fetch(session: Session, command: Fetch, tag: bytes) -> Steps[Reply]:
     return Reply(message_limit.TEXT if limited else "", limited)
 
 
-def looks_into(command: Fetch) -> bool:
-    """Whether it asks more of messages than numbers, dates, flags, sizes and octets."""
-    return _look_into(command.items)
-
-
 @lru_cache(maxsize=512)
-def _look_into(items: tuple[Item, ...]) -> bool:
+def _looks_into(items: tuple[Item, ...]) -> bool:
+    """Whether they are more of messages than numbers, dates, flags, sizes and octets."""
     row_items, others = split(items)
     return not unscanned.COLUMNS.isdisjoint(columns_of(row_items)) or any(map(_needs_tree, others))
 

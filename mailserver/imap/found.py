@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mailserver.message import searchable
+from mailserver.message.matching import Needle
+from mailserver.message.searchable import BodyText
 from mailserver.message.structure import Part, decode_parts
-
-Holds = Callable[[str], bool]
 
 
 class FoundMessage:
@@ -24,7 +24,7 @@ class FoundMessage:
         self.row = row
         self._read = read
         self._tree: Part | None = None
-        self._bodies: list[str] | None = None
+        self._bodies: list[BodyText] | None = None
         self._fields: dict[str, list[str]] = {}
 
     def field(self, name: str) -> list[str]:
@@ -34,19 +34,22 @@ class FoundMessage:
             values = self._fields[name] = searchable.field_values_in(self.row.header, name)
         return values
 
-    def has_text(self, holds: Holds) -> bool:
+    def has_text(self, sought: Needle) -> bool:
         """TEXT: header, MIME headers and body."""
         return (
-            _in_header(self.row.header, holds)
-            or self.has_body_text(holds)
-            or any(_in_header(octets, holds) for octets in self._inner_headers())
+            searchable.in_header(self.row.header, sought)
+            or self.has_body_text(sought)
+            or any(searchable.in_header(octets, sought) for octets in self._inner_headers())
         )
 
-    def has_body_text(self, holds: Holds) -> bool:
+    def has_body_text(self, sought: Needle) -> bool:
         """BODY: the text of all parts that are text."""
-        return any(map(holds, self.body_texts()))
+        return any(each.holds(sought) for each in self._body_texts())
 
     def body_texts(self) -> list[str]:
+        return [each.text for each in self._body_texts()]
+
+    def _body_texts(self) -> list[BodyText]:
         if self._bodies is None:
             self._bodies = list(searchable.body_texts(self.tree, self._octets))
         return self._bodies
@@ -69,7 +72,3 @@ class FoundMessage:
     def _octets(self, start: int, stop: int) -> bytes:
         assert self._read is not None
         return self._read(self.row, start, stop)
-
-
-def _in_header(octets: bytes, holds: Holds) -> bool:
-    return any(map(holds, searchable.header_texts(octets))) and any(map(holds, searchable.header_lines(octets)))

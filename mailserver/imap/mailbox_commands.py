@@ -6,6 +6,8 @@ Standards: RFC 9051 §6.3, §6.4.1, §6.4.2; RFC 3501 §6.3.1 (RECENT, UNSEEN); 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlalchemy import Connection
 
 from mailserver import access
@@ -17,7 +19,7 @@ from mailserver.imap.grammar.selecting import Select
 from mailserver.imap.grammar.syntax import NumbersRefused, SyntaxFault
 from mailserver.imap.listing import mailbox_line
 from mailserver.imap.recent import Recents
-from mailserver.imap.selected import SelectedMailbox
+from mailserver.imap.selected import SelectedMailbox, flag_lists
 from mailserver.imap.session import Reply, Session
 from mailserver.imap.steps import Steps
 from mailserver.refusals import CannotDo, MailboxExists, NoSuchMailbox, NotPermitted
@@ -37,6 +39,9 @@ _NUMBERS = (
     b"* OK [HIGHESTMODSEQ %d] Highest\r\n"
     b"* OK [MAILBOXID (%b)] Ok\r\n"
 )
+_SELECTED = Reply("SELECT completed", b"READ-WRITE")
+_SELECTED_TO_READ = Reply("SELECT completed", b"READ-ONLY")
+_EXAMINED = Reply("EXAMINE completed", b"READ-ONLY")
 
 
 def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
@@ -73,21 +78,28 @@ def select(session: Session, command: Select, tag: bytes) -> Steps[Reply]:
     if recents.count and not command.read_only:
         # A comfort that nobody waits for (store.recent), nor for a commit of it that waits for the disk.
         session.services.store.write(lambda tx: recent.mark_told(tx, mailbox.id, mailbox.uid_next), lasting=False)
+    told = None if view.recents is None else view.recents.count
+    yield _opened(mailbox, 0 if command.read_only else place.allowed_flags, told, first_unseen) + attributes + missed
+    if command.read_only:
+        return _EXAMINED
+    return _SELECTED_TO_READ if rights.is_read_only(place) else _SELECTED
+
+
+@lru_cache(maxsize=256)
+def _opened(mailbox: Mailbox, allowed: int, told: int | None, first_unseen: int | None) -> bytes:
+    """What is said of a mailbox that is opened: the same as long as all is as it was.  ``told`` are the recent ones,
+    None in IMAP4rev2."""
     lines = [
-        view.flags.line,
-        rights.permanent_flags(place, command.read_only, mailbox.keywords),
+        flag_lists(mailbox.keywords).line,
+        rights.permanent_flags(allowed, mailbox.keywords),
         b"* %d EXISTS\r\n" % mailbox.messages,
     ]
-    if not session.rev2:
-        lines.append(b"* %d RECENT\r\n" % (view.recents.count if view.recents is not None else 0))
-        if first_unseen:
-            lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % first_unseen)
-    numbers = (mailbox.uid_validity, mailbox.uid_next, mailbox.highest_modseq, mailbox_id(mailbox))
-    lines += (_NUMBERS % numbers, attributes, missed)
-    yield b"".join(lines)
-    if command.read_only:
-        return Reply("EXAMINE completed", b"READ-ONLY")
-    return Reply("SELECT completed", b"READ-ONLY" if rights.is_read_only(place) else b"READ-WRITE")
+    if told is not None:
+        lines.append(b"* %d RECENT\r\n" % told)
+    if first_unseen:
+        lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % first_unseen)
+    lines.append(_NUMBERS % (mailbox.uid_validity, mailbox.uid_next, mailbox.highest_modseq, mailbox_id(mailbox)))
+    return b"".join(lines)
 
 
 def _recents(session: Session, connection: Connection, mailbox: Mailbox, *, takes: bool) -> Recents:

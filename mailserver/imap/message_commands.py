@@ -9,6 +9,7 @@ Standards: RFC 9051 §6.4.3, §6.4.6, §6.4.7, §6.4.8, §6.4.9; RFC 7162 §3.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -23,14 +24,15 @@ from mailserver.imap.spans import count_of
 from mailserver.imap.steps import Steps
 from mailserver.refusals import NoSuchMailbox, NotPermitted, OverQuota
 from mailserver.store import changes, messages, quota, reading
-from mailserver.store.database import Transaction
+from mailserver.store.database import NotNow, Transaction
 from mailserver.store.flags import DELETED, known_mask
 from mailserver.store.messages import ALL_FLAGS, FlagsResult, Tell
-from mailserver.store.reading import Ranges, as_ranges
+from mailserver.store.reading import Ranges
 
 T = TypeVar("T")
 
-# So few are looked at before they are changed: a commit for nothing would hold up everybody.
+# So few are changed at once.  Where that has to wait they are looked at first: a commit for nothing would hold up
+# everybody.
 FEW = 20
 # So many messages at once are not held back behind others' commits, nor hold theirs back.  Neither do more than few
 # ranges, each of which is a statement.
@@ -126,12 +128,6 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
         # RFC 4314 §4: with the right to one of the flags that are named, the command does what it may.
         raise NotPermitted
 
-    if wanted <= FEW and command.unchanged_since is None:
-        answer = _already_so(session, command, ranges, wanted, flags)
-        if answer is not None:
-            yield answer
-            return (yield from message_limit.told(Reply(), limited))
-
     # Of many messages that are all there the flags are read afterwards, as FETCH reads them.
     in_bulk = wanted > FEW and command.unchanged_since is None and not command.silent and not view.has_untold_expunges
 
@@ -146,28 +142,38 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
                 tell = ("rows" if session.condstore else "nothing") if is_current else "earlier"
         return messages.set_flags(tx, view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed, tell)
 
+    done = None
     if wanted <= FEW:
         job = set_few(view.mailbox_id, ranges, operation, flags, command.unchanged_since, allowed)
+        with suppress(NotNow):
+            done = session.services.store.do_at_once(job)
+        if done is None and command.unchanged_since is None:
+            answer = _already_so(session, command, ranges, wanted, flags)
+            if answer is not None:
+                yield answer
+                return (yield from message_limit.told(Reply(), limited))
     else:
         job = bracketed(view.mailbox_id, set_many)
-    done = yield session.services.store.write(
-        job, [view.mailbox_id], heavy=wanted > HEAVY_WRITE or len(ranges) > FEW, lasting=False
-    )
+    if done is None:
+        done = yield session.services.store.write(
+            job, [view.mailbox_id], heavy=wanted > HEAVY_WRITE or len(ranges) > FEW, lasting=False
+        )
     result = done.result
     if in_bulk and done.before == view.modseq:
         view.own_change(done.before, done.after)
         with session.services.store.read() as connection:
             answer = view.keywords_changed(connection) if known_mask(flags, view.flags.keywords) is None else b""
-            answer += view.read_flags(connection, spans, session.manner, with_uid=command.by_uid)
-        yield answer
-        return (yield from message_limit.told(Reply(), limited))
+            lines, found = view.read_flags(connection, spans, session.manner, with_uid=command.by_uid)
+        yield answer + lines
+        return (yield from _told(command, found, wanted, b"", limited))
     try:
         answer = _stored(session, command, result)
     except KeywordsGrew:
         with session.services.store.read() as connection:
             answer = view.keywords_changed(connection)
         answer += _stored(session, command, result)
-    if done.before == view.modseq:
+    is_alone = done.before == view.modseq
+    if is_alone:
         known: Iterable[tuple[int, int]] = ()
     elif command.silent:
         # The client knows the flags only if nobody else changed them since it was last told.
@@ -180,13 +186,20 @@ def store(session: Session, command: Store, tag: bytes) -> Steps[Reply | None]:
     found = len(result.changed) + len(result.refused) + len(result.unchanged)
     code = b""
     if result.refused:
-        refused = result.refused if command.by_uid else [view.msn_of(uid) for uid in result.refused]
+        refused = [uid if command.by_uid else view.msn_of(uid) for uid, _, _ in result.refused]
         code = b"MODIFIED " + number_set(sorted(refused))
+    is_current = is_alone and session.watcher is None and not view.holds_news
+    return (yield from _told(command, found, wanted, code, limited, is_current))
+
+
+def _told(
+    command: Store, found: int, wanted: int, code: bytes, limited: bytes, is_current: bool = False
+) -> Steps[Reply]:
     if found < wanted and not command.by_uid and not command.silent:
         # RFC 2180 §4.2.3; RFC 7162 §3.1.3, example 11
         gone = Reply(Expunged.default_text, code or b"EXPUNGEISSUED", is_no=True)
         return (yield from message_limit.told(gone, limited))
-    return (yield from message_limit.told(Reply(code=code), limited))
+    return (yield from message_limit.told(Reply(code=code, is_current=is_current), limited))
 
 
 def _already_so(session: Session, command: Store, ranges: Ranges, wanted: int, flags: Sequence[str]) -> bytes | None:
@@ -213,19 +226,12 @@ def _already_so(session: Session, command: Store, ranges: Ranges, wanted: int, f
 def _stored(session: Session, command: Store, result: FlagsResult) -> bytes:
     """The FETCH responses: as if the flags were fetched (RFC 9051 §6.4.6), or only MODSEQ for .SILENT."""
     view = session.view
-    rows = result.changed
-    told = [] if command.silent else result.unchanged
     # RFC 7162 §3.1.3: better told now why they were refused than asked for again.
-    told = [*told, *result.refused]
-    if told:
-        with session.services.store.read() as connection:
-            current = reading.fetch(connection, view.mailbox_id, as_ranges(told), ("uid", "flags", "modseq"))
-            others = [(uid, mask, modseq) for uid, mask, modseq in current]
-        if command.silent:
-            return _modseqs(session, command, rows) + view.render_flags(others, session.manner)
-        rows = sorted([*rows, *others])
     if command.silent:
-        return _modseqs(session, command, rows)
+        return _modseqs(session, command, result.changed) + view.render_flags(result.refused, session.manner)
+    rows = result.changed
+    if result.unchanged or result.refused:
+        rows = sorted([*rows, *result.unchanged, *result.refused])
     return view.render_flags(rows, session.manner, with_uid=command.by_uid)
 
 

@@ -4,16 +4,20 @@ What was told stands in memory that the server's processes share, because writin
 as much as the mail itself; the store learns of it when a mailbox is selected or left (``store.recent``).  A session
 that looks without changing anything (EXAMINE) is told what is recent and takes it from nobody.
 
-No lock guards the table, and two mailboxes may meet in one slot: then a message is recent to two sessions, which
-RFC 3501 §2.3.2 allows a server that cannot know.
+Two mailboxes may meet in one slot: then a message is recent to two sessions, which RFC 3501 §2.3.2 allows a server that
+cannot know.
 
 Standards: RFC 3501 §2.3.2, §6.3.2, §7.3.2.
 """
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import os
 import struct
+import threading
+import weakref
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from operator import itemgetter
@@ -27,11 +31,14 @@ _SLOT = struct.Struct("<QQ")  # mailbox, and the UID below which all was told
 class RecentMail:
     """Made before processes are forked, one serves them all."""
 
-    __slots__ = ("_slots", "_table")
+    __slots__ = ("__weakref__", "_lock_file", "_slots", "_table", "_threads")
 
     def __init__(self, slots: int = 16_384) -> None:
         self._slots = slots
         self._table = mmap.mmap(-1, slots * _SLOT.size)
+        self._threads = threading.Lock()
+        self._lock_file = os.memfd_create("recent", os.MFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._lock_file)
 
     def first(self, mailbox_id: int, known: int) -> int:
         """The UID from which on nobody was told; ``known`` is what the store says of it."""
@@ -41,8 +48,17 @@ class RecentMail:
     def claim(self, mailbox_id: int, known: int, uid_next: int) -> int:
         """From now on all below ``uid_next`` was told.  The UID from which on it was not before."""
         first = self.first(mailbox_id, known)
-        if uid_next > first:
-            _SLOT.pack_into(self._table, self._place(mailbox_id), mailbox_id, uid_next)
+        if uid_next <= first:
+            return first
+        place = self._place(mailbox_id)
+        with self._threads:
+            fcntl.lockf(self._lock_file, fcntl.LOCK_EX, 1, place)  # not flock: the file is open once for all of us
+            try:
+                first = self.first(mailbox_id, known)
+                if uid_next > first:
+                    _SLOT.pack_into(self._table, place, mailbox_id, uid_next)
+            finally:
+                fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, place)
         return first
 
     def _place(self, mailbox_id: int) -> int:

@@ -45,15 +45,11 @@ def permitted(flags: Sequence[str], allowed: int) -> list[str]:
     return [flag for flag in flags if (system_bit(flag) or _KEYWORD) & allowed]
 
 
-def permanent_flags(place: Place, read_only: bool, keywords: Sequence[str]) -> bytes:
-    """What of the mailbox's flags this client may change (RFC 4314 §5.1.1)."""
-    return _permanent_flags(0 if read_only else place.allowed_flags, tuple(keywords))
-
-
 @lru_cache(maxsize=256)
-def _permanent_flags(allowed: int, keywords: tuple[str, ...]) -> bytes:
+def permanent_flags(allowed: int, keywords: tuple[str, ...]) -> bytes:
+    """What of the mailbox's flags this client may change (RFC 4314 §5.1.1); in a mailbox open for reading, nothing."""
     kept = permitted((*SYSTEM_FLAGS, *keywords), allowed)
-    # A keyword not listed may be made by storing it; in a mailbox open for reading only, nothing can be stored.
+    # A keyword not listed may be made by storing it.
     if allowed & _KEYWORD:
         kept.append("\\*")
     return b"* OK [PERMANENTFLAGS %b] Flags permitted\r\n" % flag_list(kept)

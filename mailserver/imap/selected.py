@@ -251,9 +251,14 @@ class SelectedMailbox:
             self._gone |= set(uids).intersection(self.known_between(min(uids, default=0), self.uid_next))
             self.modseq = after
 
+    @property
+    def holds_news(self) -> bool:
+        """Whether there may be something to be told though nothing happens in the mailbox."""
+        return bool(self._gone) or self.contexts is not None
+
     def is_current(self, connection: Connection) -> bool:
         """Whether there is nothing to be told: one question, and mostly the answer to ``catch_up`` too."""
-        if self._gone or self.contexts is not None:
+        if self.holds_news:
             return False
         state = changes.state(connection, self.mailbox_id)
         return (
@@ -337,17 +342,17 @@ class SelectedMailbox:
         numbers = uids if manner.uid_only else self.numbers_of(uids)
         return b"".join(render(numbers, self.marked(rows, ("uid", "flags")), self.flags, 0))
 
-    def read_flags(self, connection: Connection, spans: Spans, manner: Manner, *, with_uid: bool) -> bytes:
-        """The same as they are now, of many messages; and before it, of keywords that are new."""
+    def read_flags(self, connection: Connection, spans: Spans, manner: Manner, *, with_uid: bool) -> tuple[bytes, int]:
+        """The same as they are now, of many messages, and before it, of keywords that are new; and of how many."""
         lines = self.from_texts(connection, spans, _items(manner, with_uid), manner)
         if lines is not None:
-            return "".join(lines).encode("latin-1")
+            return "".join(lines).encode("latin-1"), len(lines)
         rows = reading.tuples(connection, self.mailbox_id, self.uid_ranges(spans), ("uid", "flags", "modseq"))
         try:
-            return self.render_flags(rows, manner, with_uid=with_uid)
+            return self.render_flags(rows, manner, with_uid=with_uid), len(rows)
         except KeywordsGrew:
             told = self.keywords_changed(connection)
-            return told + self.render_flags(rows, manner, with_uid=with_uid)
+            return told + self.render_flags(rows, manner, with_uid=with_uid), len(rows)
 
     def from_texts(
         self, connection: Connection, spans: Spans, items: tuple[RowItem, ...], manner: Manner

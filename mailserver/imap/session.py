@@ -57,12 +57,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A tagged answer; an empty text becomes "… completed".  ``keeps_numbers``: no EXPUNGE may be told with it."""
+    """A tagged answer; an empty text becomes "… completed".  ``keeps_numbers``: no EXPUNGE may be told with it;
+    ``is_current``: the command has seen that there are no news."""
 
     text: str = ""
     code: bytes = b""
     is_no: bool = False
     keeps_numbers: bool = False
+    is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +394,8 @@ class Session:
             return b""
         self.place = place = replace(place, rights=having)
         flags = flag_list((*SYSTEM_FLAGS, *view.flags.keywords))
-        return b"* FLAGS %b\r\n%b" % (flags, permanent_flags(place, view.read_only, view.flags.keywords))
+        allowed = 0 if view.read_only else place.allowed_flags
+        return b"* FLAGS %b\r\n%b" % (flags, permanent_flags(allowed, view.flags.keywords))
 
     def select(self, view: SelectedMailbox | None, place: Place | None = None) -> None:
         self.selected = view

@@ -110,11 +110,11 @@ def among(ids: set[int] | frozenset[int]) -> ColumnElement[bool] | None:
 
 
 def _in_text(sought: Needle) -> Test:
-    return Test(None, False, unknown, lambda found: found.has_text(sought.holds), needs_body=True)
+    return Test(None, False, unknown, lambda found: found.has_text(sought), needs_body=True)
 
 
 def _in_body(sought: Needle) -> Test:
-    return Test(None, False, unknown, lambda found: found.has_body_text(sought.holds), needs_body=True)
+    return Test(None, False, unknown, lambda found: found.has_body_text(sought), needs_body=True)
 
 
 def _in_subject(sought: Needle) -> Test:

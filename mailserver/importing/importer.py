@@ -176,7 +176,7 @@ class Importer:
             batch.counted += 1
             return
         try:
-            content = self._store.prepare(message.octets, scans=not batch.may_wait)
+            content = self._store.prepare(message.octets, scans=len(batch.messages) >= batch.may_wait)
         except TryLater:
             raise
         except Exception as fault:
@@ -246,7 +246,7 @@ class Importer:
 class _Batch:
     """Messages that wait for the next transaction, and perhaps for their scan (``store.unscanned``)."""
 
-    def __init__(self, *, may_wait: bool = False) -> None:
+    def __init__(self, *, may_wait: int = 0) -> None:
         self.may_wait = may_wait
         self.messages: list[tuple[SourceMessage, Content]] = []
         self.octets = 0

@@ -1,6 +1,7 @@
 """Which mail must not be answered by a machine: what comes from one, what went to many, and what nobody sent.
 
-Standards: RFC 3834 §2, §5 (Auto-Submitted); RFC 2919 and RFC 2369 (fields of lists); RFC 5321 §4.5.5 (null sender).
+Standards: RFC 3834 §2, §5 (Auto-Submitted); RFC 5230 §4.6; RFC 2919 and RFC 2369 (fields of lists); RFC 5321 §4.5.5
+(null sender).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _PROGRAM = re.compile(
     r"|list(?:serv|owner)|majordomo|(?:do[-_.]?not|no)[-_.]?reply.*)"
 )
 _OF_LISTS = ("List-Id", "List-Help", "List-Subscribe", "List-Unsubscribe", "List-Post", "List-Owner", "List-Archive")
+# What Exchange says of mail that is not to be answered, for lack of a field of the standards
+_NOT_TO_BE_ANSWERED = {"all", "oof", "autoreply"}
 _TO_MANY = ("bulk", "junk", "list")
 _ADDRESSING = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc")
 
@@ -33,6 +36,9 @@ def may_be_answered(header: bytes, reverse_path: str, recipients: Collection[str
     if text_of(header, "Precedence").strip().lower() in _TO_MANY:
         return False
     if any(find_field(header, name) is not None for name in _OF_LISTS):
+        return False
+    refused = text_of(header, "X-Auto-Response-Suppress").lower().split(",")
+    if not _NOT_TO_BE_ANSWERED.isdisjoint(map(str.strip, refused)):
         return False
     # RFC 3834 §2: it must have been meant for that address, and not have come by a list or an alias of many
     named = (

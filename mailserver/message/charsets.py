@@ -32,6 +32,12 @@ _ALIASES = {
 # Labels as most mail writes them that mean UTF-8, or no more than a part of it.
 _UTF_8 = frozenset({"utf-8", "UTF-8", "us-ascii", "US-ASCII", ""})
 
+
+def is_utf_8(label: str) -> bool:
+    """Whether it nearly always means UTF-8."""
+    return label in _UTF_8
+
+
 # Codecs of Python's that are no charsets (idna, unicode_escape …) must not be reachable by a label.
 _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "charmap"})
 # The few in which ASCII octets may stand for something else: escape sequences or wide units.

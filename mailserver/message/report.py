@@ -67,7 +67,7 @@ _REASONS = {
     "1.1": ("địa chỉ này không tồn tại", "there is no such address"),
     "1.2": ("tên miền này không tồn tại", "there is no such domain"),
     "1.10": ("tên miền này không nhận thư", "the domain accepts no mail"),
-    "2.1": ("hộp thư này đã bị khoá", "the mailbox is disabled"),
+    "2.1": ("hộp thư này đã bị khóa", "the mailbox is disabled"),
     "2.2": ("hộp thư của người nhận đã đầy", "the recipient's mailbox is full"),
     "2.3": ("thư lớn hơn mức người nhận cho phép", "the message is larger than the recipient allows"),
     "3.4": ("thư lớn hơn mức máy chủ nhận cho phép", "the message is larger than the receiving system allows"),

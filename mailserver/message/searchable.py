@@ -18,8 +18,9 @@ from functools import lru_cache
 from mailserver.message import charsets
 from mailserver.message.encoded_words import decode_words
 from mailserver.message.headers import BLANKS, HEADER_LIMIT
+from mailserver.message.matching import Needle
 from mailserver.message.structure import Part
-from mailserver.message.text import TEXT_LIMIT, body_text
+from mailserver.message.text import TEXT_LIMIT, decoded_text
 from mailserver.message.transfer import decode_transfer
 
 Read = Callable[[int, int], bytes]
@@ -41,7 +42,7 @@ def texts_of(header: bytes, tree: Part, read: Read) -> Texts:
     lines = header_lines(header)
     fields = _fields(lines)
     inner = [line for part in inner_parts(tree) for line in header_lines(read(part.header_start, part.body_start))]
-    return Texts(lines + inner, fields, list(body_texts(tree, read)))
+    return Texts(lines + inner, fields, [each.text for each in body_texts(tree, read)])
 
 
 _FIELDS = frozenset(("subject", *ADDRESSED))
@@ -67,20 +68,35 @@ def header_lines(octets: bytes) -> list[str]:
     return [line if line.isascii() and "=?" not in line else _decoded_line(line) for line in lines]
 
 
-def header_texts(octets: bytes) -> list[str]:
-    """What a line of ``header_lines`` holds, one of these does: the block as it is written, and each line that is
-    encoded.  (The converse does not hold: in a block words may be divided by the end of a line.)
-    """
-    block = octets[:HEADER_LIMIT].replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ").decode("latin-1")
-    if not block.isascii():
-        return ["\n".join(header_lines(octets))]
-    texts = [block]
+def in_header(octets: bytes, sought: Needle) -> bool:
+    """Whether one of ``header_lines`` holds what is looked for.  Mostly none does, and few are made to tell."""
+    octets = octets[:HEADER_LIMIT]
+    if octets.isascii() and not (_is_written_in(octets, sought) or _is_encoded_in(octets, sought)):
+        return False
+    return any(map(sought.holds, header_lines(octets)))
+
+
+def _is_written_in(octets: bytes, sought: Needle) -> bool:
+    """Whether all its words stand in a block as it is written, which lines divide at blanks only."""
+    if sought.marked:
+        return False
+    written = octets.decode("ascii").lower()
+    return all(word in written for word in sought.form.split(" "))
+
+
+def _is_encoded_in(octets: bytes, sought: Needle) -> bool:
+    """Whether one of the lines holds it that have encoded words."""
+    mark = octets.find(b"=?")
+    if mark < 0:
+        return False
+    block = octets.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ").decode("ascii")
+    lines = []
     mark = block.find("=?")
     while mark >= 0:
         end = block.find("\n", mark) % (len(block) + 1)  # -1 is the end
-        texts.append(_decoded_line(block[block.rfind("\n", 0, mark) + 1 : end]))
+        lines.append(_decoded_line(block[block.rfind("\n", 0, mark) + 1 : end]))
         mark = block.find("=?", end)
-    return texts
+    return sought.holds("\n".join(lines))
 
 
 def _decoded_line(line: str) -> str:
@@ -141,17 +157,41 @@ def inner_parts(tree: Part) -> Iterator[Part]:
     return (part for part in tree.walk() if part is not tree)
 
 
-def body_texts(tree: Part, read: Read) -> Iterator[str]:
+def body_texts(tree: Part, read: Read) -> Iterator[BodyText]:
     """Of each part that is text."""
     for part in tree.walk():
         if part.media_type.startswith("text/"):
-            octets = read(part.body_start, min(part.end, part.body_start + TEXT_LIMIT))
-            yield _html_words(body_text(part, octets)) if part.media_type == "text/html" else _text(part, octets)
+            yield BodyText(part, read(part.body_start, min(part.end, part.body_start + TEXT_LIMIT)))
 
 
-def _text(part: Part, octets: bytes) -> str:
-    decoded = decode_transfer(part.encoding, octets)
-    return charsets.decode(octets if decoded is None else decoded, part.charset)
+class BodyText:
+    """The text of a part, which is made of its octets when they may hold what somebody looks for."""
+
+    __slots__ = ("_is_markup", "_octets", "_part", "_text")
+
+    def __init__(self, part: Part, octets: bytes) -> None:
+        decoded = decode_transfer(part.encoding, octets)
+        self._octets = octets if decoded is None else decoded
+        self._part = part
+        self._is_markup = part.media_type == "text/html"
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            part, octets = self._part, self._octets
+            self._text = (
+                _html_words(decoded_text(part, octets)) if self._is_markup else charsets.decode(octets, part.charset)
+            )
+        return self._text
+
+    def holds(self, sought: Needle) -> bool:
+        charset = self._part.charset
+        # Markup may name its charset itself.
+        is_utf_8 = charsets.is_utf_8(charset) and not (self._is_markup and not charset)
+        if self._text is None and is_utf_8 and not sought.may_be_in(self._octets, is_markup=self._is_markup):
+            return False
+        return sought.holds(self.text)
 
 
 # What a reader does not see; tags that stand within words; all other tags, which divide them.

@@ -34,9 +34,13 @@ def content(part: Part, octets: bytes | mmap) -> bytes:
 
 def body_text(part: Part, body: bytes) -> str:
     """The text of a part whose body (still encoded) is at hand."""
-    decoded = decode_transfer(part.encoding, body[:TEXT_LIMIT])
-    if decoded is None:
-        decoded = body[:TEXT_LIMIT]
+    body = body[:TEXT_LIMIT]
+    decoded = decode_transfer(part.encoding, body)
+    return decoded_text(part, body if decoded is None else decoded)
+
+
+def decoded_text(part: Part, decoded: bytes) -> str:
+    """The same without its transfer encoding."""
     charset = part.charset
     if not charset and part.media_type == "text/html":
         declared = _META_CHARSET.search(decoded[:4096])

@@ -39,7 +39,7 @@ def _decode_base64_run(run: bytes) -> bytes:
 
 def decode_quoted_printable(octets: bytes) -> bytes:
     """RFC 2045 §6.7 (3): white space at the end of a line was put there on the way, and is not read."""
-    if b" \n" in octets or b"\t\n" in octets or b" \r\n" in octets or b"\t\r\n" in octets:
+    if b" \n" in octets or b" \r\n" in octets or (b"\t" in octets and (b"\t\n" in octets or b"\t\r\n" in octets)):
         lines = octets.split(b"\n")
         ended = [
             line[:-1].rstrip(b" \t") + b"\r" if line.endswith(b"\r") else line.rstrip(b" \t") for line in lines[:-1]

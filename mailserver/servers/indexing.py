@@ -2,8 +2,9 @@
 
 Reading a mailbox of 50,000 messages takes half a minute of a processor.  The thread that does it stands back behind
 everybody who wants to run (Linux SCHED_IDLE, whose reads and writes stand back too where the disk's scheduler knows
-such a class), and shares no interpreter with mail.  So it may be stopped for long at any point, and holds nothing
-meanwhile that another waits for (``store.fulltext.filling``).
+such a class), rests while people are answered beside it (``servers.giving_way``), and shares no interpreter with mail.
+So it may be stopped for long at any point, and holds nothing meanwhile that another waits for
+(``store.fulltext.filling``).
 
 It comes when the steward has seen new mail, or a search an index that is far behind, and goes when there has been
 nothing to do for a while: its memory is nobody's then.
@@ -13,14 +14,13 @@ Limits: what SIGTERM finds under way is broken off after ``PATIENCE``; it is rea
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 
+from mailserver.servers.giving_way import GivingWay, stand_back
 from mailserver.servers.supervisor import Bell
 from mailserver.store import Store
 
@@ -49,30 +49,23 @@ def run_indexer(store: Store, bell: Bell, on_ready: Callable[[], None]) -> None:
 
 def keep_indexes(store: Store, bell: Bell, ending: threading.Event) -> None:
     """Read what there is whenever somebody calls.  The thread stands back."""
-    _stand_back()
+    stand_back()
+    giving_way = GivingWay(ending.wait)
     busy_at = time.monotonic()
     while time.monotonic() - busy_at < _REST:
-        if bell.is_waiting and _answer(store, bell, ending):
+        if bell.is_waiting and _answer(store, bell, ending, giving_way):
             busy_at = time.monotonic()
         if ending.wait(_CALLED):
             return
 
 
-def _answer(store: Store, bell: Bell, ending: threading.Event) -> bool:
+def _answer(store: Store, bell: Bell, ending: threading.Event, pause: Callable[[], None]) -> bool:
     """Whether there was anything to do."""
     rung = bell.rung
     try:
-        return store.fulltext.tend(ending.is_set, lambda: bell.rung != rung)
+        return store.fulltext.tend(ending.is_set, lambda: bell.rung != rung, pause)
     except Exception:
         log.exception("the indexes could not be kept up; trying again at the next call")
         return False
     finally:
         bell.answered(rung)
-
-
-def _stand_back() -> None:
-    """This thread, and the processes that it starts, get what nobody else wants."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    with contextlib.suppress(OSError, AttributeError):  # where there is no such class, niceness has to do
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -4,10 +4,10 @@ A stranger chose the address, so it is taken for an attack until shown otherwise
 ports; every address that the name leads to is looked at, and the connection goes to an address that was looked at,
 so that no second answer of the DNS leads elsewhere; the same again after each redirect.  Nothing is sent along but the
 name of this server's software: no cookie, no referrer, no address of the reader.  What comes back is a picture by its
-first octets, or nothing; SVG is none.
+first octets, and drawn anew (``mailserver.message.attachments.drawing``), or nothing; SVG is none.
 
 All of this has a thread and an event loop of its own beside that of the pages: a slow server costs a coroutine here,
-and the pages neither time nor threads.
+and the pages neither time nor threads.  Those that wait for a picture to be drawn are this loop's too.
 
 Standards: RFC 9110 §15.4 (redirects); RFC 6890 (special-purpose addresses).
 Limits: ``SECONDS`` for a picture with its redirects, ``LARGEST`` octets, ``REDIRECTS``, ``AT_ONCE`` fetched and
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from mailserver.message.pictures import picture_type
+from mailserver.refusals import TryLater
 from mailserver.servers.https import Answer, HttpsFailed, request
 from security.networks import is_public
 
@@ -95,12 +96,14 @@ class Fetcher:
         self,
         resolve: Resolve,
         context: ssl.SSLContext | None,
+        draw: Callable[[bytes], bytes],
         *,
         is_allowed: Callable[[str], bool] = is_public,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolve = resolve
         self._context = context
+        self._draw = draw
         self._is_allowed = is_allowed
         self._monotonic = monotonic
         self._memory: OrderedDict[str, tuple[float, Picture | None]] = OrderedDict()
@@ -130,7 +133,7 @@ class Fetcher:
                     found = await self._follow(url)
             except TimeoutError:
                 log.info("a picture took too long: %.200r", url)
-            except (NotFetched, HttpsFailed) as why:
+            except (NotFetched, HttpsFailed, TryLater) as why:
                 log.info("a picture could not be had: %.200r: %s", url, why)
         self._remember(url, found)
         return found
@@ -141,10 +144,11 @@ class Fetcher:
             if answer.status in _MOVED and answer.location:
                 url = _joined(url, answer.location)
                 continue
-            kind = picture_type(answer.body)
-            if answer.status != 200 or kind is None:
+            drawn = await asyncio.to_thread(self._draw, answer.body) if answer.status == 200 else b""
+            kind = picture_type(drawn)
+            if kind is None:
                 raise NotFetched(f"status {answer.status}, {answer.content_type or 'no type'}")
-            return Picture(kind, answer.body)
+            return Picture(kind, drawn)
         raise NotFetched("too many redirects")
 
     async def _ask(self, place: Place) -> Answer:

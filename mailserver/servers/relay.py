@@ -216,7 +216,9 @@ class RelayServer:
         for item in lane.end_reading(items, self._judging):
             self._holding += len(item.recipients)
             errand = Errand(item, item.recipients)
-            if lane.is_ours:
+            if item.objection is not None:
+                self.return_all(errand, item.objection, "")
+            elif lane.is_ours:
                 self.desk.deliver_here(errand)
             elif lane.fault is not None:
                 self._without_route(errand, lane.fault)

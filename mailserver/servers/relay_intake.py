@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from mailserver.delivery import lanes, spool
+from mailserver.delivery import lanes, postponing, spool
 from mailserver.delivery.lanes import Lane, Standing
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.routing import Route
@@ -136,6 +136,7 @@ class Intake:
                 for claim in claims:
                     due = lanes.load_due(connection, claim.key, self._office.now(), FIRST_BATCH)
                     found.claimed.append((claim, *due))
+        postponing.judge_again(self._office, [item for _, items, _ in (*found.more, *found.claimed) for item in items])
         found.pause = self._pause(found, ready_at)
         return found
 

@@ -31,6 +31,7 @@ from security.networks import is_within
 from webmail import create_app
 from webmail.events import PATH as EVENTS_PATH
 from webmail.events import look
+from webmail.reading.attachments import is_looked_into
 from webmail.reading.pictures import PATH as PICTURES_PATH
 from webmail.services import WebmailServices
 from webmail.writing.links import PATH as LINKS_PATH
@@ -39,6 +40,8 @@ log = logging.getLogger("citymail.web")
 
 # Threads beside those for requests, so that a wake-up of many pages never keeps a click waiting.
 LOOKING_THREADS = 2
+# Threads that wait while strangers' files are looked into, so that a hostile one holds up other files at most.
+ATTACHMENT_THREADS = 4
 # Seconds for answers in progress at the end, and for connections to be closed by their clients.
 DRAIN = 8
 PARTING = 0.5
@@ -80,8 +83,9 @@ async def serve_web(
     with (
         ThreadPoolExecutor(services.config.workers.threads, thread_name_prefix="page") as pages,
         ThreadPoolExecutor(LOOKING_THREADS, thread_name_prefix="look") as looks,
+        ThreadPoolExecutor(ATTACHMENT_THREADS, thread_name_prefix="attachment") as attachments,
     ):
-        site = _Site(services, pages, looks)
+        site = _Site(services, pages, looks, attachments)
         servers = []
         if http_socket is not None:
             servers.append((_Server(_settings(site.plain, None)), http_socket))
@@ -109,12 +113,13 @@ async def serve_web(
 class _Site:
     """The whole of one origin: event streams and pictures from elsewhere here, all else in the Flask application."""
 
-    def __init__(self, services: WebmailServices, pages: Executor, looks: Executor) -> None:
+    def __init__(self, services: WebmailServices, pages: Executor, looks: Executor, attachments: Executor) -> None:
         app = create_app(services)
         self._config: Config = services.config
         self.streams = Streams(app, services, looks)
         self.pictures = Pictures(app, services, looks)
         self._bridge = Bridge(app, pages, max_body=services.config.smtp.max_message_size + _FORM_OVERHEAD)
+        self._attachments = Bridge(app, attachments, max_body=_FORM_OVERHEAD)
         self._large = Bridge(app, pages, max_body=services.config.webmail.link_size + _FORM_OVERHEAD)
         self._who = partial(look, app, services)
 
@@ -125,6 +130,8 @@ class _Site:
             await self.streams.serve(scope, receive, send)
         elif scope["path"].startswith(PICTURES_PATH) and scope["method"] == "GET":
             await self.pictures.serve(scope, receive, send)
+        elif is_looked_into(scope["path"]):
+            await self._attachments(scope, receive, send)
         elif scope["path"] == LINKS_PATH and scope["method"] == "POST" and await self._is_signed_in(scope):
             await self._large(scope, receive, send)  # nobody else fills our disk
         else:

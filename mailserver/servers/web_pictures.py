@@ -15,7 +15,6 @@ from concurrent.futures import Executor
 
 from flask import Flask
 
-from mailserver.config import Config
 from mailserver.servers.dns import Dns
 from mailserver.servers.pictures import Fetcher, FetchingThread
 from mailserver.servers.web_bridge import Receive, Scope, Send, answer, cookies_of
@@ -36,7 +35,7 @@ class Pictures:
         self._app = app
         self._services = services
         self._executor = executor
-        self._fetching = fetching or FetchingThread(lambda: _fetcher(services.config))
+        self._fetching = fetching or FetchingThread(lambda: _fetcher(services))
         self._open: Counter[str] = Counter()
 
     def end(self) -> None:
@@ -83,11 +82,13 @@ _GUARDED = [
 ]
 
 
-def _fetcher(config: Config) -> Fetcher:
+def _fetcher(services: WebmailServices) -> Fetcher:
+    config = services.config
     names = Dns.from_config(config)
 
     async def resolve(host: str) -> tuple[str, ...]:
         return tuple((await names.addresses(host)).names)
 
     named = config.relay.authorities
-    return Fetcher(resolve, client_context(ca_file=config.resolve(named) if named else None))
+    context = client_context(ca_file=config.resolve(named) if named else None)
+    return Fetcher(resolve, context, services.attachments.picture)

@@ -7,8 +7,11 @@ counted, and the message is held in memory up to a limit, then in a file.  ``Dot
 Only CRLF.CRLF ends the data, and nothing bare is ever sent: a peer that takes LF.LF for the end would
 otherwise find a second, smuggled message behind it.
 
-Standards: RFC 5321 §4.5.2 (transparency), §2.3.8 (lines end in CRLF; bare CR and LF are forbidden), RFC 2045
-§2.8 (no NUL).
+A message that begins with white space has no header: its first line is no field, and would go on with whichever we put
+in front.  An empty line before it says so to every reader; nobody is refused for it.
+
+Standards: RFC 5321 §4.5.2 (transparency), §2.3.8 (lines end in CRLF; bare CR and LF are forbidden), §3.3 (defects of a
+header are no reason to refuse), RFC 5322 §2.2.3 (folding), RFC 2045 §2.8 (no NUL).
 """
 
 from __future__ import annotations
@@ -78,7 +81,7 @@ class MessageSink:
         if self.too_large or self.fault is not None:
             self.discard()
             return
-        rest = self._plain(b"".join(self._chunks))
+        rest = self._apart(self._plain(b"".join(self._chunks)))
         self._chunks = []
         if self._file is None:
             self.octets = rest
@@ -137,7 +140,7 @@ class MessageSink:
                 handle, name = tempfile.mkstemp(prefix="data-", dir=self._spool)
                 self.path = Path(name)
                 self._file = os.fdopen(handle, "wb")
-            self._write(self._plain(raw[:end]))
+            self._write(self._apart(self._plain(raw[:end])))
         except OSError as fault:
             self.fault = fault
         if self.size > self._size_limit:
@@ -149,6 +152,10 @@ class MessageSink:
         assert self._file is not None
         self._file.write(octets)
         self.size += len(octets)
+
+    def _apart(self, octets: bytes) -> bytes:
+        """The next octets of the message; its first ones go on with no field of ours."""
+        return b"\r\n" + octets if not self.size and octets.startswith((b" ", b"\t")) else octets
 
     def _plain(self, raw: bytes) -> bytes:
         """Count the line ends of the next stretch; the octets of the message in it."""

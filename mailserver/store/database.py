@@ -34,13 +34,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, text
 
 from mailserver.refusals import Refusal, TryLater
-from mailserver.store.engines import Engine, Reader, open_engine
+from mailserver.store.engines import Engine, open_engine
+from mailserver.store.snapshots import OfThread
 
 log = logging.getLogger("citymail.store")
 
@@ -62,8 +62,12 @@ _HOLD = text("SELECT id FROM mailbox WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
 Announce = Callable[["Transaction"], None]
 
 
-class _MustLast(Exception):
-    """What a power cut must not take back was done in a transaction that it may: nothing of that was kept."""
+class NotNow(Exception):
+    """It cannot be done without waiting: nothing of it was kept."""
+
+
+class _MustLast(NotNow):
+    """What a power cut must not take back was done in a transaction that it may."""
 
 
 class Transaction:
@@ -119,10 +123,6 @@ class _Job(Generic[T]):
     heavy: bool
     lasting: bool
     future: Future[T]
-    result: Any = None
-
-    def attempt(self, transaction: Transaction) -> None:
-        self.result = self.run(transaction)
 
 
 class _Writer:
@@ -135,64 +135,6 @@ class _Writer:
         self.lock = threading.Lock()
 
 
-class _Reading:
-    """A thread's snapshot, entered and left; the outermost block sets its moment."""
-
-    __slots__ = ("_engine", "_reader", "depth")
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._reader: Reader | None = None
-        self.depth = 0
-
-    @property
-    def reader(self) -> Reader:
-        reader = self._reader
-        if reader is None:
-            reader = self._reader = self._engine.reader()
-        return reader
-
-    def __enter__(self) -> Connection:
-        reader = self._reader or self.reader
-        if self.depth == 0:
-            reader.begin()
-        self.depth += 1
-        return reader.connection
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.depth -= 1
-        if self.depth == 0:
-            self.reader.end()
-
-
-class _Glance:
-    """A thread's connection, for one statement."""
-
-    __slots__ = ("_reading",)
-
-    def __init__(self, reading: _Reading) -> None:
-        self._reading = reading
-
-    def __enter__(self) -> Connection:
-        return self._reading.reader.connection
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class _OfThread(threading.local):
-    """How this thread reads."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.reading = _Reading(engine)
-        # SQLite need not be told where one statement's snapshot begins.
-        self.glance = _Glance(self.reading) if engine.name == "sqlite" else self.reading
-
-
 class Database:
     """The store's database.  ``announce`` is called after each commit, before its futures resolve."""
 
@@ -200,7 +142,7 @@ class Database:
         self.engine: Engine = open_engine(url)
         self._announce = announce
         self._clock = clock
-        self._mine = _OfThread(self.engine)
+        self._mine = OfThread(self.engine)
         self._jobs: deque[_Job[Any]] = deque()
         self._waiting = threading.Condition()
         self._closing = False
@@ -242,8 +184,15 @@ class Database:
         TryLater when the database could not take it (disk full, lost connection); then nothing of the job is kept.
         """
         entry: _Job[T] = _Job(job, mailboxes, heavy, lasting, Future())
-        if not (lasting or heavy) and self._do_at_once(entry):
-            return entry.future
+        if not (lasting or heavy):
+            try:
+                entry.future.set_result(self.do_at_once(job))
+                return entry.future
+            except NotNow as reason:
+                entry.lasting = isinstance(reason, _MustLast)
+            except BaseException as fault:
+                entry.future.set_exception(fault)
+                return entry.future
         with self._waiting:
             if self._closing:
                 raise TryLater(reason="the store is closing")
@@ -252,6 +201,30 @@ class Database:
             self._jobs.append(entry)
             self._waiting.notify()
         return entry.future
+
+    def do_at_once(self, job: Callable[[Transaction], T]) -> T:
+        """Do a job that need not last on this thread.  Raises NotNow if anything has to be waited for, and what the job
+        raises; nothing of it is kept then."""
+        writer = self._writers[0]
+        if self._jobs or self._is_overdue() or not writer.lock.acquire(blocking=False):
+            raise NotNow
+        try:
+            connection = writer.connection
+            if connection is None or not self.engine.begin_at_once(connection):
+                raise NotNow
+            try:
+                transaction, (result,) = self._carry_out(connection, [job], (), lasting=False)
+            finally:
+                self.engine.end_at_once()
+            self._note_unsynced()
+        except Exception as fault:
+            if isinstance(fault, (_Failed, *self.engine.errors)):
+                raise NotNow from None  # the writer tries again, and tells
+            raise
+        finally:
+            writer.lock.release()
+        self._tell(transaction)
+        return result  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Finish what was handed in, then close.  Idempotent."""
@@ -268,33 +241,6 @@ class Database:
             thread = threading.Thread(target=self._write_loop, args=(writer,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
-
-    def _do_at_once(self, job: _Job[Any]) -> bool:
-        """Do a job that need not last on this thread, if nothing has to be waited for; whether it was done."""
-        writer = self._writers[0]
-        if self._jobs or self._is_overdue() or not writer.lock.acquire(blocking=False):
-            return False
-        try:
-            connection = writer.connection
-            if connection is None or not self.engine.begin_at_once(connection):
-                return False
-            try:
-                transaction = self._carry_out(connection, [job], lasting=False)
-            finally:
-                self.engine.end_at_once(connection)
-            self._note_unsynced()
-        except _MustLast:
-            job.lasting = True
-            return False
-        except BaseException as fault:
-            if isinstance(fault, (_Failed, *self.engine.errors)):
-                return False  # nothing of it was kept; the writer tries again, and tells
-            job.future.set_exception(fault)
-            return True
-        finally:
-            writer.lock.release()
-        self._settle(transaction, [job])
-        return True
 
     def _is_overdue(self) -> bool:
         """Whether the writer has not come to sync what was to be on disk by now."""
@@ -409,33 +355,41 @@ class Database:
         lasting = self._is_overdue() or any(job.lasting for job in batch)
         with self.engine.write_lock():
             try:
-                transaction = self._transact(connection, batch, lasting)
+                transaction, results = self._transact(connection, batch, lasting)
             except _MustLast:
                 lasting = True
-                transaction = self._transact(connection, batch, lasting)
+                transaction, results = self._transact(connection, batch, lasting)
             if lasting:
                 self._unsynced_since = None
         if not lasting:
             self._note_unsynced()
-        self._settle(transaction, batch)
+        self._tell(transaction)
+        for job, result in zip(batch, results, strict=True):
+            job.future.set_result(result)
 
-    def _transact(self, connection: Connection, batch: list[_Job[Any]], lasting: bool) -> Transaction:
+    def _transact(self, connection: Connection, batch: list[_Job[Any]], lasting: bool) -> tuple[Transaction, list[Any]]:
         engine = self.engine
         try:
             engine.begin(connection, lasting)
         except engine.errors as fault:
             raise _Failed from fault
-        return self._carry_out(connection, batch, lasting)
+        mailboxes = [mailbox for job in batch for mailbox in job.mailboxes]
+        return self._carry_out(connection, [job.run for job in batch], mailboxes, lasting)
 
-    def _carry_out(self, connection: Connection, batch: list[_Job[Any]], lasting: bool) -> Transaction:
-        """All jobs in the transaction that has begun, and the commit."""
+    def _carry_out(
+        self,
+        connection: Connection,
+        jobs: Sequence[Callable[[Transaction], Any]],
+        mailboxes: Sequence[int],
+        lasting: bool,
+    ) -> tuple[Transaction, list[Any]]:
+        """All jobs in the transaction that has begun, and the commit; what they gave."""
         engine = self.engine
         try:
             alone = engine.concurrent_writers == 1
             transaction = Transaction(connection, int(self._clock()), alone=alone, lasts=lasting)
-            transaction.hold(*(mailbox for job in batch for mailbox in job.mailboxes))
-            for job in batch:
-                job.attempt(transaction)
+            transaction.hold(*mailboxes)
+            results = [job(transaction) for job in jobs]
             for close in transaction.closing.values():
                 close(transaction)
         except BaseException:
@@ -448,7 +402,7 @@ class Database:
             if engine.is_lost(fault):
                 raise _Failed from fault
             raise
-        return transaction
+        return transaction, results
 
     def _run_apart(self, connection: Connection, batch: list[_Job[Any]]) -> None:
         """Each job in a transaction of its own: the slow way, taken only after a failure."""
@@ -474,13 +428,11 @@ class Database:
         """Of a fault before the commit: nothing was kept, and the next attempt may find things better."""
         return self.engine.is_conflict(fault) or self.engine.is_lost(fault)
 
-    def _settle(self, transaction: Transaction, batch: list[_Job[Any]]) -> None:
+    def _tell(self, transaction: Transaction) -> None:
         try:
             self._announce(transaction)
         except Exception:  # a wake-up is a hint; what was committed is committed
             log.exception("wake-up failed")
-        for job in batch:
-            job.future.set_result(job.result)
 
     def _as_refusal(self, fault: BaseException) -> BaseException:
         """What the caller of a failed job is told: its own refusal, or that we cannot now."""

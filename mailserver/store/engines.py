@@ -6,7 +6,7 @@ would cost every process some megabytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -42,7 +42,7 @@ class Engine(Protocol):
         """Begin what need not be on disk, and keep all others off, if that takes no waiting and the commit will take
         none; whether it has begun."""
 
-    def end_at_once(self, connection: Connection) -> None:
+    def end_at_once(self) -> None:
         """After the commit, or the rollback: let others write."""
 
     def commit(self, connection: Connection) -> None: ...
@@ -61,10 +61,15 @@ class Engine(Protocol):
         """Nothing has been written for a while: give back the memory that only work needs."""
 
     def read_ahead(
-        self, connection: Connection, mailbox_id: int, uids: tuple[int, int], tables: Collection[str]
+        self,
+        connection: Connection,
+        mailbox_id: int,
+        uids: tuple[int, int],
+        tables: Collection[str],
+        is_wanted: Callable[[], bool],
     ) -> None:
         """Placements of a mailbox from one UID to another will be read, and their rows of these tables, ``message``
-        or ``message_octets``."""
+        or ``message_octets``; ``is_wanted`` says, on any thread, whether the reader is still there."""
 
     def dispose(self) -> None: ...
 

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -44,6 +44,7 @@ class Link:
     made_at: int
     expires_at: int
     downloads: int
+    password_hash: str = field(repr=False)  # empty: the link is enough
 
 
 def keep(store: Store, source: IO[bytes], most: int) -> tuple[bytes, int]:
@@ -67,9 +68,9 @@ def keep(store: Store, source: IO[bytes], most: int) -> tuple[bytes, int]:
     return digest.digest(), size
 
 
-def make(account_id: str, name: str, digest: bytes, size: int, *, seconds: int, allowed: int) -> tuple[
-    str, Callable[[Transaction], None]
-]:  # fmt: skip
+def make(
+    account_id: str, name: str, digest: bytes, size: int, *, seconds: int, allowed: int, password_hash: str = ""
+) -> tuple[str, Callable[[Transaction], None]]:
     """The token of a new link, and the job that writes it down; that raises OverQuota, LimitReached."""
     token = secrets.token_urlsafe(_TOKEN_OCTETS)
 
@@ -81,6 +82,7 @@ def make(account_id: str, name: str, digest: bytes, size: int, *, seconds: int, 
         values = {
             "token_digest": _id_of(token), "account_id": account_id, "name": name, "digest": digest, "size": size,
             "made_at": tx.now, "expires_at": tx.now + seconds, "downloads": 0,
+            "password_hash": password_hash,
         }  # fmt: skip
         tx.connection.execute(insert(linked_file).values(values))
 

@@ -36,6 +36,8 @@ from mailserver.store.tables import (
 
 # What ``set_flags`` is to say of the messages; with "nothing" it need not look at each.
 Tell = Literal["nothing", "rows", "earlier"]
+# (uid, flags, modseq)
+Flagged = tuple[int, int, int]
 # For operations that leave out flags which their author may not set.
 ALL_FLAGS = -1
 
@@ -61,14 +63,15 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class FlagsResult:
-    """``changed``: (uid, flags, modseq) of every message that now has other flags, ``earlier``: the MODSEQs these had
-    before, if they were asked for; ``refused``: UIDs that changed since ``unchanged_since``; ``unchanged``: UIDs that
-    had these flags already; ``modseq``: what changed has it, and the mailbox had one less before; 0 if nothing did.
+    """(uid, flags, modseq) of messages: ``changed`` now have other flags, ``refused`` changed since
+    ``unchanged_since``, ``unchanged`` had these flags already.  ``earlier``: the MODSEQs that the changed ones had
+    before, if they were asked for; ``modseq``: what changed has it, and the mailbox had one less before; 0 if nothing
+    did.
     """
 
-    changed: list[tuple[int, int, int]]
-    refused: list[int]
-    unchanged: list[int]
+    changed: list[Flagged]
+    refused: list[Flagged]
+    unchanged: list[Flagged]
     earlier: list[int] = field(default_factory=list)
     modseq: int = 0
 
@@ -119,8 +122,9 @@ def append_many(tx: Transaction, entries: Sequence[tuple[Content, Target]]) -> l
     masks = [flag_bits.mask_of(tx, mailbox_id, target.flags) if target.flags else 0 for _, target in entries]
     shared = [readers.shared_mask(mailbox_id, mask) for mask in masks]
     message_id = _insert_messages(tx, contents)
-    if not all(content.is_scanned for content in contents):
-        unscanned.note(tx, mailbox_id, message_id, len(contents))
+    waiting = [place for place, content in enumerate(contents) if not content.is_scanned]
+    if waiting:
+        unscanned.note(tx, mailbox_id, message_id + waiting[0], waiting[-1] - waiting[0] + 1)
     uid_next, modseq, uid_validity = _grow(tx, mailbox_id, len(entries), shared, sum(each.size for each in contents))
     uid = uid_next - len(entries)
     _PLACEMENTS.add(
@@ -289,7 +293,7 @@ def set_flags(
         return FlagsResult([], [], [], modseq=modseq)
     rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
     changed = [row for row in rows if row[2] == modseq]
-    unchanged = [] if len(changed) == len(rows) else [row[0] for row in rows if row[2] != modseq]
+    unchanged = [] if len(changed) == len(rows) else [row for row in rows if row[2] != modseq]
     return FlagsResult(changed, [], unchanged, modseq=modseq)
 
 
@@ -301,15 +305,22 @@ def _set_each(
     if unchanged_since is not None and promises.is_doubtful(tx.connection, mailbox_id, limit):
         limit = 0  # whoever knows that MODSEQ may know flags that are not there
     rows = tuples(tx.connection, mailbox_id, ranges, ("uid", "flags", "modseq"))
-    refused = [] if unchanged_since is None else [uid for uid, _, modseq in rows if modseq > limit]
-    fresh = [row for row in rows if row[2] <= limit] if refused else rows
-    different = [(uid, old, old & kept | added) for uid, old, _ in fresh if old & kept | added != old]
-    earlier = [modseq for _, old, modseq in fresh if old & kept | added != old]
-    unchanged = [] if len(different) == len(fresh) else [uid for uid, old, _ in fresh if old & kept | added == old]
+    refused, unchanged, different, earlier = [], [], [], []
+    seen = deleted = 0
+    for row in rows:
+        uid, old, modseq = row
+        new = old & kept | added
+        if modseq > limit:
+            refused.append(row)
+        elif new == old:
+            unchanged.append(row)
+        else:
+            different.append((uid, old, new))
+            earlier.append(modseq)
+            seen += (new & flag_bits.SEEN) - (old & flag_bits.SEEN)
+            deleted += (new & flag_bits.DELETED) - (old & flag_bits.DELETED)
     if not different:
         return FlagsResult([], refused, unchanged)
-    seen = sum((new & flag_bits.SEEN) - (old & flag_bits.SEEN) for _, old, new in different)
-    deleted = sum((new & flag_bits.DELETED) - (old & flag_bits.DELETED) for _, old, new in different)
     if isinstance(mailbox_id, ReadersMailbox):
         modseq = marking.reckon(tx, mailbox_id, 0, deleted)
         own = {uid: bool(new & flag_bits.SEEN) for uid, old, new in different if (old ^ new) & flag_bits.SEEN}

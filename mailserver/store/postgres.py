@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,7 +54,7 @@ class PostgresEngine:
     def begin_at_once(self, connection: Connection) -> bool:
         return False  # a commit is a question to the server, and an answer
 
-    def end_at_once(self, connection: Connection) -> None:
+    def end_at_once(self) -> None:
         """None has begun."""
 
     def commit(self, connection: Connection) -> None:
@@ -86,7 +86,12 @@ class PostgresEngine:
         """The caches are the server's."""
 
     def read_ahead(
-        self, connection: Connection, mailbox_id: int, uids: tuple[int, int], tables: Collection[str]
+        self,
+        connection: Connection,
+        mailbox_id: int,
+        uids: tuple[int, int],
+        tables: Collection[str],
+        is_wanted: Callable[[], bool],
     ) -> None:
         """PostgreSQL does by itself."""
 

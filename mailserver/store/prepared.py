@@ -14,7 +14,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, insert, literal_column
+from sqlalchemy import Column, Connection, Executable, Table, bindparam, insert, literal_column, update
 
 from directory.database import Question
 
@@ -77,7 +77,8 @@ class Prepared:
             sql, positional = self._question.prepare(connection.dialect, values)
             parameters.append(positional)
         if parameters:
-            cursor = connection.connection.cursor()
+            driver: Any = connection.connection.dbapi_connection
+            cursor = driver.cursor()
             cursor.executemany(sql, parameters)
             cursor.close()
 
@@ -87,17 +88,17 @@ class Prepared:
         return driver.execute(sql, parameters)
 
 
-class Rows:
-    """New rows of one table, as tuples in the order of its columns: of a thousand, naming values costs as much as
-    writing them."""
+class _Many:
+    """One statement for many rows, which are tuples in the order of its names: of a thousand, naming values costs as
+    much as writing them."""
 
     __slots__ = ("_names", "_question")
 
-    def __init__(self, table: Table) -> None:
-        self._names = tuple(column.name for column in table.columns)
-        self._question = Question(insert(table))
+    def __init__(self, statement: Executable, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._question = Question(statement)
 
-    def add(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         if not rows:
             return
         sql, parameters = self._question.prepare(connection.dialect, {})
@@ -105,3 +106,29 @@ class Rows:
         cursor = connection.connection.cursor()
         cursor.executemany(sql, [dict(zip(self._names, row, strict=True)) for row in rows] if named else rows)
         cursor.close()
+
+
+class Rows(_Many):
+    """New rows of one table, values in the order of its columns."""
+
+    __slots__ = ()
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(insert(table), [column.name for column in table.columns])
+
+    def add(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._run(connection, rows)
+
+
+class Changes(_Many):
+    """Other values in columns of rows that there are, the row's key behind them."""
+
+    __slots__ = ()
+
+    def __init__(self, columns: Sequence[Column[Any]], key: Column[Any]) -> None:
+        names = [f"new_{column.name}" for column in columns]
+        values: dict[Any, Any] = {column: bindparam(name) for column, name in zip(columns, names, strict=True)}
+        super().__init__(update(key.table).where(key == bindparam("key")).values(values), [*names, "key"])
+
+    def make(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._run(connection, rows)

@@ -18,6 +18,7 @@ import os
 import struct
 import threading
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ _INTERIOR_INDEX, _INTERIOR_TABLE = 2, 5
 _GAP = 4
 # Inner pages that are read at most: of a file that is torn, they might have no end.
 _MOST = 10_000
+# Questions that wait; the oldest is forgotten first.
+_MOST_WAITING = 8
 # Octets that are asked for at most, for a client may be slow; and in one step, behind which others' reads wait.
 _LIMIT = 512 << 20
 _STEP = 512 << 10
@@ -67,6 +70,7 @@ class ReadAhead:
         (size,) = struct.unpack(">H", os.pread(self._file, 2, 16))
         self._page_size = 65_536 if size == 1 else size
         self._busy = threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
         self._ends = False
 
     def close(self) -> None:
@@ -98,20 +102,24 @@ class ReadAhead:
         return Stretch(min(found), max(found), self._page_size) if found else NOWHERE
 
     def ask_later(self, work: Callable[[], None]) -> None:
-        """Have a thread of its own do it; if one is at it, there is no need."""
+        """Have a thread of its own do it.  If one is at it, that comes to this as soon as it has asked for what is
+        wanted now (``ask_all``); in the moment in which it ends, this may be left until somebody asks again."""
+        self._waiting.append(work)
         if self._busy.acquire(blocking=False):
-            threading.Thread(target=self._work, args=(work,), name="read-ahead", daemon=True).start()
+            threading.Thread(target=self._work, name="read-ahead", daemon=True).start()
 
-    def _work(self, work: Callable[[], None]) -> None:
+    def _work(self) -> None:
         try:
-            work()
+            while self._waiting:
+                self._waiting.popleft()()
         except OSError:
             log.debug("reading ahead ended", exc_info=True)
         finally:
             self._busy.release()
 
-    def ask_all(self, stretch: Stretch) -> None:
-        """For all pages of a stretch, whosesoever they are, if there is memory that nobody uses.
+    def ask_all(self, stretch: Stretch, is_wanted: Callable[[], bool]) -> None:
+        """For all pages of a stretch, whosesoever they are, if there is memory that nobody uses, as long as they are
+        wanted and until somebody else has a question: what he wants now comes first.
 
         Nobody waits for these, so each step is awaited: all asked for at once, half a gigabyte would stand in its
         queue before the one body that somebody opens meanwhile.
@@ -120,7 +128,7 @@ class ReadAhead:
             return
         start = (stretch.first - 1) * self._page_size
         for place in range(start, start + min(stretch.size, 2 * _LIMIT), _STEP):
-            if self._ends:
+            if self._ends or self._waiting or not is_wanted():
                 break
             os.posix_fadvise(self._file, place, _STEP, os.POSIX_FADV_WILLNEED)
             os.pread(self._file, 1, place + _STEP - 1)

@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import threading
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,9 @@ _ENDS = (
 # that waits anyhow does so when that is not enough (pages).
 _SYNCED = ("PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=16000")
 _UNSYNCED = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0")
+# Milliseconds that a lock is waited for which somebody has who knows nothing of ours.
 _PATIENT = "PRAGMA busy_timeout=30000"
+_IMPATIENT = "PRAGMA busy_timeout=0"
 # Octets at the beginning of the log that are kept in memory.
 _WARM = 4 << 20
 
@@ -62,7 +64,8 @@ class SqliteEngine:
         event.listen(self.sql, "connect", _prepare_sqlite)
         event.listen(self.sql, "connect", self._take_up)
         self._goes_on = False
-        self._syncs = True  # whether the writer's connection does at a commit
+        # Whether the writer's connection syncs at a commit, and waits for locks.
+        self._syncs = self._is_patient = True
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._lock = threading.Lock()
         self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -83,7 +86,7 @@ class SqliteEngine:
     def writer(self) -> Connection:
         connection = self.sql.connect()
         connection.exec_driver_sql("PRAGMA cache_size=-16000")
-        self._syncs = True
+        self._syncs = self._is_patient = True
         return connection
 
     @contextmanager
@@ -106,12 +109,16 @@ class SqliteEngine:
                 raw.execute("COMMIT")
         self._goes_on = True
 
-    def begin(self, connection: Connection, lasting: bool) -> None:
+    def begin(self, connection: Connection, lasting: bool, *, is_patient: bool = True) -> None:
         raw = _raw(connection)
         if lasting != self._syncs:
+            self._syncs = False  # until it does: what is to be on disk must not be believed to be
             for pragma in _SYNCED if lasting else _UNSYNCED:
                 raw.execute(pragma)
             self._syncs = lasting
+        if is_patient != self._is_patient:
+            raw.execute(_PATIENT if is_patient else _IMPATIENT)
+            self._is_patient = is_patient
         raw.execute("BEGIN IMMEDIATE")
 
     def begin_at_once(self, connection: Connection) -> bool:
@@ -123,21 +130,17 @@ class SqliteEngine:
             self._lock.release()
             return False
         try:
-            _raw(connection).execute("PRAGMA busy_timeout=0")  # there may be a program that knows nothing of our lock
-            self.begin(connection, lasting=False)
+            self.begin(connection, lasting=False, is_patient=False)
         except BaseException as fault:
-            self.end_at_once(connection)  # whatever it was, nobody else is to wait for it
+            self.end_at_once()  # whatever it was, nobody else is to wait for it
             if isinstance(fault, sqlite3.Error):
                 return False
             raise
         return True
 
-    def end_at_once(self, connection: Connection) -> None:
-        try:
-            _raw(connection).execute(_PATIENT)
-        finally:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
-            self._lock.release()
+    def end_at_once(self) -> None:
+        fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+        self._lock.release()
 
     def commit(self, connection: Connection) -> None:
         _raw(connection).execute("COMMIT")
@@ -165,8 +168,9 @@ class SqliteEngine:
                 self._tender.exec_driver_sql(pragma)
         raw = _raw(self._tender)
         (version,) = raw.execute("PRAGMA data_version").fetchone()
-        if version == self._tended:
-            return  # nobody else has written since the log began
+        if version == self._tended:  # nobody else has written since the log began
+            self._warm_log()
+            return
         _, frames, home = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if 0 < frames == home:
             self._warm_log()
@@ -182,8 +186,8 @@ class SqliteEngine:
             raw.execute("COMMIT")
 
     def _warm_log(self) -> None:
-        """The log begins anew in the middle of pages that the system must read first, one by one, if it has dropped
-        them from memory: it may as well have them now, when nobody waits."""
+        """The log is written anew in the middle of pages that the system must read first, one by one, if it has dropped
+        them from memory: it may as well have them now, when nobody waits, and keep them."""
         log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.posix_fadvise(log, 0, _WARM, os.POSIX_FADV_WILLNEED)
@@ -202,7 +206,12 @@ class SqliteEngine:
         _trim_heap()
 
     def read_ahead(
-        self, connection: Connection, mailbox_id: int, uids: tuple[int, int], tables: Collection[str]
+        self,
+        connection: Connection,
+        mailbox_id: int,
+        uids: tuple[int, int],
+        tables: Collection[str],
+        is_wanted: Callable[[], bool],
     ) -> None:
         raw = _raw(connection)
         with self._lock_ahead:
@@ -214,7 +223,7 @@ class SqliteEngine:
             low, high, count = min(ends), max(ends), uids[1] - uids[0] + 1
             # Messages that came one after the other; of those strewn among others' too much would be read.
             if high - low < 2 * count:
-                ahead.ask_later(lambda: _ask(ahead, {name: roots[name] for name in tables}, low, high))
+                ahead.ask_later(lambda: _ask(ahead, {name: roots[name] for name in tables}, low, high, is_wanted))
 
     def dispose(self) -> None:
         for reader in list(self._readers):
@@ -231,13 +240,14 @@ class SqliteEngine:
             self._lock_file = -1
 
 
-def _ask(ahead: ReadAhead, roots: Mapping[str, int], low: int, high: int) -> None:
-    """For the rows of messages.  Who lists them will read their headers and bodies, which lie between."""
-    for name, root in roots.items():
-        if name == "message_octets":
-            ahead.ask_all(ahead.find(root, (low,), (high,)))
-        else:
-            ahead.ask_all(ahead.ask(root, (low,), (high,)))
+def _ask(ahead: ReadAhead, roots: Mapping[str, int], low: int, high: int, is_wanted: Callable[[], bool]) -> None:
+    """For the rows of messages: first for what is wanted now of all tables, then for what lies between, since who lists
+    them will read their headers and bodies.  Once he has gone, reading would only be felt by those who are there."""
+    stretches = [
+        (ahead.find if name == "message_octets" else ahead.ask)(root, (low,), (high,)) for name, root in roots.items()
+    ]
+    for stretch in stretches:
+        ahead.ask_all(stretch, is_wanted)
 
 
 class _SqliteReader:

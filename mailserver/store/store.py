@@ -31,6 +31,8 @@ T = TypeVar("T")
 DAY = 86_400
 # Mailboxes that one transaction of the housekeeper holds.
 _AT_ONCE = 1000
+# Seconds between looks for mail whose scan was put off; after one that failed.
+_LOOK, _REST = 0.1, 15.0
 
 
 class Store:
@@ -101,8 +103,13 @@ class Store:
             return 0
         summaries = unscanned.scan(lot)
         # It need not last: what a power cut takes back waits again.
-        self.write(lambda tx: unscanned.fill(tx, lot, summaries), heavy=True, lasting=False).result()
+        self.write(lambda tx: unscanned.fill(tx, lot, summaries), lasting=False).result()
         return max(len(summaries), 1)
+
+    def first_unscanned(self, mailbox_id: int, uid: int) -> int | None:
+        """The first message of a mailbox, from a UID on, that cannot be looked into yet."""
+        with self.glance() as connection:
+            return unscanned.first_uid(connection, mailbox_id, uid)
 
     def _read_anew(self) -> AbstractContextManager[Connection]:
         """For who may know more than a snapshot that began earlier: the index, and what scans are made up for."""
@@ -121,6 +128,11 @@ class Store:
         """Run a job in the next group commit.  The future resolves when it is on disk; of one that is not ``lasting``,
         a change of flags, when it is committed.  See ``Database.write``."""
         return self.database.write(job, mailboxes, heavy=heavy, lasting=lasting)
+
+    def do_at_once(self, job: Callable[[Transaction], T]) -> T:
+        """The same of a change of flags, here and now, and what it gives.  Raises NotNow if that would take waiting;
+        then it is for ``write``."""
+        return self.database.do_at_once(job)
 
     def prepare(self, octets: bytes | Path, *, prefix: bytes = b"", scans: bool = True) -> Content:
         """Scan a message and make its body safe, before ``write``; on any thread.
@@ -141,10 +153,13 @@ class Store:
         """A message's octets, or a slice of them."""
         return reading.octets(connection, self.blobs.read, message_id, start, stop)
 
-    def read_ahead(self, mailbox_id: int, uids: tuple[int, int], columns: Sequence[str]) -> None:
-        """Have the disk begin: these columns of a large stretch of a mailbox are about to be read."""
+    def read_ahead(
+        self, mailbox_id: int, uids: tuple[int, int], columns: Sequence[str], is_wanted: Callable[[], bool]
+    ) -> None:
+        """Have the disk begin: these columns of a large stretch of a mailbox are about to be read, by somebody who may
+        read more of it afterwards as long as ``is_wanted`` says so, on any thread."""
         with self.read() as connection:
-            self.database.engine.read_ahead(connection, int(mailbox_id), uids, reading.tables_of(columns))
+            self.database.engine.read_ahead(connection, int(mailbox_id), uids, reading.tables_of(columns), is_wanted)
 
     def maildrop(self, account_id: str) -> Mailbox:
         """The account's INBOX; at the first time, its standard mailboxes are made."""
@@ -201,11 +216,21 @@ class Store:
         gone["indexed"] = self.fulltext.forget_removed()
         return gone
 
-    def scan_for(self, seconds: float) -> None:
-        """Make up for scans that were put off, of anybody's mail, and stop after this time."""
-        end = time.monotonic() + seconds
-        while self.scan_next(unscanned.ANYWHERE) and time.monotonic() < end:
+    def scan_all(self, is_ending: Callable[[], bool] = lambda: False) -> None:
+        """Make up for the scans of anybody's mail that were put off."""
+        while not is_ending() and self.scan_next(unscanned.ANYWHERE):
             pass
+
+    def keep_scanning(self, ending: threading.Event) -> None:
+        """The same for as long as a process lives: who brings mail by the hundred is held up when too much waits."""
+        rest = _LOOK
+        while not ending.wait(rest):
+            rest = _LOOK
+            try:
+                self.scan_all(ending.is_set)
+            except Exception:
+                log.exception("scanning failed; trying again later")
+                rest = _REST
 
     def checkpoint(self) -> None:
         """Bring SQLite's log home while nobody waits for it."""

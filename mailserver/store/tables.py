@@ -175,12 +175,8 @@ message_octets = Table(
     Column("digest", LargeBinary),
     Column("trace", LargeBinary, nullable=False),
     Column("text", LargeBinary),
-    Index(
-        "ix_message_octets_digest",
-        "digest",
-        sqlite_where=text("digest IS NOT NULL"),
-        postgresql_where=text("digest IS NOT NULL"),
-    ),
+    # Partial on PostgreSQL too, as the migrations say: to say it here would load its dialect, megabytes, on SQLite too.
+    Index("ix_message_octets_digest", "digest", sqlite_where=text("digest IS NOT NULL")),
 )
 
 placement = Table(
@@ -203,9 +199,8 @@ Index(
     "ix_placement_touched",
     placement.c.mailbox_id,
     placement.c.modseq,
-    # SQLite takes a partial index only for a condition written like this, as SQLAlchemy writes it.
+    # SQLite takes a partial index only for a condition written like this, as SQLAlchemy writes it; PostgreSQL as above.
     sqlite_where=text("touched = 1"),
-    postgresql_where=text("touched"),
 )
 
 # Where many messages in a row were changed at once.  A row of ``placement`` belongs to the range with its modseq;
@@ -326,14 +321,14 @@ sending = Table(
     sqlite_with_rowid=False,
 )
 
-# Who was told when that an address leads elsewhere now (delivery.moved).
-moved_notice = Table(
-    "moved_notice",
+# Whom a machine answered when, and about what (delivery.answering).
+automatic_answer = Table(
+    "automatic_answer",
     metadata,
-    Column("address", Text, primary_key=True),
+    Column("occasion", Text, primary_key=True),
     Column("sender", Text, primary_key=True),
-    Column("told_at", BigInteger, nullable=False),
-    Index(None, "told_at"),
+    Column("answered_at", BigInteger, nullable=False),
+    Index(None, "answered_at"),
     sqlite_with_rowid=False,
 )
 
@@ -367,7 +362,8 @@ spool_item = Table(
     Index(None, "message_id"),
 )
 
-# What an account has sent and may still take back, and its copy in Sent.
+# What an account has sent and may still take back, and its copy in Sent; who did, for whose address, and the
+# fingerprint of the certificate that it is signed with, all looked at again as it goes.
 postponed = Table(
     "postponed",
     metadata,
@@ -375,6 +371,9 @@ postponed = Table(
     Column("item_id", Id, ForeignKey("spool_item.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("copy_mailbox_id", Id),
     Column("copy_uid", BigInteger),
+    Column("writer_id", Text, nullable=False, server_default=""),
+    Column("author_id", Text, nullable=False, server_default=""),
+    Column("certificate", Text, nullable=False, server_default=""),
     Index(None, "item_id"),
     sqlite_with_rowid=False,
 )

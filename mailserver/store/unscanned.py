@@ -8,6 +8,9 @@ What waits is written down as lots, a row for some messages that came together. 
 transaction; in one its results are written and its row removed.  So whoever is killed leaves what was there.  A copy
 takes the rows of its source along, so that each mailbox says for itself what in it is waited for.
 
+The steward begins with the lot that came first, and who waits for a mailbox with its last one: so they share the work
+until they meet.
+
 Limits: only messages whose octets are all in the database wait; lots of ``LOT`` messages; of a mailbox no more than
 ``MOST`` wait, for somebody may open it next: what comes beyond is scanned when it comes (``may_wait``).
 """
@@ -16,14 +19,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, select, text
 
 from mailserver.message.summary import MessageSummary, summarize
 from mailserver.store import content_rows
 from mailserver.store.database import Transaction
-from mailserver.store.prepared import Prepared
+from mailserver.store.prepared import Changes, Prepared
 from mailserver.store.reading import HEADER
 from mailserver.store.tables import (
     mailbox,
@@ -32,25 +36,26 @@ from mailserver.store.tables import (
     message_listing,
     message_octets,
     message_order,
-    placement,
     unscanned,
 )
 
 log = logging.getLogger("citymail.store")
 
 LOT = 100
-# Half a second's work.
-MOST = 2_500
+# A tenth of a second's work for two.
+MOST = 1_500
 # Fewer than these that come together are scanned at once: another transaction would cost more than is gained.
 FEWEST = 10
 
-_FILLED = [column.name for column in message.c if column.name not in ("id", "size", "header_size", "received_at")]
+_FILLED = [column for column in message.c if column.name not in ("id", "size", "header_size", "received_at")]
 # What nobody can read of a message before its scan.
-COLUMNS = frozenset((*_FILLED, *message_order.c.keys(), *message_listing.c.keys())) - {"message_id"}
+COLUMNS = frozenset((*(column.name for column in _FILLED), *message_order.c.keys(), *message_listing.c.keys())) - {
+    "message_id"
+}
 
 
 class Where(NamedTuple):
-    """A choice of messages: a statement for the lot of them that came first."""
+    """A choice of messages: a statement for the lot of them that is to be scanned next."""
 
     statement: Prepared
     values: Mapping[str, Any]
@@ -95,35 +100,52 @@ def carry(tx: Transaction, source_id: int, target_id: int) -> None:
     _CARRY.run(tx.connection, {"source_id": int(source_id), "target_id": int(target_id)})
 
 
-def may_wait(connection: Connection, mailbox_id: int, count: int) -> bool:
-    """Whether the scan of so many more messages for a mailbox may be put off."""
-    return count >= FEWEST and _WAITING.row(connection, {"mailbox_id": int(mailbox_id)})[0] + count <= MOST
+def may_wait(connection: Connection, mailbox_id: int, count: int) -> int:
+    """Of how many of so many more messages for a mailbox the scan may be put off."""
+    if count < FEWEST:
+        return 0
+    room = MOST - int(_WAITING.row(connection, {"mailbox_id": int(mailbox_id)})[0])
+    return min(room, count) if room >= FEWEST else 0
 
 
 # Which wait
 
-_FIRST = select(unscanned.c.first_id, unscanned.c.last_id).order_by(unscanned.c.first_id).limit(1)
-_ANYWHERE = Prepared(_FIRST)
-_IN_MAILBOX = Prepared(_FIRST.where(unscanned.c.mailbox_id == bindparam("mailbox_id")))
+_LOT = select(unscanned.c.first_id, unscanned.c.last_id).limit(1)
+_LAST = _LOT.order_by(unscanned.c.first_id.desc())
+_ANYWHERE = Prepared(_LOT.order_by(unscanned.c.first_id))
+_IN_MAILBOX = Prepared(_LAST.where(unscanned.c.mailbox_id == bindparam("mailbox_id")))
 _OF_ACCOUNT = Prepared(
-    _FIRST.join(mailbox, mailbox.c.id == unscanned.c.mailbox_id).where(mailbox.c.account_id == bindparam("account_id"))
+    _LAST.join(mailbox, mailbox.c.id == unscanned.c.mailbox_id).where(mailbox.c.account_id == bindparam("account_id"))
 )
+# By the lots, which are few: to look for messages that nothing is known of is to go through all before them.  What has
+# a plus before it is no index's business, or each lot would have the whole mailbox gone through.
 _FIRST_UID = Prepared(
-    select(placement.c.uid)
-    .where(
-        placement.c.mailbox_id == bindparam("mailbox_id"),
-        placement.c.uid >= bindparam("uid"),
-        ~select(message_order.c.message_id).where(message_order.c.message_id == placement.c.message_id).exists(),
+    text(
+        "SELECT min(p.uid) FROM unscanned w CROSS JOIN placement p"
+        " WHERE w.mailbox_id = :mailbox_id AND p.message_id BETWEEN w.first_id AND w.last_id"
+        " AND +p.mailbox_id = w.mailbox_id AND +p.uid >= :uid"
     )
-    .order_by(placement.c.uid)
-    .limit(1)
 )
+_AMONG = Prepared(
+    text(
+        "SELECT first_id, last_id FROM unscanned w WHERE mailbox_id = :mailbox_id"
+        " AND EXISTS (SELECT 1 FROM placement p WHERE p.message_id BETWEEN w.first_id AND w.last_id"
+        " AND +p.mailbox_id = w.mailbox_id AND +p.uid BETWEEN :first AND :last)"
+        " ORDER BY first_id DESC LIMIT 1"
+    )
+)
+
 
 ANYWHERE = Where(_ANYWHERE, {})
 
 
 def in_mailbox(mailbox_id: int) -> Where:
     return Where(_IN_MAILBOX, {"mailbox_id": int(mailbox_id)})
+
+
+def among(mailbox_id: int, first: int, last: int) -> Where:
+    """In lots that have messages of these UIDs."""
+    return Where(_AMONG, {"mailbox_id": int(mailbox_id), "first": first, "last": last})
 
 
 def of_account(account_id: str) -> Where:
@@ -136,11 +158,9 @@ def is_any(connection: Connection, where: Where) -> bool:
 
 
 def first_uid(connection: Connection, mailbox_id: int, uid: int) -> int | None:
-    """The first message of a mailbox, from a UID on, that waits for its scan."""
-    if not is_any(connection, in_mailbox(mailbox_id)):
-        return None
-    row = _FIRST_UID.row(connection, {"mailbox_id": int(mailbox_id), "uid": uid})
-    return None if row is None else int(row[0])
+    """The first message of a mailbox, from a UID on, of a lot that waits for its scan."""
+    found: int | None = _FIRST_UID.row(connection, {"mailbox_id": int(mailbox_id), "uid": uid})[0]
+    return found
 
 
 # Scanning
@@ -163,11 +183,8 @@ _STILL_THERE = Prepared(
     .outerjoin(message_order, message_order.c.message_id == message.c.id)
     .where(message.c.id.between(bindparam("first_id"), bindparam("last_id")), message_order.c.message_id.is_(None))
 )
-_FILL = Prepared(
-    update(message)
-    .where(message.c.id == bindparam("message_id"))
-    .values({name: bindparam(f"new_{name}") for name in _FILLED})
-)
+_FILL = Changes(_FILLED, message.c.id)
+_filled = itemgetter(*(place for place, column in enumerate(message.c) if column in {*_FILLED}))
 
 
 def next_lot(connection: Connection, where: Where) -> Lot | None:
@@ -203,13 +220,5 @@ def fill(tx: Transaction, lot: Lot, summaries: Sequence[tuple[int, MessageSummar
     values = {"first_id": summaries[0][0], "last_id": summaries[-1][0]}
     there = {message_id for (message_id,) in _STILL_THERE.tuples(tx.connection, values)}
     fresh = [each for each in summaries if each[0] in there]
-    _FILL.run_many(tx.connection, [_values_of(*each) for each in fresh])
+    _FILL.make(tx.connection, [(*_filled(content_rows.message_row(0, *each)), each[0]) for each in fresh])
     content_rows.insert_scanned(tx.connection, fresh)
-
-
-_MESSAGE = [column.name for column in message.c]
-
-
-def _values_of(message_id: int, summary: MessageSummary) -> dict[str, object]:
-    row = dict(zip(_MESSAGE, content_rows.message_row(0, message_id, summary), strict=True))
-    return {"message_id": message_id, **{f"new_{name}": row[name] for name in _FILLED}}

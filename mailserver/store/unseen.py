@@ -1,7 +1,8 @@
 """Where the first unseen message of a mailbox is, if that is cheap to say.
 
 In most mailboxes what is unseen came last, and the mailbox's own count tells when all of it has been met; in others,
-what is unseen began long ago.  So the ``WINDOW`` newest messages are looked at, and then as many of the oldest.
+what is unseen began long ago.  So the ``FEW`` newest messages are looked at, then as many of the oldest, and then
+``WINDOW`` of both.
 
 Standards: RFC 3501 §7.1 (UNSEEN may be left out; who needs it then searches).
 """
@@ -19,7 +20,7 @@ from mailserver.store.prepared import Prepared
 from mailserver.store.readers import ReadersMailbox, as_read
 from mailserver.store.tables import placement
 
-WINDOW = 500
+FEW, WINDOW = 50, 500
 _REMEMBERED = 10_000
 
 
@@ -50,17 +51,18 @@ def first_unseen(connection: Connection, mailbox_id: int, *, messages: int, unse
     """
     if not unseen:
         return None
-    count, uid = _row(connection, _NEWEST, mailbox_id, {"window": WINDOW})
-    if count == unseen:
-        (after,) = _row(connection, _FROM, mailbox_id, {"uid": uid})
-        return messages - int(after) + 1
-    if messages <= WINDOW:
-        return None
-    _, uid = _row(connection, _OLDEST, mailbox_id, {"window": WINDOW})
-    if uid is None:
-        return None
-    (before,) = _row(connection, _UNTIL, mailbox_id, {"uid": uid})
-    return int(before)
+    for window in (min(FEW, WINDOW), WINDOW):
+        if unseen <= window:
+            count, uid = _row(connection, _NEWEST, mailbox_id, {"window": window})
+            if count == unseen:
+                (after,) = _row(connection, _FROM, mailbox_id, {"uid": uid})
+                return messages - int(after) + 1
+        if messages > window:
+            _, uid = _row(connection, _OLDEST, mailbox_id, {"window": window})
+            if uid is not None:
+                (before,) = _row(connection, _UNTIL, mailbox_id, {"uid": uid})
+                return int(before)
+    return None
 
 
 def _at_end(*, newest: bool) -> Select[Any, Any]:

@@ -77,6 +77,7 @@ linked_file = Table(
     Column("made_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("downloads", Integer, nullable=False),
+    Column("password_hash", Text, nullable=False, server_default=""),  # empty: the link is enough
     Index(None, "account_id"),
     Index(None, "digest"),
     Index(None, "expires_at"),

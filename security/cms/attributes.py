@@ -103,6 +103,11 @@ def demand_attributes(octets: bytes) -> dict[str, der.Element]:
     return values
 
 
+def message_digest(octets: bytes) -> bytes:
+    """Of the content that is signed with these.  Raises CmsFault."""
+    return demand_attributes(octets)[_MESSAGE_DIGEST].content
+
+
 def _values(octets: bytes) -> dict[str, der.Element]:
     """The value of each attribute of which there may be but one; the others are nobody's business here."""
     found: dict[str, der.Element] = {}

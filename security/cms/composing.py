@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from security.cms.algorithms import Digest
 from security.cms.compressed import compress as compress_content
 from security.cms.enveloped import Recipient, choose_cipher, encrypt_enveloped
 from security.cms.mime import (
@@ -57,17 +58,35 @@ def sign(message: bytes, signing: Signing, *, opaque: bool = False) -> Iterator[
 
     Raises CmsFault, before the first piece.
     """
-    entity = _readable(message)
-    # what is signed or encrypted already has its header where it belongs
-    inside, outside = unprotected(entity) if _is_wrapped(entity) else protect(entity, is_cipher=False)
-    content = (inside, *_canonical_body(entity))
     if opaque:
+        content, outside = _content(message)
         pieces = sign_content(content, signing, detached=False)
         return _chained((outside, _VERSION, _cms_header(b"signed-data")), to_base64(pieces))
+    content, outside = clear_content(message)
+    return _chained((outside, _VERSION), _clear_signed(content, signing))
+
+
+def clear_content(message: bytes) -> tuple[tuple[Octets, ...], bytes]:
+    """What a signature in clear is over, and the fields that stand outside.  Raises CmsFault."""
+    content, outside = _content(message)
     if not all(is_ascii(piece, 0, len(piece)) for piece in content):
         # RFC 8551 §3.1.3: relays would encode it anew, and break the signature
         raise CmsFault(Reason.NOT_CANONICAL, "what is signed in clear must be encoded in seven bits")
-    return _chained((outside, _VERSION), _clear_signed(content, signing))
+    return content, outside
+
+
+def enclose_signature(
+    content: tuple[Octets, ...], outside: bytes, signature: bytes, digests: Iterable[Digest]
+) -> Iterator[Octets]:
+    """A message around what was signed elsewhere (``elsewhere``)."""
+    return _chained((outside, _VERSION), _around(content, signature, digests))
+
+
+def _content(message: bytes) -> tuple[tuple[Octets, ...], bytes]:
+    entity = _readable(message)
+    # what is signed or encrypted already has its header where it belongs
+    inside, outside = unprotected(entity) if _is_wrapped(entity) else protect(entity, is_cipher=False)
+    return (inside, *_canonical_body(entity)), outside
 
 
 def encrypt(
@@ -147,9 +166,13 @@ def _canonical_body(entity: Entity) -> tuple[Octets, ...]:
 
 def _clear_signed(content: tuple[Octets, ...], signing: Signing) -> tuple[Octets, ...]:
     """A multipart/signed around this entity, from its Content-Type on."""
+    return _around(content, b"".join(sign_content(content, signing, detached=True)), signing.digests)
+
+
+def _around(content: tuple[Octets, ...], signature: bytes, digests: Iterable[Digest]) -> tuple[Octets, ...]:
     boundary = b"=_" + secrets.token_hex(16).encode("ascii")
-    micalgs = ",".join(digest.micalg for digest in signing.digests).encode("ascii")
-    signature = b"".join(to_base64(sign_content(content, signing, detached=True)))
+    micalgs = ",".join(digest.micalg for digest in digests).encode("ascii")
+    encoded = b"".join(to_base64((signature,)))
     opening = (
         b'Content-Type: multipart/signed; protocol="application/pkcs7-signature";\r\n micalg='
         + (b'"' + micalgs + b'"' if b"," in micalgs else micalgs)
@@ -161,7 +184,7 @@ def _clear_signed(content: tuple[Octets, ...], signing: Signing) -> tuple[Octets
     closing = (
         b"\r\n--" + boundary + b'\r\nContent-Type: application/pkcs7-signature; name="smime.p7s"\r\n'
         b"Content-Transfer-Encoding: base64\r\n"
-        b'Content-Disposition: attachment; filename="smime.p7s"\r\n\r\n' + signature + b"\r\n--" + boundary + b"--\r\n"
+        b'Content-Disposition: attachment; filename="smime.p7s"\r\n\r\n' + encoded + b"\r\n--" + boundary + b"--\r\n"
     )
     return (opening, *content, closing)
 

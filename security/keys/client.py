@@ -4,6 +4,7 @@
     keys.open(session, password)           at sign-in, and when a sealed key was shut meanwhile
     signer = keys.signer(session, account_id)          a cms.Signer, or a Refusal
     for key in keys.decrypters(session, account_id):   cms.Decrypters, or a Refusal
+    keys.prove(session, password, code, site)          before a signature for another's mailbox
     keys.close(session)                    at sign-out
 
 ``session`` is the token of a web session, which the key process looks up itself: whose it is, whether it lasts, and
@@ -33,6 +34,7 @@ from security.cms.reasons import CmsFault, Reason
 from security.keys import wire
 from security.keys.made import Brought, MadeKey, brought_from_fields, from_fields
 from security.keys.wire import Refusal, WireFault
+from security.webauthn import Site
 
 # Longer than a token takes for a signature, and a password for its derivation.
 _PATIENCE = 20.0
@@ -130,10 +132,17 @@ class KeyProcess:
         found = self.ask("rewrap", *(each.encode() for each in (session, old, new)))
         return found if isinstance(found, Refusal) else found[0]
 
+    def prove(self, session: str, password: str, code: str, site: Site) -> str | Refusal:
+        """Whoever sits at a session shows what he signs in with, at the ``site`` where his browser is: from then on it
+        signs for others' mailboxes too, for a while.  What it was besides the password.
+        """
+        found = self.ask("prove", *(each.encode() for each in (session, password, code, site.host, site.origin)))
+        return found if isinstance(found, Refusal) else found[0].decode()
+
     # Keys
 
     def signer(self, session: str, account_id: str) -> Signer | Refusal:
-        """What signs for a mailbox today."""
+        """What signs for a mailbox today; for another's than the session's owner's, only if he has proven who he is."""
         found = self._keys(session, account_id, "signing")
         return found if isinstance(found, Refusal) else found[0]
 

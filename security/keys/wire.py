@@ -28,6 +28,7 @@ class Refusal(enum.StrEnum):
     NO_KEY = "no-key"
     REVOKED = "revoked"
     NOT_ALLOWED = "not-allowed"
+    UNPROVEN = "unproven"  # for another's mailbox: whoever signs has to prove anew who he is
     SIGNED_OUT = "signed-out"  # the session is over
     TOO_OFTEN = "too-often"
     NOT_UNDERSTOOD = "not-understood"

@@ -41,6 +41,7 @@ def test_a_request_is_approved(sign_in: Callable[..., Page], hall: TownHall) -> 
         account_changes.set_quota(conn, "dung@thanhpho.example", hall.account("an").id, 5_000_000)
     page = sign_in("binh")
     page.get_by_role("link", name="Yêu cầu chờ duyệt").click()
+    expect(page.locator("input[name=password]")).to_be_attached()
     open_all(page)
     assert faults(page) == []
     page.locator("input[name=password]").fill(PASSWORD)

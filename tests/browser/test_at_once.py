@@ -34,9 +34,11 @@ class SlowLine:
             self._held.append(route)
 
     def wait(self) -> Route:
-        while not self._held:
+        for _ in range(3000):
+            if self._held:
+                return self._held.pop()
             self._page.wait_for_timeout(10)
-        return self._held.pop()
+        raise AssertionError("nothing was sent")
 
     def refuse(self) -> None:
         self.wait().fulfill(status=409, content_type="application/json", body=json.dumps({"error": REFUSAL}))
@@ -115,6 +117,28 @@ def test_a_label_is_there_and_taken_back(sign_in: Callable[..., Page], hall: Tow
     line.go_on()
     expect(page.locator("#toasts")).to_contain_text("Gấp")
     expect(tags).to_have_text(["Gấp", "Gấp"])
+
+
+def test_the_numbers_beside_the_mailboxes_move_at_once(four: Page) -> None:
+    line, count = SlowLine(four), four.locator(".mailboxes .count:visible")
+    expect(count).to_have_text([re.compile("^3")])
+
+    def choose() -> None:
+        for number in (2, 3):
+            four.locator(row(four, number)).locator("[name=item]").check()
+
+    choose()
+    four.locator("#list button[value=read]").click()
+    expect(count).to_have_text([re.compile("^1")])
+    line.refuse()
+    expect(four.locator("#toasts .error")).to_be_visible()
+    expect(count).to_have_text([re.compile("^3")])
+    choose()
+    four.locator("#list button[value=archive]").click()
+    expect(count).to_have_text([re.compile("^1"), re.compile("^2")])
+    line.go_on()
+    four.locator("#toasts").get_by_role("button", name="Hoàn tác").click()
+    expect(count).to_have_text([re.compile("^3")])
 
 
 @pytest.mark.usefixtures("complaints")

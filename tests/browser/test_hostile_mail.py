@@ -172,3 +172,36 @@ def test_names_and_subjects_are_text_on_every_page(sign_in: Callable[..., Page],
     page.goto(f"/compose?forward={hall.mailbox('an').id}:5")
     expect(page.get_by_role("textbox", name="Tiêu đề")).to_be_visible()
     assert [each for each in heard if each.strip() == hostile.CANARY] == []
+
+
+# A type that says one thing and octets that say another.
+DISGUISED = [
+    ("text/html; charset=utf-7", "+ADw-img src=x onerror={js}+AD4-"),
+    ("text/plain; charset=utf-7", "+ADw-img src=x onerror={js}+AD4-"),
+    ("text/html; charset=iso-2022-jp", "<p title=\"\x1b$B\">\x1b(B<img src=x onerror={js}>\">x"),
+    ("text/html; charset=hz-gb-2312", "<p title='~{{'>~}}<img src=x onerror={js}>"),
+    ("text/html; charset=utf-16", "<img src=x onerror={js}>"),
+    ('text/html; charset="><img src=x onerror={js}>"', "<img src=x onerror={js}>"),
+    ("text/calendar; method=REQUEST", "BEGIN:VCALENDAR\nSUMMARY:<img src=x onerror={js}>\nEND:VCALENDAR"),
+    ("message/rfc822", "Subject: <img src=x onerror={js}>\nContent-Type: text/html\n\n<img src=x onerror={js}>"),
+    (
+        "multipart/related; boundary=b",
+        "--b\nContent-Type: text/html\n\n<img src='cid:x'><img src='cid:x%22onerror={js}'>\n"
+        "--b\nContent-Type: image/svg+xml\nContent-ID: <x>\n\n"
+        "<svg xmlns='http://www.w3.org/2000/svg' onload={js}/>\n--b--",
+    ),
+]  # fmt: skip
+
+
+def test_disguises_answered_and_printed(sign_in: Callable[..., Page], hall: TownHall) -> None:
+    head = "From: binh@thanhpho.example\nTo: an@thanhpho.example\nSubject: x\nMIME-Version: 1.0\n"
+    for kind, body in DISGUISED:
+        hall.put("an", raw(f"{head}Content-Type: {kind.format(js=hostile.JS)}\n", body.format(js=hostile.JS)))
+    page = sign_in()
+    heard: list[str] = []
+    page.context.on("console", lambda message: heard.append(message.text))
+    box = hall.mailbox("an").id
+    for uid in range(1, len(DISGUISED) + 1):
+        page.goto(f"/compose?reply={box}:{uid}")
+        page.goto(f"/mail/{box}/{uid}/print?pictures=1")
+    assert [each for each in heard if each.strip() == hostile.CANARY] == []

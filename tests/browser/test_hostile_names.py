@@ -24,6 +24,7 @@ from directory.mail import groups, mailboxes
 from directory.pki.certificates import SIGNING
 from tests.browser.laboratory import Laboratory
 from tests.directory.certified import make
+from tests.mailserver.message.attachments.picture_files import plain
 from tests.security.authority import making
 from tests.webmail import town_hall
 from tests.webmail.certified_hall import certified_hall, signed
@@ -142,7 +143,7 @@ FILES = {
     "web page": (("a.html", "text/html", PAGE), "shown", previews, "clean_message"),
     "text": (("a.txt", "text/plain", PAGE), "shown", plain_text, "escape"),
     "calendar": (("a.ics", "text/calendar", CALENDAR), "shown", plain_text, "escape"),
-    "a name for a picture": ((f"{WORD}.png", "image/png", "\x89PNG\r\n\x1a\n----"), "shown", previews, "escape"),
+    "a name for a picture": ((f"{WORD}.png", "image/png", plain("PNG").decode("latin-1")), "shown", previews, "escape"),
 }
 
 

@@ -1,9 +1,8 @@
-"""The panes' widths by mouse and keyboard, messages dragged away, and text that no window loses."""
+"""The panes' widths by mouse and keyboard, and messages dragged away."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -64,48 +63,3 @@ def test_messages_are_dragged_to_a_mailbox_and_come_back(sign_in: Callable[..., 
     expect(page.locator(".row:visible")).to_have_count(3)
     expect(page.locator("#toasts")).to_contain_text("Thùng rác")
     assert [subject for _, _, subject in hall.rows("an", "Trash")] == ["thư 3"]
-
-
-def until(page: Page, condition: str) -> None:
-    """``wait_for_function`` would need a policy that allows eval."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(20)
-
-
-def write(page: Page, text: str) -> None:
-    page.goto("/compose")
-    page.get_by_role("textbox", name="Tiêu đề").fill("dở dang")
-    page.get_by_role("textbox", name="Nội dung").click()
-    page.keyboard.press("Control+Home")  # above the signature
-    page.keyboard.type(text)
-    until(page, f"() => Object.values(localStorage).some((each) => each.includes('{text}'))")
-
-
-def test_what_no_server_has_is_there_again(sign_in: Callable[..., Page], expected_complaints: list[str]) -> None:
-    expected_complaints.append("error: Failed to load resource")
-    page = sign_in()
-    page.route("**/compose", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
-    write(page, "chữ chưa ai có")
-    page.close(run_before_unload=False)
-    again = page.context.new_page()
-    again.goto("/compose")
-    expect(again.locator("[data-left-over]")).to_contain_text("dở dang")
-    again.get_by_role("button", name="Khôi phục").click()
-    expect(again.get_by_role("textbox", name="Tiêu đề")).to_have_value("dở dang")
-    expect(again.get_by_role("textbox", name="Nội dung")).to_contain_text("chữ chưa ai có")
-    expect(again.locator("[data-saved]")).to_contain_text("Đã lưu lúc")
-    until(again, "() => Object.keys(localStorage).length === 0")
-
-
-def test_signing_out_leaves_nothing_behind(sign_in: Callable[..., Page], expected_complaints: list[str]) -> None:
-    expected_complaints.append("error: Failed to load resource")
-    page = sign_in()
-    page.route("**/compose", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
-    write(page, "không để lại")
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.get_by_label("Tài khoản của").click()
-    page.get_by_role("button", name="Đăng xuất").click()
-    expect(page.get_by_role("button", name="Đăng nhập")).to_be_visible()
-    assert page.evaluate("Object.keys(localStorage)") == []

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from directory.pki.certificates import ENCRYPTION, certificates_of, revoke
-from security.cms import is_encrypted
+from security.cms import Signing, is_encrypted
+from security.cms.signing import sign_content
 from tests.browser.axe import faults
 from tests.webmail.certified_hall import Authorities, certified_hall, signed
 from tests.webmail.town_hall import PASSWORD, LiveWebmail, TownHall, letter
@@ -46,11 +47,11 @@ def test_a_letter_is_encrypted_and_read_on_a_phone(sign_in: SignIn, hall: TownHa
     page = sign_in()
     write(page, "binh@thanhpho.example")
     expect(page.get_by_label("Ký số")).to_be_checked()
-    page.get_by_label("Mã hoá").check()
+    page.get_by_label("Mã hóa").check()
     expect(page.locator("[data-readers]")).to_contain_text("Mọi người nhận đều đọc được.")
     assert faults(page) == []
     page.get_by_role("button", name="Gửi", exact=True).click()
-    expect(page.get_by_text("Đã gửi thư, có mã hoá.")).to_be_visible()
+    expect(page.get_by_text("Đã gửi thư, có mã hóa.")).to_be_visible()
     assert is_encrypted(hall.octets("binh", 1))
     reader = sign_in("binh", width=390, height=780)
     expect(reader.locator("[data-protected=encrypted]")).to_be_visible()
@@ -61,7 +62,7 @@ def test_a_letter_is_encrypted_and_read_on_a_phone(sign_in: SignIn, hall: TownHa
     assert faults(reader) == []
     assert reader.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     reader.get_by_role("link", name="Chi tiết").click()
-    expect(reader.get_by_role("heading", name="Chữ ký và mã hoá")).to_be_visible()
+    expect(reader.get_by_role("heading", name="Chữ ký và mã hóa")).to_be_visible()
     assert faults(reader) == []
     assert reader.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
@@ -72,7 +73,7 @@ def test_who_cannot_read_it_is_told_while_it_is_addressed(sign_in: SignIn, hall:
         revoke(conn, "test", mine, "superseded")
     page = sign_in()
     write(page, "binh@thanhpho.example, chi@thanhpho.example")
-    page.get_by_label("Mã hoá").check()
+    page.get_by_label("Mã hóa").check()
     told = page.locator("[data-readers]")
     expect(told.locator(".lacking")).to_have_count(1)
     expect(told).to_contain_text("chi@thanhpho.example: chưa biết chứng thư")
@@ -82,7 +83,7 @@ def test_who_cannot_read_it_is_told_while_it_is_addressed(sign_in: SignIn, hall:
     page.get_by_role("textbox", name="Đến", exact=True).fill("binh@thanhpho.example")
     expect(told).to_contain_text("Mọi người nhận đều đọc được.")
     page.get_by_role("button", name="Gửi", exact=True).click()
-    expect(page.get_by_text("Đã gửi thư, có mã hoá.")).to_be_visible()
+    expect(page.get_by_text("Đã gửi thư, có mã hóa.")).to_be_visible()
 
 
 def test_without_script(open_browser: Callable[..., Page], hall: TownHall) -> None:
@@ -94,12 +95,12 @@ def test_without_script(open_browser: Callable[..., Page], hall: TownHall) -> No
     page.goto("/compose")
     page.locator('textarea[name="to"]').fill("khach@doitac.example")
     page.locator('textarea[name="text"]').fill("Mật")
-    page.get_by_label("Mã hoá").check()
+    page.get_by_label("Mã hóa").check()
     page.get_by_role("button", name="Ai đọc được?").click()
     expect(page.locator("[data-readers]")).to_contain_text("khach@doitac.example: chưa biết chứng thư")
     page.locator('textarea[name="to"]').fill("an@thanhpho.example")
     page.get_by_role("button", name="Gửi", exact=True).click()
-    expect(page.get_by_text("Đã gửi thư, có mã hoá.")).to_be_visible()
+    expect(page.get_by_text("Đã gửi thư, có mã hóa.")).to_be_visible()
     page.goto(f"/mail/{hall.mailbox('an').id}/1")
     expect(page.locator("[data-protection]")).to_have_count(2)
 
@@ -142,3 +143,53 @@ def test_every_state_stands_outside_the_message(sign_in: SignIn, authorities: Au
     expect(page.locator("iframe.body")).to_have_count(2)
     expect(page.frame_locator("iframe.body >> nth=0").get_by_text("Phần đã ký.")).to_be_visible()
     expect(page.frame_locator("iframe.body >> nth=1").get_by_text("Gui tu danh sach")).to_be_visible()
+
+
+UNIT = "vanthu.snv@thanhpho.example"
+
+
+def ask_for_the_unit(page: Page) -> None:
+    """Write a letter of the unit's and send it, as far as the proof."""
+    page.locator('select[name="author"]').select_option(UNIT)
+    page.get_by_role("button", name="Gửi", exact=True).click()
+    expect(page.get_by_role("heading", name="Ký thay đơn vị")).to_be_visible()
+
+
+def test_a_unit_is_signed_for_with_a_proof_in_between(sign_in: SignIn, hall: TownHall) -> None:
+    page = sign_in("huong")
+    write(page, "binh@thanhpho.example", "Công văn số 5")
+    ask_for_the_unit(page)
+    proof = page.get_by_label("Mật khẩu hiện tại")
+    expect(proof).to_be_focused()
+    proof.fill("sai rồi")
+    proof.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Mật khẩu hiện tại không đúng")
+    assert faults(page) == []
+    assert hall.rows("binh") == []
+    proof.fill(PASSWORD)
+    page.get_by_role("button", name="Ký và gửi").click()
+    expect(page.get_by_text("Đã gửi thư.")).to_be_visible()
+    reader = sign_in("binh")
+    reader.goto(f"/mail/{hall.mailbox('binh').id}/1")
+    expect(reader.locator("[data-protection=valid]")).to_be_visible()
+    expect(reader.frame_locator("iframe.body").get_by_text("Bảng lương tháng này.")).to_be_visible()
+
+
+def test_a_token_of_ones_own_without_script(sign_in: SignIn, authorities: Authorities, hall: TownHall) -> None:
+    token = authorities.certify("an").signer
+    page = sign_in(java_script_enabled=False)
+    page.goto("/compose")
+    page.locator('textarea[name="to"]').fill("binh@thanhpho.example")
+    page.locator('textarea[name="text"]').fill("Công văn số 5")
+    page.get_by_role("button", name="Ký bằng thiết bị của bạn").click()
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Tải tệp cần ký").click()
+    made = b"".join(sign_content([taken.value.path().read_bytes()], Signing([token], authorities.now), detached=True))
+    page.locator("#signature").set_input_files({"name": "thu.p7s", "mimeType": "", "buffer": made[:-3]})
+    page.get_by_role("button", name="Kiểm tra và gửi").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.locator("#signature").set_input_files({"name": "thu.p7s", "mimeType": "", "buffer": made})
+    page.get_by_role("button", name="Kiểm tra và gửi").click()
+    expect(page.get_by_text("Đã gửi thư.")).to_be_visible()
+    page.goto(f"/mail/{hall.mailbox('an', 'Sent').id}/1")
+    expect(page.locator("[data-protection=valid]")).to_be_visible()

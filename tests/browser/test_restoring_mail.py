@@ -34,7 +34,7 @@ def test_deleted_mail_is_found_and_restored(
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_label(subjects[1]).check()
     page.get_by_role("button", name="Khôi phục thư đã chọn").click()
-    expect(page.locator(".notice")).to_contain_text("Đã khôi phục 1 thư vào “Hộp thư đến”.")
+    expect(page.locator(".notice.success")).to_contain_text("Đã khôi phục 1 thư vào “Hộp thư đến”.")
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_role("button", name="Khôi phục tất cả 2 thư").click()
     expect(page.get_by_role("heading", name="Không có gì để khôi phục")).to_be_visible()

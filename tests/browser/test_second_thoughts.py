@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ def test_undone_the_letter_is_open_again_and_nobody_has_it(sign_in: Callable[...
     write(page, subject="Gửi nhầm", text="Chưa xong")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Đã gửi thư.")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("#"))  # the page's script has looked by then
+    assert page.evaluate("Object.keys(localStorage)") == []  # what has gone is not offered as left over
     page.get_by_role("button", name="Hoàn tác").click()
     expect(page.get_by_text("Thư chưa được gửi đi.")).to_be_visible()
     expect(page.get_by_role("textbox", name="Tiêu đề")).to_have_value("Gửi nhầm")

@@ -209,6 +209,21 @@ def test_threads_that_end_leave_no_connection_open(tmp_path: Path) -> None:
     directory.close()
 
 
+def test_as_many_threads_as_there_are_may_read(directory: Directory) -> None:
+    """None waits for another to end: all of a process's threads stay, and each keeps its connection."""
+    number = 40
+    everybody = threading.Barrier(number + 1)
+
+    def read_and_stay() -> None:
+        with directory.read() as conn:
+            assert conn.execute(select(1)).scalar_one() == 1
+        everybody.wait(20)
+
+    for _ in range(number):
+        threading.Thread(target=read_and_stay, daemon=True).start()
+    everybody.wait(20)
+
+
 def test_pragmas(directory: Directory) -> None:
     for connection in (directory.engine.connect(), directory.connect_reader()):
         with connection:

@@ -198,3 +198,34 @@ def test_names_come_beside_their_words(request: pytest.FixtureRequest, tmp_path:
         assert not any(word in ("hà", "lth", "syt") or word.startswith("#") for word, _ in beside)
     go_through(opened, (command.stamp, "0024"), (command.downgrade, "0023"), (command.upgrade, "0024"))
     assert words_in(url) == words
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_signatures_become_those_of_the_own_address(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    """Revision 0023 keeps every signature, there and back; an empty one is none."""
+    url = f"sqlite:///{tmp_path / 'd.db'}" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = open_directory(url)
+    city = found_city(opened)
+    with opened.write() as conn:
+        for name in ("Nguyễn Văn An", "Lê Thị Hà"):
+            city.join(conn, name)
+        an, ha = conn.execute(text("SELECT id, login FROM account ORDER BY login")).all()[:2]
+    go_through(opened, (command.stamp, "head"), (command.downgrade, "0022"))
+    engine_of_old = create_directory_engine(url)
+    with engine_of_old.begin() as connection:
+        kept = text("INSERT INTO signature (account_id, text) VALUES (:account, :text)")
+        connection.execute(kept, [{"account": an.id, "text": "Trân trọng,\nAn"}, {"account": ha.id, "text": ""}])
+    opened = open_directory(url)
+    go_through(opened, (command.stamp, "0022"), (command.upgrade, "0023"))
+    with engine_of_old.connect() as connection:
+        found = connection.execute(text("SELECT account_id, address, signature, is_default FROM identity")).all()
+    assert {tuple(row[:3]) for row in found} == {(an.id, an.login, "Trân trọng,\nAn"), (ha.id, ha.login, None)}
+    assert not any(row.is_default for row in found)
+    opened = open_directory(url)
+    go_through(opened, (command.stamp, "0023"), (command.downgrade, "0022"))
+    with engine_of_old.connect() as connection:
+        found = connection.execute(text("SELECT account_id, text FROM signature")).all()
+    assert {tuple(row) for row in found} == {(an.id, "Trân trọng,\nAn"), (ha.id, "")}
+    engine_of_old.dispose()

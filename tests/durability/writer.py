@@ -180,8 +180,8 @@ def never_sync(store: Store) -> None:
     begin = engine.begin
     event.listen(engine.sql, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
 
-    def begin_as_it_is(connection: Connection, lasting: bool) -> None:
-        begin(connection, True)  # nothing to change
+    def begin_as_it_is(connection: Connection, lasting: bool, **options: bool) -> None:
+        begin(connection, True, **options)  # nothing to change
 
     engine.begin = begin_as_it_is  # type: ignore[assignment]
 

@@ -29,7 +29,8 @@ from directory.ldap.seen import Selection, judge
 from mailserver.imap.grammar.framing import TAG, Broken, Framed, Framer, discard, member_limits
 from mailserver.imap.grammar.syntax import Cursor, SyntaxFault
 from mailserver.imap.table import COMMANDS
-from mailserver.message.attachment_text import CHARACTERS, PACKED, PDF
+from mailserver.message.attachments.reader import AttachmentReader
+from mailserver.message.attachments.text import CHARACTERS, PACKED, PDF
 from mailserver.message.fuzzy import fuzzy
 from mailserver.message.matching import exact_form, needle
 from mailserver.message.searchable import texts_of
@@ -42,7 +43,6 @@ from mailserver.smtp.commands import parse_chunk, parse_mail, parse_rcpt
 from mailserver.smtp.data import DotSink
 from mailserver.smtp.proxy_protocol import ProxyFault, ProxyReader
 from mailserver.smtp.xclient import parse_xclient
-from mailserver.store.fulltext.attachments import AttachmentReader
 from security.arc import ArcResult, seal, validate
 from security.bearer import Bearer
 from security.dkim import read_message, sign, verify
@@ -50,6 +50,7 @@ from security.dkim.verifying import MOST_SIGNATURES
 from security.sasl import External, Login, Plain, SaslFault, SaslRefused, decode_initial
 from security.scram import Scram, ScramProof, make_verifier
 from tests.fuzz.exchange import file_seeds, files
+from tests.fuzz.pictures import picture_seeds, pictures
 from tests.fuzz.smime import smime, smime_seeds
 from tests.mailserver.message.office_files import OPEN, SHARED, SLIDE, WORD, packed, pdf
 from tests.security.keyring import NOW, signer, zone
@@ -377,6 +378,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
         attachments,
         lambda: [pdf("Bao cao"), pdf("x", extra=b"%" * 99), *(each.encode() for each in (WORD, SHARED, SLIDE, OPEN))],
     ),
+    "pictures": (pictures, picture_seeds),
     "sasl": (
         sasl_messages,
         lambda: [

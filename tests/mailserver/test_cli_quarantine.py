@@ -93,7 +93,7 @@ def test_both_ways_out_are_on_record(citymail: Callable[..., Any], config: Path,
     said = citymail("quarantine", "release", ids[0], "--by", "an", "--lang", "en", "--config", config).stdout
     assert "1 messages released" in said
     said = citymail("quarantine", "remove", ids[1], ids[2], "--lang", "vi", "--config", config).stdout
-    assert "đã xóa 2 thư" in said
+    assert "đã hủy 2 thư" in said
     assert "Nothing is in quarantine" in citymail("quarantine", "list", "--lang", "en", "--config", config).stdout
     record = citymail("audit", "search", "--action", "quarantine", "--json", "--config", config).stdout
     assert record.count("quarantine.remove") == 2

@@ -127,7 +127,7 @@ TOGETHER = {
 
 
 @pytest.mark.parametrize(("section", "option"), [each for each in OPTIONS if each not in TOGETHER])
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_what_is_rendered_is_loaded_again(
     tmp_path_factory: pytest.TempPathFactory, section: str, option: str, data: st.DataObject

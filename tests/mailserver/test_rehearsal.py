@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +26,7 @@ def config(tmp_path: Path) -> Config:
             {
                 "city": {"domain": "thanhpho.example", "hostname": "mail.thanhpho.example"},
                 "storage": {"data": "data"},
+                "workers": {"web": 0},
                 "tls": {"certificate": "data/tls/server.pem", "key": "data/tls/server.key"},
             }
         ),
@@ -57,6 +60,36 @@ def test_it_leaves_nothing_behind(config: Config, caplog: pytest.LogCaptureFixtu
         assert system.store.check_consistency() == []
     finally:
         system.close()
+
+
+# What a mail server on SQLite never uses: the database's, the pages', the command line's and the administration's own.
+UNUSED = {
+    *("sqlalchemy.dialects.postgresql", "psycopg", "alembic", "mako"),
+    *("flask", "jinja2", "webmail", "uvicorn", "click", "mailserver.cli", "mailserver.importing", "mailserver.doctor"),
+    *("pypdf", "docx", "openpyxl", "xml.etree", "mailserver.servers.ldap", "mailserver.servers.reporting"),
+    *("mailserver.certifying", "mailserver.key_process", "security.authority", "security.cms", "security.paths"),
+}
+_LOAD = """
+import sys
+from pathlib import Path
+import mailserver.processes
+from mailserver.config import load
+from mailserver.rehearsal import share_memory
+
+share_memory(load(Path(sys.argv[1])))
+print(*sys.modules)
+"""
+
+
+def test_what_every_process_has_in_memory(config: Config) -> None:
+    """Megabytes each, for months."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", _LOAD, str(config.path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (loaded.returncode, loaded.stderr) == (0, "")
+    names = set(loaded.stdout.split())
+    assert "mailserver.servers.imap" in names
+    assert names & UNUSED == set()
 
 
 def test_it_never_fails(config: Config, caplog: pytest.LogCaptureFixture) -> None:

@@ -202,6 +202,9 @@ DECLARATIONS = [
     "background:url({url}",
     "background:'{url}'",
     "symbols:url({url})",
+    "background:url/**/(//1.2.3.4/x)",
+    "background:u/**/rl({url})",
+    "background://**/*;font-family:'*/ url({url}) /*';margin:*/**//",
 ]
 
 # Whole style sheets.
@@ -236,6 +239,8 @@ SHEETS = [
     "{{}}@import '{url}';",
     "@media x{{}}@import '{url}';",
     ":is(p,\\{url}){{background:url({url})}}",
+    "p{{background://**/*}}b{{font-family:'*/ url({url}) /*'}}i{{margin:*/**//}}",
+    "p:/**/before{{content:url({url})}}",
 ]
 
 # Plain text that must stay text (CVE-2023-43770 and its kin: links made out of text).

@@ -60,6 +60,19 @@ def test_scripts_say_only_what_templates_gave_them() -> None:
         assert re.search(rf'{attribute}="[^"]*\{{\{{ _\(', given), attribute
 
 
+def test_vietnamese_is_spelled_as_the_state_spells_it() -> None:
+    """The tone on the first vowel of oa, oe and uy, as in Decree 30/2020/NĐ-CP: khóa, hủy; one spelling everywhere."""
+    otherwise = re.compile(r"(?<!q)(?:o[áàảãạéèẻẽẹ]|u[ýỳỷỹỵ])(?!\w)", re.IGNORECASE)
+    house = FRONT.parents[1]
+    sources = [
+        path_of("vi"),
+        TEMPLATES / "help" / "vi.html",
+        *(path for room in ("directory", "mailserver", "webmail") for path in (house / room).rglob("*.py")),
+    ]
+    found = [(path.name, word) for path in sources for word in otherwise.findall(path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_files_are_up_to_date(language: str) -> None:
     assert path_of(language).read_bytes() == written(updated(language)), "run python -m webmail.catalogues"

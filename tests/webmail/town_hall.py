@@ -36,7 +36,7 @@ from mailserver.delivery.post_office import PostOffice
 from mailserver.message.compose import Draft, compose
 from mailserver.message.entity import Attachment, Correspondent
 from mailserver.servers.web import serve_web
-from mailserver.store import open_store
+from mailserver.store import Store, open_store
 from mailserver.store import reading as store_reading
 from mailserver.store.mailboxes import Mailbox, create_mailbox, find_mailbox, list_mailboxes
 from mailserver.store.messages import Target, append
@@ -44,6 +44,7 @@ from mailserver.store.unscanned import in_mailbox
 from security.passwords import hash_password
 from security.proven import ProvenLogins
 from security.throttle import Throttle
+from tests.webmail.compiled_templates import share_templates
 from webmail.services import WebmailServices
 
 DOMAIN = "thanhpho.example"
@@ -56,6 +57,7 @@ OFFICIALS = {
     "huong": ("Võ Thị Thu Hương", "SNV", "VT"),
 }
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+share_templates()
 
 
 class Clock:
@@ -205,8 +207,14 @@ def build(
     config = replace(config, **changed)
     for name in ("directory.db", "mail.db"):
         shutil.copy((template or _template()) / name, folder / name)
-    directory = open_directory(f"sqlite:///{folder / 'directory.db'}", clock=clock)
-    store = open_store(f"sqlite:///{folder / 'mail.db'}", folder)
+    directory = Directory(
+        f"sqlite:///{folder / 'directory.db'}",
+        clock=clock,
+        random_bits=secrets.randbits,
+        monotonic=time.monotonic,
+        notice_within=0.5,
+    )
+    store = Store(f"sqlite:///{folder / 'mail.db'}", folder)
     gate = Gate(
         directory,
         throttle=Throttle([str(each) for each in config.login.never_slowed], monotonic=time.monotonic),

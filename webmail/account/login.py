@@ -44,6 +44,7 @@ OPEN = frozenset(
             "settings.switch_language",
         ),
         "links.download",
+        "links.unlock",
         *("mta_sts.show", "pki.show", "pki.answer_get", "pki.answer_post"),
     }
 )
@@ -54,7 +55,7 @@ HALF = "password_proven"  # whose password was right, before his code was
 HALF_SECONDS = 300
 RESUMED_FIELDS = (
     "draft", "to", "cc", "bcc", "subject", "text", "html", "in_reply_to", "references", "author", "answers", "mode",
-    "choices", "sign", "encrypt", "secret",
+    "choices", "sign", "encrypt", "secret", "window",
 )  # fmt: skip
 
 

@@ -29,9 +29,11 @@ def show() -> Answer:
         "mailbox.entrust": _("Entrusted the mail to somebody"),
         "mailbox.read": _("Read the closed mailbox as custodian"),
         "mailbox.attach": _("Gave the holders of a position a right to the mailbox"),
+        "mailbox.absence": _("Said that the owner is away, or back"),
         "mailbox.restore": _("Looked for deleted mail, or brought it back"),
         "mailbox.import": _("Brought mail in"),
         "mailbox.export": _("Took mail along"),
+        "contacts.export": _("Took contacts along"),
         "mailbox.passwd": _("Set another password"),
         "app-password.add": _("Made an app password"),
     }

@@ -1,4 +1,4 @@
-"""What a person may choose: language, light or dark, and where he is signed in."""
+"""What a person may choose: language, light or dark, letters as shortcuts, and where he is signed in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from directory.faults import Fault
 from directory.mail import picture_senders
 from directory.mail.account_changes import set_language, set_password
 from directory.mail.accounts import Account, credentials_by_login
-from directory.mail.preferences import CHOICES, UNDO_SEND, prefer
+from directory.mail.preferences import CHOICES, SHORTCUTS, UNDO_SEND, prefer
 from directory.signing_in import sessions
 from directory.signing_in.password_policy import refuse_weak
 from security.passwords import MAX_PASSWORD, MIN_PASSWORD, hash_password
@@ -60,6 +60,16 @@ def choose_width() -> Answer:
     with services().directory.write(origin=request.remote_addr or "") as conn:
         prefer(conn, person().id, name, width)
     return make_response("", 204)
+
+
+@blueprint.post("/settings/shortcuts")
+def choose_shortcuts() -> Answer:
+    wanted = request.form.get("shortcuts", "")
+    if wanted not in CHOICES[SHORTCUTS]:
+        abort(400)
+    with services().directory.write(origin=request.remote_addr or "") as conn:
+        prefer(conn, person().id, SHORTCUTS, wanted)
+    return pages.done(_("Saved."), "/settings#shortcuts")
 
 
 @blueprint.post("/language")

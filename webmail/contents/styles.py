@@ -51,7 +51,7 @@ _PSEUDO_CLASSES = frozenset({"hover", "link", "visited", "active", "first-child"
 _MEDIA_FEATURES = frozenset({"min-width", "max-width", "width", "min-device-width", "max-device-width", "orientation"})
 _MEDIA_WORDS = frozenset({"screen", "all", "only", "and", "print", "portrait", "landscape"}) | _MEDIA_FEATURES
 _NAME = re.compile(r"-?-?[^\W\d][\w-]*\Z")
-_STRING = re.compile(r"[^\\<>\"'\n\r\f{}@;]*\Z")
+_STRING = re.compile(r"[^\\<>\"'\n\r\f{}@;()/*:]*\Z")
 
 
 class _UnsafeStyle(Exception):
@@ -63,12 +63,12 @@ def filter_declarations(text: str) -> str:
     """The declarations of a ``style`` attribute that may stay; ``""`` when none may."""
     if len(text) > MAX_ATTRIBUTE or "\\" in text:
         return ""
-    return _declarations(tinycss2.parse_blocks_contents(text, skip_comments=True, skip_whitespace=True))
+    return _declarations(tinycss2.parse_blocks_contents(text, skip_whitespace=True))
 
 
 def filter_style_sheet(text: str) -> str:
     """The rules of a ``<style>`` element that may stay."""
-    rules = tinycss2.parse_stylesheet(text[:MAX_SHEET], skip_comments=True, skip_whitespace=True)
+    rules = tinycss2.parse_stylesheet(text[:MAX_SHEET], skip_whitespace=True)
     return "\n".join(_rules(rules[:MAX_RULES], nested=False))
 
 
@@ -77,14 +77,12 @@ def _rules(rules: Iterable[Any], *, nested: bool) -> list[str]:
     for rule in rules:
         try:
             if rule.type == "qualified-rule":
-                body = _declarations(
-                    tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
-                )
+                body = _declarations(tinycss2.parse_blocks_contents(rule.content, skip_whitespace=True))
                 if body:
                     kept.append(f"{_selector(rule.prelude)}{{{body}}}")
             elif rule.type == "at-rule" and rule.lower_at_keyword == "media" and rule.content and not nested:
                 condition = _media(rule.prelude)
-                inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+                inner = tinycss2.parse_rule_list(rule.content, skip_whitespace=True)
                 body = "".join(_rules(inner[:MAX_RULES], nested=True))
                 if body:
                     kept.append(f"@media {condition}{{{body}}}")
@@ -107,13 +105,12 @@ def _declarations(items: Iterable[Any]) -> str:
     return ";".join(kept)
 
 
-def _value(tokens: Iterable[Any], *, strings: bool = False) -> str:
-    out = []
+def _value(tokens: Iterable[Any], *, strings: bool = False, reckoned: bool = False) -> str:
+    out: list[str] = []
     for token in tokens:
-        if token.type == "whitespace":
-            out.append(" ")
-        elif token.type == "comment":
-            continue
+        if token.type in ("whitespace", "comment"):
+            if out[-1:] != [" "]:
+                out.append(" ")  # what a comment kept apart must not become another token: "url/**/(", "//**/*"
         elif token.type == "ident" and _NAME.match(token.value):
             out.append(token.value)
         elif token.type in ("number", "percentage", "dimension"):
@@ -125,9 +122,9 @@ def _value(tokens: Iterable[Any], *, strings: bool = False) -> str:
         elif token.type == "string" and strings and _STRING.match(token.value):
             out.append(f"'{token.value}'")
         elif token.type == "function" and token.lower_name in ALLOWED_FUNCTIONS:
-            out.append(f"{token.lower_name}({_value(token.arguments)})")
-        elif token.type == "() block":
-            out.append(f"({_value(token.content)})")
+            out.append(f"{token.lower_name}({_value(token.arguments, reckoned=True)})")
+        elif token.type == "() block" and reckoned:
+            out.append(f"({_value(token.content, reckoned=True)})")
         else:
             raise _UnsafeStyle
     return "".join(out)
@@ -149,6 +146,8 @@ def _selector(tokens: Iterable[Any]) -> str:
     out = []
     after_colon = False
     for token in tokens:
+        if token.type == "comment":
+            continue
         if token.type == "ident" and _NAME.match(token.value):
             if after_colon and token.lower_value not in _PSEUDO_CLASSES:
                 raise _UnsafeStyle
@@ -159,7 +158,7 @@ def _selector(tokens: Iterable[Any]) -> str:
             out.append(" ")
         elif token.type == "literal" and token.value in {".", ",", ">", "+", "~", "*", ":"}:
             out.append(token.value)
-        elif token.type != "comment":
+        else:
             raise _UnsafeStyle
         after_colon = token.type == "literal" and token.value == ":"
     selector = "".join(out).strip()

@@ -38,7 +38,7 @@ export async function perform(data: FormData, reading = false): Promise<void> {
   const list = whatIn(part("list"));
   const choice = chosen();
   const focus = reading && part("reading").contains(document.activeElement) ? "#thread-subject" : "";
-  const seen = foreseeHere(action, items, String(data.get("label") ?? ""), !single);
+  const seen = foreseeHere(data, action, items, !single);
   const leave = reading && (removes(action) || action === "unread") ? afterLeaving(action) : "";
   const left = leave ? go(leave, focus) : null;
   const stayed = whereabouts();
@@ -73,19 +73,20 @@ function go(address: string, focus: string): Promise<void> {
 function afterLeaving(action: string): string {
   const tools = at("[data-reading-tools]")!;
   const back = tools.dataset.back ?? "";
-  if (action === "unread" || window.matchMedia("(max-width: 1179px)").matches) return back;
+  if (action === "unread" || window.matchMedia("not all and (min-width: 73.75em)").matches) return back;
   const near = all<HTMLAnchorElement>("[data-older], [data-newer]", tools).filter((link) => !isLeaving(itemAt(link)));
   return (near.find((link) => link.matches("[data-older]")) ?? near[0])?.href ?? back;
 }
 
 // The choice is used up; the keyboard goes on where the messages were.
-function foreseeHere(action: string, items: string[], label: string, usesChoice: boolean): Act {
+function foreseeHere(data: FormData, action: string, items: string[], usesChoice: boolean): Act {
   const place = part("list");
+  const named = (name: string): string => String(data.get(name) ?? "");
   const focused = place.contains(document.activeElement);
   const rows = all(".row", place);
   const row = focusedRow() ?? rowOf(items.at(-1) ?? "");
   const last = row ? rows.indexOf(row) : -1;
-  const seen = still(place, () => foresee(action, items, label));
+  const seen = still(place, () => foresee(action, items, named("label"), named("target")));
   if (usesChoice) {
     late.delete("list"); // it is asked for when the server has answered
     choose({ items: new Set(), everything: null });

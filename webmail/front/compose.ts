@@ -16,11 +16,7 @@ import { LetterText } from "./writing/text";
 
 class MailComposer extends HTMLElement {
   private readonly sheet = new Sheet(this);
-  private readonly saving: Saving = new Saving(
-    this.sheet,
-    () => this.words,
-    `${document.body.dataset.account} ${this.dataset.mailbox}`,
-  );
+  private readonly saving: Saving = new Saving(this.sheet, () => this.words);
   private readonly words: LetterText = new LetterText(this, this.sheet, () => this.saving.changed());
 
   connectedCallback(): void {
@@ -49,8 +45,8 @@ class MailComposer extends HTMLElement {
     });
     if (sheet.field("to").value) words.focus();
     else sheet.field("to").focus();
-    claim(saving.tab);
-    offerLeftOver(this, sheet, saving.owner, (kept) => this.restore(kept));
+    claim(saving.window);
+    offerLeftOver(this, sheet, (kept) => this.restore(kept));
   }
 
   private foldable(button: HTMLElement): HTMLElement {

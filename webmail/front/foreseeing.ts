@@ -1,6 +1,7 @@
-// What will be so in a moment is shown now, in the list and on the open message.  A list that was asked for before the
-// server had done it knows nothing of it yet: on such a list it is shown again.
+// What will be so in a moment is shown now, in the list, on the open message and beside the mailboxes.  A list that was
+// asked for before the server had done it knows nothing of it yet: on such a list it is shown again.
 
+import { type Differences, differences, showCounts } from "./counts";
 import { all, at, setIcon } from "./dom";
 import { rowOf } from "./rows";
 
@@ -11,6 +12,7 @@ export interface Act {
   until: number; // the last request that cannot know of it
   done: boolean;
   before: Map<string, State>;
+  counts: Differences;
 }
 
 interface State {
@@ -20,18 +22,24 @@ interface State {
 }
 
 const REMOVING = new Set(["snooze", "wake", "archive", "delete", "junk", "inbox", "move"]);
+const newest = { list: 0, sidebar: 0 }; // the requests whose answers are on the page
 let acts: Act[] = [];
 
 export const removes = (action: string): boolean => REMOVING.has(action);
 
-export function foresee(action: string, items: string[], label = ""): Act {
-  const act: Act = { action, items, label, until: Number.POSITIVE_INFINITY, done: false, before: new Map() };
+// `target`: the mailbox that the messages are moved to.
+export function foresee(action: string, items: string[], label = "", target = ""): Act {
+  const before = new Map<string, State>();
   for (const item of items) {
     const [shown] = placesOf(item);
-    if (shown) act.before.set(item, stateOf(shown, label));
+    if (shown) before.set(item, stateOf(shown, label));
   }
+  const unread = new Map([...before].map(([item, state]) => [item, state.unread]));
+  const counts = differences(action, unread, removes(action), target);
+  const act: Act = { action, items, label, until: Number.POSITIVE_INFINITY, done: false, before, counts };
   acts.push(act);
   apply(act);
+  count();
   return act;
 }
 
@@ -47,14 +55,20 @@ export function takeBack(act: Act): void {
     if (removes(act.action)) for (const row of rowsOf(item)) row.hidden = false;
     change(act, item, before);
   }
-  acts.forEach(apply);
+  unknownTo("list").forEach(apply);
+  count();
 }
 
-// The list is now the one of this request.  Nothing older will come.
-export function foreseeAgain(order: number): void {
-  acts = acts.filter((act) => act.until >= order);
-  acts.forEach(apply);
+// This part is now the one of this request.  Nothing older will come.
+export function foreseeAgain(part: keyof typeof newest, order: number): void {
+  newest[part] = order;
+  acts = acts.filter((act) => act.until >= Math.min(newest.list, newest.sidebar));
+  if (part === "list") unknownTo("list").forEach(apply);
+  else count();
 }
+
+const unknownTo = (part: keyof typeof newest): Act[] => acts.filter((act) => act.until >= newest[part]);
+const count = (): void => showCounts(unknownTo("sidebar").map(({ counts }) => counts));
 
 // Asked for once more while it is under way: a second click.
 export const isLeaving = (item: string): boolean =>

@@ -4,17 +4,29 @@ import { perform } from "./acting";
 import { chosen as choice } from "./choosing";
 import { all, at, target } from "./dom";
 import { focusedRow, rowOf } from "./rows";
-import { reveal } from "./showing";
+import { reveal, soughtPlace } from "./showing";
 import { undoLast } from "./toasts";
 
 type Key = (event: KeyboardEvent) => boolean; // false: nothing was done with it
 
 const TYPING = 'input:not([type="checkbox"]), textarea, select, [contenteditable="true"]';
 
+// After a g: where the next letter leads.
+const PLACES = new Map(
+  Object.entries({ i: "inbox", s: "flagged", b: "snoozed", d: "drafts", t: "sent", a: "archive", c: "contacts" }),
+);
+const PATIENCE = 1500; // milliseconds
+let leapt = Number.NEGATIVE_INFINITY;
+
 export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (target(event)?.closest(TYPING) || at("dialog[open]")) return;
-  if (KEYS.get(event.key)?.(event)) event.preventDefault();
+  const isCharacter = event.key.length === 1;
+  if (isCharacter && document.body.dataset.shortcuts === "off") return;
+  const isPlace = isCharacter && performance.now() - leapt < PATIENCE;
+  if (isCharacter) leapt = Number.NEGATIVE_INFINITY;
+  // A letter that leads nowhere does nothing: it was not meant for what is on the page.
+  if (isPlace ? leap(event.key) : KEYS.get(event.key)?.(event)) event.preventDefault();
 }
 
 const KEYS = new Map<string, Key>(
@@ -28,6 +40,7 @@ const KEYS = new Map<string, Key>(
     u: () => click("[data-reading-tools] .back"),
     x: () => choose(),
     c: () => go("/compose"),
+    g: () => beginLeap(),
     r: () => follow("[data-reply]"),
     a: () => follow("[data-reply-all]"),
     f: () => follow("[data-forward]"),
@@ -52,13 +65,18 @@ const KEYS = new Map<string, Key>(
 const reading = (): HTMLFormElement | null =>
   document.body.classList.contains("has-thread") ? at<HTMLFormElement>("[data-reading-tools]") : null;
 const row = (): HTMLElement | null => focusedRow() ?? at(".row.current");
-const wide = (): boolean => window.matchMedia("(min-width: 1180px)").matches;
+const wide = (): boolean => window.matchMedia("(min-width: 73.75em)").matches;
 
 function step(by: number): boolean {
   if (reading() && (!focusedRow() || !wide())) return click(by > 0 ? "[data-older]" : "[data-newer]");
   const rows = all(".row:not([hidden])");
   const here = row();
-  const next = rows[Math.min(Math.max((here ? rows.indexOf(here) : -1) + by, 0), rows.length - 1)];
+  const sought = soughtPlace();
+  const index = (here ? rows.indexOf(here) : -1) + by;
+  // Beyond the rows that are here, as fast as the key repeats.
+  if (sought !== null) return reveal(sought + by);
+  if (here && !rows[index]) return reveal(Number(here.ariaRowIndex) - 1 + by);
+  const next = rows[Math.max(index, 0)];
   if (!next) return false;
   at(".row-link", next)!.focus();
   next.scrollIntoView({ block: "nearest" });
@@ -88,6 +106,17 @@ function choose(): boolean {
   const box = here && at('input[type="checkbox"]', here);
   box?.click();
   return Boolean(box);
+}
+
+function beginLeap(): boolean {
+  leapt = performance.now();
+  return true;
+}
+
+function leap(letter: string): boolean {
+  const place = PLACES.get(letter);
+  if (!place) return false;
+  return click(`[data-use="${place}"] a, a[data-use="${place}"]`);
 }
 
 function search(): boolean {

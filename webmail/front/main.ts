@@ -1,15 +1,19 @@
 // The script layer.  Everything here is comfort: each page and each form works without it.
 
+import { startDays } from "./days";
 import { all, at, closest } from "./dom";
 import { startDragging } from "./dragging";
 import { startFrames } from "./frames";
 import { onKey } from "./keys";
+import { startLeftOver } from "./left-over";
 import { startLive } from "./live";
-import { forgetAll } from "./local";
+import { forgetSent } from "./local";
 import { startMail } from "./mail";
 import { startMenus } from "./menus";
 import { startPanes } from "./panes";
 import { retireOffers } from "./toasts";
+
+forgetSent();
 
 document.addEventListener("keydown", onKey);
 
@@ -26,11 +30,6 @@ document.addEventListener("click", (event) => {
     menu?.removeAttribute("open");
     at<HTMLDialogElement>("#keys")?.showModal();
   }
-});
-
-// What was being written is nobody else's at this desk.
-document.addEventListener("submit", (event) => {
-  if ((event.target as HTMLFormElement).getAttribute("action") === "/logout") forgetAll();
 });
 
 // On a phone the mailboxes slide in; without script the same happens by the address (:target).
@@ -62,3 +61,5 @@ startPanes();
 startDragging();
 retireOffers();
 startMenus();
+startDays();
+startLeftOver();

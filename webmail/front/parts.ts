@@ -39,11 +39,12 @@ export function put({ fragments: found }: Parts, order: number): void {
       adopt();
       if (name !== "list") continue;
       place.setAttribute("aria-label", at("h1", place)?.firstChild?.textContent?.trim() ?? "");
-      foreseeAgain(order);
+      foreseeAgain("list", order);
     } else if (name === "list") {
       putList(place, fresh, order);
     } else {
       morph(place, fresh);
+      if (name === "sidebar") foreseeAgain("sidebar", order);
     }
   }
 }
@@ -54,9 +55,10 @@ function putList(place: HTMLElement, fresh: DocumentFragment, order: number): vo
   const elsewhere = beginning(place) !== beginning(fresh);
   const choice = chosen();
   still(place, () => {
+    makeRoom(fresh);
     morph(place, fresh, elsewhere ? () => false : isChosen);
     makeRoom();
-    foreseeAgain(order);
+    foreseeAgain("list", order);
   });
   if (elsewhere) choose(choice);
 }
@@ -67,9 +69,10 @@ function putRows(place: HTMLElement, fresh: DocumentFragment, order: number): vo
   if (!rows || (shown.get("list") ?? 0) > order) return;
   const choice = chosen();
   still(place, () => {
+    makeRoom(rows);
     morph(place, rows);
     makeRoom();
-    foreseeAgain(order);
+    foreseeAgain("list", order);
   });
   choose(choice);
   markCurrent(location.pathname);

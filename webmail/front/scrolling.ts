@@ -6,6 +6,7 @@ import { at } from "./dom";
 
 const BLOCK = 100; // rows that are asked for at once
 const MARGIN = 20; // rows beyond each edge that are there before they are seen
+const FIRST = 4; // such rows where the reader jumped to: what he looks at comes first, and then the block about it
 const HIGHEST = 15_000_000; // pixels that every browser can scroll
 
 export interface Span {
@@ -41,17 +42,18 @@ function heightOf(rows: HTMLElement): number {
   return row ? row.getBoundingClientRect().height : 45;
 }
 
-// Room for the rows that are not on the page.
-export function makeRoom(): void {
+// Room for the rows that are not on the page; for those that will not be, before `fresh` ones are put there: a list that
+// is short for a moment loses its place.
+export function makeRoom(fresh?: ParentNode): void {
   const rows = list();
   if (!rows) return;
   const height = heightOf(rows);
-  const { first, count } = loaded(rows);
+  const { first, count } = loaded((fresh && at("[data-rows][data-first]", fresh)) ?? rows);
   if (total(rows) * height > HIGHEST) {
     rows.removeAttribute("data-first");
     return;
   }
-  // On what is never morphed: without its room the list would be short for a moment, and lose its place.
+  // On what is never morphed, for the same reason.
   const { style } = rows.closest<HTMLElement>("#list")!;
   style.setProperty("--above", `${first * height}px`);
   style.setProperty("--below", `${Math.max(0, total(rows) - first - count) * height}px`);
@@ -75,10 +77,10 @@ export function lacking(): Span | null {
   const height = heightOf(rows);
   tellPlace(rows, height);
   const { first, count } = loaded(rows);
-  const top = Math.max(0, Math.floor(rows.scrollTop / height) - MARGIN);
-  const bottom = Math.min(total(rows), Math.ceil((rows.scrollTop + rows.clientHeight) / height) + MARGIN);
-  if (top >= first && bottom <= first + count) return null;
-  return around(rows, height);
+  const from = Math.floor(rows.scrollTop / height);
+  const to = Math.min(total(rows), Math.ceil((rows.scrollTop + rows.clientHeight) / height));
+  if (Math.max(0, from - MARGIN) >= first && Math.min(total(rows), to + MARGIN) <= first + count) return null;
+  return from >= first + count || to <= first ? around(rows, height, 0, FIRST) : around(rows, height);
 }
 
 // The rows about where the reader looks, as many as are shown.
@@ -90,9 +92,9 @@ export function inSight(): Span | null {
   return near.first < first || near.first + near.count > first + count ? near : { first, count: Math.max(count, 50) };
 }
 
-function around(rows: HTMLElement, height: number): Span {
+function around(rows: HTMLElement, height: number, least = BLOCK, margin = MARGIN): Span {
   const seen = Math.ceil(rows.clientHeight / height);
-  const count = Math.max(BLOCK, seen + 2 * MARGIN);
+  const count = Math.max(least, seen + 2 * margin);
   const middle = Math.floor(rows.scrollTop / height + seen / 2);
   return { first: Math.max(0, Math.min(middle - Math.floor(count / 2), total(rows) - count)), count };
 }

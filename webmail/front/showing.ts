@@ -141,6 +141,7 @@ export function catchUp(): void {
 let filling = false;
 
 async function fill(): Promise<void> {
+  focusSought();
   const name = scrollingList();
   const span = lacking();
   if (filling || !name || !span) return;
@@ -186,30 +187,36 @@ async function finish(): Promise<void> {
   }
 }
 
-// The row at this place gets the focus, wherever in the list it is.
+// The row at this place gets the focus, wherever in the list it is, as soon as it is there.
+let sought: number | null = null;
+let givingUp = 0;
+
+export const soughtPlace = (): number | null => sought;
+
 export function reveal(place: number): boolean {
   const rows = at("[data-rows]");
   if (!rows) return false;
   const last = Number(rows.dataset.total ?? rows.children.length) - 1;
-  const wanted = Math.min(place, last);
-  scrollTo(wanted);
-  const focus = (): boolean => {
-    const link = at(`.row[aria-rowindex="${wanted + 1}"] .row-link`);
-    link?.focus({ preventScroll: true });
-    link?.scrollIntoView({ block: "nearest" });
-    return Boolean(link);
-  };
-  if (focus()) return true;
-  const watching = new MutationObserver(() => {
-    if (focus()) watching.disconnect();
-  });
-  watching.observe(rows, { childList: true });
-  window.setTimeout(() => watching.disconnect(), 5000);
+  sought = Math.max(0, Math.min(place, last));
+  scrollTo(sought);
+  window.clearTimeout(givingUp);
+  givingUp = window.setTimeout(() => {
+    sought = null;
+  }, 5000);
+  focusSought();
   return true;
 }
 
+function focusSought(): void {
+  const link = sought === null ? null : at(`.row[aria-rowindex="${sought + 1}"] .row-link`);
+  if (!link) return;
+  sought = null;
+  link.focus({ preventScroll: true });
+  link.scrollIntoView({ block: "nearest" });
+}
+
 function title(text: string): void {
-  const unread = at(".mailboxes li:first-child .count")?.firstChild?.textContent?.trim();
+  const unread = at(".mailboxes li:first-child .count:not([hidden])")?.firstChild?.textContent?.trim();
   const tail = document.title.split(" · ").at(-1);
   if (text) document.title = `${unread ? `(${unread}) ` : ""}${text} · ${tail}`;
 }

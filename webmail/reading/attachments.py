@@ -1,8 +1,9 @@
 """Attachments out: as downloads, or, for a few kinds of picture, to look at in place.
 
-A stranger's file never gets to decide how a browser treats it: only raster pictures are given inline, with their type
-confirmed by their first octets; everything else is a download of an inert type.  Both carry nosniff and a policy that
-forbids everything and sandboxes.
+A stranger's file never gets to decide how a browser treats it: only raster pictures are given inline, and those drawn
+anew (``mailserver.message.attachments.drawing``), so that no octet of the file itself is among what is shown;
+everything else is a download of an inert type, octet for octet.  Both carry nosniff and a policy that forbids
+everything and sandboxes.
 
 Standards: RFC 6266 (Content-Disposition), RFC 8187; RFC 2183.
 """
@@ -10,11 +11,13 @@ Standards: RFC 6266 (Content-Disposition), RFC 8187; RFC 2183.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, request
 
+from mailserver.message.attachments.readers import LARGE_SIDE, SIDE
 from mailserver.message.pictures import picture_type
 from mailserver.message.structure import Part
 from mailserver.store import reading as store_reading
@@ -28,6 +31,14 @@ blueprint = Blueprint("attachments", __name__)
 POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 
+_LOOKED_INTO = re.compile(r"/mail/\d+/\d+/part/\d+/(?:inline|shown)|/compose/picture/.*")
+
+
+def is_looked_into(path: str) -> bool:
+    """Whether the answer waits until a stranger's file was looked into."""
+    return _LOOKED_INTO.fullmatch(path) is not None
+
+
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>")
 def download(mailbox_id: int, uid: int, index: int) -> Response:
     _, part, octets = load_part(mailbox_id, uid, index)
@@ -36,15 +47,19 @@ def download(mailbox_id: int, uid: int, index: int) -> Response:
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>/inline")
 def inline(mailbox_id: int, uid: int, index: int) -> Response:
-    return as_picture(*load_part(mailbox_id, uid, index))
+    """``large``: 1 to look closer."""
+    side = LARGE_SIDE if request.args.get("large") == "1" else SIDE
+    return as_picture(*load_part(mailbox_id, uid, index), side)
 
 
-def as_picture(contents: Contents, part: Part, octets: bytes) -> Response:
+def as_picture(contents: Contents, part: Part, octets: bytes, side: int = SIDE) -> Response:
     """To look at in place, if that is what the octets are; else a download."""
-    kind = picture_type(octets)
+    drawn = services().attachments.picture(octets, side, is_secret=contents.is_encrypted)
+    kind = picture_type(drawn)
     if kind is None:
         return as_download(octets, part_name(part), part.media_type)
-    response = _guarded(octets, kind, "inline", part_name(part))
+    name = f"{part_name(part).rpartition('.')[0] or 'picture'}.{kind.removeprefix('image/')}"
+    response = _guarded(drawn, kind, "inline", name)
     if not contents.is_encrypted:
         response.headers["Cache-Control"] = "private, max-age=3600"
     return response

@@ -1,7 +1,7 @@
 """Taking mail along: what was chosen as one mbox file, or as a zip archive of messages.
 
-More than a page of it is asked for with a proof: whoever finds an open browser shall not carry a mailbox away.  Every
-export is on record.  What is encrypted stays so.
+More than one message is asked for with a proof: whoever finds an open browser shall not carry a mailbox away, nor page
+by page.  Every export is on record.  What is encrypted stays so.
 
 Standards: RFC 4155 (``mailserver.message.mbox``).
 Limits: ``search.MOST_FOUND`` messages, ``LARGEST`` octets.
@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, abort, request
 from werkzeug.wsgi import FileWrapper
 
 from directory.record import record
@@ -23,8 +23,8 @@ from mailserver.store import reading as store_reading
 from mailserver.store.reading import as_ranges
 from webmail import pages
 from webmail.account.login import account, local_path, person
-from webmail.account.proving import has_second_factor, prove
-from webmail.languages import _
+from webmail.account.proving import ask_first
+from webmail.languages import _, ngettext
 from webmail.pages import Answer
 from webmail.reading import choosing
 from webmail.reading.attachments import as_download, file_name
@@ -34,7 +34,6 @@ from webmail.services import services
 blueprint = Blueprint("exporting", __name__)
 
 FORMATS = {"mbox": "application/mbox", "zip": "application/zip"}
-WITHOUT_PROOF = 50
 LARGEST = 1 << 30
 _COLUMNS = ("uid", "message_id", "internal_date", "author_address", "subject", "size")
 _AT_A_TIME = 100
@@ -49,12 +48,10 @@ def export() -> Answer:
     chosen = choosing.chosen()
     if not chosen.count:
         return pages.refused(_("Choose at least one message first."), back, 400)
-    if chosen.count > WITHOUT_PROOF:
-        password = request.form.get("password")
-        if password is None:
-            return _ask(chosen, kind, back)
-        if wrong := prove(password, request.form.get("code", "")):
-            return wrong.slow(_ask(chosen, kind, back, wrong.text))
+    if chosen.count > 1:
+        count = ngettext("%(num)s message in one file.", "%(num)s messages in one file.", chosen.count)
+        if asked := ask_first(_("Take mail along"), count, back):
+            return asked
     with services().store.read() as conn:
         size = sum(row.size for mailbox_id, uids in chosen.places.items()
                    for row in store_reading.fetch(conn, mailbox_id, as_ranges(uids), ("size",)))  # fmt: skip
@@ -71,26 +68,6 @@ def export() -> Answer:
     response.response = FileWrapper(file, 256 * 1024)
     response.content_length = length
     return response
-
-
-def _ask(chosen: Chosen, kind: str, back: str, fault: str = "") -> Response:
-    with services().store.read() as conn:
-        side = pages.sidebar(conn)
-    page = pages.render(
-        "export.html",
-        _("Take mail along"),
-        sidebar=side,
-        current=None,
-        count=chosen.count,
-        kind=kind,
-        back=back,
-        everything=request.form.get("all", ""),
-        items=request.form.getlist("item"),
-        fault=fault,
-        asks_code=has_second_factor(),
-    )
-    page.status_code = 422 if fault else 200
-    return page
 
 
 def _messages(chosen: Chosen) -> Iterator[tuple[Any, bytes]]:

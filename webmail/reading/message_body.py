@@ -37,7 +37,7 @@ from webmail.contents.heads import read_head
 from webmail.contents.plain_text import text_to_html
 from webmail.contents.sanitize import CleanHtml, clean_message
 from webmail.formatting import full_time
-from webmail.languages import _
+from webmail.languages import _, choose
 from webmail.reading import listing, pictures
 from webmail.services import services
 from webmail.smime.contents import COLUMNS, Contents, contents_of
@@ -66,19 +66,24 @@ class Body:
 def show(mailbox_id: int, uid: int) -> Response:
     """``signed``: 1 for what was signed alone, 0 for all else, where the reading page shows them apart."""
     body = _body(mailbox_id, uid, show_remote=request.args.get("pictures") == "1", signed=request.args.get("signed"))
-    return frame(body.out, body.styles, _here(mailbox_id, uid), show_remote=body.is_remote, paper=body.is_paper)
+    here = _here(mailbox_id, uid)
+    return frame(_title(body), body.out, body.styles, here, show_remote=body.is_remote, paper=body.is_paper)
 
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/print")
 def to_print(mailbox_id: int, uid: int) -> Response:
     """For paper: who, to whom and when above the text, in a document that is as shut in as the text alone."""
     body = _body(mailbox_id, uid, show_remote=request.args.get("pictures") == "1")
-    out = [_printed_head(body), *body.out]
-    return frame(out, body.styles, _here(mailbox_id, uid), show_remote=body.is_remote, paper=True)
+    out = [_printed_head(body), "<main>", *body.out, "</main>"]
+    return frame(_title(body), out, body.styles, _here(mailbox_id, uid), show_remote=body.is_remote, paper=True)
 
 
 def _here(mailbox_id: int, uid: int) -> str:
     return f"/mail/{mailbox_id}/{uid}"
+
+
+def _title(body: Body) -> str:
+    return read_head(body.header).subject or _("(no subject)")
 
 
 def _printed_head(body: Body) -> str:
@@ -92,8 +97,7 @@ def _printed_head(body: Body) -> str:
         *((_("Checked"), f"{each.title}. {each.reason}") for each in body.sayings),
     ]
     rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in lines if text)
-    subject = head.subject or _("(no subject)")
-    return f'<header class="printed"><h1>{escape(subject)}</h1><dl>{rows}</dl></header>'
+    return f'<header class="printed"><h1>{escape(_title(body))}</h1><dl>{rows}</dl></header>'
 
 
 def _body(mailbox_id: int, uid: int, *, show_remote: bool, signed: str | None = None) -> Body:
@@ -155,13 +159,17 @@ def _clean(text: str, layout: Layout, here: str, show_remote: bool) -> CleanHtml
     return clean_message(text, inline_image=inline_image, remote_image=remote_image)
 
 
-def frame(out: list[str], styles: list[str], here: str, *, show_remote: bool, paper: bool) -> Response:
-    """``paper``: HTML mail is written for white paper; plain text follows the reader's light or dark theme."""
+def frame(title: str, out: list[str], styles: list[str], here: str, *, show_remote: bool, paper: bool) -> Response:
+    """``paper``: HTML mail is written for white paper; plain text follows the reader's light or dark theme.
+
+    In which language others wrote is not known: it is read out in the reader's.
+    """
+    kind = "paper" if paper else f"theme-{pages.theme()}"
     sheet = "\n".join([_own_style(), *styles])
     document = (
-        f'<!doctype html><html lang="" class="{"paper" if paper else "theme-" + pages.theme()}"><head>'
+        f'<!doctype html><html lang="{choose()}" class="{kind}"><head>'
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{sheet}</style><title></title></head><body>{''.join(out)}</body></html>"
+        f"<style>{sheet}</style><title>{escape(title)}</title></head><body>{''.join(out)}</body></html>"
     )
     response = make_response(document)
     response.headers["Content-Security-Policy"] = policy(here, show_remote=show_remote)

@@ -5,27 +5,23 @@ sandbox as the text of a message (``webmail.reading.message_body``): no script o
 asked of anybody.
 
 PDF is shown as its text: browsers give their PDF viewer to no sandboxed frame, and outside of one a stranger's file
-would be a document of this very site.  Its text, and that of office documents, is taken out by the index's reader in a
-process of its own under limits (``mailserver.message.attachment_child``).
+would be a document of this very site.  Its text, and that of office documents, is taken out by the index's reader, and
+pictures are drawn anew, in a process of its own under limits (``mailserver.message.attachments.child``).
 
 Standards: CSP Level 3 §6.3 (sandbox).
-Limits: ``LARGEST`` octets; ``SHOWN`` characters; documents ``AT_ONCE`` at a time for ``SECONDS`` each.
+Limits: ``LARGEST`` octets; ``SHOWN`` characters; those of ``mailserver.message.attachments.readers``.
 """
 
 from __future__ import annotations
 
-import threading
 from html import escape
 
 from flask import Blueprint, Response
 
 from mailserver.message import charsets
-from mailserver.message.attachment_text import FILE_LIMIT, kind_of
-from mailserver.message.pictures import picture_type
+from mailserver.message.attachments.text import FILE_LIMIT, kind_of
 from mailserver.message.structure import Part
 from mailserver.message.text import TEXT_LIMIT
-from mailserver.refusals import TryLater
-from mailserver.store.fulltext.attachments import AttachmentReader
 from webmail import pages
 from webmail.contents.body_parts import Attachment, part_name
 from webmail.contents.plain_text import text_to_html
@@ -40,11 +36,9 @@ blueprint = Blueprint("previews", __name__)
 
 LARGEST = FILE_LIMIT
 SHOWN = 500_000
-SECONDS = 15.0
-AT_ONCE = 2
+_NARROW = "(max-width: 900px)"  # where a large picture is but octets to load
 _PICTURES = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp", "avif"})
 _TEXTS = frozenset({"txt", "csv", "tsv", "log", "md", "json", "xml", "yml", "yaml", "ini", "ics", "vcf", "eml"})
-_room = threading.BoundedSemaphore(AT_ONCE)
 
 
 @blueprint.app_template_test("previewed")
@@ -76,21 +70,23 @@ def show(mailbox_id: int, uid: int, index: int) -> Answer:
 
 @blueprint.get("/mail/<int:mailbox_id>/<int:uid>/part/<int:index>/shown")
 def frame(mailbox_id: int, uid: int, index: int) -> Response:
-    _contents, part, octets = load_part(mailbox_id, uid, index)
+    contents, part, octets = load_part(mailbox_id, uid, index)
     here = f"/mail/{mailbox_id}/{uid}"
-    out, styles, paper = _rendered(part, octets, f"{here}/part/{index}/inline")
+    out, styles, paper = _rendered(part, octets, f"{here}/part/{index}/inline", is_secret=contents.is_encrypted)
     if not out:
         none = _("There is no preview of this file. Download it to look at it.")
         out = [f'<p class="note">{escape(none)}</p>']
-    return message_body.frame(out, styles, here, show_remote=False, paper=paper)
+    return message_body.frame(part_name(part), out, styles, here, show_remote=False, paper=paper)
 
 
-def _rendered(part: Part, octets: bytes, picture: str) -> tuple[list[str], list[str], bool]:
+def _rendered(part: Part, octets: bytes, picture: str, *, is_secret: bool) -> tuple[list[str], list[str], bool]:
     """What stands in the frame, its sheets of style, and whether it is for white paper; nothing without a preview."""
     if len(octets) > LARGEST:
         return [], [], False
-    if picture_type(octets) is not None:
-        return [f'<img src="{escape(picture)}" alt="{escape(part_name(part))}">'], [], False
+    if services().attachments.picture(octets, is_secret=is_secret):
+        small = f'<source media="{_NARROW}" srcset="{escape(picture)}">'
+        large = f'<img src="{escape(picture)}?large=1" alt="{escape(part_name(part))}">'
+        return [f"<picture>{small}{large}</picture>"], [], False
     if part.media_type == "text/html":
         clean = clean_message(charsets.decode(octets[:TEXT_LIMIT], part.charset), inline_image=lambda _cid: None)
         return [f'<div class="html">{clean.html}</div>'], [clean.styles], True
@@ -105,13 +101,7 @@ def _text(part: Part, octets: bytes) -> str:
     kind = kind_of(part)
     if kind is None:
         return charsets.decode(octets[:TEXT_LIMIT], part.charset) if _is_text(part) else ""
-    if not _room.acquire(timeout=SECONDS):
-        raise TryLater(reason="too many previews at a time")
-    try:
-        with AttachmentReader(SECONDS) as reader:
-            return reader.text(kind, octets) or ""
-    finally:
-        _room.release()
+    return services().attachments.text(kind, octets)
 
 
 def _is_text(part: Part) -> bool:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 
 from directory.words.names import fold
+from webmail.days import day_of, typed_day
 
 MAX_QUERY = 300
 MAX_TERMS = 12
@@ -64,7 +64,6 @@ _NAME = re.compile(
 )
 _SIZE = re.compile(r"(?P<number>[0-9]{1,6}(?:[.,][0-9]{1,3})?) ?(?P<unit>[kmg]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_DAYS = ("%d/%m/%Y", "%d-%m-%Y", "%Y-%m-%d", "%d/%m/%y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +121,17 @@ def written(terms: Iterable[Term], language: str) -> str:
     return " ".join(_written(each, language) for each in terms)
 
 
+def value_in(term: Term, language: str) -> str:
+    """A day in the reader's own writing; all else as it is."""
+    day = day_of(term.value) if term.name in ("before", "after") else None
+    return typed_day(day, language) if day else term.value
+
+
 def _written(term: Term, language: str) -> str:
+    term = Term(term.name, value_in(term, language))
     value = _VALUES.get((term.name, term.value), {}).get(language) or " ".join(term.value.replace('"', " ").split())
     quoted = f'"{value}"' if " " in value or (term.name == WORD and _NAME.match(value)) else value
     return quoted if term.name == WORD else f"{NAMES[term.name][language]}:{quoted}"
-
-
-def day_of(value: str) -> date | None:
-    for form in _DAYS:
-        try:
-            return datetime.strptime(value, form).replace(tzinfo=UTC).date()
-        except ValueError:
-            continue
-    return None
 
 
 def octets_of(value: str) -> int | None:

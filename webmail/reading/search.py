@@ -31,13 +31,14 @@ from mailserver.store.search import Place
 from webmail import pages
 from webmail.account.login import account
 from webmail.contents.body_parts import readable_text
+from webmail.days import day_of
 from webmail.formatting import city_zone, mailbox_label
 from webmail.languages import _
 from webmail.pages import Answer
 from webmail.reading import labels, listing
 from webmail.reading.found import Places
 from webmail.reading.listing import MessageList
-from webmail.reading.query import EVERYWHERE, MAX_QUERY, WORD, Term, day_of, octets_of, parse
+from webmail.reading.query import EVERYWHERE, MAX_QUERY, WORD, Term, octets_of, parse
 from webmail.services import services
 
 blueprint = Blueprint("search", __name__)

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, request
 
+from webmail.days import day_of, typed_day
 from webmail.languages import _, choose
 from webmail.pages import Answer, see_other
 from webmail.reading.listing import MessageList
-from webmail.reading.query import EVERYWHERE, MAX_QUERY, WORD, Term, day_of, parse, written
+from webmail.reading.query import EVERYWHERE, MAX_QUERY, WORD, Term, parse, value_in, written
 
 blueprint = Blueprint("search_form", __name__)
 
@@ -62,7 +63,7 @@ def fields(query: str) -> dict[str, str]:
             rest.append(each)
         elif each.name in ("after", "before"):
             day = day_of(each.value)
-            filled[each.name] = day.isoformat() if day else ""
+            filled[each.name] = typed_day(day, choose()) if day else ""
         elif each.name == "larger" and not each.value.removesuffix("MB").isdecimal():
             rest.append(each)
         elif each.name == "is":
@@ -96,4 +97,4 @@ def _called(term: Term) -> str:
         "larger": _("Larger than"),
         "label": _("Label"),
     }
-    return whole or f"{names[term.name]}: {term.value}"
+    return whole or f"{names[term.name]}: {value_in(term, choose())}"

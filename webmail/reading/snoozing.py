@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
 
 from flask import Blueprint, request
 
@@ -11,6 +10,7 @@ from mailserver.refusals import CannotDo
 from mailserver.store import snoozing as store_snoozing
 from webmail import pages
 from webmail.account.login import account
+from webmail.days import moment_of
 from webmail.formatting import city_zone, full_time
 from webmail.languages import _, ngettext
 from webmail.pages import Answer
@@ -27,7 +27,7 @@ def offered() -> list[tuple[str, int]]:
 
 
 def put_off(chosen: Chosen, back: str) -> Answer:
-    """``moment`` is one that was offered, ``until`` as the form's field writes it (2026-11-25T08:00)."""
+    """``moment`` is one that was offered, ``until`` as somebody types it (25/11/2026 08:00)."""
     moment = _moment(request.form.get("moment", ""), request.form.get("until", ""))
     if not moment:
         return pages.refused(_("Choose the day and the hour at which it is to come back."), back, 400)
@@ -50,9 +50,6 @@ def wake(chosen: Chosen, back: str) -> Answer:
 
 def _moment(offered: str, written: str) -> int:
     """0 for what is none."""
-    try:
-        if written:
-            return int(datetime.fromisoformat(written[:16]).replace(tzinfo=city_zone()).timestamp())
-        return int(offered[:15]) if offered.isascii() and offered.isdecimal() else 0
-    except (ValueError, OverflowError):
-        return 0
+    if written.strip():
+        return moment_of(written, city_zone()) or 0
+    return int(offered[:15]) if offered.isascii() and offered.isdecimal() else 0

@@ -15,7 +15,7 @@ from flask_login import current_user
 from directory.database import Reading
 from directory.mail import recipients
 from directory.mail.addresses import normalise, owner_row
-from directory.pki.certificates import SIGNING, holding
+from directory.pki.certificates import SIGNING, holding, is_any_known
 from mailserver.delivery.protecting import CannotProtect, Obstacle, Protection, why_encrypted
 from mailserver.delivery.readers import Readers, own_reader, readers_of
 from security.keys.client import KeyRefused
@@ -43,6 +43,7 @@ class Choices:
 
     can_sign: bool
     can_encrypt: bool
+    can_sign_elsewhere: bool  # readers would believe somebody's signature
     must: str
     readers: tuple[tuple[Readers, str], ...]  # each with what is to be said of it
 
@@ -56,6 +57,7 @@ def choices_for(letter: Letter) -> Choices:
         return Choices(
             _has_certificate(people, letter.author),
             services().keys is not None and own_reader(people, account().id) is not None,
+            is_any_known(people),
             _must(people, letter),
             tuple((each, reader_text(each)) for each in _readers(people, letter)) if letter.encrypt else (),
         )

@@ -21,6 +21,9 @@ def refusal_text(refusal: Refusal) -> str:
         ),
         Refusal.NO_KEY: _("There is no key for this mailbox. Ask your administrator."),
         Refusal.REVOKED: _("The certificate of this mailbox was revoked. Ask your administrator for another."),
+        Refusal.UNPROVEN: _("To sign for this mailbox, show once more that it is you."),
+        Refusal.WRONG_PASSWORD: _("The present password is not right."),
+        Refusal.WRONG_CODE: _("The code is not right."),
         Refusal.NOT_ALLOWED: _("You may not use the keys of this mailbox."),
         Refusal.SIGNED_OUT: _("Your session has ended. Please sign in again."),
         Refusal.TOO_OFTEN: _("Please wait a moment and try again."),
@@ -47,6 +50,7 @@ def obstacle_text(refusal: CannotProtect) -> str:
             "Ask your administrator, or send without a signature."
         ),
         Obstacle.KEY: _("The letter could not be signed. Try again, or send without a signature."),
+        Obstacle.BROUGHT: _("The signature is not taken."),
         Obstacle.MUST: _("By the city's rules this letter has to be encrypted."),
     }[refusal.obstacle]
 

@@ -33,7 +33,7 @@ from webmail.languages import _, ngettext
 from webmail.pages import Answer
 from webmail.reading import listing
 from webmail.services import services
-from webmail.smime import choices
+from webmail.smime import choices, vouching
 from webmail.writing import contacts, letters, links, picker, postponed, quoting, versions
 from webmail.writing.enclosures import fetched
 from webmail.writing.form import letter_of, written
@@ -43,7 +43,8 @@ from webmail.writing.remarks import crowd_answered, remarks_on
 blueprint = Blueprint("composing", __name__)
 log = logging.getLogger(__name__)
 
-PLACES = {"choose": picker.HERE, "link": links.PATH}  # where the letter waits as a draft meanwhile
+# Where the letter waits as a draft meanwhile
+PLACES = {"choose": picker.HERE, "link": links.PATH, "elsewhere": "/compose/sign"}
 PATIENCE = 120
 
 
@@ -53,8 +54,9 @@ def show() -> Answer:
         letter, blind = Letter(), ""
         for kind in get_args(quoting.Kind):
             if key := request.args.get(kind):
-                letter = quoting.answer(conn, key, kind, quotes="unquoted" not in request.args)
-                if kind == "reply_all" and quoting.came_blind(conn, key):
+                message = quoting.original(conn, key)
+                letter = quoting.answer(message, kind, quotes="unquoted" not in request.args)
+                if kind == "reply_all" and quoting.came_blind(message):
                     blind = _(
                         "You got this letter as a blind copy: an answer to all tells the others that you have it."
                     )
@@ -78,7 +80,7 @@ def go_on(uid: int) -> Answer:
         letter = letters.load(conn, uid)
     if letter is None:
         abort(404)
-    return form(letter)
+    return form(replace(letter, window=""))  # whatever window that was: this is another
 
 
 @blueprint.post("/compose")
@@ -96,8 +98,8 @@ def submit() -> Answer:
         files = dict(enumerate(letter.files))
         letter = replace(letter, enclosures=tuple(e for e in letter.enclosures if e is not files.get(int(which))))
     try:
-        if action == "send":
-            return _send(letter, postponed.release_after_thought(), conflict=conflict)
+        if action in ("send", "later"):
+            return _send_when(action, which, letter, conflict=conflict)
         if action in PLACES:
             saved = letters.save(letter.as_another if conflict else letter)
             return pages.see_other(f"{PLACES[action]}?draft={saved.uid}")
@@ -105,14 +107,45 @@ def submit() -> Answer:
             return _begin_with(which, letter, conflict=conflict)
         if action == "check":
             return form(letter)
+        if action == "add":
+            return form(replace(letter, to=letters.write_people([*parse_people(letter.to), *parse_people(which)])))
         if action == "author":
             return form(_signed_by_its_author(letter))
-        if action == "later":
-            moment, fault = postponed.chosen_moment(which, request.form.get("send_at", ""))
-            return form(letter, fault=fault, status=422) if fault else _send(letter, moment, conflict=conflict)
         return _save(letter, conflict=conflict, pictures=found.pictures)
     except Refusal as refusal:
         return _refused(letter, refusal_text(refusal) if action == "save" else _why_not_sent(refusal), 409)
+
+
+@blueprint.post("/compose/<int:uid>/prove")
+def prove(uid: int) -> Answer:
+    """A letter that is signed for a unit waits as a draft for the proof of who signs, and goes with it."""
+    with services().store.read() as conn:
+        letter = letters.load(conn, uid)
+    if letter is None:
+        text = _("This draft was changed or sent elsewhere. Check the folder of sent mail before you send it again.")
+        return pages.refused(text, "/")
+    action, _space, which = request.form.get("action", "send").partition(" ")
+    if fault := vouching.prove():
+        return vouching.page(letter, postponed.chosen_moment(which, "")[0] if action == "later" else 0, fault)
+    try:
+        return _send_when(action, which, letter, conflict=False)
+    except Refusal as refusal:
+        return _refused(letter, _why_not_sent(refusal), 409)
+
+
+def _send_when(action: str, which: str, letter: Letter, *, conflict: bool) -> Answer:
+    """At once, but for second thoughts; or ``later``, at the moment that was offered or written.  Raises Refusal."""
+    moment = 0
+    if action == "later":
+        moment, fault = postponed.chosen_moment(which, request.form.get("send_at", ""))
+        if fault:
+            return form(letter, fault=fault, status=422)
+    try:
+        return send(letter, moment or postponed.release_after_thought(), conflict=conflict)
+    except CannotProtect as refusal:
+        if not vouching.wants_proof(refusal):
+            raise
+        return vouching.page(letters.save(letter).letter, moment)
 
 
 def _refused(letter: Letter, text: str, status: int) -> Answer:
@@ -213,7 +246,8 @@ def _beside(mine: int, work: str) -> str:
     return f"/compose/{mine}/beside/{work}" if other and other != mine else ""
 
 
-def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
+def send(letter: Letter, release_at: int, *, conflict: bool, signed: bytes = b"") -> Answer:
+    """``signed``: the letter as its author has signed it elsewhere.  Raises Refusal."""
     if conflict:
         # Sent already (a second click, another window), or changed elsewhere: sending it once more must be a choice.
         if _beside(0, letter.work):
@@ -230,7 +264,7 @@ def _send(letter: Letter, release_at: int, *, conflict: bool) -> Answer:
         return form(letter, crowd=crowd, status=422)
     services().store.maildrop(account().id)
     letter = replace(letter, enclosures=fetched(letter.enclosures))
-    octets = letters.write(letter, date=release_at)
+    octets = signed or letters.write(letter, date=release_at)
     with services().store.read() as conn:
         drafts = letters.drafts_mailbox(conn)
     paths = tuple(
@@ -271,8 +305,14 @@ def _after_sending(letter: Letter, submitted: Submitted, release_at: int) -> Ans
     kind, _space, key = letter.answers.partition(" ")
     place = listing.parse_key(key)
     if kind == "reply" and place is not None:
-        return pages.see_other(f"/mail/{place[0]}/{place[1]}")
-    return pages.see_other("/")
+        return pages.see_other(f"/mail/{place[0]}/{place[1]}{_has_gone()}")
+    return pages.see_other(f"/{_has_gone()}")
+
+
+def _has_gone() -> str:
+    """Told to the browser, which keeps what was written until it hears that."""
+    window, _space, _changes = letter_of(request.form).window.partition(" ")
+    return f"#sent={window}" if window else ""
 
 
 def _check(letter: Letter) -> dict[str, str]:

@@ -17,9 +17,11 @@ from directory.exchange.contacts import Report
 from directory.faults import Fault
 from directory.mail import contacts
 from directory.mail.contacts import Contact, ContactGroup, contacts_of, groups_of
+from directory.record import record
 from directory.words.names import words
 from webmail import pages
-from webmail.account.login import account, local_path, may_send
+from webmail.account.login import account, local_path, may_send, person
+from webmail.account.proving import ask_first
 from webmail.contents.heads import Person, parse_people
 from webmail.formatting import readable_size
 from webmail.languages import _, sentence
@@ -67,17 +69,21 @@ def show() -> Answer:
     return _page()
 
 
-@blueprint.get(f"{HERE}/contacts.vcf")
+@blueprint.post(f"{HERE}/contacts.vcf")
 def take_along() -> Answer:
-    """All of them as vCards."""
-    wanted = request.args.get("version", cards.VERSIONS[0])
+    """All of them as vCards, with a proof and on record."""
+    wanted = request.form.get("version", cards.VERSIONS[0])
     version = next((each for each in cards.VERSIONS if each == wanted), None)
     if version is None:
         abort(404)
+    if asked := ask_first(_("Take contacts along"), _("All contacts and groups in one file."), HERE):
+        return asked
     out = io.StringIO(newline="")
-    with services().directory.read() as conn:
-        owner = account().id
-        cards.write(contacts_of(conn, owner), groups_of(conn, owner), version, out)
+    owner = account()
+    with services().directory.write(origin=request.remote_addr or "") as conn:
+        mine = contacts_of(conn, owner.id)
+        cards.write(mine, groups_of(conn, owner.id), version, out)
+        record(conn, person().login, "contacts.export", owner.login, contacts=len(mine))
     headers = {
         "Content-Type": "text/vcard; charset=utf-8",
         "Content-Disposition": 'attachment; filename="contacts.vcf"',

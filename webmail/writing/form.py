@@ -20,6 +20,7 @@ MAX_ENCLOSURES = 200
 MAX_FIELD = 50_000  # characters of one address field
 
 _WORK = re.compile(r"[0-9a-f]{16}")
+_WINDOW = re.compile(r"\d{1,10}-\d{1,10} \d{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def letter_of(form: Mapping[str, str]) -> Letter:
         answers=line("answers", 60),
         draft=int(draft) if draft.isdecimal() and len(draft) < 19 else 0,
         work=work if _WORK.fullmatch(work := form.get("work", "")) else "",
+        window=window if _WINDOW.fullmatch(window := form.get("window", "")) else "",
         rich=rich,
         # a box that is not ticked is not sent
         sign="sign" in form if "choices" in form else services().config.smime.sign,

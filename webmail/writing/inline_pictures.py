@@ -30,6 +30,7 @@ from mailserver.store import reading as store_reading
 from webmail.account.login import account
 from webmail.contents.body_parts import Layout, decoded, part_by_index
 from webmail.contents.composed import Picture
+from webmail.contents.metadata import without_metadata
 from webmail.reading.attachments import as_picture, load_part
 from webmail.services import services
 from webmail.smime.contents import COLUMNS, contents_of
@@ -44,12 +45,19 @@ _REFERENCE = re.compile(r' src="cid:([^"]+)"')
 
 
 def received(upload: FileStorage) -> Enclosure | None:
-    """A picture that was pasted, dropped or chosen; None for what not every mail program shows."""
+    """A picture that was pasted, dropped or chosen, without what a camera writes beside it; None for what not every
+    mail program shows.
+    """
     enclosure = uploaded(upload)
     kind = picture_type(enclosure.octets)
     if kind is None or kind not in KINDS:
         return None
-    return replace(enclosure, media_type=kind, content_id=_content_id(secrets.token_hex(12)))
+    try:
+        octets = without_metadata(kind, enclosure.octets)
+    except ValueError:
+        return None
+    content_id = _content_id(secrets.token_hex(12))
+    return replace(enclosure, media_type=kind, octets=octets, size=len(octets), content_id=content_id)
 
 
 def carried_id(source: str) -> str:

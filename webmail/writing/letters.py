@@ -46,6 +46,7 @@ PATIENCE = 60
 ANSWERS_FIELD = "X-CityMail-Answers"  # in drafts only: which message this one answers
 CHOICES_FIELD = "X-CityMail-Choices"  # in drafts only: words for what the writer chose
 WORK_FIELD = "X-CityMail-Draft"  # in drafts only: of which letter this is a version
+WINDOW_FIELD = "X-CityMail-Window"  # in drafts only: which window wrote it, and at the how manieth change
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Letter:
     enclosures: tuple[Enclosure, ...] = ()
     draft: int = 0  # UID of the draft it was read from; 0 for none
     work: str = ""  # what all versions of one draft have in common
+    window: str = ""  # the browser's, that it was last written in, and its number of changes there
     rich: bool = True
     sign: bool = True
     encrypt: bool = False
@@ -216,6 +218,7 @@ def load(conn: Connection, uid: int) -> Letter | None:
         references=" ".join(head.references),
         answers=find_field(contents.header, ANSWERS_FIELD) or "",
         work=find_field(contents.header, WORK_FIELD) or "",
+        window=find_field(contents.header, WINDOW_FIELD) or "",
         enclosures=enclosures,
         draft=uid,
         rich=bool(html),
@@ -271,8 +274,9 @@ def throw_away(uid: int) -> None:
     services().store.write(job).result(PATIENCE)
 
 
-def write(letter: Letter, *, as_draft: bool = False, date: int = 0) -> bytes:
-    """The letter as a message, Bcc included: the sending door takes it out.  ``date`` is now unless given.
+def write(letter: Letter, *, as_draft: bool = False, date: int = 0, name: str = "") -> bytes:
+    """The letter as a message, Bcc included: the sending door takes it out.  ``date`` is now unless given, ``name``, by
+    which its Message-ID begins, a new one.
 
     Raises TooLarge.
     """
@@ -295,13 +299,13 @@ def write(letter: Letter, *, as_draft: bool = False, date: int = 0) -> bytes:
         references=tuple(letter.references.split()),
         extra_fields=_kept_in_drafts(letter) if as_draft else (),
     )
-    message_id = f"<{secrets.token_hex(12)}@{services().config.city.hostname}>"
+    message_id = f"<{name or secrets.token_hex(12)}@{services().config.city.hostname}>"
     return compose(draft, message_id=message_id, date=date or int(services().clock()), keep_bcc=True)
 
 
 def _kept_in_drafts(letter: Letter) -> tuple[tuple[str, str], ...]:
-    answers = ((ANSWERS_FIELD, letter.answers),) if letter.answers else ()
-    return (*answers, (CHOICES_FIELD, letter.choices), (WORK_FIELD, letter.work))
+    known = ((ANSWERS_FIELD, letter.answers), (WINDOW_FIELD, letter.window))
+    return (*(each for each in known if each[1]), (CHOICES_FIELD, letter.choices), (WORK_FIELD, letter.work))
 
 
 def write_people(people: Sequence[Person]) -> str:

@@ -2,7 +2,7 @@
 
 A letter waits as a draft while its file comes in.  A link is a secret that may be passed on: it ends at its time, by
 its owner's hand, or with his account; that the letter is taken back does not end it.  An encrypted letter takes none,
-for the file lies here as it is.
+for the file lies here as it is.  Where it has a password, that is asked for, which the letter does not tell.
 
 Standards: RFC 9110 §9.2.1 (a GET changes nothing but how often it was asked for), §13.1.2, §13.1.5, §14.2 (a download
 that was broken off goes on); RFC 6266.
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from html import escape
 from typing import IO, Any
 
-from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
+from flask import Blueprint, Flask, Response, abort, make_response, render_template, request, session
 from werkzeug.datastructures import FileStorage
 from werkzeug.wsgi import wrap_file
 
@@ -26,6 +27,7 @@ from mailserver.delivery import linked_files
 from mailserver.refusals import LimitReached, NotPermitted, OverQuota, Refusal, TooLarge, TryLater, Unwanted
 from mailserver.store import links
 from mailserver.store.links import Link
+from security.passwords import MAX_PASSWORD
 from webmail import pages
 from webmail.account.login import account, may_send, person
 from webmail.errors import refusal_text
@@ -44,6 +46,10 @@ PATH = "/links"
 PATIENCE = 60
 _FORM_OVERHEAD = 2 * 1024 * 1024
 _PIECE = 256 * 1024
+_OPENED = "files"  # in the cookie: links whose password this browser knew
+_MOST_OPENED = 5
+# Passwords tried for one link from one address
+_TRIES, _TRIES_A_SECOND = 10, 0.05
 
 
 def init_app(app: Flask) -> None:
@@ -85,21 +91,28 @@ def change() -> Answer:
         return _page(draft, _("This letter is to be encrypted. A file behind a link would not be."), 422)
     if upload is None or not upload.filename:
         return _page(draft, _("Choose at least one file first."), 422)
+    password = request.form.get("password", "")
+    if password and not linked_files.SHORTEST_PASSWORD <= len(password) <= MAX_PASSWORD:
+        least = linked_files.SHORTEST_PASSWORD
+        return _page(draft, _("A password of a file has at least %(count)s characters.", count=least), 422)
     try:
-        saved = letters.save(_with_link(letter, upload))
+        saved = letters.save(_with_link(letter, upload, password))
     except (LimitReached, NotPermitted, OverQuota, TooLarge, TryLater, Unwanted) as refusal:
         return _page(draft, _why(refusal), 409)
     return pages.see_other(f"/compose/{saved.uid}")
 
 
-def _with_link(letter: Letter, upload: FileStorage) -> Letter:
+def _with_link(letter: Letter, upload: FileStorage, password: str) -> Letter:
     """Keep the file, and put its link below what was written.  Raises Refusal."""
     name = file_name(upload.filename or "")
-    made = linked_files.take_in(services().office, account(), request.remote_addr or "", name, upload.stream)
-    _record("link.make", size=made.size)
+    client = request.remote_addr or ""
+    made = linked_files.take_in(services().office, account(), client, name, upload.stream, password)
+    _record("link.make", size=made.size, with_password=bool(password))
     until = full_time(made.expires_at)
     address = f"{request.url_root}files/{made.token}"
     told = _("%(name)s (%(size)s, until %(when)s)", name=name, size=readable_size(made.size), when=until)
+    if password:
+        told += " " + _("with a password")
     html = f'<p>{escape(told)}:<br><a href="{escape(address)}">{escape(address)}</a></p>'
     return letters.with_paragraph(letter, f"{told}:\n{address}\n", html)
 
@@ -136,6 +149,7 @@ def _page(draft: int, fault: str = "", status: int = 200) -> Answer:
         fault=fault,
         most=rules.link_size,
         days=rules.link_days,
+        shortest=linked_files.SHORTEST_PASSWORD,
     )
     response.status_code = status
     return response
@@ -143,13 +157,12 @@ def _page(draft: int, fault: str = "", status: int = 200) -> Answer:
 
 @blueprint.get("/files/<token>")
 def download(token: str) -> Answer:
-    """For everybody who has the link: a file to keep, never one to look at in place."""
-    with services().store.read() as conn:
-        link = links.find(conn, token[:100], int(services().clock()))
-    if link is None or not _is_at_work(link.account_id):
-        if services().look_ups.wait(f"files {request.remote_addr}"):
-            abort(429)
+    """For everybody who has the link, and the password: a file to keep, never one to look at in place."""
+    link = _found(token)
+    if link is None:
         return _ended()
+    if link.password_hash and link.id not in session.get(_OPENED, ()):
+        return _locked(link)
     response = as_download(b"", link.name, "application/octet-stream")
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
     response.headers["Accept-Ranges"] = "bytes"
@@ -161,6 +174,38 @@ def download(token: str) -> Answer:
         response.status_code = 304
         return response
     return _with_octets(response, link)
+
+
+@blueprint.post("/files/<token>")
+def unlock(token: str) -> Answer:
+    """The browser keeps for as long as it is open that it knew the password, so that a download can go on."""
+    link = _found(token)
+    if link is None:
+        return _ended()
+    tries = replace(services().look_ups, burst=_TRIES, per_second=_TRIES_A_SECOND)
+    wait = linked_files.opens(tries, link, request.form.get("password", ""), request.remote_addr or "")
+    if wait is None:
+        session[_OPENED] = [link.id, *session.get(_OPENED, ())][:_MOST_OPENED]
+        return pages.see_other(f"/files/{token}")
+    return _locked(link, _("Too many wrong passwords. Please try again later.") if wait else _("Wrong password."))
+
+
+def _found(token: str) -> Link | None:
+    with services().store.read() as conn:
+        link = links.find(conn, token[:100], int(services().clock()))
+    if link is not None and _is_at_work(link.account_id):
+        return link
+    if services().look_ups.wait(f"files {request.remote_addr}"):
+        abort(429)
+    return None
+
+
+def _locked(link: Link, fault: str = "") -> Answer:
+    page = render_template("file_password.html", title=_("File with a password"), link=link, fault=fault)
+    response = make_response(page, 403 if fault else 200)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _with_octets(response: Response, link: Link) -> Answer:

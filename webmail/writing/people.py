@@ -25,6 +25,7 @@ from directory.finding.search import Suggestion
 from directory.ldap.policy import Asker, Policy, attribute_keys
 from directory.mail.contacts import Contact, ContactGroup
 from directory.staff.postings import Position
+from webmail.account.absence import mark_of
 from webmail.account.login import person
 from webmail.contents.heads import Person
 from webmail.formatting import hue, initials
@@ -114,7 +115,7 @@ def show(conn: Reading, asker: Asker) -> Any:
     groups, own = contacts.fitting(conn, text)
     found = staff.find_people(conn, asker, text, MOST, services().vocabulary) if text else []
     # of a contact who works here the city knows more: it stays in its place
-    people = {each.address: _own(each) for each in own} | {each.address: _completion(each) for each in found}
+    people = {each.address: _own(each) for each in own} | {each.address: _completion(conn, each) for each in found}
     return [*map(_own_group, groups), *people.values()][:MOST]
 
 
@@ -142,9 +143,10 @@ def _ways_to_show(name: str, address: str) -> dict[str, Any]:
     }
 
 
-def _completion(found: Suggestion) -> dict[str, Any]:
+def _completion(conn: Reading, found: Suggestion) -> dict[str, Any]:
     kinds = {"group": _("Group"), "unit": _("Unit mailbox")}
-    detail = " · ".join(part for part in (kinds.get(found.kind, ""), found.title, found.unit) if part)
+    known = kinds.get(found.kind, ""), found.title, found.unit, mark_of(conn, found.id)
+    detail = " · ".join(part for part in known if part)
     return {"name": found.name, "address": found.address, "detail": detail} | _ways_to_show(found.name, found.address)
 
 

@@ -24,6 +24,7 @@ from directory.ldap.policy import Asker
 from directory.mail.contacts import contacts_of, groups_of
 from directory.words.names import words
 from webmail import pages
+from webmail.account.absence import mark_of
 from webmail.account.login import account
 from webmail.contents.heads import Person, parse_people
 from webmail.languages import _, ngettext
@@ -131,35 +132,37 @@ def _offer(conn: Reading, asker: Asker) -> Offer:
         own = _own(conn, text)[:FOUND] if words(text) else []
         found = tree.find_people(conn, asker, text, FOUND, services().vocabulary)
         heading = _("Found for “%(text)s”", text=text)
-        return Offer(heading, tree.find_units(conn, text, FOUND), [*own, *_suggested(found)], wanted=asked)
+        return Offer(heading, tree.find_units(conn, text, FOUND), [*own, *_suggested(conn, found)], wanted=asked)
     if asked["groups"]:
         groups = tree.groups_after(conn, given, ON_PAGE + 1)
         more = groups[ON_PAGE - 1].address if len(groups) > ON_PAGE else ""
-        return Offer(_("Groups"), choices=_suggested(groups[:ON_PAGE]), more=more, wanted=asked)
+        return Offer(_("Groups"), choices=_suggested(conn, groups[:ON_PAGE]), more=more, wanted=asked)
     if asked["position"]:
         page = tree.holders(conn, asker, asked["position"], asked["unit"], start=start, limit=ON_PAGE)
         branch = tree.branch(conn, asked["unit"])
         heading = branch.unit.name if branch.unit else _("The whole city")
-        return Offer(heading, branch.children, _colleagues(page.people), branch, str(page.next or ""), asked)
+        return Offer(heading, branch.children, _colleagues(conn, page.people), branch, str(page.next or ""), asked)
     branch = tree.branch(conn, asked["unit"])
     if branch.unit is None:
-        return Offer(_("The whole city"), branch.children, _suggested(branch.mailboxes), branch, wanted=asked)
+        return Offer(_("The whole city"), branch.children, _suggested(conn, branch.mailboxes), branch, wanted=asked)
     page = tree.people_of(conn, asker, branch.unit.id, start=start, limit=ON_PAGE)
-    offices = [] if start else _suggested(branch.mailboxes)
-    choices = [*offices, *_colleagues(page.people)]
+    offices = [] if start else _suggested(conn, branch.mailboxes)
+    choices = [*offices, *_colleagues(conn, page.people)]
     return Offer(branch.unit.name, branch.children, choices, branch, str(page.next or ""), asked)
 
 
-def _suggested(found: Sequence[Suggestion]) -> list[Choice]:
+def _suggested(conn: Reading, found: Sequence[Suggestion]) -> list[Choice]:
     kinds = {"group": _("Group"), "unit": _("Unit mailbox")}
     return [
-        _somebody(each.name, each.address, kinds.get(each.kind, ""), each.title or "", each.unit or "")
+        _somebody(
+            each.name, each.address, kinds.get(each.kind, ""), each.title or "", each.unit or "", mark_of(conn, each.id)
+        )
         for each in found
     ]
 
 
-def _colleagues(found: Sequence[Colleague]) -> list[Choice]:
-    return [_somebody(each.name, each.address, each.title, each.unit) for each in found]
+def _colleagues(conn: Reading, found: Sequence[Colleague]) -> list[Choice]:
+    return [_somebody(each.name, each.address, each.title, each.unit, mark_of(conn, each.id)) for each in found]
 
 
 def _somebody(name: str, address: str, *details: str) -> Choice:

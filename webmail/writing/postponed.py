@@ -16,6 +16,7 @@ from mailserver.delivery import postponing
 from mailserver.refusals import NoSuchMessage
 from webmail import pages
 from webmail.account.login import account, may_send, person
+from webmail.days import moment_of
 from webmail.formatting import city_zone, full_time, local_time
 from webmail.languages import _
 from webmail.pages import Answer, see_other
@@ -64,14 +65,10 @@ def offers() -> list[tuple[str, int]]:
 
 
 def chosen_moment(offered: str, written: str) -> tuple[int, str]:
-    """A moment that was offered, or as the form's field writes it (2026-11-25T08:00); or what is wrong with it."""
+    """A moment that was offered, or as somebody types it (25/11/2026 08:00); or what is wrong with it."""
     now, longest = int(services().clock()), services().config.reception.hold_days
-    try:
-        if offered:
-            moment = int(offered)
-        else:
-            moment = int(datetime.fromisoformat(written[:16]).replace(tzinfo=city_zone()).timestamp())
-    except (ValueError, OverflowError):
+    moment = int(offered[:15]) if offered.isascii() and offered.isdecimal() else moment_of(written, city_zone())
+    if moment is None:
         return 0, _("Choose the day and the hour at which it is to be sent.")
     if moment <= now + postponing.TOO_LATE:
         return 0, _("That moment has passed. Choose a later one.")

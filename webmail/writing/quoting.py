@@ -6,13 +6,13 @@ Standards: RFC 5322 §3.6.3, §3.6.4 (In-Reply-To, References); RFC 5256 §5 (wh
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 from flask import abort
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from directory.mail import recipients
 from directory.mail.identities import Identity, fitting
@@ -38,42 +38,19 @@ MAX_REFERENCES = 50
 MAX_NAMED = 300  # recipients that are looked up
 
 
-def answer(conn: Connection, key: str, kind: Kind, *, quotes: bool = True) -> Letter:
-    """A letter that answers or forwards the message named ``mailbox:uid``.
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A message that is answered or forwarded, named ``mailbox:uid``; ``own``: from what its reader writes."""
 
-    What came encrypted is answered encrypted, and quoted in no other way; without quotation anybody may write anything.
-    """
-    row, contents = _message(conn, key)
-    head = read_head(contents.header)
-    own = own_identities()
-    moment = row.sent_at or row.internal_date
-    # An answer quotes words: its reader has the pictures
-    text, html = _quoted_text(contents, None if kind.startswith("reply") else as_carried(contents.layout, key))
-    if kind == "again":
-        letter = _again(head, text, html, contents, key)
-    elif kind == "forward":
-        letter = _forward(head, moment, text, html, contents, key)
-    else:
-        letter = _reply(head, moment, text, html, own, key, everybody=kind == "reply_all")
-    if contents.is_encrypted and not quotes:
-        return replace(letter, subject=reply_subject(""), text="", html="", enclosures=())
-    is_quoted = contents.opened is not None and contents.opened.is_encrypted
-    return replace(letter, encrypt=contents.is_encrypted, secret=is_quoted)
+    key: str
+    moment: int
+    contents: Contents
+    head: Head
+    own: list[Identity]
 
 
-def came_blind(conn: Connection, key: str) -> bool:
-    """Whether the message names nobody, neither person nor group, by whom its reader got it."""
-    _row, contents = _message(conn, key)
-    head = read_head(contents.header)
-    own = own_identities()
-    if any(fitting(own, each.address) for each in (head.author, *head.to, *head.cc)):
-        return False
-    with services().directory.read() as people:
-        named = (recipients.resolve(people, each.address) for each in (*head.to, *head.cc)[:MAX_NAMED])
-        return not any(found is not None and account().id in found.accounts for found in named)
-
-
-def _message(conn: Connection, key: str) -> tuple[Row[Any], Contents]:
+def original(conn: Connection, key: str) -> Original:
+    """It is opened here, once, which for an encrypted one takes its time."""
     place = listing.parse_key(key)
     if place is None:
         abort(404)
@@ -81,7 +58,37 @@ def _message(conn: Connection, key: str) -> tuple[Row[Any], Contents]:
     row = next(store_reading.fetch(conn, mailbox.id, [(uid, uid)], (*COLUMNS, "sent_at")), None)
     if row is None:
         abort(404)
-    return row, contents_of(conn, row)
+    contents = contents_of(conn, row)
+    return Original(key, row.sent_at or row.internal_date, contents, read_head(contents.header), own_identities())
+
+
+def answer(message: Original, kind: Kind, *, quotes: bool = True) -> Letter:
+    """What came encrypted is answered encrypted, and quoted in no other way; without quotation anybody may write
+    anything.
+    """
+    key, contents, head, moment = message.key, message.contents, message.head, message.moment
+    # An answer quotes words: its reader has the pictures
+    text, html = _quoted_text(contents, None if kind.startswith("reply") else as_carried(contents.layout, key))
+    if kind == "again":
+        letter = _again(head, text, html, contents, key)
+    elif kind == "forward":
+        letter = _forward(head, moment, text, html, contents, key)
+    else:
+        letter = _reply(head, moment, text, html, message.own, key, everybody=kind == "reply_all")
+    if contents.is_encrypted and not quotes:
+        return replace(letter, subject=reply_subject(""), text="", html="", enclosures=())
+    is_quoted = contents.opened is not None and contents.opened.is_encrypted
+    return replace(letter, encrypt=contents.is_encrypted, secret=is_quoted)
+
+
+def came_blind(message: Original) -> bool:
+    """Whether it names nobody, neither person nor group, by whom its reader got it."""
+    head = message.head
+    if any(fitting(message.own, each.address) for each in (head.author, *head.to, *head.cc)):
+        return False
+    with services().directory.read() as people:
+        named = (recipients.resolve(people, each.address) for each in (*head.to, *head.cc)[:MAX_NAMED])
+        return not any(found is not None and account().id in found.accounts for found in named)
 
 
 def from_mailto(link: str) -> Letter:

@@ -1,5 +1,6 @@
 """What a writer should know of those he writes to before he sends: who is outside, how many they are, what would be
-refused, held or redirected, whose mailbox is full, which address is made to be taken for another.
+refused, held or redirected, who is away and who stands in, whose mailbox is full, which address is made to be taken for
+another.
 
 Nothing is forbidden here: the sending door refuses what is to be refused, and says so then.
 
@@ -16,17 +17,19 @@ from flask import Blueprint, jsonify, request
 
 from directory.database import Reading
 from directory.mail import recipients
+from directory.mail.absences import absent
 from directory.mail.accounts import find_account
-from directory.mail.addresses import normalise, owner_row
+from directory.mail.addresses import AddressRow, normalise, owner_row
 from mailserver.store import quota
 from security.lookalikes import resembled
+from webmail.account.absence import spelled
 from webmail.account.login import account
-from webmail.contents.heads import parse_people
+from webmail.contents.heads import Person, parse_people
 from webmail.formatting import number
 from webmail.languages import _, ngettext
 from webmail.pages import Answer
 from webmail.services import services
-from webmail.writing.letters import Letter
+from webmail.writing.letters import Letter, write_people
 
 blueprint = Blueprint("remarks", __name__)
 
@@ -36,6 +39,7 @@ FEW = 30
 CROWD = 50
 CROWD_ANSWERED = 20
 _NAMED = 4  # addresses in one remark
+_WORDS = 200  # characters of what somebody says of his absence
 _LONGEST = 50_000
 
 Kind = Literal["caution", "note"]
@@ -43,10 +47,12 @@ Kind = Literal["caution", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """``caution``: somebody would not get it, or the wrong one would."""
+    """``caution``: somebody would not get it, or the wrong one would, or nobody would read it soon."""
 
     kind: Kind
     text: str
+    offer: str = ""  # what is offered, and whom it would add
+    adds: str = ""
 
 
 @blueprint.post("/compose/remarks")
@@ -82,6 +88,7 @@ def _remarks(people: Reading, addresses: list[str]) -> Iterator[Remark]:
     closed = recipients.closed_to(people, account().id)
     outside, unknown, refused, held = [], [], [], []
     reached: set[str] = set()
+    named: set[str] = set()  # of whom it may be told that they are away: of members of groups it is not
     for address in addresses:
         domain = address.rpartition("@")[2]
         if not recipients.is_local_domain(people, domain):
@@ -99,9 +106,13 @@ def _remarks(people: Reading, addresses: list[str]) -> Iterator[Remark]:
             continue
         held += sorted(found.held)
         reached |= found.accounts | found.external
-        if moved := _moved_to(people, address):
+        row = owner_row(people, normalise(address))
+        if moved := _moved_to(row):
             text = _("%(address)s has moved: mail goes to %(moved)s.", address=address, moved=moved)
             yield Remark("note", text)
+        if row is not None and row.group_id is None and len(found.accounts) == 1:
+            named |= found.accounts
+    yield from _absences(people, named, reached)
     if unknown:
         text = ngettext(
             "There is no such mailbox: %(addresses)s",
@@ -129,10 +140,38 @@ def _some(addresses: list[str]) -> str:
     return text if more <= 0 else _("%(addresses)s and %(count)s more", addresses=text, count=number(more))
 
 
-def _moved_to(people: Reading, address: str) -> str:
+def _moved_to(row: AddressRow | None) -> str:
     """Where a redirect of somebody who moved or left leads; an alias that still is one is no news."""
-    row = owner_row(people, normalise(address))
     return row.forward_to or "" if row is not None and row.state == "redirect" else ""
+
+
+def _absences(people: Reading, named: set[str], reached: set[str]) -> Iterator[Remark]:
+    found = ((find_account(people, each), absent(people, each)) for each in named)
+    away = sorted(
+        ((owner, absence) for owner, absence in found if owner is not None and absence is not None),
+        key=lambda each: each[0].login,
+    )
+    for owner, absence in away[:_NAMED]:
+        text = _("%(name)s is away until %(day)s.", name=owner.name, day=spelled(absence.until))
+        if absence.text:
+            text += f" “{_shortened(absence.text)}”"
+        substitute = absence.substitute
+        if substitute is None:
+            yield Remark("caution", text)
+            continue
+        text += " " + _("%(name)s stands in.", name=substitute.name)
+        if substitute.id in reached:
+            yield Remark("note", text)
+        else:
+            adds = write_people([Person(substitute.name, substitute.login)])
+            yield Remark("caution", text, _("Write to %(name)s too", name=substitute.name), adds)
+    if rest := [owner.login for owner, _absence in away[_NAMED:]]:
+        yield Remark("caution", _("Away, too: %(addresses)s", addresses=_some(rest)))
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WORDS else line[:_WORDS].rsplit(" ", 1)[0] + " …"
 
 
 def _full(people: Reading, reached: set[str]) -> list[str]:

@@ -54,15 +54,17 @@ class Row:
 
 def latest(conn: Connection, work: str) -> int:
     """The UID of the newest draft that is a version of this letter; 0 if there is none."""
+    return next((uid for uid, header in newest(conn) if find_field(header, WORK_FIELD) == work), 0) if work else 0
+
+
+def newest(conn: Connection) -> Iterator[tuple[int, bytes]]:
+    """The newest drafts with their headers, the last one first."""
     drafts = letters.drafts_mailbox(conn)
-    if drafts is None or not work:
-        return 0
+    if drafts is None:
+        return
     rows = list(store_reading.fetch(conn, drafts.id, _EVERY, ("uid", "message_id", "header_size")))
     for row in reversed(rows[-MAX_DRAFTS:]):
-        header = services().store.octets(conn, row.message_id, 0, row.header_size)
-        if find_field(header, WORK_FIELD) == work:
-            return int(row.uid)
-    return 0
+        yield int(row.uid), services().store.octets(conn, row.message_id, 0, row.header_size)
 
 
 @blueprint.get("/compose/<int:mine>/beside/<work>")

@@ -7,6 +7,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Act as this administrator; asks for the password (or CITYMAIL_ADMIN_PASSWORD, CITYMAIL_ADMIN_PASSWORD_FD).",
         "Thực hiện với tư cách quản trị viên này; hỏi mật khẩu (hoặc CITYMAIL_ADMIN_PASSWORD, …_FD).",
     ),
+    "option.as-nobody": ("whose administrator?", "quản trị viên nào?"),
+    "option.as-or-by": ("--as and --by exclude each other", "không dùng --as cùng --by"),
     "code.administrator": ("Code of the authenticator, or a recovery code", "Mã trên điện thoại, hoặc mã khôi phục"),
     "password.administrator": ("Password of {login}", "Mật khẩu của {login}"),
     "admin.help": (

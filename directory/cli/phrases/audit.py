@@ -41,6 +41,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Write the record out, oldest first, to FILE or standard output.",
         "Xuất nhật ký, cũ nhất trước, ra FILE hoặc đầu ra chuẩn.",
     ),
+    "audit.format": ("As a table, or a JSON object a line.", "Dạng bảng, hoặc mỗi dòng một đối tượng JSON."),
     "audit.after": ("Only what follows the entry of this number.", "Chỉ những mục sau mục có số này."),
     "audit.whole": ("The record is whole. Seal: {seal}", "Nhật ký nguyên vẹn. Dấu niêm phong: {seal}"),
     "audit.broken": (

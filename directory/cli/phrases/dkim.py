@@ -14,6 +14,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The key's name, with --kind.  [default: after the day]",
         "Tên khóa, dùng cùng --kind.  [mặc định: theo ngày]",
     ),
+    "dkim.selector-of": (
+        "--selector names one key: --kind belongs to it",
+        "--selector đặt tên một khóa: cần cả --kind",
+    ),
     "dkim.list": ("List keys.", "Liệt kê khóa."),
     "dkim.removed": ("Removed ones too.", "Cả khóa đã xóa."),
     "dkim.activate": (

@@ -36,7 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Hide IMAP capabilities, as QRESYNC, from a client that misbehaves.",
         "Ẩn các khả năng IMAP, như QRESYNC, với chương trình thư hoạt động sai.",
     ),
-    "capability.show": ("Take that back.", "Bỏ ẩn."),
+    "capability.show": ("Hide a capability no longer.", "Thôi ẩn các khả năng IMAP."),
     "capability.client": (
         "Only from clients whose ID fits this pattern, as '*Outlook*'.",
         "Chỉ với chương trình có ID khớp mẫu, như '*Outlook*'.",

@@ -78,6 +78,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The domain of new addresses.  [default: the primary one]",
         "Tên miền của địa chỉ mới.  [mặc định: tên miền chính]",
     ),
+    "official.language": ("Of the webmail and of what he is told.", "Ngôn ngữ của webmail và của các thông báo."),
     "official.phone": ("Telephone.", "Điện thoại."),
     "official.photo": (
         "Show this picture (JPEG or PNG) beside the name.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "help.commands": ("Commands", "Lệnh"),
     "option.config": ("The configuration file.", "Tệp cấu hình."),
     "option.json": ("Answer in JSON.", "Trả lời bằng JSON."),
     "option.lang": ("Language of the answer.", "Ngôn ngữ trả lời."),
@@ -25,6 +26,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "option.password-stdin": (
         "Read the password from the first line of standard input.",
         "Đọc mật khẩu từ dòng đầu của đầu vào chuẩn.",
+    ),
+    "option.one-password": (
+        "--password, --password-stdin and --generate exclude each other",
+        "chỉ dùng một trong --password, --password-stdin và --generate",
     ),
     "option.allow-weak": (
         "Take a password that is easy to guess, for tests.",

@@ -4,6 +4,7 @@ Each round reads the mail at one moment, makes of it what is to be written, and 
 index.  In the middle, which takes nearly all of the time and very long for one who stands back behind everybody else,
 nothing is held: no snapshot of the mail, which would keep its log from coming home, and no lock, which a search would
 wait for.  If somebody else has filled meanwhile, the round is thrown away; whoever is killed leaves what was there.
+There ``pause`` is called every few milliseconds: it may take its time.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from mailserver.message.attachment_text import kind_of
+from mailserver.message.attachments.reader import AttachmentReader
+from mailserver.message.attachments.text import kind_of
 from mailserver.message.matching import exact_form, exact_lines
 from mailserver.message.searchable import Texts, texts_of
 from mailserver.message.structure import Part, decode_parts
 from mailserver.message.transfer import decode_transfer
 from mailserver.store import unscanned
-from mailserver.store.fulltext.attachments import AttachmentReader
-from mailserver.store.fulltext.index_file import ATTACHED, FIELDS, MESSAGE, Chunk, Document, IndexFile, draw_up
+from mailserver.store.fulltext.index_file import (
+    ATTACHED,
+    FIELDS,
+    MESSAGE,
+    Chunk,
+    Document,
+    IndexFile,
+    Pause,
+    draw_up,
+    no_pause,
+)
 from mailserver.store.prepared import Prepared
 from mailserver.store.reading import HEADER, slice_octets
 from mailserver.store.tables import mailbox, message, message_header, message_octets, placement, sequence
@@ -97,7 +108,7 @@ def hidden(index: IndexFile, connection: Connection, mailbox_id: int) -> list[in
     return index.lacks(message_id for uid, message_id, _ in arrived if uid < covered)
 
 
-def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int) -> bool:
+def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int, pause: Pause = no_pause) -> bool:
     """Read the next messages of a mailbox, up to one that waits for its scan.  Whether there may be more."""
     covered = index.covered(mailbox_id)
     with read() as connection:
@@ -112,18 +123,24 @@ def fill_round(index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id
         rows = list(_rows(connection, ids)) if ids else []
         is_last = is_last and waits is None and len(taken) == len(arrived)
         end = uid_next(connection, mailbox_id) if is_last else taken[-1][0] + 1
-    chunk, waiting = _drawn_up(rows, read_file)
+    chunk, waiting = _drawn_up(rows, read_file, pause)
     with index.writing():
         if index.covered(mailbox_id) != covered or index.lacks(message_ids) != ids:
             return True
         _add(index, rows, chunk, waiting)
         index.cover(mailbox_id, end)
-    index.merge_chunks()
+    index.merge_chunks(pause)
     return not is_last
 
 
 def fill_newest(
-    index: IndexFile, read: OpenRead, read_file: ReadFile, mailbox_id: int, count: int, until: Callable[[], bool]
+    index: IndexFile,
+    read: OpenRead,
+    read_file: ReadFile,
+    mailbox_id: int,
+    count: int,
+    until: Callable[[], bool],
+    pause: Pause = no_pause,
 ) -> None:
     """Read so many of the newest messages of a mailbox ahead of the older ones, if it lacks more than these: they are
     what people look for.  They count as read when all before them have been."""
@@ -142,19 +159,20 @@ def fill_newest(
             return
         with read() as connection:
             rows = list(_rows(connection, ids))
-        chunk, waiting = _drawn_up(rows, read_file)
+        chunk, waiting = _drawn_up(rows, read_file, pause)
         with index.writing():
             if index.lacks(ids) == ids:
                 _add(index, rows, chunk, waiting)
-        index.merge_chunks()
+        index.merge_chunks(pause)
         for gone in {*ids}.difference(row.id for row in rows):
             del sizes[gone]
 
 
-def _drawn_up(rows: Sequence[Any], read_file: ReadFile) -> tuple[Chunk, list[int]]:
+def _drawn_up(rows: Sequence[Any], read_file: ReadFile, pause: Pause) -> tuple[Chunk, list[int]]:
     """The chunk of some messages, and those of them that have files to be read."""
     trees = [decode_parts(row.parts) for row in rows]
-    chunk = draw_up((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True))
+    documents = ((row.id, MESSAGE, _document(row, tree, read_file)) for row, tree in zip(rows, trees, strict=True))
+    chunk = draw_up(documents, pause)
     return chunk, [row.id for row, tree in zip(rows, trees, strict=True) if any(_files(tree))]
 
 
@@ -167,7 +185,9 @@ def _add(index: IndexFile, rows: Sequence[Any], chunk: Chunk, waiting: list[int]
         index.set_checked(newest.id, newest.received_at)
 
 
-def read_attached(index: IndexFile, read: OpenRead, read_file: ReadFile, reader: AttachmentReader) -> bool:
+def read_attached(
+    index: IndexFile, read: OpenRead, read_file: ReadFile, reader: AttachmentReader, pause: Pause = no_pause
+) -> bool:
     """Read the files sent along with the newest message whose files wait.  Whether there was one."""
     waiting = index.waiting(1)
     if not waiting:
@@ -181,16 +201,17 @@ def read_attached(index: IndexFile, read: OpenRead, read_file: ReadFile, reader:
             octets = _octets(row, read_file, part.body_start, part.end)
             decoded = decode_transfer(part.encoding, octets)
             text = reader.text(kind, octets if decoded is None else decoded)
+            pause()
             if text:
                 texts.append(exact_form(text))
-    chunk = draw_up([(message_id, ATTACHED, [texts if field == "body" else [] for field in FIELDS])])
+    chunk = draw_up([(message_id, ATTACHED, [texts if field == "body" else [] for field in FIELDS])]) if texts else None
     with index.writing():
         if not index.is_waiting(message_id):
             return True  # somebody else has read them, or the message is gone
         index.skip_attached(message_id)
-        if texts:
+        if chunk is not None:
             index.add(chunk)
-    index.merge_chunks()
+    index.merge_chunks(pause)
     return True
 
 
@@ -230,7 +251,8 @@ def _document(row: Any, tree: Part, read_file: ReadFile) -> Document:
             lines.append(exact_form(shown[name]))
         fields.append([line for line in dict.fromkeys(lines) if line])
     fields.append([lines for lines in exact_lines(texts.header) if lines])
-    fields.append([form for text in texts.body if (form := exact_form(text))])
+    # What is sent as plain text and as markup often says the same: it is listed once.
+    fields.append([form for form in dict.fromkeys(map(exact_form, texts.body)) if form])
     return fields
 
 

@@ -34,13 +34,13 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy import Select, select
 
+from mailserver.message.attachments.reader import AttachmentReader
 from mailserver.message.fuzzy import PERCENT, Fuzzy
 from mailserver.message.matching import Needle
 from mailserver.store import unscanned
 from mailserver.store.fulltext import filling
-from mailserver.store.fulltext.attachments import AttachmentReader
 from mailserver.store.fulltext.filling import OpenRead, ReadFile
-from mailserver.store.fulltext.index_file import IndexFile, OtherVersion
+from mailserver.store.fulltext.index_file import IndexFile, OtherVersion, Pause, no_pause
 from mailserver.store.tables import mailbox, placement
 
 log = logging.getLogger("citymail.fulltext")
@@ -166,16 +166,17 @@ class Fulltext:
         *,
         until: Callable[[], bool] = lambda: False,
         files_until: Callable[[], bool] = lambda: False,
+        pause: Pause = no_pause,
     ) -> None:
         """Read all messages and the files sent along with them, unless stopped.  Raises sqlite3.Error, OSError."""
         mailbox_ids = self._mailbox_ids(account_id)
         with self._opened(account_id, mailbox_ids) as index:
             for mailbox_id in mailbox_ids:
-                filling.fill_newest(index, self._read, self._read_file, mailbox_id, LARGE, until)
-                while not until() and filling.fill_round(index, self._read, self._read_file, mailbox_id):
+                filling.fill_newest(index, self._read, self._read_file, mailbox_id, LARGE, until, pause)
+                while not until() and filling.fill_round(index, self._read, self._read_file, mailbox_id, pause):
                     pass
             with AttachmentReader() as reader:
-                while not files_until() and filling.read_attached(index, self._read, self._read_file, reader):
+                while not files_until() and filling.read_attached(index, self._read, self._read_file, reader, pause):
                     pass
 
     def rebuild(self, account_id: str) -> None:
@@ -246,11 +247,14 @@ class Fulltext:
         if is_wanted:
             self._call()
 
-    def tend(self, ending: Callable[[], bool], called: Callable[[], bool] = lambda: False) -> bool:
+    def tend(
+        self, ending: Callable[[], bool], called: Callable[[], bool] = lambda: False, pause: Pause = no_pause
+    ) -> bool:
         """Read what arrived for accounts that have been searched, so that the next search need not; and all of those
         with so much mail that their first search would take long.  Whether there was anything.
 
-        Files sent along, which take minutes, are left for the next time when somebody has ``called``.
+        Files sent along, which take minutes, are left for the next time when somebody has ``called``.  ``pause`` is
+        called while nothing is held, every few milliseconds.
         """
         with self._read() as connection:
             accounts = dict.fromkeys((*self.accounts(), *connection.execute(_large()).scalars()))
@@ -268,7 +272,7 @@ class Fulltext:
                 self.remove(account_id)
             elif self._seen.get(account_id) != state:
                 found = True
-                self._tend(account_id, ending, called)
+                self._tend(account_id, ending, called, pause)
                 if is_whole and not ending() and not called():
                     self._seen[account_id] = state
         return found
@@ -305,9 +309,9 @@ class Fulltext:
             self._call()
         return behind
 
-    def _tend(self, account_id: str, ending: Callable[[], bool], called: Callable[[], bool]) -> None:
+    def _tend(self, account_id: str, ending: Callable[[], bool], called: Callable[[], bool], pause: Pause) -> None:
         try:
-            self.fill(account_id, until=ending, files_until=lambda: ending() or called())
+            self.fill(account_id, until=ending, files_until=lambda: ending() or called(), pause=pause)
         except (sqlite3.Error, OSError) as fault:
             self._give_up(account_id, fault)
 

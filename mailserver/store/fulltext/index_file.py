@@ -18,7 +18,7 @@ import os
 import sqlite3
 import zlib
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, chain
@@ -51,6 +51,9 @@ CREATE TABLE chunk (id INTEGER PRIMARY KEY, documents INTEGER NOT NULL, size INT
 CREATE TABLE lexicon (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 """
 
+# Called every few milliseconds, while nothing is held that another waits for.
+Pause = Callable[[], None]
+
 # The texts of one document, in their exact form: those of each field.
 Document = Sequence[Sequence[str]]
 
@@ -64,18 +67,23 @@ class Chunk:
     lexicons: Sequence[Lexicon | None]
 
 
-def draw_up(documents: Iterable[tuple[int, int, Document]]) -> Chunk:
+def no_pause() -> None:
+    """Somebody waits for it."""
+
+
+def draw_up(documents: Iterable[tuple[int, int, Document]], pause: Pause = no_pause) -> Chunk:
     """(message_id, MESSAGE or ATTACHED, texts) → a chunk.  It takes nearly all the time, and no file."""
     ids: array[int] = array("q")
     packed = []
     fields: list[list[Sequence[str]]] = [[] for _ in FIELDS]
     for message_id, kind, texts in documents:
+        pause()
         ids.append(2 * message_id + kind)
         packed.append(_packed(_octets("\x1e".join(["\n".join(each) for each in texts]))))
         for field, lines in zip(fields, texts, strict=True):
             field.append(lines)
     # One field after the other: what is looked up again and again stays near the processor.
-    lexicons = [each for field, texts in zip(FIELDS, fields, strict=True) for each in _drawn_up(field, texts)]
+    lexicons = [each for field, texts in zip(FIELDS, fields, strict=True) for each in _drawn_up(field, texts, pause)]
     return Chunk(ids, packed, lexicons)
 
 
@@ -230,7 +238,7 @@ class IndexFile:
         """Its files have been read, or nothing could be read of them."""
         self._database.execute("DELETE FROM attached WHERE message_id = ?", (message_id,))
 
-    def merge_chunks(self) -> None:
+    def merge_chunks(self, pause: Pause = no_pause) -> None:
         """Eight of a size become one: each document is rewritten four times in its life.
 
         Outside a transaction: the file is locked only to write.  What somebody else has changed meanwhile is left as
@@ -247,7 +255,7 @@ class IndexFile:
                 if crowded is None:
                     return
                 members = self._members(crowded)
-                lexicons = self._merged(crowded, members)
+                lexicons = self._merged(crowded, members, pause)
             with self.writing():
                 if self._members(crowded) != members:
                     return
@@ -260,12 +268,13 @@ class IndexFile:
         rows = [self._database.execute("SELECT ids FROM chunk WHERE id = ?", (each,)).fetchone() for each in chunks]
         return [_array("q", b"" if row is None else row[0]) for row in rows]
 
-    def _merged(self, chunks: list[int], members: list[array[int]]) -> list[Lexicon | None]:
+    def _merged(self, chunks: list[int], members: list[array[int]], pause: Pause) -> list[Lexicon | None]:
         offsets = list(accumulate(map(len, members), initial=0))
         merged = []
         for place in range(2 * len(FIELDS)):  # one lexicon after the other, for the memory's sake
             found = [(offset, self._lexicon(chunk, place)) for offset, chunk in zip(offsets, chunks, strict=False)]
             merged.append(merge([(offset, each, None) for offset, each in found if each is not None]))
+            pause()
         return merged
 
     def _write_chunk(self, ids: array[int], lexicons: Sequence[Lexicon | None]) -> None:
@@ -378,10 +387,11 @@ class IndexFile:
         return self._database.execute(statement, values).fetchone()[0]
 
 
-def _drawn_up(field: str, texts: Iterable[Sequence[str]]) -> tuple[Lexicon | None, Lexicon | None]:
+def _drawn_up(field: str, texts: Iterable[Sequence[str]], pause: Pause) -> tuple[Lexicon | None, Lexicon | None]:
     """The lexicons of a field, of words and of pairs, for documents by their numbers."""
     word_draft, pair_draft = Draft(), Draft()
     for number, lines in enumerate(texts):
+        pause()
         length = sum(map(len, lines))
         if field == "header":
             word_draft.add(number, chain.from_iterable(map(words, lines)), length)

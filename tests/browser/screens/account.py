@@ -11,7 +11,7 @@ from directory.mail import account_changes
 from directory.signing_in import sessions
 from security import totp
 from security.passwords import hash_password
-from tests.browser.screens.desk import Desk, Screen, opened, plain
+from tests.browser.screens.desk import Desk, Screen, opened, plain, told
 from tests.webmail.town_hall import PASSWORD, letter
 
 GIVEN = "do văn phòng cấp cho"
@@ -30,6 +30,13 @@ def entering(desk: Desk, login: str, password: str) -> Page:
 def wrong_password(desk: Desk) -> Page:
     page = entering(desk, "an", "sai")
     expect(page.get_by_role("alert")).to_be_visible()
+    return page
+
+
+def signed_out(desk: Desk) -> Page:
+    page = entering(desk, "huong", PASSWORD)
+    opened(page, ".account-menu").get_by_role("button", name="Đăng xuất").click()
+    expect(page.get_by_text("Bạn đã đăng xuất.")).to_be_visible()
     return page
 
 
@@ -146,16 +153,43 @@ def mailboxes(desk: Desk) -> Page:
     return opened(desk.at("/mailboxes"), ".row-actions .menu")
 
 
+def away(desk: Desk) -> Page:
+    page = desk.at("/settings/absence", "dung")
+    page.locator("#until").fill("2099-01-01")
+    page.locator("#substitute").fill("ai-do@ngoai.example")
+    page.get_by_role("button", name="Lưu").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    return page
+
+
+def two_steps_stay_on(desk: Desk) -> Page:
+    turn_on(desk, "binh")
+    return told("/settings/two-steps", "/settings/two-steps/off", "binh", password="sai")(desk)
+
+
+KEYS = "/settings/keys"
+
 SCREENS = (
     Screen("login.show", "signing in", plain("/login", "")),
     Screen("login.show", "a wrong password", wrong_password),
+    Screen("login.show", "signed out", signed_out),
     Screen("login.show", "the second step, and a wrong code", second_step),
     Screen("login.show", "the session has ended", ended),
     Screen("settings.show", "settings", settings),
     Screen("settings.show", "a password that must be changed", given_password),
+    Screen("settings.show", "a password that is too weak", told("/settings", "/password", old="a", new="b", again="b")),
     Screen("identities.show", "signatures", plain("/settings/identities")),
-    Screen("own_keys.show", "one's own certificates", plain("/settings/keys")),
+    Screen(
+        "identities.show",
+        "an address of others",
+        told("/settings/identities", "/settings/identities", address="ai@ngoai.example", kind="own", signature="x"),
+    ),
+    Screen("absence.show", "being away", away),
+    Screen("own_keys.show", "one's own certificates", plain(KEYS)),
+    Screen("own_keys.show", "a key that is not handed out", told(KEYS, KEYS, passphrase="mot hai ba", again="bon nam")),
+    Screen("own_keys.show", "a key that is not taken", told(KEYS, f"{KEYS}/bring", password="sai")),
     Screen("approvals.show", "what waits for approval", plain("/approvals")),
+    Screen("approvals.show", "a refusal without a reason", told("/approvals", "/approvals", action="refuse")),
     Screen("app_passwords.show", "an app password", lambda desk: app_password(desk, PASSWORD)),
     Screen("app_passwords.show", "an app password refused", lambda desk: app_password(desk, "sai")),
     Screen("openings.show", "nobody opened it", plain("/settings/openings", "dung")),
@@ -165,6 +199,7 @@ SCREENS = (
     Screen("two_steps.show", "two steps refused", refused_two_steps),
     Screen("two_steps.show", "recovery codes", lambda desk: turn_on(desk, "huong")),
     Screen("two_steps.show", "two steps are on", is_on),
+    Screen("two_steps.show", "two steps stay on", two_steps_stay_on),
     Screen("protection.show_correspondents", "certificates of people outside", plain("/settings/correspondents")),
     Screen("unlocking.show", "one's keys", plain("/keys")),
     Screen("mailboxes.show", "mailboxes", mailboxes),

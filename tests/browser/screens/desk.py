@@ -24,6 +24,7 @@ class Desk:
     browser: Browser
     authorities: Authorities
     url: str
+    scripted: bool = True
     witnesses: list[Witness] = field(default_factory=list)
     _pages: dict[str, Page] = field(default_factory=dict)
 
@@ -35,7 +36,11 @@ class Desk:
         """Somebody's own; nobody's, for ""."""
         if login not in self._pages:
             context = self.browser.new_context(
-                base_url=self.url, viewport=WIDE, locale="vi-VN", reduced_motion="reduce"
+                base_url=self.url,
+                viewport=WIDE,
+                locale="vi-VN",
+                reduced_motion="reduce",
+                java_script_enabled=self.scripted,
             )
             context.set_default_timeout(PATIENCE)
             self.witnesses.append(Witness(context, self.url))
@@ -73,6 +78,28 @@ class Screen:
 
 def plain(path: str, login: str = "an") -> Callable[[Desk], Page]:
     return lambda desk: desk.at(path, login)
+
+
+_SEND = """([action, values]) => {
+  const form = Object.assign(document.createElement("form"), { method: "post", action });
+  const token = document.querySelector('meta[name="csrf-token"]').content;
+  for (const [name, value] of Object.entries({ ...values, csrf_token: token }))
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def told(form: str, path: str, login: str = "an", **values: str) -> Callable[[Desk], Page]:
+    """The page that says what is wrong with a form that was sent."""
+
+    def show(desk: Desk) -> Page:
+        page = desk.at(form, login)
+        page.evaluate(_SEND, [path, values])
+        expect(page.get_by_role("alert")).to_be_visible()
+        return page
+
+    return show
 
 
 def furnish(authorities: Authorities) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.browser.screens.desk import Desk, Screen
+from tests.webmail.town_hall import letter
+from webmail import pages
 
 ENDPOINT = "an error"  # of no view
 
@@ -26,6 +29,27 @@ def too_large(desk: Desk) -> Page:
     return send(desk.at("/labels"), "name", "x" * 3_000_000)
 
 
+def too_often(desk: Desk) -> Page:
+    """Somebody looks up one colleague after the other."""
+    draft = desk.put(letter(subject="Nháp"), "Drafts", "dung").rpartition("/")[2]
+    path = f"/people/choose?draft={draft}"
+    page = desk.page("dung")
+    while page.context.request.get(path).status != 429:
+        pass
+    return desk.at(path, "dung")
+
+
+def broken(desk: Desk) -> Page:
+    """A fault of ours, with its number."""
+
+    def fail(_conn: object) -> None:
+        raise RuntimeError("disk I/O error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "sidebar", fail)
+        return desk.at("/labels")
+
+
 def send(page: Page, field: str, value: str) -> Page:
     page.evaluate(
         "([field, value]) => { document.querySelector(`main [name=${field}]`).value = value }", [field, value]
@@ -40,4 +64,6 @@ SCREENS = (
     Screen(ENDPOINT, "not allowed", not_so),
     Screen(ENDPOINT, "a stale page", stale),
     Screen(ENDPOINT, "too large", too_large),
+    Screen(ENDPOINT, "too often", too_often),
+    Screen(ENDPOINT, "a fault of ours", broken),
 )

@@ -49,6 +49,23 @@ def keys(desk: Desk) -> Page:
     return page
 
 
+def left_over(desk: Desk) -> Page:
+    """A window died before its words reached the server."""
+    page = desk.at("/compose", "binh")
+    expect(page.locator("[data-rich-text]")).to_be_visible()
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('no line')); }")
+    page.get_by_role("textbox", name="Nội dung").click()
+    page.keyboard.type("chữ chưa ai có")
+    page.get_by_role("textbox", name="Tiêu đề").press_sequentially("Dở dang")
+    expect(page.locator("[data-saved]")).to_contain_text("Chưa lưu được")
+    while not page.evaluate("() => localStorage.length"):
+        page.wait_for_timeout(20)
+    page.goto("about:blank")
+    page.goto(desk.mailbox("INBOX", "binh"))
+    expect(page.locator("left-over li")).to_be_visible()
+    return page
+
+
 def message(subject: str) -> object:
     def show(desk: Desk) -> Page:
         page = inbox(desk)
@@ -120,6 +137,7 @@ SCREENS = (
     Screen("listing.show", "the account's menu", lambda desk: opened(inbox(desk), ".account-menu")),
     Screen("listing.show", "the search form", lambda desk: opened(inbox(desk), ".search-menu")),
     Screen("listing.show", "the keys", keys),
+    Screen("listing.show", "a letter left over", left_over),
     Screen("reading.show", "a message", reading),
     Screen("reading.show", "moving a message", reading_menu("move-menu")),
     Screen("reading.show", "putting a message off", reading_menu("snooze-menu")),

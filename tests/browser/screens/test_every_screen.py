@@ -1,12 +1,15 @@
-"""Every screen and state that people see: judged by axe, light and dark, wide and narrow; walked through by Tab.
+"""Every screen and state that people see: judged by axe, light and dark, wide and narrow; walked through by Tab; looked
+at in colours of one's own, with large text and with text set wide.
 
-Standards: WCAG 2.2 §1.4.10 (reflow), §2.4.2 (titles), §3.1.1 (language), and what ``axe`` and ``focus`` judge.
+Standards: WCAG 2.2 §1.4.10 (reflow), §2.4.2 (titles), §3.1.1 (language), and what ``axe``, ``focus``,
+``forced_colours`` and ``room`` judge.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -14,7 +17,9 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import axe
 from tests.browser.focus import walk
-from tests.browser.screens import account, errors, mail, writing
+from tests.browser.forced_colours import unseen
+from tests.browser.room import crowded, large_text, spaced_text
+from tests.browser.screens import account, custody, errors, mail, writing
 from tests.browser.screens.desk import WIDE, Desk, Screen, furnish, furnish_settings
 from tests.browser.tasks.ways import FITS
 from tests.webmail.certified_hall import certified_hall
@@ -23,16 +28,19 @@ from webmail import create_app
 
 pytestmark = pytest.mark.browser
 
-SCREENS = (*mail.SCREENS, *writing.SCREENS, *account.SCREENS, *errors.SCREENS)
+SCREENS = (*mail.SCREENS, *writing.SCREENS, *account.SCREENS, *errors.SCREENS, *custody.SCREENS)
 TELEPHONE = {"width": 390, "height": 844}
-SIDEWAYS = ({"width": 683, "height": 410}, {"width": 320, "height": 640})  # zoomed to 200 % and to 400 %
+NARROW = {"width": 320, "height": 640}
+SIDEWAYS = ({"width": 683, "height": 410}, NARROW)  # zoomed to 200 % and to 400 %
 ELSEWHERE = {  # what a GET brings that is no screen
     **dict.fromkeys(("listing.start", "search_form.write"), "goes on to a list"),
-    **dict.fromkeys(("assets.show", "help.picture", "links.download", "contacts.take_along"), "a file"),
+    **dict.fromkeys(("assets.show", "help.picture", "contacts.take_along"), "a file"),
     **dict.fromkeys(("attachments.download", "attachments.all_in_one", "inline_pictures.show"), "a file"),
+    "signing_elsewhere.take": "a file",
+    "left_over.arrived": "for scripts",
     **dict.fromkeys(("attachments.inline", "attachments.original", "protection.certificate", "mta_sts.show"), "a file"),
     **dict.fromkeys(
-        ("message_body.show", "message_body.to_print", "previews.frame"), "what others wrote, where nothing runs"
+        ("message_body.show", "message_body.to_print", "previews.frame"), "what others wrote: test_documents"
     ),
     **dict.fromkeys(("login.status", "people.show", "people.find", "people.top", "people.below"), "for scripts"),
     **dict.fromkeys(
@@ -78,13 +86,48 @@ def test_screen(screen: Screen, desk: Desk, titles: dict[str, str]) -> None:
             "dark": under(page, axe.COLOURS, color_scheme="dark"),
             "telephone": under(page, axe.EVERYTHING, viewport=TELEPHONE),
             "sideways": [str(size) for size in SIDEWAYS if hangs_over(page, size)],
-            "page": told_wrong(page),
+            "large text": room_for(page, large_text),
+            "text set wide": room_for(page, spaced_text),
+            "page": told_wrong(page, "vi"),
+            "own colours": unseen(page),
         }
     finally:
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert titles.setdefault(page.title(), screen.endpoint) == screen.endpoint
+
+
+ENGLISH = (
+    "/",
+    "/compose",
+    "/search",
+    "/contacts",
+    "/mailboxes",
+    "/labels",
+    "/settings",
+    "/settings/two-steps",
+    "/help",
+)
+
+
+def test_in_english(desk: Desk) -> None:
+    """Words of the other language have names, room and a language, too."""
+    page = desk.page("huong")
+    desk.post("huong", "/settings", "/language", language="en")
+    try:
+        for path in ENGLISH:
+            page.goto(path)
+            found = {
+                "names": axe.faults(page),
+                "page": told_wrong(page, "en"),
+                "sideways": [str(size) for size in (TELEPHONE, *SIDEWAYS) if hangs_over(page, size)],
+            }
+            page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+            assert {name: faults for name, faults in found.items() if faults} == {}, path
+    finally:
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        desk.post("huong", "/settings", "/language", language="vi")
 
 
 def under(
@@ -101,8 +144,14 @@ def hangs_over(page: Page, size: dict[str, int]) -> bool:
     return not page.evaluate(FITS)
 
 
-def told_wrong(page: Page) -> list[str]:
+def room_for(page: Page, reader: Callable[[Page], AbstractContextManager[None]]) -> list[str]:
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    with reader(page):
+        return crowded(page)
+
+
+def told_wrong(page: Page, language: str) -> list[str]:
     """What a screen reader says first."""
-    found = [] if page.locator("html").get_attribute("lang") == "vi" else ["the language is not told"]
+    found = [] if page.locator("html").get_attribute("lang") == language else ["the language is not told"]
     headings = page.locator("h1:visible").count()
     return found + ([] if headings >= 1 else ["no heading"]) + ([] if re.search(r"\w", page.title()) else ["no title"])

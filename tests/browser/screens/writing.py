@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.screens.desk import Desk, Screen, opened, plain
+from tests.browser.screens.desk import UNIT, Desk, Screen, opened, plain, told
 
 
 def blank(desk: Desk, login: str = "an") -> Page:
@@ -23,7 +23,7 @@ def completing(desk: Desk) -> Page:
 def warned(desk: Desk) -> Page:
     page = blank(desk)
     page.get_by_role("textbox", name="Đến", exact=True).fill("ai@ngoai.example, nosuch@thanhpho.example")
-    page.get_by_label("Mã hoá").check()
+    page.get_by_label("Mã hóa").check()
     expect(page.locator(".lacking").first).to_be_visible()
     expect(page.locator(".remarks p").first).to_be_visible()
     return page
@@ -89,9 +89,25 @@ def linking(desk: Desk) -> Page:
     page = blank(desk)
     page.get_by_role("button", name="Gửi bằng liên kết").click()
     page.locator("#link-file").set_input_files({"name": "bản đồ.zip", "mimeType": "application/zip", "buffer": b"x"})
+    page.get_by_label("Mật khẩu").fill("trời mưa to")
     page.get_by_role("button", name="Tải lên").click()
+    expect(page.locator("[data-rich-text]")).to_contain_text("bản đồ.zip")
+    return page
+
+
+def linked(desk: Desk) -> Page:
+    page = linking(desk)
     page.goto("/links")
     expect(page.get_by_text("bản đồ.zip").first).to_be_visible()
+    return page
+
+
+def asked_for_its_password(desk: Desk) -> Page:
+    page = linking(desk)
+    page.goto(str(page.locator("[data-rich-text] a[href*='/files/']").get_attribute("href")))
+    page.get_by_label("Mật khẩu").fill("sai")
+    page.get_by_role("button", name="Tải tệp").click()
+    expect(page.get_by_role("alert")).to_be_visible()
     return page
 
 
@@ -102,6 +118,37 @@ def waiting(desk: Desk) -> Page:
     opened(page, ".send-later").locator(".send-later .menu-item").last.click()
     page.wait_for_url("**/mail/*")
     page.goto("/scheduled")
+    return page
+
+
+def signing_elsewhere(desk: Desk) -> Page:
+    page = blank(desk)
+    page.get_by_role("textbox", name="Đến", exact=True).fill("binh@thanhpho.example")
+    page.locator("#subject").fill("Công văn")
+    page.get_by_role("button", name="Ký bằng thiết bị của bạn").click()
+    page.wait_for_url("**/compose/sign?draft=*")
+    expect(page.locator("#signature")).to_be_visible()
+    return page
+
+
+def signed_wrongly(desk: Desk) -> Page:
+    page = signing_elsewhere(desk)
+    page.locator("#signature").set_input_files({"name": "a.p7s", "mimeType": "", "buffer": b"no signature"})
+    page.get_by_role("button", name="Kiểm tra và gửi").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    return page
+
+
+def signing_for_a_unit(desk: Desk) -> Page:
+    desk.post("huong", "/settings", "/open")  # her own mailbox again
+    page = blank(desk, "huong")
+    page.locator("#author").select_option(f"{UNIT}@thanhpho.example")
+    page.get_by_role("textbox", name="Đến", exact=True).fill("binh@thanhpho.example")
+    page.locator("#subject").fill("Công văn")
+    page.get_by_role("button", name="Gửi", exact=True).click()
+    page.get_by_label("Mật khẩu hiện tại").fill("sai")
+    page.get_by_label("Mật khẩu hiện tại").press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
     return page
 
 
@@ -122,6 +169,19 @@ def refused_contact(desk: Desk) -> Page:
     return page
 
 
+def brought_contacts(desk: Desk) -> Page:
+    page = desk.at("/contacts", "binh")
+    cards = "".join(f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name}\r\n{line}END:VCARD\r\n" for name, line in CARDS)
+    page.locator("#contacts-file").set_input_files(
+        {"name": "a.vcf", "mimeType": "text/vcard", "buffer": cards.encode()}
+    )
+    page.get_by_role("button", name="Đưa vào", exact=True).click()
+    expect(page.get_by_text("Đã đưa vào 1 liên hệ")).to_be_visible()
+    return page
+
+
+CARDS = (("Lý Mai", "EMAIL:mai@ngoai.example\r\n"), ("Không có địa chỉ", ""))
+
 SCREENS = (
     Screen("composing.show", "a new letter", blank),
     Screen("composing.show", "completing a name", completing),
@@ -135,11 +195,17 @@ SCREENS = (
     Screen("versions.show", "both versions", side_by_side),
     Screen("picker.show", "choosing from the tree", choosing),
     Screen("links.show", "no links", plain("/links", "dung")),
-    Screen("links.show", "files sent as links", linking),
+    Screen("links.show", "files sent as links", linked),
+    Screen("links.download", "the password of a file", asked_for_its_password),
     Screen("postponed.show", "nothing waits", plain("/scheduled")),
     Screen("postponed.show", "letters that wait", waiting),
+    Screen("composing.prove", "a proof for a unit's signature", signing_for_a_unit),
+    Screen("signing_elsewhere.show", "signing on a device of one's own", signing_elsewhere),
+    Screen("signing_elsewhere.show", "a file that is no signature", signed_wrongly),
     Screen("contacts.show", "no contacts", plain("/contacts", "dung")),
     Screen("contacts.show", "contacts", opened_contacts),
     Screen("contacts.show", "a contact that cannot be", refused_contact),
+    Screen("contacts.show", "contacts were brought in", brought_contacts),
     Screen("templates.show", "templates", plain("/templates")),
+    Screen("templates.show", "a template without a name", told("/templates", "/templates", action="keep", text="x")),
 )

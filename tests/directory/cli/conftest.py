@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,24 @@ from security.passwords import hash_password
 from tests.directory.cli.terminal import Terminal
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Directory]:
-    opened = open_directory(f"sqlite:///{tmp_path / 'directory.db'}")
+@pytest.fixture(scope="session")
+def bare(migrated_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A city with a domain, to copy."""
+    path = tmp_path_factory.mktemp("bare") / "directory.db"
+    shutil.copy(migrated_directory, path)
+    opened = open_directory(f"sqlite:///{path}")
     with opened.write() as conn:
         domains.add_domain(conn, "test", "city.gov.vn")
-    yield opened
-    assert opened.check_consistency() == []
     opened.close()
+    return path
 
 
-@pytest.fixture
-def citymail(directory: Directory) -> Terminal:
-    terminal = Terminal(directory.url)
+@pytest.fixture(scope="session")
+def founded(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its departments and positions, founded by commands."""
+    path = tmp_path_factory.mktemp("founded") / "directory.db"
+    shutil.copy(bare, path)
+    terminal = Terminal(f"sqlite:///{path}")
     terminal("unit", "define-type", "city", "--name", "Thành phố", "--name-en", "City")
     terminal("unit", "define-type", "department", "--name", "Sở", "--name-en", "Department")
     terminal("unit", "add", "UBND Thành phố", "--short", "UBND", "--type", "city", "--from", "2020-01-01")
@@ -43,7 +49,23 @@ def citymail(directory: Directory) -> Terminal:
     terminal("official", "define-position", "GD", "--title", "Giám đốc", "--title-en", "Director", "--rank", "10")
     terminal("official", "define-position", "CV", "--title", "Chuyên viên", "--title-en", "Officer")
     terminal("official", "define-position", "VT", "--title", "Văn thư", "--clerk")
-    return terminal
+    return path
+
+
+@pytest.fixture
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Directory]:
+    """With departments, for whoever types commands."""
+    typing = "citymail" in request.fixturenames
+    shutil.copy(request.getfixturevalue("founded" if typing else "bare"), tmp_path / "directory.db")
+    opened = open_directory(f"sqlite:///{tmp_path / 'directory.db'}")
+    yield opened
+    assert opened.check_consistency() == []
+    opened.close()
+
+
+@pytest.fixture
+def citymail(directory: Directory) -> Terminal:
+    return Terminal(directory.url)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from directory.cli import commands
 from directory.database import Directory
+from directory.dates import days_after
 from directory.mail.accounts import credentials_by_login
 from directory.signing_in import scram_verifiers
 from security.passwords import verify_password
@@ -165,6 +166,23 @@ def test_mailboxes(citymail: Terminal, an: str) -> None:
     citymail("mailbox", "unlock", "vanthu.syt")
     citymail("mailbox", "remove", "hotline", "--redirect-to", "vanthu.syt")
     assert citymail.json("alias", "show", "hotline")["leads_to"] == "vanthu.syt@city.gov.vn"
+
+
+def test_absences(citymail: Terminal, an: str, directory: Directory) -> None:
+    citymail("mailbox", "add", "vanthu@city.gov.vn", "--name", "Văn thư", "--unit", "SYT")
+    assert "is not away" in citymail("mailbox", "absence", an)
+    with directory.read() as conn:
+        until = days_after(conn.today, 4)
+    kept = citymail.json(
+        *("mailbox", "absence", an, "--until", until, "--text", "Đi công tác", "--substitute", "vanthu")
+    )
+    assert (kept["until"], kept["text"], kept["outside"]) == (until, "Đi công tác", "")
+    assert kept["substitute"]["login"] == "vanthu@city.gov.vn"
+    shown = citymail("mailbox", "absence", an)
+    assert all(each in shown for each in (until, "Đi công tác", "vanthu@city.gov.vn"))
+    assert "--until" in citymail.run("mailbox", "absence", an, "--text", "khác", status=2).stderr
+    assert "is not away" in citymail("mailbox", "absence", an, "--end")
+    assert citymail.json("mailbox", "absence", an, "--end", status=3)["error"] == "absence-unknown"
 
 
 def test_aliases(citymail: Terminal, an: str) -> None:

@@ -1,7 +1,10 @@
-"""Every text stands in both languages, says the same things, and is used."""
+"""Every text of the command line stands in both languages, says the same things, and is used; and nothing is said that
+is not in the table.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +20,10 @@ from directory.faults import _TEXTS as FAULTS
 from directory.faults import Fault
 from directory.sizes import parse_size, written_size
 
-# `citymail ca` needs the configuration, and stands with the mail server's commands
-OF_CA = [
-    Path(mailserver.cli.__file__).parent / name
-    for name in ("authority.py", "certificates.py", "ca_options.py", "keys.py", "escrow.py")
-]
-SOURCES = {
-    path.name: path.read_text(encoding="utf-8") for path in [*Path(directory.cli.__file__).parent.glob("*.py"), *OF_CA]
-}
+ROOMS = (Path(directory.cli.__file__).parent, Path(mailserver.cli.__file__).parent)
+SOURCES = {f"{room.parent.name}/{path.name}": path.read_text("utf-8") for room in ROOMS for path in room.glob("*.py")}
+# Values alone, and names.
+SAME = {"ca.founded", "ca.imported", "column.selector", "scope.imap", "scope.ldap", "scope.smtp"}
 
 
 def holes(template: str) -> set[str]:
@@ -42,6 +41,13 @@ def lacking(texts: Mapping[str, tuple[str, str]]) -> list[str]:
 
 def test_both_languages_are_there() -> None:
     assert lacking(TEXTS) == []
+    assert {key for key, (english, vietnamese) in TEXTS.items() if english == vietnamese} == SAME
+
+
+def test_no_text_of_one_topic_hides_anothers() -> None:
+    """All of them are in one table."""
+    topics = [path.read_text("utf-8") for room in ROOMS for path in (room / "phrases").glob("*.py")]
+    assert sum(len(re.findall(r'^ {4}"[a-z.0-9_-]+": \(', topic, re.MULTILINE)) for topic in topics) == len(TEXTS)
 
 
 def test_a_text_that_is_missing_or_lacks_a_value_is_named() -> None:
@@ -64,7 +70,7 @@ def test_faults_say_the_same_in_both(code: str) -> None:
 
 def test_every_key_in_the_code_is_in_the_table() -> None:
     for name, source in SOURCES.items():
-        for key in re.findall(r'(?:help_text|text|say|warn)\("([a-z-]+\.[a-z_-]+)"', source):
+        for key in re.findall(r'(?:help_text|text|say|warn)\(\s*["\']([a-z-]+\.[a-z_-]+)["\']', source):
             assert key in TEXTS, f"{name}: {key}"
         for columns in re.findall(r"cli\.table\(\s*\(([^)]*)\)", source):
             for column in re.findall(r'"(\w+)"', columns):
@@ -89,10 +95,49 @@ def test_no_text_is_left_over() -> None:
             "opened",
             "refusal",
             "holding",
+            "authority",
+            "crl",
+            "delivery",
+            "fate",
         ):
             assert f'"{word}"' in everything or f"{group}." in everything, key
         elif word != "help":
-            assert f'"{key}"' in everything, key
+            assert f'"{key}"' in everything or f"'{key}'" in everything, key
+
+
+# What tells people something, and how much of it may be written where it is told.
+TELLS = {"echo", "UsageError", "BadParameter", "ClickException", "prompt", "confirm", "tell", "end"}
+IN_EVERY_LANGUAGE = {"citymail", "From"}  # and names in capitals
+
+
+def written_there(source: str) -> list[str]:
+    """Words that stand in the code itself where people are told something, or as the help of a command or option."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        told = [each.value for each in node.keywords if each.arg == "help"] + (node.args[:1] if name in TELLS else [])
+        for each in told:
+            parts = each.values if isinstance(each, ast.JoinedStr) else [each]
+            letters = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+            found += [word for part in letters for word in re.findall(r"[^\W\d_]{2,}", part)]
+    return [word for word in found if word not in IN_EVERY_LANGUAGE and not word.isupper()]
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_nothing_is_said_past_the_table(name: str) -> None:
+    assert written_there(SOURCES[name]) == []
+
+
+def test_what_is_said_past_the_table_is_found() -> None:
+    for code in (
+        'click.echo(f"{count} messages")',
+        'raise click.UsageError("either this or that")',
+        'click.option("--all", help="All of them.")',
+    ):
+        assert written_there(code), code
+    assert written_there('click.echo(f"citymail: {say(key)}", err=True)') == []
 
 
 @pytest.mark.parametrize(

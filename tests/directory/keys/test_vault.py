@@ -25,6 +25,7 @@ from security.keys.client import KeyProcess, KeyRefused, Opened
 from security.keys.wire import Refusal
 from tests.directory.conftest import Clock
 from tests.directory.keys.conftest import PASSWORD, Staff
+from tests.directory.keys.test_proofs import SITE
 
 MESSAGE = (
     b"From: a@city.gov.vn\r\nTo: b@city.gov.vn\r\nSubject: S\r\nMIME-Version: 1.0\r\n"
@@ -161,6 +162,7 @@ def test_a_unit_signs_by_whoever_may_send_for_it_and_he_is_recorded(staff: Staff
         mailboxes.grant(conn, "test", unit, reader, may_read=True, may_send=False)
     staff.enrol(unit)
     session = staff.sign_in(clerk)
+    assert keys.prove(session, PASSWORD, "", SITE) == "password"
     assert signed_by(staff, keys, session, unit) is Verdict.VALID
     assert audited(directory, "key.sign") == [(login_of(directory, clerk), "vanthu.syt@city.gov.vn")]
     mail = encrypted_for(staff, unit)

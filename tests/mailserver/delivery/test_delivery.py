@@ -112,7 +112,7 @@ def test_the_draft_goes_with_the_sending(any_office):
 
 
 def test_bcc_stays_in_the_senders_own_copy(any_office):
-    octets = MESSAGE.replace(b"Subject", b"Bcc: chi@city.vn\r\nSubject")
+    octets = MESSAGE.replace(b"Subject", b"Bcc: chi@city.vn\r\nResent-Bcc: chi@city.vn\r\nSubject")
     webmail(any_office, "binh@city.vn", "chi@city.vn", octets=octets, keep_sent=True)
     assert b"Bcc" not in mails(any_office.store, "binh")[0]
     assert b"Bcc" not in mails(any_office.store, "chi")[0]
@@ -136,6 +136,7 @@ def test_some_recipients_are_refused_and_the_rest_is_sent(office):
         (["binh@city.vn"] * 101, {}, LimitReached),
         (["binh@city.vn"], {"octets": b"Subject: x\r\n\r\nx\r\n"}, MalformedMessage),
         (["binh@city.vn"], {"octets": MESSAGE.replace(b"body\r\n", b"body\n")}, MalformedMessage),
+        (["binh@city.vn"], {"octets": b" X: y\r\n" + MESSAGE}, MalformedMessage),
         (["binh@city.vn"], {"octets": MESSAGE.replace(b"<an@", b"<binh@")}, NotPermitted),
         (["binh@city.vn"], {"octets": MESSAGE + b"x" * 1_000_000 + b"\r\n"}, TooLarge),
     ],
@@ -181,6 +182,32 @@ def test_nobody_shows_a_colleagues_address_as_the_author(office, author, is_refu
             webmail(office, "chi@city.vn", octets=octets)
     else:
         webmail(office, "chi@city.vn", octets=octets)
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ("Resent-From: an@city.vn\r\nResent-Sender: an@city.vn\r\n", None),
+        ("Resent-To: chi@city.vn\r\n", None),  # RFC 5321 §3.3: no reason to refuse
+        ("Resent-From: binh@city.vn\r\n", NotPermitted),
+        ("Resent-From: ban@ngoai.example\r\n", NotPermitted),
+        ("Resent-From: an@city.vn\r\nResent-From: binh@city.vn\r\n", NotPermitted),
+        ('Resent-From: "binh@city.vn" <an@city.vn>\r\n', NotPermitted),
+        ("Resent-From: Bình\r\n", MalformedMessage),
+        ("Resent-From: an@city.vn\r\nResent-Sender: binh@city.vn\r\n", NotPermitted),
+        ("Sender: an@city.vn\r\n", None),
+        ("Sender: binh@city.vn\r\n", NotPermitted),
+        ("Sender: an@city.vn\r\nSender: an@city.vn\r\n", NotPermitted),
+    ],
+)
+def test_nobody_sends_in_a_colleagues_name_nor_once_more(office, fields, refusal):
+    octets = fields.encode() + MESSAGE
+    if refusal is None:
+        webmail(office, "chi@city.vn", octets=octets)
+    else:
+        with pytest.raises(refusal):
+            webmail(office, "chi@city.vn", octets=octets)
+    assert len(mails(office.store, "chi")) == (refusal is None)
 
 
 @pytest.mark.parametrize("in_file", [True, False])
@@ -368,6 +395,25 @@ def test_trace_fields():
     )
     assert without_return_path(fields + MESSAGE).startswith(b"Received:")
     assert without_return_path(MESSAGE) == MESSAGE
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_return_path_is_the_envelopes_alone(office, is_ours, in_file):
+    octets = b"Return-path: <an@city.vn>\r\n" + MESSAGE.replace(b"Subject", b"RETURN-PATH :\r\n <>\r\nSubject")
+    path = office.incoming / "data-returned"
+    path.write_bytes(octets)
+    given = path if in_file else octets
+    if is_ours:
+        webmail(office, "chi@city.vn", octets=given)
+    else:
+        from_outside(office, "chi@city.vn", octets=given)
+    (received,) = mails(office.store, "chi")
+    assert received.endswith(b"\r\n" + MESSAGE)
+    sender = b"an@city.vn" if is_ours else b"x@ngoai.example"
+    assert received.lower().count(b"return-path") == 1
+    assert received.startswith(b"Return-Path: <%b>\r\n" % sender)
+    path.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("field", [b"Received: x\r\n", b"RECEIVED: x\r\n", b"received: x\r\n", b"ReCeIvEd: x\r\n"])

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from directory import tables
 from directory.database import open_directory
-from mailserver.delivery import inbound, moved
+from mailserver.delivery import answering, inbound, occasions
 from mailserver.delivery.checks import Findings
 from mailserver.delivery.post_office import PostOffice
 from mailserver.delivery.verdict import Action, Judgement, Verdict
@@ -79,15 +79,15 @@ def test_a_sender_is_told_once_and_again_after_a_month(any_office, clock) -> Non
     assert len(mails(office.store, "binh")) == 3
     from_outside(office, "cu@city.vn", octets=LETTER, sender="y@ngoai.example")
     assert len(sent_outside(office)) == 2
-    clock.pass_by((moved.AGAIN_DAYS - 1) * DAY)
-    assert office.store.write(lambda tx: moved.sweep(tx, office.now())).result() == 0
+    clock.pass_by((occasions.MOVED_AGAIN_DAYS - 1) * DAY)
+    assert office.store.write(lambda tx: answering.sweep(tx, office.now())).result() == 0
     from_outside(office, "cu@city.vn", octets=LETTER)
     assert len(sent_outside(office)) == 2
     clock.pass_by(DAY)
     from_outside(office, "cu@city.vn", octets=LETTER)
     assert len(sent_outside(office)) == 3
     clock.pass_by(DAY)
-    assert office.store.write(lambda tx: moved.sweep(tx, office.now())).result() == 1  # y's; x was told a day ago
+    assert office.store.write(lambda tx: answering.sweep(tx, office.now())).result() == 1  # y's; x was told a day ago
 
 
 def test_one_of_ours_is_told_in_the_mailbox(any_office) -> None:
@@ -104,10 +104,15 @@ def test_two_at_once_tell_once(any_office) -> None:
     """Both were prepared before either was written."""
     office, mail = any_office, MailCommand("x@ngoai.example")
     taken = [inbound.offer_recipient(office, mail, RcptCommand("cu@city.vn"))]
-    both = [moved.notices_of(office, mail.reverse_path, taken, LETTER) for _ in range(2)]
+    both = [
+        answering.answers_to(
+            office, mail.reverse_path, [each.addressee for each in taken], lambda: LETTER, is_colleague=False
+        )
+        for _ in range(2)
+    ]
     assert [len(each) for each in both] == [1, 1]
     for notices in both:
-        office.store.write(lambda tx, n=notices: moved.deliver(tx, n)).result()
+        office.store.write(lambda tx, n=notices: answering.deliver(tx, n)).result()
     assert len(sent_outside(office)) == 1
 
 

@@ -9,17 +9,17 @@ import pytest
 
 from directory.database import open_directory
 from mailserver.delivery.post_office import PostOffice
-from mailserver.store import open_store
+from mailserver.store import Store
 from tests.mailserver.imap.dialogues import Dialogue, names
 from tests.mailserver.imap.talk import Live
 from tests.mailserver.mailroom import make_config
 
 
 @pytest.fixture
-def live_on_postgresql(city_template, postgres_url, tmp_path, clock):
+def live_on_postgresql(city_template, postgres_store_url, tmp_path, clock):
     shutil.copy(city_template, tmp_path / "directory.db")
     directory = open_directory(f"sqlite:///{tmp_path / 'directory.db'}", clock=clock, notice_within=0.0)
-    store = open_store(postgres_url, tmp_path, clock=clock)
+    store = Store(postgres_store_url, tmp_path, clock=clock)
     config = make_config(
         tmp_path,
         login={"plaintext_networks": (ip_network("127.0.0.0/8"),)},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from mailserver.imap.recent import RecentMail, Recents
 from mailserver.store.flags import RECENT, SEEN
 
@@ -12,6 +15,26 @@ def test_the_first_who_asks_gets_it():
     assert recent.claim(7, 1, 5) == 5
     assert recent.claim(7, 1, 8) == 5
     assert recent.first(7, 1) == 8
+
+
+def test_processes_that_ask_at_once_share_out_what_there_is(tmp_path: Path):
+    recent = RecentMail()
+    begin, go = os.pipe()
+    children = []
+    for name in "ab":
+        child = os.fork()
+        if not child:
+            os.close(go)
+            os.read(begin, 1)  # until the parent has closed its end
+            taken = sum(max(0, uid_next - recent.claim(7, 1, uid_next)) for uid_next in range(2, 20_002))
+            (tmp_path / name).write_text(str(taken))
+            os._exit(0)
+        children.append(child)
+    os.close(go)
+    os.close(begin)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    assert sum(int((tmp_path / name).read_text()) for name in "ab") == 20_000
 
 
 def test_the_store_may_know_more_than_the_memory():

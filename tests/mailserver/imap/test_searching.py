@@ -148,3 +148,20 @@ def test_a_subject_longer_than_its_column_is_read_in_the_message(an):
     assert an.ok("SEARCH SUBJECT none")[0] == "* SEARCH 3"
     assert an.ok('SEARCH SUBJECT "%"')[0] == "* SEARCH"
     assert an.ok("SEARCH NOT SEEN")[0] == "* SEARCH 1 2 3"
+
+
+@pytest.mark.parametrize("kind", [b"", b"UID "])
+@pytest.mark.parametrize(("told", "came"), [(2, 1), (2, 12), (0, 1)])
+def test_what_came_since_the_client_was_told_is_not_found_yet(connect, kind, told, came):
+    an, other = connect(), connect()
+    letters = b"".join(b" () {1+}\r\n%c" % (64 + number) for number in range(1, told + came + 1))
+    each = len(letters) // (told + came)
+    if told:
+        other.send(b"a APPEND INBOX%b\r\n" % letters[: told * each])
+    an.send(b"a SELECT INBOX\r\n")
+    other.send(b"b APPEND INBOX%b\r\n" % letters[told * each :])
+    answer = an.send(b"c %bSEARCH UNSEEN\r\n" % kind)
+    assert answer.split(b"\r\n")[0] == b"* SEARCH" + b"".join(b" %d" % number for number in range(1, told + 1))
+    assert b"* %d EXISTS" % (told + came) in answer
+    again = an.send(b"d %bSEARCH UNSEEN\r\n" % kind)
+    assert again.split(b"\r\n")[0] == b"* SEARCH" + b"".join(b" %d" % number for number in range(1, told + came + 1))

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from mailserver.imap import dispatch
 from mailserver.imap.grammar.framing import Framed
 from mailserver.imap.message_commands import FEW
-
-
-@pytest.fixture
-def writes(office, monkeypatch):
-    """Jobs that were handed to the store's writer."""
-    store, seen = office.store, []
-    write = store.write
-
-    def count(job, *arguments, **options):
-        seen.append(job)
-        return write(job, *arguments, **options)
-
-    monkeypatch.setattr(store, "write", count)
-    return seen
+from mailserver.store import mailboxes
+from mailserver.store.database import NotNow
 
 
 @pytest.fixture
@@ -29,6 +19,17 @@ def letters(an):
         an.append(b"Subject: a\r\n\r\nb\r\n", "INBOX")
     an.ok("SELECT INBOX")
     return an
+
+
+@pytest.fixture
+def written(letters, office):
+    """How many changes the mailbox has seen."""
+
+    def count():
+        with office.store.read() as connection:
+            return mailboxes.get_mailbox(connection, letters.session.view.mailbox_id).highest_modseq
+
+    return count
 
 
 @pytest.mark.parametrize(
@@ -41,24 +42,26 @@ def letters(an):
         ("FLAGS ()", "FLAGS ()"),
     ],
 )
-def test_what_is_so_already_is_told_and_not_written(letters, writes, first, again):
+@pytest.mark.parametrize("others_write", [False, True])
+def test_what_is_so_already_is_told_and_not_written(letters, written, office, first, again, others_write):
+    """And waits for nobody who writes."""
     letters.ok(f"STORE 2 {first}")
     told = letters.ok("FETCH 2 (FLAGS)")[0]
-    before = len(writes)
-    assert letters.ok(f"STORE 2 {again}")[0] == told
-    assert letters.ok(f"UID STORE 2 {again}")[0].startswith("* 2 FETCH (UID 2 FLAGS (")
-    assert len(writes) == before
-    assert letters.ok(f"STORE 2 {again.replace('FLAGS', 'FLAGS.SILENT')}") == ["t OK STORE completed"]
-    assert len(writes) == before
+    before = written()
+    with office.store.database.engine.write_lock() if others_write else nullcontext():
+        assert letters.ok(f"STORE 2 {again}")[0] == told
+        assert letters.ok(f"UID STORE 2 {again}")[0].startswith("* 2 FETCH (UID 2 FLAGS (")
+        assert letters.ok(f"STORE 2 {again.replace('FLAGS', 'FLAGS.SILENT')}") == ["t OK STORE completed"]
+    assert written() == before
 
 
 @pytest.mark.parametrize("change", [r"+FLAGS (\Seen)", r"-FLAGS (\Flagged)", r"FLAGS (\Seen)", "+FLAGS (new)"])
-def test_one_that_differs_is_enough_to_write(letters, writes, change):
+def test_one_that_differs_is_enough_to_write(letters, written, change):
     letters.ok(r"STORE 1,3 FLAGS (\Seen)")
     letters.ok(r"STORE 2 FLAGS (\Flagged)")
-    before = len(writes)
+    before = written()
     assert len([line for line in letters.ok(f"STORE 1:3 {change}") if " FETCH " in line]) == 3
-    assert len(writes) == before + 1
+    assert written() == before + 1
 
 
 def test_what_another_changed_is_seen_though_it_was_not_told(letters, connect):
@@ -81,21 +84,35 @@ def test_a_message_that_is_gone_is_told_as_before(letters, connect):
     assert letters.ask(r"STORE 1:3 +FLAGS (\Deleted)")[-1].startswith("t NO [EXPUNGEISSUED]")
 
 
-def test_a_modseq_that_is_asked_about_is_refused_as_before(letters, writes):
+def test_a_modseq_that_is_asked_about_is_refused_as_before(letters, written):
     letters.ok("ENABLE CONDSTORE")
     letters.ok(r"STORE 1 +FLAGS (\Seen)")
-    before = len(writes)
+    before = written()
     assert "[MODIFIED 1]" in letters.ask(r"STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\Seen)")[-1]
-    assert len(writes) == before + 1
+    assert written() == before
 
 
-def test_many_are_not_looked_at_before(letters, writes):
-    for _ in range(FEW):
-        letters.append(b"Subject: a\r\n\r\nb\r\n", "INBOX")
-    letters.ok("NOOP")
-    before = len(writes)
-    letters.ok(r"STORE 1:* -FLAGS (\Seen)")
-    assert len(writes) == before + 1
+def test_what_another_did_is_told_with_a_change_of_ones_own(letters, connect):
+    other = connect()
+    other.ok("SELECT INBOX")
+    other.ok(r"STORE 3 +FLAGS (\Answered)")
+    assert told(letters.ok(r"STORE 1 +FLAGS (\Seen)")) == [
+        r"* 1 FETCH (FLAGS (\Seen \Recent))",
+        r"* 3 FETCH (UID 3 FLAGS (\Answered \Recent))",
+    ]
+    other.append(b"Subject: a\r\n\r\nb\r\n", "INBOX")
+    assert "* 4 EXISTS" in letters.ok(r"STORE 1 +FLAGS (\Seen)")  # also if nothing changes
+    assert told(letters.ok("NOOP")) == []
+
+
+def test_expunges_are_told_after_changes_that_held_them_back(letters, connect):
+    other = connect()
+    other.ok("SELECT INBOX")
+    other.ok(r"STORE 3 +FLAGS (\Deleted)")
+    other.ok("EXPUNGE")
+    letters.ok(r"STORE 1 +FLAGS (\Seen)")
+    assert "* 3 EXPUNGE" not in letters.ok(r"STORE 1 -FLAGS (\Seen)")  # RFC 9051 §7.5.1
+    assert "* 3 EXPUNGE" in letters.ok(r"UID STORE 1 +FLAGS (\Seen)")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +128,11 @@ def test_many_are_not_looked_at_before(letters, writes):
         (b"FETCH 450:200 (ENVELOPE)", True),
         (b"FETCH 1:2,5:9 (ENVELOPE)", True),
         (b"FETCH $ (BODY.PEEK[HEADER])", True),
+        (b"SEARCH UNSEEN", False),
+        (b"SEARCH UNSEEN SUBJECT KH-2024", False),
+        (b"SEARCH OR SUBJECT a SUBJECT b", True),
+        (b"SEARCH FROM a", True),
+        (b"SEARCH SUBJECT a TEXT b", True),
     ],
 )
 def test_what_stays_on_the_loop(letters, monkeypatch, command, heavy):
@@ -195,3 +217,34 @@ def test_many_of_which_another_has_expunged_one(pile, connect):
     answer = pile.ask(r"STORE 2:* +FLAGS (\Flagged)")
     assert answer[-1].startswith("t NO [EXPUNGEISSUED]")
     assert len(told(answer)) == MANY - 2
+
+
+@pytest.mark.parametrize("wanted", ["1:5", "2:*"], ids=["few", "many"])
+def test_what_goes_between_the_change_and_its_answer(pile, connect, monkeypatch, wanted):
+    """Whoever is told OK was told of every message: of few as they were when they were changed."""
+    other = connect()
+    other.ok("SELECT INBOX")
+    other.ok(r"STORE 3 +FLAGS (\Flagged \Deleted)")
+    pile.ok("NOOP")
+    store, write = pile.services.store, pile.services.store.write
+
+    def not_now(_job):
+        raise NotNow
+
+    def write_then_expunge(*arguments, **options):
+        monkeypatch.undo()
+        done = write(*arguments, **options)
+        done.result()
+        other.ok("EXPUNGE")
+        return done
+
+    monkeypatch.setattr(store, "do_at_once", not_now)
+    monkeypatch.setattr(store, "write", write_then_expunge)
+    answer = pile.ask(rf"STORE {wanted} +FLAGS (\Flagged)")
+    if wanted == "1:5":
+        assert answer[-1].startswith("t OK")
+        assert len(told(answer)) == 5
+    else:
+        assert answer[-1].startswith("t NO [EXPUNGEISSUED]")
+        assert not [line for line in answer if line.startswith("* 3 FETCH")]
+    assert "* 3 EXPUNGE" in pile.ok("NOOP")

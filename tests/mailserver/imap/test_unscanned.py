@@ -6,7 +6,12 @@ import re
 
 import pytest
 
-from mailserver.store.unscanned import FEWEST, in_mailbox
+from mailserver.imap import fetching
+from mailserver.imap.dispatch import handle
+from mailserver.imap.grammar.framing import Framed
+from mailserver.imap.steps import InThread, drive
+from mailserver.store import reading, unscanned
+from mailserver.store.unscanned import ANYWHERE, FEWEST, in_mailbox
 
 
 def letter(number):
@@ -103,10 +108,93 @@ def test_what_needs_no_look_waits_for_none(an, reader, command):
         assert f"RFC822.SIZE {len(letter(2))} " in lines[1]
 
 
+@pytest.mark.parametrize("command", [each for each in ASKED if "FETCH" not in each])
+def test_what_the_client_was_not_told_of_is_not_looked_into(an, reader, command):
+    first = reader.ok(command)[0]
+    together(an, first=FEWEST + 1)
+    assert re.search(ASKED[command], first)
+    untold = reader.ok(command)
+    assert untold[0] == first or "ESEARCH IN" in command
+    assert f"* {2 * FEWEST} EXISTS" in untold
+
+
 def test_few_are_scanned_at_once(an):
     an.ok("SELECT INBOX")
     together(an, count=FEWEST - 1)
     assert not waits(an)
+
+
+def scanned_numbers(client):
+    """What nobody needs to wait for any more, of the mailbox that is open."""
+    with client.services.store.read() as connection:
+        rows = reading.fetch(connection, client.session.view.mailbox_id, [(1, 999)], ("uid", "envelope"))
+        return [row.uid for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("command", "scanned"),
+    [
+        ("FETCH 30 ENVELOPE", range(21, 31)),
+        ("FETCH 2:3 ENVELOPE", range(1, 11)),
+        ("FETCH 5,12 BODY.PEEK[1]", range(1, 21)),
+        ("FETCH 12,30 ENVELOPE", range(11, 31)),
+        ("UID FETCH 11:* ENVELOPE", range(11, 31)),
+        ("FETCH 1:* ENVELOPE", range(1, 31)),
+    ],
+)
+def test_a_fetch_waits_for_what_it_asks_of(an, connect, command, scanned):
+    for first in (1, 11, 21):
+        together(an, first=first)
+    reader = connect()
+    reader.ok("SELECT INBOX")
+    reader.ok(command)
+    assert scanned_numbers(reader) == list(scanned)
+    lines = reader.ok("FETCH 1:* ENVELOPE")
+    assert re.findall(r'"letter (\d+)"', "\n".join(lines)) == [str(number) for number in range(1, 31)]
+
+
+def test_answers_leave_while_others_wait(an, monkeypatch):
+    """The steward has come to the first, and goes on from there."""
+    monkeypatch.setattr(fetching, "FIRST_ROWS", FEWEST)
+    for first in (1, 11, 21, 31):
+        together(an, first=first)
+    an.ok("SELECT INBOX")
+    store = an.services.store
+    store.scan_next(ANYWHERE)
+    steps = handle(an.session, Framed(b"a FETCH 1:* ENVELOPE"))
+    sent = b""
+    while b"letter 10" not in sent:
+        sent += next(steps)  # nothing else is asked of the shell
+    assert scanned_numbers(an) == list(range(1, 11))
+    step = next(each for each in steps if each)
+    assert isinstance(step, InThread)
+    step.call()
+    assert scanned_numbers(an) == [*range(1, 11), *range(31, 41)]
+    store.scan_next(ANYWHERE)
+    assert re.findall(rb'"letter (\d+)"', sent + drive(steps)) == [b"%d" % number for number in range(1, 41)]
+
+
+def test_what_comes_meanwhile_is_not_waited_for(an, connect):
+    together(an)
+    reader = connect()
+    reader.ok("SELECT INBOX")
+    steps = handle(reader.session, Framed(b"a SORT (SUBJECT) UTF-8 ALL"))
+    step = next(each for each in steps if each)
+    assert isinstance(step, InThread)
+    together(an, first=11)
+    step.call()
+    assert b"SORT 1 10 2 3" in drive(steps)
+    assert waits(reader)
+
+
+def test_of_many_at_once_only_some_wait(an, monkeypatch):
+    monkeypatch.setattr(unscanned, "MOST", FEWEST + 4)
+    an.ok("SELECT INBOX")
+    together(an, count=FEWEST + 10)
+    assert scanned_numbers(an) == list(range(FEWEST + 5, FEWEST + 11))
+    together(an, first=100)
+    assert scanned_numbers(an)[-FEWEST:] == list(range(FEWEST + 11, 2 * FEWEST + 11))
+    assert sum('"letter ' in line for line in an.ok("FETCH 1:* ENVELOPE")) == 2 * FEWEST + 10
 
 
 def test_what_was_copied_moved_and_joined_unscanned(an):

@@ -20,6 +20,7 @@ def header(*more: str, to: str = "To: Binh <binh@city.vn>, An <AN@city.vn>") -> 
         ("Auto-Submitted: no",),
         ("Auto-Submitted: NO (a person)",),
         ("Precedence: first-class",),
+        ("X-Auto-Response-Suppress: DR, RN",),
     ],
 )
 def test_what_a_person_wrote_is_answered(more: tuple[str, ...]) -> None:
@@ -45,6 +46,8 @@ def test_it_may_be_named_elsewhere(name: str) -> None:
         ("List-Id: <tin.ngoai.example>",),
         ("List-Unsubscribe: <mailto:x@ngoai.example>",),
         ("List-Post: NO",),
+        ("X-Auto-Response-Suppress: DR, OOF, AutoReply",),
+        ("X-Auto-Response-Suppress: All",),
     ],
 )
 def test_machines_and_lists_are_not(more: tuple[str, ...]) -> None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from directory.words.names import fold
 from mailserver.message.encoded_words import decode_words
-from mailserver.message.matching import needle
-from mailserver.message.searchable import _decoded, field_values, field_values_in, header_lines, header_texts, texts_of
+from mailserver.message.matching import exact_form, needle
+from mailserver.message.searchable import (
+    BodyText,
+    _decoded,
+    field_values,
+    field_values_in,
+    header_lines,
+    in_header,
+    texts_of,
+)
 from mailserver.message.structure import scan
 
 MAIL = (
@@ -71,11 +81,107 @@ def test_a_value_is_decoded_as_a_whole(value: str) -> None:
     assert _decoded(value) == decode_words(value)
 
 
-@given(st.lists(st.tuples(FIELD_NAMES, VALUES), max_size=6), st.data())
-def test_what_a_line_holds_is_in_the_texts_asked_first(fields: list[tuple[str, str]], data: st.DataObject) -> None:
-    header = "".join(f"{field}:{value}\r\n" for field, value in fields).encode("utf-8")
-    for line in header_lines(header):
-        start = data.draw(st.integers(0, len(line)))
-        sought = needle(line[start : start + data.draw(st.integers(1, 8))])
-        if sought.holds(line):
-            assert any(map(sought.holds, header_texts(header)))
+@given(st.lists(st.tuples(FIELD_NAMES, VALUES), max_size=6), st.data(), st.sampled_from(["utf-8", "latin-1"]))
+def test_a_header_holds_what_one_of_its_lines_holds(
+    fields: list[tuple[str, str]], data: st.DataObject, charset: str
+) -> None:
+    header = "".join(f"{field}:{value}\r\n" for field, value in fields).encode(charset, "replace")
+    lines = header_lines(header)
+    line = data.draw(st.sampled_from([*lines, "ng\u01b0 z"]))
+    start = data.draw(st.integers(0, len(line)))
+    sought = needle(line[start : start + data.draw(st.integers(1, 8))])
+    assert in_header(header, sought) is any(map(sought.holds, lines))
+
+
+# What parts are made of, and what could hide a word from who looks at the octets of one.
+SCRAPS = st.sampled_from(
+    [
+        *(
+            "ngân",
+            "sách",
+            "Ngan",
+            "ngân",
+            "ng",
+            "n",
+            "ch",
+            "s",
+            "q",
+            "đường",
+            "ž",
+            "ž",
+            "ﬁ",
+            "f",
+            "i",
+            "≠",
+            "=",
+            "K",
+            "k",
+        ),
+        *(" ", "\r\n", "\t", "\xa0", "\x00", "\x0b", "\x1c", "\x7f", "\x85", "\u0301", "\ufeff", "\u2028"),
+        *("<b>", "</b>", "<p>", "<a ", "href='>'", ">", "<", "<!--", "-->", "<style>", "</style>", "<br", "<span x>"),
+        *("&", "&amp;", "&#110;", "&#x6e;", "&nbsp;", "&zcaron;", "&lt;", "&ltn", "&AMP;", "#39;"),
+    ]
+)
+CHARSETS = st.sampled_from(["utf-8", "us-ascii", "", "windows-1258", "iso-8859-1", "utf-7", "viscii", "unknown"])
+
+
+@settings(deadline=None, max_examples=600)
+@given(
+    st.lists(SCRAPS, max_size=12).map("".join),
+    st.data(),
+    st.sampled_from(["plain", "html"]),
+    CHARSETS,
+    st.sampled_from(["utf-8", "latin-1", "cp1258", "utf-16"]),
+)
+def test_no_octets_hide_what_their_text_holds(
+    source: str, data: st.DataObject, kind: str, charset: str, written: str
+) -> None:
+    head = f"Content-Type: text/{kind}; charset={charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    part, octets = scan(head.encode()), source.encode(written, "ignore")
+    text = BodyText(part, octets).text
+    shown = data.draw(st.sampled_from([text, fold(exact_form(text)), source, "n z"])) or "n"
+    start = data.draw(st.integers(0, len(shown)))
+    sought = needle(shown[start : start + data.draw(st.integers(1, 12))])
+    assert BodyText(part, octets).holds(sought) is sought.holds(text)
+
+
+@pytest.mark.parametrize(
+    ("markup", "word"),
+    [
+        ("<p>K<b>h</b>&#7849;n cấp", "khẩn"),
+        ("qu<!-- <b> -->y", "quy"),
+        ("q<a <!-- x -->href>tz", "qtz"),
+        ("s<b></b><i>z</i>", "sz"),
+        ("ngân<!-- > -->sách", "ngân sách"),
+        ("ngân<style>p > a {}</style>sách", "ngan sach"),
+        ("t&#104;", "th"),
+        ("x &lt;y&gt; z", "<y> z"),
+        ("\x00t\x00h", "th"),
+    ],
+)
+def test_words_in_markup(markup: str, word: str) -> None:
+    part = scan(b"Content-Type: text/html; charset=utf-8\r\n\r\n")
+    body = BodyText(part, markup.encode())
+    assert body.holds(needle(word)) is needle(word).holds(BodyText(part, markup.encode()).text)
+    assert needle(word).may_be_in(markup.encode(), is_markup=True) or not needle(word).holds(body.text)
+
+
+def test_what_cannot_be_there_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BodyText, "text", property(lambda self: pytest.fail("it was")))
+    letter = "Kế hoạch <b>công</b> tác năm".encode()
+    for kind in ("plain", "html"):
+        part = scan(f"Content-Type: text/{kind}; charset=utf-8\r\n\r\n".encode())
+        for word in ("ngân sách", "zebra", "quy nhon", "2024"):
+            assert not BodyText(part, letter).holds(needle(word))
+
+
+@pytest.mark.parametrize("filler", ["a", "a ", "ae", "â"])
+def test_no_word_takes_long(filler: str) -> None:
+    """Time would grow with the square of these lengths, or worse, if anything were tried in several ways."""
+    sought = needle("x" + filler * 15 + "z")
+    assert not sought.may_be_in(("x" + "a" * 300_000).encode(), is_markup=False)
+    assert not sought.may_be_in(("x" + "a " * 300_000).encode(), is_markup=False)
+    sought = needle("x" + filler.strip() * 15 + "z")
+    assert not sought.may_be_in(("x" + "<b>a" * 100_000).encode(), is_markup=True)
+    assert sought.may_be_in(b"x<" * 300_000, is_markup=True)
+    assert not sought.may_be_in(b"x<b>" * 100_000 + b"<", is_markup=True)

@@ -89,7 +89,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 fulltext.LARGE = 3
 indexing._CALLED, indexing.PATIENCE = 0.01, 0.5
 if sys.argv[2] == "stuck":
-    def stuck(documents):
+    def stuck(documents, pause):
         print("begun", flush=True)
         time.sleep(600)
     filling.draw_up = stuck

@@ -8,7 +8,7 @@ import pytest
 
 from mailserver.servers import web_bridge
 from tests.mailserver.servers.test_web import Client
-from tests.webmail.town_hall import letter, live_webmail
+from tests.webmail.town_hall import PASSWORD, letter, live_webmail
 
 
 @pytest.mark.parametrize("most", [0, 1000, 10_000_000])
@@ -22,7 +22,7 @@ def test_a_large_answer_arrives_whole(tmp_path: Path, monkeypatch: pytest.Monkey
         assert client.sign_in() == 303
         client.ask("GET", "/mailboxes")
         box = live.hall.mailbox("an").id
-        status, headers, content = client.post("/export", all=f"box={box}&upto=3", format="mbox")
+        status, headers, content = client.post("/export", all=f"box={box}&upto=3", format="mbox", password=PASSWORD)
         assert status == 200
         assert int(headers["content-length"]) == len(content)
         assert content.count(b"Subject: ") == 3

@@ -226,6 +226,17 @@ def test_a_loop_is_found(room):
         assert deliver(talk, b"received: one more\r\n" + hops + MESSAGE, "an@city.vn").startswith("554 5.6.0")
 
 
+def test_what_begins_with_white_space_is_no_part_of_our_trace(room):
+    forged = b"\tby mail.city.vn; Mon, 1 Jan 2024 00:00:00 +0700\r\n" + MESSAGE
+    with Talk(room) as talk:
+        talk.hello()
+        assert deliver(talk, forged, "an@city.vn").startswith("250 ")
+    (received,) = mails(room.office.store, "an")
+    header, _, body = received.partition(b"\r\n\r\n")
+    assert b"2024" not in header
+    assert body == forged
+
+
 def test_auth_is_not_offered(room):
     with Talk(room) as talk:
         talk.start_tls()

@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 from directory.mail.picture_senders import MOST, distrust, senders_of, trust
+from mailserver.message.attachments.readers import AttachmentReaders
 from mailserver.servers import pictures, web_pictures
 from mailserver.servers.pictures import Fetcher, FetchingThread, NotFetched, place_of
+from tests.mailserver.message.attachments.picture_files import plain
 from tests.mailserver.servers.test_web import Client
 from tests.webmail.town_hall import LiveWebmail, letter, live_webmail
 from webmail import create_app
 from webmail.reading.pictures import PATH, _signer
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PNG = plain("PNG", 1, 1)
+_readers = AttachmentReaders()
+DRAWN = _readers.picture(PNG)
 HERE = "127.0.0.1"
 
 
@@ -68,9 +72,14 @@ def visit(
         server = await asyncio.start_server(elsewhere.serve, HERE, 0)
         elsewhere.port = server.sockets[0].getsockname()[1]
         monkeypatch.setattr(pictures, "_PORTS", {"http": elsewhere.port, "https": 1})
-        given = {"resolve": only_here, "context": None, "is_allowed": lambda each: each == HERE, **settings}
+        given = {
+            "resolve": only_here,
+            "context": None,
+            "draw": _readers.picture,
+            "is_allowed": lambda each: each == HERE,
+        }
         try:
-            return await errand(Fetcher(**given), elsewhere)
+            return await errand(Fetcher(**{**given, **settings}), elsewhere)
         finally:
             server.close()
 
@@ -81,7 +90,7 @@ def test_a_picture_comes_without_a_word_about_who_asks(monkeypatch: pytest.Monke
     async def errand(fetcher: Fetcher, elsewhere: Elsewhere) -> None:
         first, second = await asyncio.gather(*[fetcher.fetch("http://pic.example/a.png?x=1") for _ in range(2)])
         assert first is not None
-        assert (first.media_type, first.octets) == ("image/png", PNG)
+        assert (first.media_type, first.octets) == ("image/png", DRAWN)
         assert second == first
         assert await fetcher.fetch("http://pic.example/a.png?x=1") == first
         [head] = elsewhere.asked  # once for all
@@ -97,6 +106,8 @@ def test_a_picture_comes_without_a_word_about_who_asks(monkeypatch: pytest.Monke
         ok(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
         ok(b"<html><script>alert(1)</script>", "image/png"),
         ok(b""),
+        ok(PNG[:8] + bytes(40)),
+        ok(plain("TIFF"), "image/tiff"),
         ok(PNG).replace(b"200", b"404"),
         ok(PNG).replace(b"200", b"206"),
         moved("http://pic.example/"),  # for ever
@@ -126,9 +137,10 @@ def test_a_picture_that_moved_is_followed(monkeypatch: pytest.MonkeyPatch) -> No
     async def errand(fetcher: Fetcher, _elsewhere: Elsewhere) -> None:
         found = await fetcher.fetch("http://pic.example/")
         assert found is not None
-        assert found.media_type == "image/gif"
+        assert found.media_type == "image/png"
+        assert b"GIF" not in found.octets
 
-    visit(monkeypatch, {"/": moved("/there"), "/there": ok(b"GIF89a" + bytes(9))}, errand)
+    visit(monkeypatch, {"/": moved("/there"), "/there": ok(plain("GIF", comment=b"=alert(1)"))}, errand)
 
 
 def test_too_large_and_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +160,7 @@ def test_too_large_and_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
         "192.0.2.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1",
+        "fec0::1",
         "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::1",
         "2002:0a00:0001::1", "2001:0:a00:1::1", "2001:db8::1", "no address",
     ],
@@ -217,7 +230,7 @@ def test_ways_to_write_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) 
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MEMORY", 3 * (len(PNG) + 600))
+    monkeypatch.setattr(pictures, "MEMORY", 3 * (len(DRAWN) + 600))
 
     async def errand(fetcher: Fetcher, elsewhere: Elsewhere) -> None:
         for number in (1, 2, 3, 4, 4, 1):
@@ -232,7 +245,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveWebmail]:
-    monkeypatch.setattr(web_pictures, "_fetcher", lambda _config: Fetcher(_nowhere, None))
+    monkeypatch.setattr(web_pictures, "_fetcher", lambda given: Fetcher(_nowhere, None, given.attachments.picture))
     with live_webmail(tmp_path) as webmail:
         yield webmail
 

@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 import pytest
 import uvloop
 
+from directory.mail import mailboxes
+from directory.mail.accounts import find_account
 from mailserver.delivery import queue, spool
 from mailserver.delivery.queue import Choice
+from mailserver.delivery.submission import Submission, submit
 from mailserver.servers import relay_connection, relay_destination
 from mailserver.servers.relay import RelayServer
 from mailserver.smtp import steps as smtp_steps
@@ -153,6 +156,25 @@ def test_a_message_is_not_sent_before_its_time(sending, make_far, clock):
     move_time(room, clock, 1001)
     until(lambda: is_empty(room))
     assert len(far.messages) == 1
+
+
+def test_what_its_sender_may_not_send_any_more_is_returned_at_its_time(sending, make_far, clock):
+    far = make_far()
+    room = sending(far)
+    with room.office.directory.read() as people:
+        an, unit = (find_account(people, name) for name in ("an", "vanthu"))
+    paths, until_then = ("x@far.example", "binh@city.vn"), room.office.now() + 50
+    octets = MESSAGE.replace(b"an@city.vn", b"vanthu@city.vn")
+    ordered = Submission(unit, unit.login, paths, octets, "webmail", "192.0.2.1", release_at=until_then, writer=an)
+    submit(room.office, ordered).result()
+    with room.office.directory.write() as conn:
+        mailboxes.revoke(conn, "test", "vanthu", "an")
+    move_time(room, clock, 51)
+    until(lambda: is_empty(room))
+    assert far.connections == 0
+    assert mails(room.office.store, "binh") == []
+    returned = b"".join(mails(room.office.store, "vanthu"))
+    assert returned.count(b"may no longer write for this mailbox") >= len(paths)
 
 
 def test_required_tls_is_verified_or_the_message_returned(sending, make_far, tmp_path):

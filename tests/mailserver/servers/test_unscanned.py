@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-from mailserver import processes
 from mailserver.config import load, render
 from mailserver.installation import install
 from mailserver.store import messages
@@ -26,7 +25,7 @@ def test_the_steward_scans_by_itself(tmp_path):
     store.write(lambda tx: messages.append_many(tx, entries)).result()
     assert not store.is_scanned(ANYWHERE)
     ending = threading.Event()
-    thread = threading.Thread(target=processes._keep_house, args=(system, ending))
+    thread = threading.Thread(target=store.keep_scanning, args=(ending,))
     thread.start()
     try:
         deadline = time.monotonic() + 60

@@ -28,7 +28,10 @@ def test_any_octets_in_any_pieces(tmp_path_factory, chunks, cut, memory):
     take(sink, chunks, cut)
     sink.finish()
     whole = b"".join(chunks)
-    assert sink.received == sink.size == len(whole)
+    assert sink.received == len(whole)
+    if whole.startswith((b" ", b"\t")):  # no field (``smtp.data``)
+        whole = b"\r\n" + whole
+    assert sink.size == len(whole)
     assert (sink.path.read_bytes() if sink.path else sink.octets) == whole
     bare = whole.replace(b"\r\n", b"")
     assert sink.has_bare_line_end == (b"\r" in bare or b"\n" in bare)

@@ -38,6 +38,10 @@ CASES = [
     (b"a\r\n..b\r\n...\r\n.\r\n", b"a\r\n.b\r\n..\r\n", b""),
     (b".a\r\n.\r\n", b"a\r\n", b""),
     (b"Subject: x\r\n\r\nbody\r\n.\r\nMAIL FROM:<a@b>\r\n", b"Subject: x\r\n\r\nbody\r\n", b"MAIL FROM:<a@b>\r\n"),
+    # a message that begins with white space has no header
+    (b" x: y\r\nA: b\r\n.\r\n", b"\r\n x: y\r\nA: b\r\n", b""),
+    (b". x\r\n.\r\n", b"\r\n x\r\n", b""),
+    (b"\t\r\n \r\n.\r\n", b"\r\n\t\r\n \r\n", b""),
 ]
 
 

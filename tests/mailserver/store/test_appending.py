@@ -187,7 +187,10 @@ def test_pages_are_newest_first(clerk: Any) -> None:
     assert clerk.ask(reading.page, clerk.inbox.id, ("uid",), offset=7, limit=3) == []
 
 
-def test_first_unseen_as_far_as_is_looked(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [1, 2, 3])
+def test_first_unseen_as_far_as_is_looked(clerk: Any, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """However many are looked at first, the answer is the same."""
+    monkeypatch.setattr("mailserver.store.unseen.FEW", few)
     monkeypatch.setattr("mailserver.store.unseen.WINDOW", 3)
     memory = unseen.Memory()
 

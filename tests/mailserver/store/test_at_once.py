@@ -146,6 +146,16 @@ def test_a_store_that_is_closed_takes_nothing(tmp_path: Path, hire: Any) -> None
         flag(store, clerk.inbox.id, "\\Draft")
 
 
+def test_the_logs_beginning_is_kept_in_memory(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while nothing is written: the system may want the room for other things meanwhile."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _file, start, _length, _advice: asked.append(start))
+    flag(clerk.store, clerk.inbox.id, "\\Seen").result(WAIT)
+    for _ in range(3):
+        clerk.store.checkpoint()
+    assert asked == [0, 0, 0]
+
+
 def test_nobody_who_changes_a_flag_begins_the_log(clerk: Any, tmp_path: Path) -> None:
     """Its head would have to be on disk first."""
 

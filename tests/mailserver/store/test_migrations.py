@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from directory.database import migrate as migrate_directory
 from mailserver.store import messages, open_store, reading
@@ -31,6 +32,28 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path / 'new' / 'mail.db'}"
     else:
         yield request.getfixturevalue("postgres_url")
+
+
+@contextmanager
+def begun(url: str) -> Iterator[Connection]:
+    """A transaction past the store."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def downgraded(url: str, version: str) -> Iterator[Connection]:
+    """A transaction in which the schema has become that of ``version``; whoever opens the store brings it back."""
+    with begun(url) as connection:
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, version)
+        yield connection
 
 
 def schema(url: str) -> dict[str, Any]:
@@ -67,6 +90,12 @@ def schema(url: str) -> dict[str, Any]:
         engine.dispose()
 
 
+PARTIAL = (
+    ("placement", "ix_placement_touched", "touched"),
+    ("message_octets", "ix_message_octets_digest", "digest IS NOT NULL"),
+)
+
+
 def test_migrations_make_what_the_code_declares(url: str, tmp_path: Path, postgres_server: str, request: Any) -> None:
     migrate(url)
     engine = create_engine(url)
@@ -89,6 +118,10 @@ def test_migrations_make_what_the_code_declares(url: str, tmp_path: Path, postgr
         engine.dispose()
         assert statements[0] == statements[1]
     else:
+        # What the code does not say, lest SQLite's processes load PostgreSQL's dialect.
+        for table, name, condition in PARTIAL:
+            (index,) = (each for each in metadata.tables[table].indexes if each.name == name)
+            index.dialect_options["postgresql"]["where"] = text(condition)
         declared = create_engine(url)
         with declared.begin() as connection:
             connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
@@ -177,25 +210,20 @@ def test_messages_that_are_there_get_their_order(url: str, tmp_path: Path) -> No
         content = store.prepare(each)
         store.write(lambda tx, content=content: messages.append(tx, content, [Target(inbox.id)])).result()
     store.close()
-    engine = create_engine(url)
-    written = "SELECT * FROM message_order ORDER BY message_id"
-    with engine.begin() as connection:
-        before = connection.execute(text(written)).all()
-        settings = AlembicConfig()
-        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0003")
+    written = text("SELECT * FROM message_order ORDER BY message_id")
+    with begun(url) as connection:
+        before = connection.execute(written).all()
+    with downgraded(url, "0003") as connection:
         assert connection.execute(text("SELECT base_subject FROM message ORDER BY id")).scalars().all() == [
             "X",
             "",
             "X",
         ]
     migrate(url)
-    with engine.begin() as connection:
-        assert [tuple(map(_octets, row)) for row in connection.execute(text(written))] == [
+    with begun(url) as connection:
+        assert [tuple(map(_octets, row)) for row in connection.execute(written)] == [
             tuple(map(_octets, row)) for row in before
         ]
-    engine.dispose()
     store = open_store(url, tmp_path)
     assert store.check_consistency() == []
     store.close()
@@ -216,15 +244,9 @@ def test_messages_that_are_there_get_what_lists_ask(url: str, tmp_path: Path) ->
 
     before = read()
     store.close()
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        settings = AlembicConfig()
-        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0028")
+    with downgraded(url, "0028") as connection:
         headers = connection.execute(text("SELECT header FROM message_octets ORDER BY message_id")).scalars()
         assert [bytes(each) for each in headers] == [row[4] for row in before]
-    engine.dispose()
     store = open_store(url, tmp_path)
     assert read() == before
     assert store.check_consistency() == []
@@ -250,15 +272,8 @@ def test_what_waited_for_other_servers_gets_its_lanes(url: str, tmp_path: Path) 
     put(False, "a@X.vn", "b@x.vn", "c@y.vn")
     put(True, "d@x.vn")
     store.close()
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        settings = AlembicConfig()
-        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0007")
+    with downgraded(url, "0007") as connection:
         connection.execute(text("UPDATE spool_recipient SET domain = 'X.vn' WHERE forward_path = 'a@X.vn'"))
-        command.upgrade(settings, "head")
-    engine.dispose()
     store = open_store(url, tmp_path)
     assert store.check_consistency() == []
     assert [(each.domain, each.waiting) for each in queue.list_domains(store)] == [("x.vn", 3), ("y.vn", 1)]
@@ -282,16 +297,9 @@ def test_places_and_tombstones_are_written_anew_as_they_were(url: str, tmp_path:
     with store.read() as connection:
         before = [connection.execute(text(f"SELECT * FROM {each} ORDER BY uid")).all() for each in _REWRITTEN]
     store.close()
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        settings = AlembicConfig()
-        settings.set_main_option("script_location", str(Path(migrate.__code__.co_filename).with_name("migrations")))
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0019")
+    with downgraded(url, "0019") as connection:
         assert [each["name"] for each in inspect(connection).get_columns("placement")][-1] == "saved_at"
         assert len(inspect(connection).get_foreign_keys("placement")) == 2
-        command.upgrade(settings, "head")
-    engine.dispose()
     store = open_store(url, tmp_path)
     with store.read() as connection:
         after = [connection.execute(text(f"SELECT * FROM {each} ORDER BY uid")).all() for each in _REWRITTEN]

@@ -161,7 +161,7 @@ def test_a_condition_on_what_was_lost_is_not_met(machine: Machine, hire: Any) ->
     told = mark(machine.store, box, 2)
     clerk = hire(machine.cut())
     result = clerk.do(messages.set_flags, box, [(1, 2)], "add", ["\\Seen"], told)
-    assert (result.changed, result.refused) == ([], [1, 2])
+    assert (result.changed, [uid for uid, _, _ in result.refused]) == ([], [1, 2])
     known = {row.uid: row.modseq for row in clerk.ask(reading.placements, box)}
     assert clerk.do(messages.set_flags, box, [(2, 2)], "add", ["\\Seen"], known[2]).refused == []
 
@@ -254,9 +254,9 @@ def begun(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     engine = clerk.store.database.engine
     begin, seen = engine.begin, []
 
-    def observed(connection: Any, lasting: bool) -> None:
+    def observed(connection: Any, lasting: bool, **options: bool) -> None:
         seen.append(lasting)
-        begin(connection, lasting)
+        begin(connection, lasting, **options)
 
     monkeypatch.setattr(engine, "begin", observed)
     return seen

@@ -19,6 +19,10 @@ from mailserver.store.read_ahead import NOWHERE, ReadAhead, Stretch
 Asked = list[tuple[int, int]]
 
 
+def for_ever() -> bool:
+    return True
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Where the system was asked to read, as (offset, length); it is told that it has nothing in memory."""
@@ -124,7 +128,7 @@ def test_what_is_asked_for(database: sqlite3.Connection, asked: Asked) -> None:
     asked.clear()
     assert ahead.find(roots["wide"], (-(2**62),), (2**62,)) == stretch
     assert not asked
-    ahead.ask_all(stretch)
+    ahead.ask_all(stretch, for_ever)
     assert asked[0][0] == (min(wide) - 1) * 512
     assert sum(length for _, length in asked) >= stretch.size
     ahead.close()
@@ -176,6 +180,37 @@ def test_a_tree_that_goes_round_has_an_end(database: sqlite3.Connection, tmp_pat
     ahead.close()
 
 
+def test_what_lies_between_waits_for_the_next_question(database: sqlite3.Connection, asked: Asked) -> None:
+    ahead, roots = ahead_of(database)
+    with closing(ahead):
+        everything = Stretch(1, 400, 512)
+        ahead.ask_all(everything, for_ever)
+        assert asked
+        asked.clear()
+
+        def second() -> None:
+            ahead.ask(roots["wide"], (0,), (100,))
+
+        def first() -> None:
+            ahead.ask_later(second)
+            ahead.ask_all(everything, for_ever)
+            assert asked == []
+
+        ahead.ask_later(first)
+        with ahead._busy:  # the thread is done
+            assert asked
+
+
+def test_what_lies_between_is_left_when_the_reader_has_gone(database: sqlite3.Connection, asked: Asked) -> None:
+    ahead, _ = ahead_of(database)
+    with closing(ahead):
+        ahead.ask_all(Stretch(1, 10_000, 512), lambda: len(asked) < 3)
+        assert len(asked) == 3
+        asked.clear()
+        ahead.ask_all(Stretch(1, 10_000, 512), lambda: False)
+        assert not asked
+
+
 # The store
 
 
@@ -186,16 +221,44 @@ def test_a_mailbox_is_read_ahead(clerk: Any, mail: Any, asked: Asked) -> None:
     store.checkpoint()
     before = len(asked)
     for columns in (("uid", "flags"), ("uid", "envelope"), ("uid", "header"), ("uid", "fields", "preview")):
-        store.read_ahead(clerk.inbox.id, (1, 300), columns)
+        store.read_ahead(clerk.inbox.id, (1, 300), columns, for_ever)
         assert len(clerk.ask(reading.tuples, clerk.inbox.id, [(1, 300)], columns)) == 300
-    store.read_ahead(clerk.inbox.id, (5000, 6000), ("uid", "envelope"))  # where there is nothing
+    store.read_ahead(clerk.inbox.id, (5000, 6000), ("uid", "envelope"), for_ever)  # where there is nothing
     if store.database.engine.name == "sqlite":
         ahead = store.database.engine._ahead
         assert ahead is not None
         with ahead._busy:  # the thread is done
             assert len(asked) > before
-        store.read_ahead(clerk.inbox.id, (1, 300), ("uid", "flags"))
+        store.read_ahead(clerk.inbox.id, (1, 300), ("uid", "flags"), for_ever)
         assert store.database.engine._ahead is ahead
+
+
+def test_what_is_wanted_now_comes_before_what_lies_between(
+    clerk: Any, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL reads ahead by itself."""
+    store = clerk.store
+    clerk.fill(300)
+    store.checkpoint()
+    order: list[str] = []
+
+    def noted(name: str) -> None:
+        original = getattr(ReadAhead, name)
+
+        def done(*values: Any) -> Any:
+            order.append(name)
+            return original(*values)
+
+        monkeypatch.setattr(ReadAhead, name, done)
+
+    noted("ask")
+    noted("ask_all")
+    store.read_ahead(clerk.inbox.id, (1, 300), ("uid", "envelope", "subject"), for_ever)
+    is_sqlite = store.database.engine.name == "sqlite"
+    if is_sqlite:
+        with store.database.engine._ahead._busy:  # the thread is done
+            assert order == sorted(order)
+    assert {*order} == ({"ask", "ask_all"} if is_sqlite else set())
 
 
 def test_the_log_that_begins_anew_is_kept_in_memory(clerk: Any, asked: Asked) -> None:

@@ -13,7 +13,7 @@ from mailserver.message.structure import header_end, scan
 from mailserver.refusals import TryLater
 from mailserver.store import Store, messages, reading, recovery, search, threads, unscanned
 from mailserver.store.messages import Target
-from mailserver.store.unscanned import FEWEST, LOT, MOST, in_mailbox, of_account
+from mailserver.store.unscanned import FEWEST, LOT, in_mailbox, of_account
 
 COLUMNS = ("subject", "envelope", "bodystructure", "base_subject", "thread_key", "preview", "search_text", "parts")
 
@@ -48,7 +48,7 @@ def test_what_is_made_up_for_is_what_would_have_been(clerk: Any) -> None:
     bring(clerk, LOT + 3, later)
     assert not waits(clerk, scanned)
     assert waits(clerk, later)
-    clerk.store.scan_for(60)
+    clerk.store.scan_all()
     assert not waits(clerk, later)
     assert held(clerk, later) == held(clerk, scanned)
     key = (
@@ -97,6 +97,21 @@ def test_who_asks_first_has_it_scanned(clerk: Any) -> None:
     assert not waits(clerk)
 
 
+def test_who_waits_begins_with_what_came_last(clerk: Any) -> None:
+    """So that the steward, who begins with what came first, does other work."""
+    for first in (1, 11, 21):
+        bring(clerk, 5, first=first)
+    assert [clerk.store.first_unscanned(clerk.inbox.id, uid) for uid in (1, 8, 15, 16)] == [1, 8, 15, None]
+    clerk.store.scan_next(in_mailbox(clerk.inbox.id))
+    assert clerk.store.first_unscanned(clerk.inbox.id, 11) is None
+    clerk.store.scan_next(unscanned.ANYWHERE)
+    assert [clerk.store.first_unscanned(clerk.inbox.id, uid) for uid in (1, 6, 11)] == [6, 6, None]
+    assert clerk.store.is_scanned(unscanned.among(clerk.inbox.id, 1, 5))
+    assert not clerk.store.is_scanned(unscanned.among(clerk.inbox.id, 1, 6))
+    assert clerk.store.scan_next(of_account(clerk.account)) == 5
+    assert clerk.store.scan_next(unscanned.ANYWHERE) == 0
+
+
 def test_it_is_not_asked_for_within_a_read(clerk: Any) -> None:
     bring(clerk, 2)
     with clerk.store.read(), pytest.raises(RuntimeError), clerk.store.read_scanned(in_mailbox(clerk.inbox.id)):
@@ -143,7 +158,7 @@ def test_what_was_removed_unscanned_can_be_brought_back(clerk: Any) -> None:
     clerk.do(messages.remove, clerk.inbox.id, [(4, 4)])
     clerk.do(recovery.bring_back, clerk.account, [each.message_id for each in lost] + [4], into="Về")
     assert clerk.store.check_consistency() == []
-    clerk.store.scan_for(60)
+    clerk.store.scan_all()
     assert sorted(row[0] for row in held(clerk, clerk.mailbox("Về"))) == ["thư 1", "thư 2", "thư 4"]
 
 
@@ -158,7 +173,7 @@ def test_what_is_forgotten_meanwhile_is_not_waited_for(timed_store: Store, hire:
         clerk.store.housekeep()
         assert waits(clerk)
         clerk.do(unscanned.fill, lot, unscanned.scan(lot))  # by somebody who began before, or not at all
-        clerk.store.scan_for(60)
+        clerk.store.scan_all()
         assert not waits(clerk)
         bring(clerk, 1)
 
@@ -168,7 +183,7 @@ def test_two_who_scan_the_same_do_not_disturb_each_other(clerk: Any) -> None:
     with clerk.store.read() as connection:
         lot = unscanned.next_lot(connection, in_mailbox(clerk.inbox.id))
     summaries = unscanned.scan(lot)
-    clerk.store.scan_for(60)
+    clerk.store.scan_all()
     clerk.do(unscanned.fill, lot, summaries)
     assert [row[0] for row in held(clerk)] == ["thư 1", "thư 2", "thư 3"]
 
@@ -182,10 +197,10 @@ def test_who_is_stopped_in_between_leaves_what_was_there(clerk: Any, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(unscanned, "scan", stop)
         with pytest.raises(KeyboardInterrupt):
-            clerk.store.scan_for(60)
+            clerk.store.scan_all()
     assert waits(clerk)
     assert clerk.store.check_consistency() == []
-    clerk.store.scan_for(60)
+    clerk.store.scan_all()
     assert [row[0] for row in held(clerk)] == ["thư 1", "thư 2", "thư 3"]
 
 
@@ -199,7 +214,7 @@ def test_one_that_cannot_be_scanned_holds_up_nobody(clerk: Any, monkeypatch: pyt
         return summarize(octets)
 
     monkeypatch.setattr(unscanned, "summarize", choke)
-    clerk.store.scan_for(60)
+    clerk.store.scan_all()
     assert [row[0] for row in held(clerk)] == ["thư 1", "thư 2", "thư 3"]
     assert [row[5] for row in held(clerk)] == ["Nội dung 1", "", "Nội dung 3"]
 
@@ -221,15 +236,27 @@ def test_on_a_full_disk_the_others_can_be_read(clerk: Any, monkeypatch: pytest.M
     assert [row.uid for row in rows] == [1, 2, 3, 4]
 
 
-def test_no_more_waits_than_somebody_may_wait_for(clerk: Any) -> None:
+def test_no_more_waits_than_somebody_may_wait_for(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unscanned, "MOST", 3 * FEWEST)
     other = clerk.create("Khác")
-    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, FEWEST)
-    assert not clerk.ask(unscanned.may_wait, clerk.inbox.id, FEWEST - 1)
-    assert not clerk.ask(unscanned.may_wait, clerk.inbox.id, MOST + 1)
-    bring(clerk, 20)
-    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, MOST - 20)
-    assert not clerk.ask(unscanned.may_wait, clerk.inbox.id, MOST - 19)
-    assert clerk.ask(unscanned.may_wait, other.id, MOST)
+    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, FEWEST) == FEWEST
+    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, FEWEST - 1) == 0
+    bring(clerk, FEWEST + 5)
+    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, FEWEST) == FEWEST
+    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, 100) == 2 * FEWEST - 5
+    bring(clerk, FEWEST, first=100)
+    assert clerk.ask(unscanned.may_wait, clerk.inbox.id, 100) == 0  # fewer are not worth it
+    assert clerk.ask(unscanned.may_wait, other.id, 100) == 3 * FEWEST
+
+
+def test_of_what_comes_together_only_some_may_wait(clerk: Any) -> None:
+    target = Target(clerk.inbox.id)
+    entries = [(clerk.store.prepare(letter(each), scans=each > 7), target) for each in range(1, 11)]
+    clerk.do(messages.append_many, entries)
+    assert [clerk.store.first_unscanned(clerk.inbox.id, uid) for uid in (1, 7, 8)] == [1, 7, None]
+    assert clerk.store.check_consistency() == []
+    assert clerk.store.scan_next(unscanned.ANYWHERE) == 7
+    assert [row[0] for row in held(clerk)] == [f"thư {each}" for each in range(1, 11)]
 
 
 def test_an_index_does_not_read_what_waits(clerk: Any) -> None:
@@ -239,7 +266,7 @@ def test_an_index_does_not_read_what_waits(clerk: Any) -> None:
     figures = clerk.store.fulltext.figures(clerk.account)
     assert figures is not None
     assert (figures["messages"], figures["behind"]) == (3, 2)
-    clerk.store.scan_for(60)
+    clerk.store.scan_all()
     clerk.store.fulltext.fill(clerk.account)
     wanted = search.wanted(search.Query(words=("noi dung",)))
     lookup = clerk.store.fulltext.find(clerk.account, [clerk.inbox.id], wanted)

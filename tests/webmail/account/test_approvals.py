@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -74,6 +75,47 @@ def test_who_approves_proves_himself_first(sign_in: Callable[[str], Visitor], ha
 def test_nobody_else_approves(sign_in: Callable[[str], Visitor], hall: TownHall, asked: str, login: str) -> None:
     assert decide(sign_in(login), asked, action="approve", password=PASSWORD) == 422
     assert state(hall, asked)[0] == "asked"
+
+
+def test_whose_right_was_taken_meanwhile_approves_nothing(
+    sign_in: Callable[[str], Visitor], hall: TownHall, asked: str
+) -> None:
+    binh = sign_in("binh")
+    binh.page("/approvals")
+    with hall.services.directory.write() as conn:
+        (held,) = delegations.list_delegations(conn, account_id=hall.account("binh").id)
+        delegations.revoke(conn, "test", held.delegation.id)
+    assert decide(binh, asked, action="approve", password=PASSWORD) == 422
+    assert decide(binh, asked, action="refuse", reason="không") == 422
+    assert state(hall, asked)[0] == "asked"
+
+
+def test_of_two_who_decide_at_once_one_does(sign_in: Callable[[str], Visitor], hall: TownHall, asked: str) -> None:
+    with hall.services.directory.write() as conn:
+        for login in ("huong", "chi"):
+            delegations.grant(conn, "test", hall.account(login).id, "city-admin", below_rank=0)
+    deciders = [sign_in(login) for login in ("binh", "huong", "chi")]
+    with ThreadPoolExecutor(len(deciders)) as threads:
+        told = list(threads.map(lambda who: decide(who, asked, action="approve", password=PASSWORD), deciders))
+    assert sorted(told) == [303, 422, 422]
+    winner = deciders[told.index(303)]
+    assert state(hall, asked)[:2] == ("approved", winner.get("/session").get_json()["address"])
+    assert decide(winner, asked, action="approve", password=PASSWORD) == 422  # nor twice
+
+
+def test_what_was_approved_is_done_once(sign_in: Callable[[str], Visitor], hall: TownHall, asked: str) -> None:
+    def give(octets: int) -> None:
+        with hall.services.directory.write(administrator=hall.account("dung").id) as conn:
+            account_changes.set_quota(conn, "dung@thanhpho.example", hall.account("an").id, octets)
+
+    assert decide(sign_in("binh"), asked, action="approve", password=PASSWORD) == 303
+    with pytest.raises(Refused, match="approval"):  # something else
+        give(4_000_000)
+    give(5_000_000)
+    assert hall.account("an").quota_bytes == 5_000_000
+    with pytest.raises(Refused, match="approval"):
+        give(5_000_000)
+    assert state(hall, asked)[0] == "done"
 
 
 def test_who_refuses_says_why_and_who_asked_is_told(

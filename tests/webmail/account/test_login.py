@@ -275,6 +275,30 @@ def test_a_changed_password_ends_all_other_sessions(an: Visitor, sign_in: Callab
     assert elsewhere.get("/mailboxes").status_code == 303
 
 
+def test_a_changed_password_ends_copies_of_this_cookie_too(an: Visitor, app: Flask, hall: TownHall) -> None:
+    copied = an.client.get_cookie("citymail")
+    assert copied is not None
+    new = {"old": PASSWORD, "new": "một mật khẩu riêng", "again": "một mật khẩu riêng"}
+    assert an.post("/password", new).status_code == 303
+    thief = Visitor(app, hall)
+    thief.client.set_cookie("citymail", copied.value)
+    assert thief.get("/mailboxes").status_code == 303
+    assert an.get("/mailboxes").status_code == 200
+
+
+def test_signing_in_leaves_nothing_of_the_cookie_before(visitor: Visitor, app: Flask, hall: TownHall) -> None:
+    """Whoever had it, or put it there, has nothing of what follows."""
+    visitor.get("/login")
+    planted, token = visitor.client.get_cookie("citymail"), visitor.token
+    assert planted is not None
+    visitor.sign_in("an")
+    stranger = Visitor(app, hall)
+    stranger.client.set_cookie("citymail", planted.value)
+    assert stranger.get("/mailboxes").status_code == 303
+    visitor.token = token
+    assert visitor.post("/theme", {"theme": "dark"}).status_code == 400
+
+
 def test_one_can_sign_out_everywhere_else(an: Visitor, sign_in: Callable[[str], Visitor]) -> None:
     elsewhere = sign_in("an")
     an.page("/settings")

@@ -107,6 +107,21 @@ def test_an_answer_that_nobody_asked_for_adds_nothing(an: Visitor) -> None:
     assert "không trả lời đúng" in answer.get_data(as_text=True)
 
 
+def test_what_was_asked_as_a_proof_adds_no_key(an: Visitor, key: SoftKey, hall: TownHall, app: Any) -> None:
+    """A thief at an open browser, who knows no password, asks for a proof and answers with a key of his own."""
+    for visitor, challenge in ((an, f"{HERE}/challenge"), (half_way(app, hall), "/login/key")):
+        asked = visitor.post(challenge, {}).get_json()["publicKey"]
+        creation = {"rp": {"id": asked["rpId"]}, "challenge": asked["challenge"]}
+        answer = an.post(f"{HERE}/keys", {"name": "x", "answer": SoftKey(b"the thief's").create(creation, ORIGIN)})
+        assert answer.status_code == 422
+    # nor does what was asked of a new key prove anything
+    asked = an.post(f"{HERE}/keys/begin", {"password": PASSWORD, "code": proof_by(an, key)}).get_json()["publicKey"]
+    proof = key.get({"rpId": "localhost", "challenge": asked["challenge"]}, ORIGIN)
+    assert an.post(f"{HERE}/codes", {"password": PASSWORD, "code": proof}).status_code == 422
+    with hall.services.directory.read() as conn:
+        assert len(security_keys.keys_of(conn, hall.account("an").id)) == 1
+
+
 def test_one_key_serves_one_account(an: Visitor, key: SoftKey, hall: TownHall, app: Any) -> None:
     binh = Visitor(app, hall).sign_in("binh")
     answer = add(binh, key)

@@ -16,7 +16,6 @@ from tests.webmail.account import test_two_steps
 from tests.webmail.account.test_two_steps import code
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import PASSWORD, TownHall, letter
-from webmail.reading import exporting
 
 secret = test_two_steps.secret  # An has turned the second factor on
 
@@ -30,6 +29,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "/settings/two-steps/keys/remove": {"key": "x"},
     "/password": {"new": NEW, "again": NEW},
     "/export": {"format": "mbox"},
+    "/contacts/contacts.vcf": {},
     "/approvals": {"action": "approve"},
 }
 
@@ -66,10 +66,7 @@ def waiting(hall: TownHall) -> str:
 
 
 @pytest.mark.parametrize("path", STEPS)
-def test_without_proof_nothing_is_done(
-    an: Visitor, hall: TownHall, secret: bytes, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporting, "WITHOUT_PROOF", 1)
+def test_without_proof_nothing_is_done(an: Visitor, hall: TownHall, secret: bytes, path: str) -> None:
     before = done(hall)
     wrong = {"code": code(hall, secret)}, {"password": "sai", "code": code(hall, secret)}
     half = {"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}
@@ -78,11 +75,10 @@ def test_without_proof_nothing_is_done(
     assert done(hall) == before
 
 
-@pytest.mark.parametrize("path", ["/settings/app-passwords", "/password", "/export", "/approvals"])
-def test_with_it_everything_is(
-    an: Visitor, hall: TownHall, secret: bytes, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporting, "WITHOUT_PROOF", 1)
+@pytest.mark.parametrize(
+    "path", ["/settings/app-passwords", "/password", "/export", "/contacts/contacts.vcf", "/approvals"]
+)
+def test_with_it_everything_is(an: Visitor, hall: TownHall, secret: bytes, path: str) -> None:
     before = done(hall)
     assert posted(an, hall, path, password=PASSWORD, code=code(hall, secret)) in (200, 303)
     assert len(done(hall)) > len(before)

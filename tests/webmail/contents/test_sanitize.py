@@ -6,14 +6,19 @@ What a browser makes of the output is tried in ``tests/browser/test_hostile_mail
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import tinycss2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.webmail import hostile
 from tests.webmail.auditing import FORBIDDEN, Auditor
 from webmail.contents.plain_text import linkify, text_to_html
 from webmail.contents.sanitize import clean_message, safe_link
-from webmail.contents.styles import filter_declarations, filter_style_sheet
+from webmail.contents.styles import ALLOWED_FUNCTIONS, filter_declarations, filter_style_sheet
 
 PAYLOADS = hostile.html_payloads()
 _ALLOWED_SCHEMES = ("http://", "https://", "mailto:", "tel:", "#m-", "/compose?mailto=")
@@ -42,6 +47,36 @@ def test_nothing_that_acts_is_left(payload: str) -> None:
     sheet = made.styles.lower()
     assert "<" not in sheet
     assert not re.search(r"url\(|image\(|image-set|@import|@font|\\|://|var\(|position", sheet)
+
+
+def _tokens(nodes: list[Any]) -> Iterator[Any]:
+    for node in nodes:
+        yield node
+        for inside in ("prelude", "content", "value", "arguments"):
+            children = getattr(node, inside, None)
+            if isinstance(children, list):
+                yield from _tokens(children)
+
+
+_PIECES = (
+    "/", "*", "/**/", "/*", "*/", "(", ")", "url", "calc", "calc(", "//", "1.2", ".3", "-", "+", "<!--", "-->", "'",
+    "'*/ url(x) /*'", ":", ";", "{", "}", "margin:", "font-family:", "p{background:", "@media screen{", "#a", "x",
+    "before", "\\28", "url/**/(", "//**/*", "*/**//", " ", "\n", ",", "!important", "@import", "u", "rl",
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=25).map("".join))
+def test_what_is_put_together_again_says_what_was_allowed(text: str) -> None:
+    """No two tokens become another where they meet."""
+    sheet = filter_style_sheet(f"p{{margin:{text}}}{text}")
+    attribute = filter_declarations(f"margin:{text}")
+    found = [*_tokens(tinycss2.parse_stylesheet(sheet)), *_tokens(tinycss2.parse_blocks_contents(attribute))]
+    for token in found:
+        assert token.type not in {"url", "comment", "error", "unicode-range"}
+        assert token.type != "function" or token.lower_name in ALLOWED_FUNCTIONS
+        assert token.type != "at-rule" or token.lower_at_keyword == "media"
+    assert filter_style_sheet(sheet) == sheet
 
 
 @pytest.mark.parametrize("payload", hostile.text_payloads())

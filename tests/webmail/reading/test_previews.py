@@ -6,12 +6,13 @@ import re
 
 import pytest
 
+from tests.mailserver.message.attachments.picture_files import opened, plain
 from tests.mailserver.message.office_files import packed, pdf
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall, letter
 from webmail.reading import previews
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PNG = plain("PNG", 3000, 40)
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PDF = pdf("Du toan 2026 <b>")
 
@@ -55,7 +56,25 @@ def test_what_a_file_says(an: Visitor, hall: TownHall, file: tuple[str, str, byt
 def test_a_picture_by_its_octets(an: Visitor, hall: TownHall) -> None:
     path = put(hall, 'x"onload=1.png', "image/png", PNG)
     shown = an.page(f"{path}/shown")
-    assert f'<img src="{path}/inline" alt="x&quot;onload=1.png">' in shown
+    assert f'srcset="{path}/inline"' in shown
+    assert f'<img src="{path}/inline?large=1" alt="x&quot;onload=1.png">' in shown
+    for address, width in ((f"{path}/inline", 2000), (f"{path}/inline?large=1", 3000)):
+        answer = an.get(address)
+        assert (opened(answer.data).width, answer.headers["Content-Type"]) == (width, answer.mimetype)
+        assert answer.headers["Content-Disposition"].startswith("inline")
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert an.get(path).data == PNG
+
+
+def test_what_is_shown_was_drawn_here(an: Visitor, hall: TownHall) -> None:
+    """A file that is a picture and a script, and says that it is neither."""
+    both = plain("GIF", comment=b"*/=alert(1)//") + b"<script>alert(1)</script>"
+    path = put(hall, "a.gif", "image/jpeg", both)
+    answer = an.get(f"{path}/inline")
+    assert (answer.mimetype, b"alert" in answer.data) == ("image/png", False)
+    assert 'filename="a.png"' in answer.headers["Content-Disposition"]
+    assert an.get(path).data == both
+    assert an.get(path).headers["Content-Disposition"].startswith("attachment")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +83,8 @@ def test_a_picture_by_its_octets(an: Visitor, hall: TownHall) -> None:
         ("a.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"),
         ("a.png", "image/png", b"<html><script>1</script>"),
         ("a.png", "image/png", PNG[:8] + bytes(8) + b"\0\1\0\0" * 2),  # 65536 by 65536
+        ("a.png", "image/png", PNG[:8] + bytes(40)),
+        ("a.tiff", "image/tiff", plain("TIFF")),
         ("a.pdf", "application/pdf", b"no pdf"),
         ("a.docx", WORD, b"PK\x03\x04 no document"),
         ("a.exe", "application/octet-stream", b"MZ"),
@@ -91,14 +112,12 @@ def test_long_files_are_cut(an: Visitor, hall: TownHall, monkeypatch: pytest.Mon
 
 def test_too_many_at_a_time_are_asked_to_wait(an: Visitor, hall: TownHall, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(hall, "a.pdf", "application/pdf", PDF)
-    monkeypatch.setattr(previews, "SECONDS", 0.01)
-    for _ in range(previews.AT_ONCE):
-        assert previews._room.acquire(blocking=False)
-    try:
+    readers = hall.services.attachments
+    monkeypatch.setattr(readers, "_seconds", 0.01)
+    with readers._one(), readers._one():
         assert an.get(f"{path}/shown").status_code == 409
-    finally:
-        for _ in range(previews.AT_ONCE):
-            previews._room.release()
+    monkeypatch.setattr(readers, "_seconds", 15)
+    assert "Du toan" in an.page(f"{path}/shown")
 
 
 def test_nobody_looks_at_others_files(hall: TownHall, visitor: Visitor) -> None:

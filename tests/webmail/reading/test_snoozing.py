@@ -57,7 +57,7 @@ def test_until_a_moment_that_was_offered_and_undone(an: Visitor, hall: TownHall,
 
 
 def test_back_by_hand(an: Visitor, hall: TownHall, key: str) -> None:
-    an.post("/actions", {"action": "snooze", "item": key, "until": f"{later(hall, 5):%Y-%m-%dT%H:%M}"})
+    an.post("/actions", {"action": "snooze", "item": key, "until": f"{later(hall, 5):%d/%m/%Y %Hh%M}"})
     box = hall.mailbox("an", "Snoozed").id
     [(uid, _, _)] = hall.rows("an", "Snoozed")
     page = an.post("/actions", {"action": "wake", "item": f"{box}:{uid}"}, follow=True).get_data(as_text=True)

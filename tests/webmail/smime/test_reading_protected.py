@@ -180,10 +180,10 @@ def test_whose_key_is_not_here_sees_that_it_is_closed(an: Visitor, authorities: 
     path = lay(an, authorities.hall, encrypted(authorities.hall, letter(text=TEXT), "binh"))
     page, frame = an.page(path), an.page(f"{path}/body")
     assert told(page) == ["locked"]
-    assert "không được mã hoá cho hộp thư này" in page
+    assert "không được mã hóa cho hộp thư này" in page
     assert "smime.p7m" not in page
     assert TEXT not in frame
-    assert "Thư này được mã hoá" in frame
+    assert "Thư này được mã hóa" in frame
 
 
 def test_what_nothing_vouches_for_is_said_so(an: Visitor, authorities: Authorities) -> None:
@@ -286,4 +286,4 @@ def test_the_list_shows_what_is_signed_and_what_is_encrypted(an: Visitor, author
         ["encrypted"], ["signed"], ["signed"], [],
     ]  # fmt: skip
     assert "#clip" not in rows[0]
-    assert "Thư đã mã hoá" in rows[0]
+    assert "Thư đã mã hóa" in rows[0]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.webmail.conftest import Visitor
-from tests.webmail.town_hall import TownHall, letter
+from tests.webmail.town_hall import PASSWORD, TownHall, letter
 from webmail.contents.heads import parse_people
 from webmail.writing.contacts import ON_PAGE
 
@@ -161,10 +161,11 @@ def test_a_field_of_many_quotes_is_read_in_one_go() -> None:
 
 def test_taken_along_and_brought_in_elsewhere(an: Visitor, sign_in: Callable[[str], Visitor]) -> None:
     sent(an, **THANH)
-    answer = an.get("/contacts/contacts.vcf?version=3.0")
+    assert "Mật khẩu hiện tại" in an.post("/contacts/contacts.vcf", {"version": "3.0"}).get_data(as_text=True)
+    answer = an.post("/contacts/contacts.vcf", {"version": "3.0", "password": PASSWORD})
     assert answer.mimetype == "text/vcard"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="contacts.vcf"'
-    assert an.get("/contacts/contacts.vcf?version=2.1").status_code == 404
+    assert an.post("/contacts/contacts.vcf", {"version": "2.1"}).status_code == 404
     binh = sign_in("binh")
     for told in ("Đã đưa vào 1 liên hệ", "1 liên hệ đã có sẵn"):
         page = binh.post("/contacts/import", {"file": (io.BytesIO(answer.data), "contacts.vcf")}).get_data(as_text=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import struct
 from collections.abc import Callable
 from email import message_from_bytes
 from email.message import Message
@@ -12,7 +13,9 @@ from html import unescape
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from tests.mailserver.message.attachments.picture_files import written
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall
 from webmail import create_app
@@ -41,6 +44,13 @@ def save(who: Visitor, *, pictures: list[tuple[bytes, str]] | None = None, **for
 def send(who: Visitor, **form: Any) -> None:
     answer = who.post("/compose", {"action": "send", "mode": "rich", "to": BINH, "subject": "Có hình", **form})
     assert answer.status_code == 303, answer.get_data(as_text=True)
+
+
+def drawn(hall: TownHall, octets: bytes) -> bytes:
+    """How a browser gets to see a picture."""
+    made = hall.services.attachments.picture(octets)
+    assert made not in (b"", octets)
+    return made
 
 
 def address(saved: Json, place: int = 0) -> str:
@@ -85,7 +95,7 @@ def test_a_picture_goes_out_within_the_text(an: Visitor, hall: TownHall) -> None
     assert html_of(octets).strip() == f'<p>Xem <img src="cid:{content_id}" alt="Sơ đồ" width="300"></p>'
     reader = Visitor(create_app(hall.services), hall).sign_in("binh")
     [shown] = re.findall(r'<img src="([^"]+)"', reader.page(f"/mail/{hall.mailbox('binh').id}/1/body"))
-    assert reader.get(unescape(shown)).data == PNG
+    assert reader.get(unescape(shown)).data == drawn(hall, PNG)
     assert html_of(octets, "text/plain").strip() == "Xem [Sơ đồ]"
 
 
@@ -99,15 +109,15 @@ def test_a_draft_keeps_its_pictures_through_versions(an: Visitor, hall: TownHall
     page = an.page(f"/compose/{third['draft']}")
     shown = re.findall(r'<img src="([^"]+)"', edited(page))
     assert shown == [f"/compose/picture/{third['draft']}/{saved['pictures'][place]}" for place in (1, 0)]
-    assert [an.get(each).data for each in shown] == [GIF, PNG]
-    assert [an.get(each).headers["Content-Type"] for each in shown] == ["image/gif", "image/png"]
+    assert [an.get(each).data for each in shown] == [drawn(hall, GIF), drawn(hall, PNG)]
+    assert [an.get(each).headers["Content-Type"] for each in shown] == ["image/png", "image/png"]
     assert 'class="kind' not in third["enclosures"]  # they hang on nothing
 
 
 def test_pictures_taken_out_of_the_text_stay_behind(an: Visitor, hall: TownHall) -> None:
     saved = save(an, html="<p>a</p>", pictures=[(PNG, "a.png"), (GIF, "b.gif")])
     kept = save(an, draft=saved["draft"], work=saved["work"], html=f'<img src="{address(saved)}">')
-    assert an.get(f"/compose/picture/{kept['draft']}/{saved['pictures'][1]}").data == GIF  # for undoing
+    assert an.get(f"/compose/picture/{kept['draft']}/{saved['pictures'][1]}").data == drawn(hall, GIF)  # for undoing
     send(an, draft=kept["draft"], html=f'<p><img src="{address(saved)}"></p>')
     assert content_ids(hall.octets("binh", 1)) == {saved["pictures"][0]}
     assert shape(message_from_bytes(hall.octets("binh", 1))) == (
@@ -137,9 +147,11 @@ def test_only_what_every_program_shows_stands_in_the_text(an: Visitor, hall: Tow
 
 
 def test_too_many_octets_are_said_and_nothing_is_lost(an: Visitor, hall: TownHall) -> None:
-    saved = save(an, html="<p>a</p>", pictures=[(PNG + bytes(150_000), "a.png")])
+    heavy = written(Image.effect_noise((410, 410), 100), "PNG")
+    assert 145_000 < len(heavy) < 165_000
+    saved = save(an, html="<p>a</p>", pictures=[(heavy, "a.png")])
     # the first is not in the text, and makes room
-    second = save(an, draft=saved["draft"], html="<p>b</p>", pictures=[(PNG + bytes(150_000), "b.png")])
+    second = save(an, draft=saved["draft"], html="<p>b</p>", pictures=[(heavy, "b.png")])
     assert an.get(address(second)).status_code == 200
     assert an.get(f"/compose/picture/{second['draft']}/{saved['pictures'][0]}").status_code == 404
     html = f'<img src="{address(second)}">'
@@ -147,13 +159,24 @@ def test_too_many_octets_are_said_and_nothing_is_lost(an: Visitor, hall: TownHal
     answer = an.post(
         "/compose",
         {"action": "save", "mode": "rich", "draft": third["draft"], "html": html, "to": BINH,
-         "pictures": [(io.BytesIO(PNG + bytes(150_000)), "c.png")]},
+         "pictures": [(io.BytesIO(heavy), "c.png")]},
         headers={"X-Requested-With": "citymail"},
         content_type="multipart/form-data",
     )  # fmt: skip
     assert answer.status_code == 409
     assert "error" in answer.get_json()
     assert [uid for uid, _flags, _subject in hall.rows("an", "Drafts")] == [third["draft"]]
+
+
+def test_what_a_telephone_writes_beside_a_picture_does_not_go_out(an: Visitor, hall: TownHall) -> None:
+    place = b"10.7769N 106.7009E"
+    taken = PNG[:33] + struct.pack(">I", len(place)) + b"eXIf" + place + bytes(4) + PNG[33:]
+    save(an, html="<p>a</p>", pictures=[(taken, "a.png")])
+    [draft] = [uid for uid, _flags, _subject in hall.rows("an", "Drafts")]
+    [kept] = [each for each in message_from_bytes(hall.octets("an", draft, "Drafts")).walk() if each["Content-ID"]]
+    assert kept.get_payload(decode=True) == PNG
+    broken = {"action": "save", "mode": "rich", "html": "<p>a</p>", "pictures": [(io.BytesIO(taken[:50]), "b.png")]}
+    assert an.post("/compose", broken, content_type="multipart/form-data").status_code == 422
 
 
 def test_without_script_pictures_become_files(an: Visitor, hall: TownHall) -> None:
@@ -189,7 +212,7 @@ def test_a_forwarded_message_keeps_its_pictures(an: Visitor, hall: TownHall) -> 
     uid = hall.put("an", with_pictures())
     page = an.page(f"/compose?forward={hall.mailbox('an').id}:{uid}")
     shown = [unescape(each) for each in re.findall(r'<img src="([^"]+)"', edited(page))]
-    assert [an.get(each).data for each in shown] == [PNG, GIF]
+    assert [an.get(each).data for each in shown] == [drawn(hall, PNG), drawn(hall, GIF)]
     assert 'width="12"' in edited(page)
     sources = re.findall(r'name="carry_picture" value="([^"]+)"', page)
     files = re.findall(r'name="carry" value="([^"]+)"', page)
@@ -226,7 +249,7 @@ def test_a_sent_letter_is_written_again(an: Visitor, hall: TownHall) -> None:
     send(an, draft=saved["draft"], html=f'<p>Xem <img src="{address(saved)}" alt="q"></p>', bcc="chi@thanhpho.example")
     page = an.page(f"/compose?again={hall.mailbox('an', 'Sent').id}:1")
     [shown] = re.findall(r'<img src="([^"]+)"', edited(page))
-    assert an.get(unescape(shown)).data == PNG
+    assert an.get(unescape(shown)).data == drawn(hall, PNG)
     assert "a.txt" in page
     assert "chi@thanhpho.example" in page
     assert 'name="in_reply_to" value=""' in page

@@ -262,3 +262,58 @@ def test_a_scanner_looks_before_anybody_can_fetch(
 def _kept(hall: TownHall) -> list[links.Link]:
     with hall.services.store.read() as conn:
         return links.links_of(conn, hall.account("an").id)
+
+
+# -- with a password
+
+
+def guarded(visitor: Visitor, password: str = "trời mưa to") -> str:
+    form = {"draft": draft(visitor), "file": (io.BytesIO(OCTETS), "Bản đồ.zip"), "password": password}
+    answer = visitor.post("/links", form)
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    page = unescape(visitor.page(answer.headers["Location"]))
+    assert "có mật khẩu" in page
+    assert password not in page
+    found = re.search(r"http://localhost(/files/[\w-]{43})\n", page)
+    assert found
+    return found[1]
+
+
+def test_a_password_is_asked_for_once(an: Visitor, stranger: Visitor, hall: TownHall) -> None:
+    place = guarded(an)
+    for page in (stranger.get(place), stranger.post(place, {"password": "trời nắng to"})):
+        assert OCTETS[:100] not in page.data
+        assert "Bản đồ.zip" in page.get_data(as_text=True)
+    assert stranger.post(place, {"password": "trời mưa to"}).headers["Location"] == place
+    with stranger.get(place) as whole, stranger.get(place, headers={"Range": "bytes=1000-"}) as rest:
+        assert whole.data == OCTETS
+        assert (rest.status_code, rest.data) == (206, OCTETS[1000:])
+    with hall.services.store.read() as conn:
+        (kept,) = links.links_of(conn, hall.account("an").id)
+    assert kept.password_hash.startswith("$argon2id$")
+    assert kept.password_hash not in repr(kept)
+
+
+def test_another_browser_is_asked_again_and_guessing_is_slow(
+    app: Flask, an: Visitor, stranger: Visitor, hall: TownHall, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = guarded(an)
+    other = Visitor(app, hall)
+    stranger.get(place)
+    stranger.post(place, {"password": "trời mưa to"})
+    assert other.get(place).data != OCTETS
+    for _ in range(30):
+        refused = other.post(place, {"password": "sai"})
+        assert refused.status_code == 403
+        if "quá nhiều lần" in refused.get_data(as_text=True):
+            break
+    else:
+        pytest.fail("nobody slows who guesses")
+    assert "wrong password" in caplog.text
+
+
+def test_a_password_that_is_too_short_is_told(an: Visitor, hall: TownHall) -> None:
+    form = {"draft": draft(an), "file": (io.BytesIO(OCTETS), "a.zip"), "password": "ngan"}
+    assert an.post("/links", form).status_code == 422
+    with hall.services.store.read() as conn:
+        assert links.links_of(conn, hall.account("an").id) == []

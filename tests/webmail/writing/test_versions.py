@@ -11,7 +11,7 @@ import pytest
 from tests.webmail.conftest import Visitor
 from tests.webmail.town_hall import TownHall
 from tests.webmail.writing.test_composing import field
-from tests.webmail.writing.test_inline_pictures import PNG, address, save
+from tests.webmail.writing.test_inline_pictures import PNG, address, drawn, save
 from webmail.writing.versions import Row, _lines
 
 
@@ -93,7 +93,7 @@ def test_files_and_pictures_stay_with_both(an: Visitor, hall: TownHall) -> None:
     html = f'<p><img src="{address(first)}"></p>'
     save(an, draft=first["draft"], work=first["work"], html=f"{html}<p>kia</p>")
     here = save(an, draft=first["draft"], work=first["work"], html=f"{html}<p>này</p>")
-    assert an.get(f"/compose/picture/{here['draft']}/{first['pictures'][0]}").data == PNG
+    assert an.get(f"/compose/picture/{here['draft']}/{first['pictures'][0]}").data == drawn(hall, PNG)
 
 
 def test_a_draft_that_was_sent_has_no_other_version(an: Visitor, hall: TownHall) -> None:

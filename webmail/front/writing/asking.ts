@@ -2,18 +2,20 @@
 
 import { all, at } from "../dom";
 
+type Answer = { chosen: string; values: Record<string, string> } | null;
+
+let answered: Promise<Answer> = Promise.resolve(null);
+
 // The button that was chosen and what stands in the fields; null when nothing was wanted.
-export function ask(
-  name: string,
-  values: Record<string, string>,
-): Promise<{ chosen: string; values: Record<string, string> } | null> {
+export async function ask(name: string, values: Record<string, string>): Promise<Answer> {
+  await answered; // a window tells later that it was closed, and would tell whoever asks next
   const dialog = at<HTMLDialogElement>(`dialog[data-asks="${name}"]`)!;
   const fields = all<HTMLInputElement>("input", dialog);
   for (const field of fields) field.value = values[field.name] ?? field.defaultValue;
   dialog.returnValue = "";
   dialog.showModal();
   fields[0]?.select();
-  return new Promise((resolve) => {
+  answered = new Promise((resolve) => {
     dialog.addEventListener(
       "close",
       () => {
@@ -23,4 +25,5 @@ export function ask(
       { once: true },
     );
   });
+  return answered;
 }

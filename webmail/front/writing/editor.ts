@@ -4,6 +4,9 @@
 import Squire from "squire-rte";
 import { parse } from "../trusted";
 import { colourOf, declarations, dyed, made, type Rules, rebuild } from "./cleaning";
+import { leaveLinks } from "./links";
+import { beside, nested } from "./lists";
+import { part, partable } from "./quotations";
 import { guardTables } from "./tables";
 
 const INLINE = ["B", "I", "U", "S", "FONT", "SMALL"];
@@ -33,8 +36,9 @@ export class Editor extends Squire {
     for (const key of ["PageUp", "PageDown", "Ctrl-d", "Meta-d"]) this.setKeyHandler(key, null);
     this.addEventListener("willPaste", (event) => {
       const { fragment } = (event as CustomEvent<{ fragment?: DocumentFragment }>).detail;
-      if (fragment) withBorders(asFonts(fragment));
+      if (fragment) withBorders(beside(asFonts(fragment)));
     });
+    leaveLinks(this, root);
   }
 
   override setHTML(html: string): this {
@@ -43,16 +47,31 @@ export class Editor extends Squire {
     return this;
   }
 
+  override getHTML(): string {
+    const source = this._root.cloneNode(true) as HTMLElement;
+    return nested(source).innerHTML.replaceAll("\u200b", "");
+  }
+
   // Squire's own sets markup as text.
   override _setRawHTML(html: string): this {
-    const fragment = rebuild(parse(html), { ...this.rules, marks: true });
+    const fragment = beside(rebuild(parse(html), { ...this.rules, marks: true }));
     this._root.replaceChildren(fragment.firstChild ? fragment : this.createDefaultBlock());
     this._ignoreChange = true;
     return this;
   }
 
   // A format that was switched off stays off on the next line.
-  override splitBlock(isLineBreak: boolean, range?: Range): this {
+  override splitBlock(isLineBreak: boolean, range = this.getSelection()): this {
+    const quote = isLineBreak ? null : partable(this, this._root, range);
+    if (quote) {
+      this.saveUndoState(range);
+      const line = this.createDefaultBlock();
+      part(quote, range, line);
+      range.setStart(line, 0);
+      range.collapse(true);
+      this.setSelection(range);
+      return this;
+    }
     const off = INLINE.filter((tag) => !this.hasFormat(tag));
     super.splitBlock(isLineBreak, range);
     for (const tag of off) if (this.hasFormat(tag)) this.changeFormat(null, { tag });

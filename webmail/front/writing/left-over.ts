@@ -1,35 +1,39 @@
-// Text that no server has, of a window that is gone: of this draft, or of any where nothing is written yet.
+// Text that no server has, of a window that is gone: of this draft, of any where nothing is written yet, or the one that
+// was asked for by the notice on another page.
 
 import { at, closest } from "../dom";
-import { forget, type Kept, leftOver } from "../local";
+import { forget, isHere, type Kept, leftOver, writtenUntil } from "../local";
 import type { Sheet } from "./sheet";
 
-export async function offerLeftOver(
-  composer: HTMLElement,
-  sheet: Sheet,
-  owner: string,
-  restore: (kept: Kept) => void,
-): Promise<void> {
+export async function offerLeftOver(composer: HTMLElement, sheet: Sheet, restore: (kept: Kept) => void): Promise<void> {
+  const wanted = /^#left=([\d-]+)$/.exec(location.hash)?.[1];
   const draft = sheet.field("draft").value;
   const isBlank = !draft && ["to", "in_reply_to", "subject"].every((name) => !sheet.field(name).value);
-  const [found] = (await leftOver(owner)).filter(([, kept]) => (draft ? kept.draft === draft : isBlank));
+  const left = (await leftOver()).filter(isHere);
+  const found = wanted
+    ? left.find((each) => each.window === wanted)
+    : left.find((each) => (draft ? each.draft === draft : isBlank));
+  if (wanted) history.replaceState(history.state, "", location.pathname);
   if (!found) return;
-  const [id, kept] = found;
+  const take = (): void => {
+    restore(found);
+    forget(found.name);
+  };
+  if (wanted) {
+    take();
+    return;
+  }
   const box = at("[data-left-over]", composer)!;
-  const time = new Date(kept.at).toLocaleString(document.documentElement.lang, {
-    dateStyle: "short",
-    timeStyle: "short",
-  });
   at("span", box)!.textContent = sheet
     .text("textLeftOver")
-    .replace("{time}", time)
-    .replace("{subject}", kept.fields.subject || "…");
+    .replace("{time}", writtenUntil(found))
+    .replace("{subject}", found.fields.subject || "…");
   box.hidden = false;
   box.addEventListener("click", (event) => {
     const button = closest<HTMLButtonElement>(event, "button");
     if (!button) return;
-    if (button.value === "restore") restore(kept);
-    forget(owner, id);
+    if (button.value === "restore") take();
+    else forget(found.name);
     box.hidden = true;
   });
 }

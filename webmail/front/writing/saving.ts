@@ -2,7 +2,7 @@
 // server says when somebody else went on with it in the meantime, and nothing is overwritten.
 
 import { at } from "../dom";
-import { forget, keep } from "../local";
+import { forget, keep, nameOf } from "../local";
 import { post, Refused, renew } from "../server";
 import { toast } from "../toasts";
 import { parse } from "../trusted";
@@ -35,7 +35,9 @@ interface What {
 }
 
 export class Saving {
-  readonly tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  readonly window: string;
+  private readonly name: string; // what the letter is kept as in this browser
+  private changes: number;
   private keeping = 0;
   private dirty = false;
   private running: Promise<Saved | null> | null = null;
@@ -45,8 +47,14 @@ export class Saving {
   constructor(
     private readonly sheet: Sheet,
     private readonly words: () => LetterText,
-    readonly owner: string,
-  ) {}
+  ) {
+    // A form that comes back with a fault goes on in the same window.
+    const [known, changes] = sheet.field("window").value.split(" ");
+    this.window = known || crypto.getRandomValues(new Uint32Array(2)).join("-");
+    this.changes = Number(changes ?? 0);
+    this.name = nameOf(this.window);
+    this.tellWindow();
+  }
 
   get isDirty(): boolean {
     return this.dirty;
@@ -54,6 +62,8 @@ export class Saving {
 
   changed(): void {
     this.dirty = true;
+    this.changes += 1;
+    this.tellWindow();
     if (!this.keeping) this.keeping = window.setTimeout(() => this.keepHere(), AT_ONCE);
     window.clearTimeout(this.timer);
     const shortest = this.sheet.enclosed > 1e6 ? SHORTEST_WITH_FILES : SHORTEST;
@@ -74,7 +84,7 @@ export class Saving {
   stop(): void {
     window.clearTimeout(this.timer);
     this.dirty = false;
-    forget(this.owner, this.tab);
+    forget(this.name);
   }
 
   // For whoever sends: no save comes after, and the one on its way is over.
@@ -91,12 +101,22 @@ export class Saving {
     this.keeping = 0;
     if (!this.dirty) return;
     if (this.sheet.isSecret) {
-      forget(this.owner, this.tab);
+      forget(this.name);
       return;
     }
     this.words().fill();
     const fields = KEPT.map((name) => [name, this.sheet.field(name)?.value ?? ""]);
-    keep(this.owner, this.tab, this.sheet.field("draft").value, Object.fromEntries(fields));
+    const draft = this.sheet.field("draft").value;
+    keep(
+      this.name,
+      { draft, changes: this.changes, fields: Object.fromEntries(fields) },
+      () => this.dirty && !this.sheet.isSecret,
+    );
+  }
+
+  // So that the server can say, when the window is gone, how much of its letter it has.
+  private tellWindow(): void {
+    this.sheet.field("window").value = `${this.window} ${this.changes}`;
   }
 
   private data({ action = "save", files = [], pictures = [] }: What): FormData {
@@ -120,11 +140,12 @@ export class Saving {
     try {
       const done = await post<Saved>("/compose", data, what.keepalive ? { keepalive: true } : {});
       this.savedAt = Date.now();
-      if (!this.dirty) forget(this.owner, this.tab);
+      if (!this.dirty) forget(this.name);
       this.take(done);
       return done;
     } catch (fault) {
       this.dirty = true;
+      this.keepHere();
       this.failed(fault, isUpload);
       return null;
     }

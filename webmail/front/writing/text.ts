@@ -38,7 +38,12 @@ export class LetterText {
   }
 
   get words(): string {
-    return this.rich ? this.box.innerText : this.plain.value;
+    return this.rich ? this.shown : this.plain.value;
+  }
+
+  // Without the marks that hold the cursor's place.
+  private get shown(): string {
+    return this.box.innerText.replaceAll("\u200b", "");
   }
 
   // What is sent and kept here goes through the form.
@@ -71,7 +76,7 @@ export class LetterText {
   private toggle(): void {
     if (this.rich && this.editor.isFormatted && !window.confirm(this.sheet.text("textToPlain"))) return;
     if (this.rich) {
-      this.converted = this.box.innerText.replace(/\n{3,}/g, "\n\n");
+      this.converted = this.shown.replace(/\n{3,}/g, "\n\n");
       this.plain.value = this.converted;
     } else if (this.plain.value !== this.converted) {
       this.editor.setHTML(asParagraphs(this.plain.value));

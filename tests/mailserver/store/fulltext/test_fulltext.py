@@ -10,17 +10,18 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailserver.message.attachments.reader import AttachmentReader
 from mailserver.message.matching import needle
 from mailserver.store import Store, messages, reading
-from mailserver.store.fulltext import filling
-from mailserver.store.fulltext.attachments import AttachmentReader
+from mailserver.store.fulltext import filling, index_file
 from mailserver.store.fulltext.index_file import draw_up
 from mailserver.store.messages import Target
 from tests.mailserver.message.office_files import packed
@@ -69,6 +70,17 @@ def test_what_arrives_is_found_at_once(clerk: Any, mail: Any) -> None:
     assert find(clerk, "subject: khac", "text") == {2}
     clerk.append(mail("Nữa", "ngân sách nữa\r\n"))
     assert find(clerk, "ngân sách") == {1, 3}
+
+
+def test_what_is_sent_as_text_and_as_markup_is_kept_once(clerk: Any) -> None:
+    head = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n"
+    parts = [("plain", f"{WORDS},\r\nhai"), ("html", f"<p>{WORDS},<br>hai</p>"), ("html", "<p>ba</p>")]
+    body = [f"--b\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n{text}\r\n" for kind, text in parts]
+    clerk.append(head + "".join(body).encode() + b"--b--\r\n")
+    assert find(clerk, f"{WORDS}, hai") == find(clerk, "ba") == {1}
+    with closing(sqlite3.connect(home(clerk.store) / "index.db")) as database:
+        ((packed_texts,),) = database.execute("SELECT texts FROM document").fetchall()
+    assert zlib.decompress(packed_texts).decode().count(WORDS) == 1
 
 
 def test_what_is_copied_moved_and_brought_back_stays_found(clerk: Any, mail: Any) -> None:
@@ -261,11 +273,11 @@ def test_nobody_waits_for_a_round_and_one_that_comes_late_is_thrown_away(
     clerk.append(mail("Một", WORDS))
     rounds: list[int] = []
 
-    def slow(documents: Any) -> Any:
+    def slow(documents: Any, pause: Any) -> Any:
         rounds.append(len(rounds))
         if rounds == [0]:
             assert find(clerk, "sach") == {1}  # which reads the same message
-        return draw_up(documents)
+        return draw_up(documents, pause)
 
     monkeypatch.setattr(filling, "draw_up", slow)
     clerk.store.fulltext.fill("an")
@@ -273,6 +285,34 @@ def test_nobody_waits_for_a_round_and_one_that_comes_late_is_thrown_away(
     assert find(clerk, "sach") == {1}
     assert clerk.store.fulltext.figures("an")["messages"] == 1
     assert clerk.store.fulltext.problems() == []
+
+
+def test_where_filling_may_pause_nothing_is_held(clerk: Any, mail: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the index, which a search would wait for, nor a snapshot of the mail."""
+    monkeypatch.setattr(filling, "ROUND", 3)
+    monkeypatch.setattr(index_file, "_MERGED", 2)
+    for number in range(12):
+        clerk.append(mail(f"Số {number}", WORDS))
+    index, reading, pauses = clerk.store.fulltext, [0], [0]
+    read = index._read
+
+    @contextmanager
+    def counted() -> Any:
+        reading[0] += 1
+        with read() as connection:
+            yield connection
+        reading[0] -= 1
+
+    def pause() -> None:
+        assert reading == [0]
+        with closing(sqlite3.connect(next(index._folder.glob("*/index.db")), timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        pauses[0] += 1
+
+    monkeypatch.setattr(index, "_read", counted)
+    index.fill("an", pause=pause)
+    assert pauses[0] > 12
+    assert find(clerk, "sach") == set(range(1, 13))
 
 
 def chunks(database: Path) -> int:
