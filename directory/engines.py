@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
+from directory.sqlite_driver import through_driver
 from directory.sqlite_log import use_log
 
 
@@ -16,11 +17,11 @@ def create_directory_engine(url: str) -> Engine:
     if backend == "sqlite":
         # AUTOCOMMIT leaves BEGIN and COMMIT to us
         engine = create_engine(
-            url,
+            through_driver(url),
             isolation_level="AUTOCOMMIT",
             max_overflow=-1,  # every thread that has read keeps its connection: there are as many as threads
             # each connection keeps so many statements ready; a process that serves everything has more than 128
-            connect_args={"check_same_thread": False, "cached_statements": 512},
+            connect_args={"cached_statements": 512},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         return engine

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import Any
+
+from apsw import BusyError
 
 _PATIENCE = 30.0
 
@@ -17,8 +18,8 @@ def use_log(raw: Any, patience: float = _PATIENCE) -> None:
     while True:
         try:
             raw.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as fault:
-            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+        except BusyError:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import abc
 import os
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +29,7 @@ from directory.exchange.formats import FORMATS, FormatName, FormatReader
 from directory.exchange.kinds import Kind
 from directory.exchange.lines import Item, Lines, refuse_damage
 from directory.faults import Fault, Refused
+from directory.sqlite_driver import Connection, connect
 
 BATCH = 1000
 # Problems and differences kept for the summary; all of them are in the rejects file, and told to ``tell``.
@@ -286,9 +286,7 @@ def _copy_sqlite(directory: Directory, target: Path) -> None:
     """A copy as of now, taken while others write."""
     with directory.engine.connect() as connection:
         source = connection.connection.driver_connection
-        assert isinstance(source, sqlite3.Connection)
-        copy = sqlite3.connect(target)
-        try:
-            source.backup(copy)
-        finally:
-            copy.close()
+        assert isinstance(source, Connection)
+        with closing(connect(target)) as copy, copy.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(1000)

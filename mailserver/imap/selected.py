@@ -90,6 +90,14 @@ def flag_lists(keywords: tuple[str, ...]) -> FlagLists:
     return FlagLists(keywords)
 
 
+# Copying these takes a thousandth of what counting takes.
+_FIRST_UIDS = array("I", range(1, 65_537))
+
+
+def _first_uids(count: int) -> array[int]:
+    return _FIRST_UIDS[:count] if count <= len(_FIRST_UIDS) else array("I", range(1, count + 1))
+
+
 class Updates(Protocol):
     """Search results that RETURN (UPDATE) keeps up to date (``imap.contexts``)."""
 
@@ -153,7 +161,7 @@ class SelectedMailbox:
             return
         if self.count == self.uid_next - 1:
             # Nothing was ever expunged.
-            self._uids = array("I", range(1, self.uid_next))
+            self._uids = _first_uids(self.count)
             return
         state = changes.state(connection, self.mailbox_id)
         found = array("I", reading.uids(connection, self.mailbox_id))

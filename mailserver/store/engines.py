@@ -22,6 +22,10 @@ class Reader(Protocol):
 
     def begin(self) -> None: ...
     def end(self) -> None: ...
+    def hold(self) -> object:
+        """Before one statement without a snapshot of its own making: nobody else touches the connection meanwhile."""
+
+    def let_go(self) -> object: ...
 
 
 class Engine(Protocol):

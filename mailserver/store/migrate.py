@@ -12,6 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from directory.schema_lock import ALEMBIC
+from directory.sqlite_driver import through_driver
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Of the two packages that may share a PostgreSQL database, each keeps its version in a table of its own.
@@ -27,8 +28,10 @@ def migrate(url: str) -> None:
     if database.get_backend_name() == "sqlite":
         if database.database:
             Path(database.database).parent.mkdir(parents=True, exist_ok=True)
-        # Python's sqlite3 begins no transaction for CREATE TABLE: we do.
-        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": _LONGEST_WAIT})
+        # SQLAlchemy begins no transaction here: we do.
+        engine = create_engine(
+            through_driver(database), isolation_level="AUTOCOMMIT", connect_args={"timeout": _LONGEST_WAIT}
+        )
         begin, commit = "BEGIN IMMEDIATE", "COMMIT"
     else:
         engine = create_engine(url)

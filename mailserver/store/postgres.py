@@ -125,3 +125,10 @@ class _PostgresReader:
 
     def end(self) -> None:
         self.connection.close()
+
+    def hold(self) -> None:
+        """A snapshot is all there is here."""
+        self.begin()
+
+    def let_go(self) -> None:
+        self.end()

@@ -51,12 +51,14 @@ class _Glance:
         self._reading = reading
 
     def __enter__(self) -> Connection:
-        return self._reading.reader.connection
+        reader = self._reading.reader
+        reader.hold()
+        return reader.connection
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._reading.reader.let_go()
 
 
 class OfThread(threading.local):

@@ -10,7 +10,6 @@ import ctypes
 import fcntl
 import os
 import secrets
-import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from apsw import Error
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from directory.sqlite_driver import through_driver
 from directory.sqlite_log import use_log
 from mailserver.store import promises
 from mailserver.store.engines import Reader
@@ -35,12 +36,11 @@ _ENDS = (
 
 
 # Of a commit: on disk when it returns, or only written.  The housekeeper brings the log home all the time; a commit
-# that waits anyhow does so when that is not enough (pages).
-_SYNCED = ("PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=16000")
-_UNSYNCED = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0")
+# that waits anyhow does so when that is not enough.
+_SYNCED, _UNSYNCED = "PRAGMA synchronous=FULL", "PRAGMA synchronous=NORMAL"
+_LONGEST_LOG = 16_000  # pages
 # Milliseconds that a lock is waited for which somebody has who knows nothing of ours.
-_PATIENT = "PRAGMA busy_timeout=30000"
-_IMPATIENT = "PRAGMA busy_timeout=0"
+_PATIENCE = 30_000
 # Octets at the beginning of the log that are kept in memory.
 _WARM = 4 << 20
 
@@ -48,16 +48,16 @@ _WARM = 4 << 20
 class SqliteEngine:
     name = "sqlite"
     concurrent_writers = 1
-    errors: tuple[type[Exception], ...] = (DBAPIError, sqlite3.Error)
+    errors: tuple[type[Exception], ...] = (DBAPIError, Error)
 
     def __init__(self, url: str) -> None:
         self.path = Path(make_url(url).database or "")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # AUTOCOMMIT hands BEGIN and COMMIT to us; SQLAlchemy sends neither.
         self.sql = create_engine(
-            url,
+            through_driver(url),
             isolation_level="AUTOCOMMIT",
-            connect_args={"check_same_thread": False, "cached_statements": 512},
+            connect_args={"cached_statements": 512},
             # Each thread keeps its connection: a pool would only bound how many threads may read.
             poolclass=NullPool,
         )
@@ -113,11 +113,11 @@ class SqliteEngine:
         raw = _raw(connection)
         if lasting != self._syncs:
             self._syncs = False  # until it does: what is to be on disk must not be believed to be
-            for pragma in _SYNCED if lasting else _UNSYNCED:
-                raw.execute(pragma)
+            raw.execute(_SYNCED if lasting else _UNSYNCED)
+            raw.wal_autocheckpoint(_LONGEST_LOG if lasting else 0)
             self._syncs = lasting
         if is_patient != self._is_patient:
-            raw.execute(_PATIENT if is_patient else _IMPATIENT)
+            raw.set_busy_timeout(_PATIENCE if is_patient else 0)
             self._is_patient = is_patient
         raw.execute("BEGIN IMMEDIATE")
 
@@ -133,7 +133,7 @@ class SqliteEngine:
             self.begin(connection, lasting=False, is_patient=False)
         except BaseException as fault:
             self.end_at_once()  # whatever it was, nobody else is to wait for it
-            if isinstance(fault, sqlite3.Error):
+            if isinstance(fault, Error):
                 return False
             raise
         return True
@@ -164,8 +164,8 @@ class SqliteEngine:
     def checkpoint(self) -> None:
         if self._tender is None:
             self._tender = self.sql.connect()
-            for pragma in _UNSYNCED:
-                self._tender.exec_driver_sql(pragma)
+            _raw(self._tender).execute(_UNSYNCED)
+            _raw(self._tender).wal_autocheckpoint(0)
         raw = _raw(self._tender)
         (version,) = raw.execute("PRAGMA data_version").fetchone()
         if version == self._tended:  # nobody else has written since the log began
@@ -201,7 +201,6 @@ class SqliteEngine:
         """Page caches of a busy hour are megabytes for each thread, and the system's own cache is behind them."""
         _raw(writer).execute("PRAGMA shrink_memory").close()
         for reader in list(self._readers):
-            # From our thread, but SQLite's own lock keeps us and the reader apart.
             reader.shrink()
         _trim_heap()
 
@@ -251,18 +250,36 @@ def _ask(ahead: ReadAhead, roots: Mapping[str, int], low: int, high: int, is_wan
 
 
 class _SqliteReader:
+    """A connection is one thread's; whoever shrinks it meanwhile does so between two snapshots."""
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._execute = _raw(connection).execute
+        self._lock = threading.RLock()
+        self.hold: Callable[[], object] = self._lock.acquire
+        self.let_go: Callable[[], object] = self._lock.release
 
     def begin(self) -> None:
-        self._execute("BEGIN")
+        self.hold()
+        try:
+            self._execute("BEGIN")
+        except BaseException:
+            self.let_go()
+            raise
 
     def end(self) -> None:
-        self._execute("COMMIT")
+        try:
+            self._execute("COMMIT")
+        finally:
+            self.let_go()
 
     def shrink(self) -> None:
-        self._execute("PRAGMA shrink_memory").close()
+        """On any thread."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._execute("PRAGMA shrink_memory").close()
+            finally:
+                self._lock.release()
 
 
 def _trim_heap() -> None:
@@ -286,9 +303,10 @@ def boot_mark() -> str:
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
     use_log(raw)
+    raw.wal_autocheckpoint(_LONGEST_LOG)
+    raw.set_busy_timeout(_PATIENCE)
     for pragma in (
-        *_SYNCED,
-        _PATIENT,
+        _SYNCED,
         "PRAGMA foreign_keys=ON",
         # KiB for each connection, and each thread has one; the system's page cache is behind it.
         "PRAGMA cache_size=-1000",

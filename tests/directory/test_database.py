@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from directory.engines import create_directory_engine
 from directory.identifiers import new_id
 from directory.mail import domains
 from directory.mail.addresses import local_domains
+from directory.sqlite_driver import connect
 from directory.staff import unit_changes, units
 from tests.directory.conftest import City, Clock
 
@@ -239,7 +239,7 @@ def test_other_engines_are_refused() -> None:
 
 def test_a_folder_that_lacks_is_made(tmp_path: Path) -> None:
     open_directory(f"sqlite:///{tmp_path / 'new' / 'folder' / 'directory.db'}").close()
-    with sqlite3.connect(tmp_path / "new" / "folder" / "directory.db") as raw:
+    with connect(tmp_path / "new" / "folder" / "directory.db") as raw:
         assert raw.execute("SELECT version FROM directory_state").fetchall() == [(1,)]
     raw.close()
 

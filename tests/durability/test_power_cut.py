@@ -8,7 +8,6 @@ import os
 import random
 import secrets
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from directory.sqlite_driver import connect
 from mailserver.store import Store, changes, flags, mailboxes, messages, open_store, reading, sqlite
 from mailserver.store.messages import Target
 from tests.durability.disk import Disk, Record, read_trace
@@ -150,7 +150,7 @@ class Person:
 def what_is_wrong(folder: Path, entries: list[dict[str, Any]]) -> Iterator[str]:
     """Start on what the power cut left, and compare it with what was answered before."""
     if (folder / "mail.db").exists() or any(entries):
-        with closing(sqlite3.connect(folder / "mail.db")) as connection:
+        with closing(connect(folder / "mail.db")) as connection:
             verdict = connection.execute("PRAGMA integrity_check").fetchall()
         if verdict != [("ok",)]:
             yield f"SQLite: {verdict[0][0]}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from directory.sqlite_driver import connect
 from mailserver.cli import main
 from mailserver.cli.health import ask_all
 from mailserver.config import load
@@ -190,7 +190,7 @@ def test_what_is_broken_is_found_and_told(citymail: Citymail, config: Path) -> N
     store = open_store(load(config).store_url, load(config).data)
     store.maildrop("an")
     store.close()
-    with sqlite3.connect(load(config).data / "mail.db") as database:
+    with connect(load(config).data / "mail.db") as database:
         database.execute("UPDATE mailbox SET messages = 7 WHERE name = 'INBOX'")
     database.close()
     said = citymail("check", "--config", config, status=1).stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from directory.sqlite_driver import connect
 from mailserver.config import Config, load, render
 from mailserver.installation import install
 from mailserver.rehearsal import rehearse
@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def rows(config: Config) -> dict[str, int]:
-    with closing(sqlite3.connect(config.data / "mail.db")) as connection:
+    with closing(connect(config.data / "mail.db")) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
 

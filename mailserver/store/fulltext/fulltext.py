@@ -22,7 +22,6 @@ import logging
 import os
 import secrets
 import shutil
-import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -32,6 +31,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote, unquote
 
+import apsw
 from sqlalchemy import Select, select
 
 from mailserver.message.attachments.reader import AttachmentReader
@@ -62,7 +62,7 @@ _REMOVED = ".removed-"
 # What comes of octets in it that are not as they were written.
 _DAMAGE = (zlib.error, ValueError, IndexError)
 # Not a fault of the moment: the file itself is no good.
-_BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR))
+_BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Fulltext:
         try:
             with self._opened(account_id, mailbox_ids, _SEARCH_PATIENCE) as index:
                 return look(index)
-        except (sqlite3.Error, OSError) as fault:
+        except (apsw.Error, OSError) as fault:
             self._give_up(account_id, fault)
             return None
         except _DAMAGE as fault:
@@ -141,7 +141,7 @@ class Fulltext:
             if self._path(account_id).exists():
                 with self._opened(account_id, mailbox_ids, _SEARCH_PATIENCE) as index:
                     return self._behind(index, mailbox_ids)
-        except (sqlite3.Error, OSError) as fault:
+        except (apsw.Error, OSError) as fault:
             self._give_up(account_id, fault)
         return self._behind(None, mailbox_ids)
 
@@ -156,7 +156,7 @@ class Fulltext:
                         is_read = index.covered(mailbox_id) >= filling.uid_next(connection, mailbox_id)
                     if not is_read and filling.fill_round(index, self._read, self._read_file, mailbox_id):
                         return filling.ROUND
-        except (sqlite3.Error, OSError) as fault:
+        except (apsw.Error, OSError) as fault:
             self._give_up(account_id, fault)
         return 0
 
@@ -168,7 +168,7 @@ class Fulltext:
         files_until: Callable[[], bool] = lambda: False,
         pause: Pause = no_pause,
     ) -> None:
-        """Read all messages and the files sent along with them, unless stopped.  Raises sqlite3.Error, OSError."""
+        """Read all messages and the files sent along with them, unless stopped.  Raises apsw.Error, OSError."""
         mailbox_ids = self._mailbox_ids(account_id)
         with self._opened(account_id, mailbox_ids) as index:
             for mailbox_id in mailbox_ids:
@@ -215,7 +215,7 @@ class Fulltext:
         for account_id in self.accounts():
             try:
                 count += self.forget(account_id)
-            except (sqlite3.Error, OSError) as fault:
+            except (apsw.Error, OSError) as fault:
                 self._give_up(account_id, fault)
         return count
 
@@ -291,7 +291,7 @@ class Fulltext:
                         hidden = [each for mid in mailbox_ids for each in filling.hidden(index, connection, mid)]
                     if hidden:
                         found.append(f"an index hides messages: account {account_id}: {hidden[:5]}")
-            except (sqlite3.Error, OSError) as fault:
+            except (apsw.Error, OSError) as fault:
                 found.append(f"an index cannot be read: account {account_id}: {fault}")
         return found
 
@@ -312,7 +312,7 @@ class Fulltext:
     def _tend(self, account_id: str, ending: Callable[[], bool], called: Callable[[], bool], pause: Pause) -> None:
         try:
             self.fill(account_id, until=ending, files_until=lambda: ending() or called(), pause=pause)
-        except (sqlite3.Error, OSError) as fault:
+        except (apsw.Error, OSError) as fault:
             self._give_up(account_id, fault)
 
     def _catch_up(
@@ -335,8 +335,8 @@ class Fulltext:
                     while filling.read_attached(index, self._read, self._read_file, reader):
                         if self._clock() >= deadline:
                             break
-        except (sqlite3.OperationalError, OSError) as fault:
-            if isinstance(fault, sqlite3.Error) and _is_broken(fault):
+        except (apsw.Error, OSError) as fault:
+            if isinstance(fault, apsw.Error) and _is_broken(fault):
                 raise
             if not _is_busy(fault):
                 log.warning("the index of account %s could not be filled, scanning: %s", account_id, fault)
@@ -365,7 +365,7 @@ class Fulltext:
         if _is_busy(fault):
             return
         log.warning("the index of account %s cannot be used: %s", account_id, fault)
-        if isinstance(fault, sqlite3.Error) and _is_broken(fault):
+        if isinstance(fault, apsw.Error) and _is_broken(fault):
             self.remove(account_id)
 
     def _mailbox_ids(self, account_id: str) -> list[int]:
@@ -413,9 +413,8 @@ def _places(field: str) -> list[tuple[int, str]]:
 
 
 def _is_busy(fault: Exception) -> bool:
-    return isinstance(fault, sqlite3.Error) and getattr(fault, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return isinstance(fault, apsw.BusyError)
 
 
-def _is_broken(fault: sqlite3.Error) -> bool:
-    code = getattr(fault, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _BROKEN
+def _is_broken(fault: apsw.Error) -> bool:
+    return isinstance(fault, _BROKEN)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -25,6 +24,9 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+import apsw
+
+from directory.sqlite_driver import connect
 from directory.sqlite_log import use_log
 from mailserver.message.fuzzy import Fuzzy, counted, overall
 from mailserver.message.matching import Needle
@@ -98,7 +100,7 @@ class IndexFile:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._database = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        self._database: Any = connect(path, timeout=patience)
         try:
             self._prepare(account_id)
         except BaseException:
@@ -126,13 +128,13 @@ class IndexFile:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction, alone.  Raises sqlite3.Error."""
+        """One transaction, alone.  Raises apsw.Error."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._database.execute("COMMIT")
         except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+            with contextlib.suppress(apsw.Error):  # a full disk has rolled it back already
                 self._database.execute("ROLLBACK")
             raise
 
@@ -143,7 +145,7 @@ class IndexFile:
         try:
             yield
         finally:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(apsw.Error):
                 self._database.execute("ROLLBACK")
 
     # What is in it

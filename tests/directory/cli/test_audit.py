@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from directory.cli.context import where, who
 from directory.database import Directory
+from directory.sqlite_driver import connect
 from tests.directory.cli.terminal import Terminal
 
 
@@ -113,14 +113,14 @@ def test_the_record_is_whole_and_continues_its_seal(citymail: Terminal, an: str)
 def test_a_changed_record_is_found(citymail: Terminal, directory: Directory, an: str, tamper: str) -> None:
     assert an
     path = directory.url.removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
+    with connect(path) as database:
         kept = database.execute("SELECT * FROM audit_record WHERE number = 5").fetchone()
         database.execute(tamper)
     result = citymail.run("audit", "verify", status=1)
     assert "broken at entry 5" in result.stderr
     answer = citymail.json("audit", "verify", status=1)
     assert (answer["ok"], answer["number"]) == (False, 5)
-    with sqlite3.connect(path) as database:
+    with connect(path) as database:
         database.execute("DELETE FROM audit_record WHERE number = 5")
         database.execute(f"INSERT INTO audit_record VALUES ({','.join('?' * len(kept))})", kept)
     database.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from directory.sqlite_driver import connect
 from mailserver.refusals import CannotDo, TryLater
 from mailserver.store import Store, messages, open_store
 from mailserver.store.database import Transaction
@@ -102,7 +102,7 @@ def test_nobody_waits_for_another_process(clerk: Any, tmp_path: Path) -> None:
         assert not waiting.done()
         fcntl.flock(lock, fcntl.LOCK_UN)
     waiting.result(WAIT)
-    with closing(sqlite3.connect(tmp_path / "mail.db", isolation_level=None)) as stranger:
+    with closing(connect(tmp_path / "mail.db")) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
         waiting = flag(clerk.store, clerk.inbox.id, "\\Flagged")
         assert not waiting.done()

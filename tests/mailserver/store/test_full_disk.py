@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from directory.sqlite_driver import connect
 from mailserver.refusals import TryLater
 from mailserver.store import Store, messages, open_store, reading, sqlite
 from mailserver.store.messages import Target
@@ -191,7 +191,7 @@ def append(store: Store, mailbox_id: int, number: int = 0) -> Future[int]:
 def test_writers_wait_for_whoever_holds_the_database(store: Store, hire: Any) -> None:
     """An administrator with a sqlite3 shell, or a backup."""
     clerk = hire(store)
-    with closing(sqlite3.connect(store.database.engine.sql.url.database or "", isolation_level=None)) as other:
+    with closing(connect(store.database.engine.sql.url.database or "")) as other:
         other.execute("BEGIN IMMEDIATE")
         futures = [append(store, clerk.inbox.id, number) for number in range(20)]
         done, _ = _settled(futures, 0.3)
@@ -234,7 +234,7 @@ def test_a_database_held_for_too_long_is_a_temporary_refusal(
         begin(connection, lasting)
 
     monkeypatch.setattr(store.database.engine, "begin", counted)
-    with closing(sqlite3.connect(store.database.engine.sql.url.database or "", isolation_level=None)) as other:
+    with closing(connect(store.database.engine.sql.url.database or "")) as other:
         other.execute("BEGIN IMMEDIATE")
         futures = [append(store, clerk.inbox.id, number) for number in range(50)]
         for future in futures:
@@ -249,7 +249,7 @@ def test_a_database_held_for_too_long_is_a_temporary_refusal(
 def test_a_reader_that_stays_long_holds_no_writer_up(store: Store, hire: Any) -> None:
     clerk = hire(store)
     clerk.fill(1)
-    with closing(sqlite3.connect(store.database.engine.sql.url.database or "", isolation_level=None)) as other:
+    with closing(connect(store.database.engine.sql.url.database or "")) as other:
         other.execute("BEGIN")
         assert other.execute("SELECT count(*) FROM placement").fetchone() == (1,)
         clerk.fill(200)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import closing, suppress
@@ -13,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
+from directory.sqlite_driver import connect
 from mailserver.refusals import CannotDo, NoSuchMailbox, TryLater
 from mailserver.store import Store, database, mailboxes, messages, open_store, reading
 from mailserver.store.messages import Target
@@ -23,7 +23,7 @@ def count_through_a_stranger(store: Store, mailbox_id: int) -> int:
     url = store.database.engine.sql.url
     question = f"SELECT count(*) FROM placement WHERE mailbox_id = {mailbox_id}"
     if url.get_backend_name() == "sqlite":
-        with closing(sqlite3.connect(url.database or "")) as connection:
+        with closing(connect(url.database or "")) as connection:
             return int(connection.execute(question).fetchone()[0])
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain) as other:

@@ -6,7 +6,6 @@ import os
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,8 +15,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
+from directory.sqlite_driver import connect
 from mailserver.message.attachments.reader import AttachmentReader
 from mailserver.message.matching import needle
 from mailserver.store import Store, messages, reading
@@ -78,7 +79,7 @@ def test_what_is_sent_as_text_and_as_markup_is_kept_once(clerk: Any) -> None:
     body = [f"--b\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n{text}\r\n" for kind, text in parts]
     clerk.append(head + "".join(body).encode() + b"--b--\r\n")
     assert find(clerk, f"{WORDS}, hai") == find(clerk, "ba") == {1}
-    with closing(sqlite3.connect(home(clerk.store) / "index.db")) as database:
+    with closing(connect(home(clerk.store) / "index.db")) as database:
         ((packed_texts,),) = database.execute("SELECT texts FROM document").fetchall()
     assert zlib.decompress(packed_texts).decode().count(WORDS) == 1
 
@@ -136,7 +137,7 @@ def test_damage_within_is_noticed_by_the_search_that_meets_it(store: Store, hire
     clerk.append(mail("Một", WORDS))
     for statement in ("UPDATE document SET texts = x'00'", "UPDATE lexicon SET octets = x'e1bba3'"):
         assert find(clerk, "ngan sach quy") == {1}
-        index = sqlite3.connect(home(store) / "index.db")
+        index = connect(home(store) / "index.db")
         with index:
             index.execute(statement)
         index.close()
@@ -153,19 +154,19 @@ def test_mail_put_back_from_a_copy_gets_a_new_index(store: Store, hire: Any, mai
     clerk = hire(store)
     clerk.append(mail("Một", "một"))
     assert find(clerk, "mot") == {1}
-    index = sqlite3.connect(home(store) / "index.db")
+    index = connect(home(store) / "index.db")
     with index:  # as if more had been read than there is
         index.execute("UPDATE about SET checked_id = 1000")
     index.close()
     assert any("other mail" in each for each in store.fulltext.problems())
     assert find(clerk, "mot") == {1}
-    index = sqlite3.connect(home(store) / "index.db")
+    index = connect(home(store) / "index.db")
     with index:
         index.execute("UPDATE about SET checked_at = 5")
         index.execute("DELETE FROM lexicon")
     index.close()
     assert find(clerk, "mot") == {1}
-    index = sqlite3.connect(home(store) / "index.db")
+    index = connect(home(store) / "index.db")
     with index:
         index.execute("UPDATE covered SET uid_next = 99")
         index.execute("DELETE FROM lexicon")
@@ -305,7 +306,7 @@ def test_where_filling_may_pause_nothing_is_held(clerk: Any, mail: Any, monkeypa
 
     def pause() -> None:
         assert reading == [0]
-        with closing(sqlite3.connect(next(index._folder.glob("*/index.db")), timeout=0)) as other:
+        with closing(connect(next(index._folder.glob("*/index.db")), timeout=0)) as other:
             other.execute("BEGIN IMMEDIATE")
         pauses[0] += 1
 
@@ -319,10 +320,10 @@ def chunks(database: Path) -> int:
     """How far filling has come."""
     if not database.exists():
         return 0
-    connection = sqlite3.connect(database, timeout=5)
+    connection = connect(database, timeout=5)
     try:
         return int(connection.execute("SELECT coalesce(max(id), 0) FROM chunk").fetchone()[0])
-    except sqlite3.OperationalError:  # not yet made
+    except apsw.SQLError:  # not yet made
         return 0
     finally:
         connection.close()

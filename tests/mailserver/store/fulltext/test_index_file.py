@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from directory.sqlite_driver import connect
 from directory.words.names import fold
 from mailserver.message.fuzzy import fuzzy
 from mailserver.message.matching import exact_form, needle
@@ -233,7 +233,7 @@ def test_what_changes_while_chunks_are_merged_is_not_lost(
 
 
 def test_a_file_of_another_version_is_not_touched(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "index.db") as other:
+    with connect(tmp_path / "index.db") as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
     with pytest.raises(index_file.OtherVersion):
