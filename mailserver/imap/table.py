@@ -89,6 +89,16 @@ def _many(session: Session, framed: Framed) -> bool:
     return view is not None and view.count > _MANY and (b":" in framed.text or b"$" in framed.text)
 
 
+def _stores_much(session: Session, framed: Framed) -> bool:
+    """To change the flags of some thousand messages takes two milliseconds if they are not told."""
+    view = session.selected
+    return (
+        view is not None
+        and _many(session, framed)
+        and (view.count > 5 * _MANY or b".SILENT" not in framed.text.upper())
+    )
+
+
 # FETCH of one range; items whose octets may be many; items that are some hundred octets of each message.
 _ONE_RANGE = re.compile(rb"[^ ]+ (UID )?FETCH (\d{1,10}):(?:(\d{1,10})|\*) ", re.IGNORECASE)
 _OCTETS = re.compile(rb"BODY(?:\.PEEK)?\[|BINARY|RFC822(?!\.SIZE)", re.IGNORECASE)
@@ -256,10 +266,11 @@ COMMANDS: dict[bytes, Spec] = {
     ),
     b"STORE": Spec(
         partial(parse.parse_store, by_uid=False), message_commands.store, SELECTED, "9051 §6.4.6",
-        uses_msn=True, by_number=True, is_heavy=_many,
+        uses_msn=True, by_number=True, is_heavy=_stores_much,
     ),
     b"UID STORE": Spec(
-        partial(parse.parse_store, by_uid=True), message_commands.store, SELECTED, "9051 §6.4.9", is_heavy=_many
+        partial(parse.parse_store, by_uid=True), message_commands.store, SELECTED, "9051 §6.4.9",
+        is_heavy=_stores_much,
     ),
     b"REPLACE": Spec(
         partial(parse_replace, by_uid=False), appending.replace, SELECTED, "8508 §3.2",

@@ -143,6 +143,23 @@ def test_what_stays_on_the_loop(letters, monkeypatch, command, heavy):
     assert dispatch.is_heavy(letters.session, Framed(b"t " + command, ())) is heavy
 
 
+@pytest.mark.parametrize(
+    ("command", "count", "heavy"),
+    [
+        (b"STORE 1:* +FLAGS.SILENT ($Done)", 5000, False),
+        (b"UID STORE 1:* -flags.silent ($Done)", 5000, False),
+        (b"STORE 1:* +FLAGS.SILENT ($Done)", 5001, True),
+        (b"STORE 1:* +FLAGS ($Done)", 1001, True),
+        (b"STORE 1:* +FLAGS ($Done)", 1000, False),
+        (b"STORE 7 +FLAGS ($Done)", 50_000, False),
+    ],
+)
+def test_which_flags_are_changed_on_the_loop(letters, monkeypatch, command, count, heavy):
+    monkeypatch.setattr(letters.session.view, "count", count)
+    monkeypatch.setattr(type(letters.session.services), "reads_block", False)
+    assert dispatch.is_heavy(letters.session, Framed(b"t " + command, ())) is heavy
+
+
 # Many at once
 
 MANY = FEW + 10
