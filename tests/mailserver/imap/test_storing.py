@@ -151,7 +151,7 @@ def test_what_stays_on_the_loop(letters, monkeypatch, command, heavy):
         (b"STORE 1:* +FLAGS.SILENT ($Done)", 5001, True),
         (b"STORE 1:* +FLAGS ($Done)", 1001, True),
         (b"STORE 1:* +FLAGS ($Done)", 1000, False),
-        (b"STORE 7 +FLAGS ($Done)", 50_000, False),
+        (b"STORE 7 +FLAGS (\\Seen)", 50_000, False),
     ],
 )
 def test_which_flags_are_changed_on_the_loop(letters, monkeypatch, command, count, heavy):
