@@ -65,6 +65,8 @@ class Connection(apsw.Connection):
         super().__init__(path, statementcachesize=statements)
         self.cursor_factory = Cursor
         self.set_busy_timeout(int(patience * 1000))
+        # A plan is made once for a statement, not anew for each value: that takes longer than most of ours run.
+        self.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
     def commit(self) -> None:
         if self.in_transaction:

@@ -99,3 +99,8 @@ def test_a_connection_passes_from_thread_to_thread(raw: Connection) -> None:
     thread.start()
     thread.join()
     assert found == [[(1,)]]
+
+
+def test_plans_do_not_hang_on_values(raw: Connection) -> None:
+    """Or this SQLite, compiled to weigh them, would prepare most statements anew each time they run."""
+    assert raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
