@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from mailserver.store.flags import FLAGGED, SEEN
+from tests.browser.waiting import becomes
 from tests.webmail.town_hall import TownHall, letter
 
 pytestmark = pytest.mark.browser
@@ -256,7 +257,7 @@ def test_a_search_and_a_filter_scroll_like_a_mailbox(
     assert left <= 2  # of the filter those that were opened
     page.locator("#toasts").get_by_role("button", name="Hoàn tác").click()
     expect(page.get_by_text("Đã hoàn tác.")).to_be_visible()
-    assert len(hall.rows("an")) == COUNT
+    becomes(page, lambda: len(hall.rows("an")), COUNT)
 
 
 def test_searching_takes_the_page_along(sign_in: Callable[..., Page], hall: TownHall) -> None:

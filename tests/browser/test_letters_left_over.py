@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.waiting import until
 from tests.webmail.town_hall import PASSWORD, TownHall
 
 pytestmark = pytest.mark.browser
@@ -17,14 +17,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(autouse=True)
 def _without_a_line(expected_complaints: list[str]) -> None:
     expected_complaints.append("error: Failed to load resource")
-
-
-def until(page: Page, condition: str) -> None:
-    """``wait_for_function`` would need a policy that allows eval."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(20)
 
 
 def drafts(hall: TownHall, login: str = "an") -> list[str]:
@@ -187,7 +179,7 @@ def test_signing_out_saves_it_and_leaves_nothing_behind(sign_in: Callable[..., P
     page.get_by_label("Tài khoản của").click()
     page.get_by_role("button", name="Đăng xuất").click()
     expect(page.get_by_role("button", name="Đăng nhập")).to_be_visible()
-    assert page.evaluate("Object.keys(localStorage)") == []
+    until(page, "() => Object.keys(localStorage).length === 0")
     assert drafts(hall) == ["dở dang!"]
 
 
@@ -208,7 +200,7 @@ def test_signing_out_asks_where_nothing_can_be_saved(sign_in: Callable[..., Page
         page.get_by_role("button", name="Đăng xuất").click()
     asked.value.accept()
     expect(page.get_by_role("button", name="Đăng nhập")).to_be_visible()
-    assert page.evaluate("Object.keys(localStorage)") == []
+    until(page, "() => Object.keys(localStorage).length === 0")
     assert drafts(hall) == []
 
 

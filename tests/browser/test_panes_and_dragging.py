@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.waiting import becomes
 from tests.webmail.town_hall import TownHall, letter
 
 pytestmark = pytest.mark.browser
@@ -54,7 +55,7 @@ def test_messages_are_dragged_to_a_mailbox_and_come_back(sign_in: Callable[..., 
     page.locator(".row-link").nth(2).drag_to(page.locator(".mailboxes").get_by_role("link", name="Lưu trữ"))
     expect(page.locator(".row:visible")).to_have_count(2)
     expect(page.locator("#toasts")).to_contain_text("2")
-    assert len(hall.rows("an", "Archive")) == 2
+    becomes(page, lambda: len(hall.rows("an", "Archive")), 2)
     page.get_by_role("button", name="Hoàn tác").click()
     expect(page.locator(".row:visible")).to_have_count(4)
     page.locator(".row-link", has_text="thư 3").drag_to(
@@ -62,4 +63,4 @@ def test_messages_are_dragged_to_a_mailbox_and_come_back(sign_in: Callable[..., 
     )
     expect(page.locator(".row:visible")).to_have_count(3)
     expect(page.locator("#toasts")).to_contain_text("Thùng rác")
-    assert [subject for _, _, subject in hall.rows("an", "Trash")] == ["thư 3"]
+    becomes(page, lambda: [subject for _, _, subject in hall.rows("an", "Trash")], ["thư 3"])
