@@ -264,7 +264,7 @@ class Database:
             elif is_resting or writer.connection is None:
                 self._wait(self._is_wanted, None)
             elif not self._wait(self._is_wanted, REST_AFTER):
-                self._rest(writer.connection)
+                self._rest(writer)
                 is_resting = True
         with self._waiting:
             self._waiting.wait_for(self._has_work)  # another writer may have been quicker
@@ -288,11 +288,16 @@ class Database:
     def _is_wanted(self) -> bool:
         return self._has_work() or self._unsynced_since is not None
 
-    def _rest(self, connection: Connection) -> None:
+    def _rest(self, writer: _Writer) -> None:
+        if not writer.lock.acquire(blocking=False):
+            return  # somebody changes flags on it at once, and will want the memory again
         try:
-            self.engine.rest(connection)
+            if writer.connection is not None:
+                self.engine.rest(writer.connection)
         except self.engine.errors:
             log.warning("memory could not be given back", exc_info=True)
+        finally:
+            writer.lock.release()
 
     def _sync(self) -> None:
         self._unsynced_since = None
