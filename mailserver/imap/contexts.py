@@ -236,7 +236,7 @@ class Contexts:
 
     def _key(self, context: Context, uid: int) -> Sequence[Any]:
         store = self._session.services.store
-        rows = sort_orders.keys_of(store, self._view, context.criteria, [(uid, uid)])
+        rows = sort_orders.keys_of(store, self._view.mailbox_id, context.criteria, [(uid, uid)])
         return rows[0][1:] if rows else ()
 
     def _line(self, context: Context, removed: Sequence[Pair] = (), added: Sequence[Pair] = ()) -> bytes:

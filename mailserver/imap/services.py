@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from directory.database import Directory
 from directory.signing_in.login import Gate
 from mailserver.config import Config, Network
+from mailserver.imap.orders import Orders
 from mailserver.imap.recent import RecentMail
 from mailserver.store import Store, unseen
 from security.headcount import Headcount
@@ -43,6 +44,7 @@ class SessionServices:
     presence: Headcount = field(default_factory=Headcount)
     recent: RecentMail = field(default_factory=RecentMail)
     unseen: unseen.Memory = field(default_factory=unseen.Memory)
+    orders: Orders = field(default_factory=Orders)
 
     @property
     def utc_offset(self) -> int:

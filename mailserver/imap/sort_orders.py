@@ -56,14 +56,36 @@ def ordered(
     if not found:
         return []
     if len(found) * 4 >= view.count and not any(key in _SORTED_HERE for key, _ in criteria):
-        columns = [(_COLUMNS[key], reverse) for key, reverse in criteria]
-        with store.read() as connection:
-            uids = ordering.sorted_uids(connection, view.mailbox_id, columns, [(found[0], found[-1])])
+        uids = _sorted_there(store, view.mailbox_id, criteria, (found[0], found[-1]))
         if are_all:
             return uids
         wanted = set(found)
         return [uid for uid in uids if uid in wanted]
-    rows = keys_of(store, view, criteria, as_ranges(found), scores)
+    return _sorted_here(store, view.mailbox_id, criteria, as_ranges(found), scores)
+
+
+def ordered_below(store: Store, mailbox_id: int, criteria: Sequence[Criterion], uid_next: int) -> list[int]:
+    """All messages below a UID."""
+    stretch = (1, uid_next - 1)
+    if any(key in _SORTED_HERE for key, _ in criteria):
+        return _sorted_here(store, mailbox_id, criteria, [stretch])
+    return _sorted_there(store, mailbox_id, criteria, stretch)
+
+
+def _sorted_there(store: Store, mailbox_id: int, criteria: Sequence[Criterion], stretch: tuple[int, int]) -> list[int]:
+    columns = [(_COLUMNS[key], reverse) for key, reverse in criteria]
+    with store.read() as connection:
+        return ordering.sorted_uids(connection, mailbox_id, columns, [stretch])
+
+
+def _sorted_here(
+    store: Store,
+    mailbox_id: int,
+    criteria: Sequence[Criterion],
+    ranges: Sequence[tuple[int, int]],
+    scores: Mapping[int, int] = _NONE,
+) -> list[int]:
+    rows = keys_of(store, mailbox_id, criteria, ranges, scores)
     # One key after the other, the last first: each sort keeps the order of the one before among equals.
     for place, (_, reverse) in reversed(list(enumerate(criteria, 1))):
         rows.sort(key=itemgetter(place), reverse=reverse)
@@ -72,7 +94,7 @@ def ordered(
 
 def keys_of(
     store: Store,
-    view: SelectedMailbox,
+    mailbox_id: int,
     criteria: Sequence[Criterion],
     ranges: Sequence[tuple[int, int]],
     scores: Mapping[int, int] = _NONE,
@@ -83,7 +105,7 @@ def keys_of(
         (lambda uid: -scores.get(uid, 0)) if key is SortKey.RELEVANCY else _MAKERS.get(key) for key, _ in criteria
     ]
     with store.read() as connection:
-        rows: Iterable[Any] = ordering.keys_of(connection, view.mailbox_id, columns, ranges)
+        rows: Iterable[Any] = ordering.keys_of(connection, mailbox_id, columns, ranges)
         if not any(makers):
             return [tuple(row) for row in rows]
         return [

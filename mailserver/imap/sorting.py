@@ -33,7 +33,17 @@ def sort(session: Session, command: Sort, tag: bytes) -> Steps[Reply]:
         found: Sequence[int] = load(session).uids
     else:
         found, scores = yield from searching.find(session, search, tag, scored=command.by_relevancy)
-    in_order = ordered(session.services.store, session.view, command.criteria, found, are_all=are_all, scores=scores)
+    services, view = session.services, session.view
+    in_order = services.orders.pick(
+        services.store,
+        view.mailbox_id,
+        command.criteria,
+        found,
+        count=view.count,
+        below=view.uid_next if are_all else 0,
+    )
+    if in_order is None:
+        in_order = ordered(services.store, view, command.criteria, found, are_all=are_all, scores=scores)
     yield from searching.answer(session, search, tag, in_order, b"SORT", scores)
     yield contexts.begin(session, search, tag, in_order, command.criteria)
     return Reply(keeps_numbers=names_numbers(search.key))
